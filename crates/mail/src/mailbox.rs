@@ -1,0 +1,134 @@
+//! The one trait to read a mailbox.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::{Arrival, Cursor, Flag, Folder, FolderName, MailError, MessageKey, Query, Summary};
+
+/// One signed-in session with one mailbox. A session that answered with an error whose
+/// `is_disconnected()` is true is finished: drop it and open another.
+#[async_trait]
+pub trait Mailbox: Send {
+    /// Every folder, in a stable order.
+    async fn folders(&mut self) -> Result<Vec<Folder>, MailError>;
+
+    /// The newest messages of `folder` that match `query`, newest first, without their bodies.
+    async fn list(
+        &mut self,
+        folder: &FolderName,
+        query: &Query,
+    ) -> Result<Vec<Summary>, MailError>;
+
+    /// What is new in `folder` since `pull.since`, oldest first, at most `pull.limit` of it.
+    /// Never changes a flag (EXAMINE on IMAP).
+    async fn changes(&mut self, folder: &FolderName, pull: Pull<'_>) -> Result<Changes, MailError>;
+
+    /// The cursor of a folder as it is now: everything present is behind it.
+    async fn present(&mut self, folder: &FolderName) -> Result<Cursor, MailError>;
+
+    /// Waits until the folder last looked at may have changed, at most until `until`.
+    async fn wait(&mut self, until: Timestamp) -> Result<Woke, MailError>;
+
+    /// Streams the bytes of `keys` (all of `folder`) into `intake`, pipelined where the
+    /// protocol can, in the order given. A message that is gone is reported by
+    /// [`Intake::gone`] and is no error. Never sets `\Seen`.
+    async fn fetch(
+        &mut self,
+        folder: &FolderName,
+        keys: &[MessageKey],
+        intake: &mut dyn Intake,
+    ) -> Result<(), MailError>;
+
+    /// Adds or removes flags.
+    async fn mark(
+        &mut self,
+        folder: &FolderName,
+        keys: &[MessageKey],
+        add: &[Flag],
+        remove: &[Flag],
+    ) -> Result<(), MailError>;
+
+    /// Moves messages to another folder of the same mailbox. Messages that are gone are skipped.
+    async fn move_to(
+        &mut self,
+        folder: &FolderName,
+        keys: &[MessageKey],
+        to: &FolderName,
+    ) -> Result<(), MailError>;
+
+    /// Deletes messages for good. Messages that are gone are skipped.
+    async fn delete(&mut self, folder: &FolderName, keys: &[MessageKey]) -> Result<(), MailError>;
+
+    /// Says goodbye. Errors are of no interest.
+    async fn close(&mut self);
+}
+
+/// Opens sessions with one mailbox: knows where it is and whose token opens it.
+#[async_trait]
+pub trait Opener: Send + Sync + std::fmt::Debug {
+    /// Connects and signs in.
+    async fn open(&self) -> Result<Box<dyn Mailbox>, MailError>;
+}
+
+/// How much of the changes is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Pull<'a> {
+    /// How far the folder was seen; `None` is the beginning of the folder.
+    pub since: Option<&'a Cursor>,
+    /// At most this many arrivals.
+    pub limit: usize,
+}
+
+/// What is new in a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changes {
+    /// The server remembers us.
+    Since {
+        /// New messages, oldest first.
+        arrivals: Vec<Arrival>,
+        /// The cursor behind the last of `arrivals`; if `more`, the next pull goes on from it.
+        next: Cursor,
+        /// Whether `limit` cut the list.
+        more: bool,
+    },
+    /// The server forgot us (UIDVALIDITY changed): identify what is there by other means.
+    Lost(Resync),
+}
+
+/// What to do when the server forgot us: every message present now, with what identifies it,
+/// and the cursor behind all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resync {
+    /// Everything that is in the folder now, oldest first, each with its fingerprint:
+    /// the SHA-256 over Message-ID, Date, From and Subject as they stand in the header.
+    pub present: Vec<(Arrival, [u8; 32])>,
+    /// The cursor behind all of them.
+    pub restart: Cursor,
+}
+
+/// Why a wait ended. Wake-ups are hints: look, whichever it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Woke {
+    /// The server said that something changed.
+    Changed,
+    /// The time was over, and the server proved to be alive within it.
+    TimeOver,
+}
+
+/// Receives the bytes of fetched messages. An error ends the fetch.
+#[async_trait]
+pub trait Intake: Send {
+    /// The message `key` begins; `size` is the exact number of octets that follow, if known.
+    async fn begin(&mut self, key: &MessageKey, size: Option<u64>) -> Result<(), IntakeError>;
+    /// The next octets of it.
+    async fn chunk(&mut self, octets: &[u8]) -> Result<(), IntakeError>;
+    /// It is complete.
+    async fn end(&mut self) -> Result<(), IntakeError>;
+    /// The message `key` is no longer in the folder.
+    async fn gone(&mut self, key: &MessageKey) -> Result<(), IntakeError>;
+}
+
+/// The receiver of fetched bytes cannot go on; `0` is whatever stopped it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct IntakeError(#[from] pub Box<dyn std::error::Error + Send + Sync>);

@@ -1,0 +1,204 @@
+//! What happened, as every sink is told it. Additive evolution only; `schema` counts breaks.
+
+use std::fmt;
+
+use gatepost_mail::{Envelope, Flag, FolderName, MessageKey};
+use jiff::Timestamp;
+
+/// The deterministic name of an event: the same happening has the same id after any crash.
+/// `evt_` and the first 40 hexadecimal digits of a SHA-256.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct EventId(String);
+
+impl EventId {
+    /// The id of something that happened to one message:
+    /// a hash over mailbox, folder, type and message key.
+    pub fn of_message(
+        mailbox: &str,
+        folder: &FolderName,
+        kind: EventType,
+        key: &MessageKey,
+    ) -> Self {
+        Self::hashed(&[mailbox, folder.as_str(), kind.as_str(), &key.to_string()])
+    }
+
+    /// The id of something that happened to a mailbox at a time.
+    pub fn of_mailbox(mailbox: &str, kind: EventType, at: Timestamp) -> Self {
+        Self::hashed(&[mailbox, kind.as_str(), &at.to_string()])
+    }
+
+    /// Reads an id as it was written.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix("evt_")?;
+        let hexadecimal = |octet: u8| octet.is_ascii_digit() || (b'a'..=b'f').contains(&octet);
+        (digits.len() == DIGITS && digits.bytes().all(hexadecimal)).then(|| Self(text.to_owned()))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Each part is preceded by its length, so that no two lists of parts hash alike.
+    fn hashed(parts: &[&str]) -> Self {
+        use fmt::Write as _;
+        let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+        for part in parts {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part.as_bytes());
+        }
+        let mut text = String::from("evt_");
+        for octet in &context.finish().as_ref()[..DIGITS / 2] {
+            let _ = write!(text, "{octet:02x}");
+        }
+        Self(text)
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What kind of thing happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub enum EventType {
+    /// A message became visible in a watched folder.
+    #[serde(rename = "mail.received")]
+    MailReceived,
+    /// A watch proved nothing for longer than its limit.
+    #[serde(rename = "mailbox.stalled")]
+    MailboxStalled,
+    /// A stalled or refused watch works again.
+    #[serde(rename = "mailbox.recovered")]
+    MailboxRecovered,
+    /// The server forgot our cursor, and the folder was compared with what we knew.
+    #[serde(rename = "mailbox.resynced")]
+    MailboxResynced,
+    /// The mailbox refuses our sign-in.
+    #[serde(rename = "mailbox.auth_failed")]
+    MailboxAuthFailed,
+    /// A delivery gave up.
+    #[serde(rename = "delivery.dead_lettered")]
+    DeliveryDeadLettered,
+}
+
+impl EventType {
+    /// The name as sinks read it, such as `mail.received`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MailReceived => "mail.received",
+            Self::MailboxStalled => "mailbox.stalled",
+            Self::MailboxRecovered => "mailbox.recovered",
+            Self::MailboxResynced => "mailbox.resynced",
+            Self::MailboxAuthFailed => "mailbox.auth_failed",
+            Self::DeliveryDeadLettered => "delivery.dead_lettered",
+        }
+    }
+}
+
+/// What happened, with everything a sink is told but the delivery's own attempt number.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Event {
+    /// Its name.
+    pub id: EventId,
+    /// The version of this shape.
+    pub schema: u32,
+    /// What kind it is.
+    #[serde(rename = "type")]
+    pub kind: EventType,
+    /// When it was detected.
+    pub timestamp: Timestamp,
+    /// The mailbox concerned.
+    pub mailbox: String,
+    /// The folder concerned, for events of a folder.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub folder: Option<FolderName>,
+    /// Counts the events of one folder without a gap, from 1. Assigned by the storage.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sequence: Option<u64>,
+    /// The rest, by kind.
+    pub data: EventData,
+}
+
+/// The part of an event that depends on its kind.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(untagged)]
+pub enum EventData {
+    /// A message.
+    Message(Box<MessageData>),
+    /// The counts of a comparison after the server forgot us.
+    Resynced {
+        /// Messages that were known already.
+        matched: u64,
+        /// Messages that were unknown, and became events.
+        new: u64,
+        /// Messages older than the high-water mark and unknown: not handed out.
+        ambiguous: u64,
+    },
+    /// Why a mailbox or a delivery is in trouble, or since when it works again.
+    Trouble {
+        /// The fault's code, with its page in `docs/codes/`.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        code: Option<String>,
+        /// The sentence for the operator.
+        reason: String,
+        /// The event whose delivery gave up, for `delivery.dead_lettered`.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        event: Option<EventId>,
+        /// The sink that gave up, for `delivery.dead_lettered`.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        sink: Option<String>,
+    },
+}
+
+/// What is known of a message.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct MessageData {
+    /// Its names.
+    pub ids: MessageIds,
+    /// Who, to whom, about what.
+    pub envelope: Envelope,
+    /// When the server received it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub received_at: Option<Timestamp>,
+    /// Its true size in octets, as it was spooled.
+    pub size: u64,
+    /// The SHA-256 of its octets, in hexadecimal.
+    pub sha256: String,
+    /// Its flags when it was detected.
+    pub flags: Vec<Flag>,
+    /// The first 500 characters of its text.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub preview: Option<String>,
+    /// Its attachments.
+    pub attachments: Vec<Attachment>,
+}
+
+/// The names of a message.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct MessageIds {
+    /// The key by which the transport fetches it.
+    pub key: MessageKey,
+    /// The `Message-ID` without its angle brackets.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub internet_message_id: Option<String>,
+}
+
+/// An attachment as it is announced, without its octets.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Attachment {
+    /// Its file name as the sender wrote it. Not safe as a path.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    /// Its media type, such as `application/pdf`.
+    pub media_type: String,
+    /// Its decoded size in octets.
+    pub size: u64,
+    /// Whether it is shown within the text.
+    pub inline: bool,
+}
+
+const DIGITS: usize = 40;

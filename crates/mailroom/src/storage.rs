@@ -1,0 +1,323 @@
+//! What the mailroom needs stored. `store` answers these traits; one method is one transaction.
+
+use async_trait::async_trait;
+use gatepost_fault::{Fault, Next, Owner};
+use gatepost_mail::{Cursor, FolderName};
+use jiff::Timestamp;
+
+use crate::{Event, EventId, SinkName};
+
+/// Names a watch: a mailbox and a folder.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct WatchKey {
+    /// The mailbox's address, as configured, in lower case.
+    pub mailbox: String,
+    /// The folder.
+    pub folder: FolderName,
+}
+
+impl std::fmt::Display for WatchKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.mailbox, self.folder)
+    }
+}
+
+/// Where a watch stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// How far it has been seen.
+    pub cursor: Cursor,
+    /// The newest time of receipt among the messages seen, for resynchronisation.
+    pub high_water: Option<Timestamp>,
+    /// When the server last proved to be alive and was looked at.
+    pub proven_at: Option<Timestamp>,
+    /// Events of this watch so far.
+    pub sequence: u64,
+}
+
+/// The SHA-256 over Message-ID, Date, From and Subject as they stand in the header.
+pub type Fingerprint = [u8; 32];
+
+/// One step of a watch: everything in it becomes durable together, or nothing does.
+#[derive(Debug)]
+pub struct Advance {
+    /// The watch.
+    pub watch: WatchKey,
+    /// The cursor that is replaced; `None` at the first step. Another one there is an error
+    /// ([`StorageError::Overtaken`]): somebody else watches the same folder.
+    pub from: Option<Cursor>,
+    /// The new cursor.
+    pub to: Cursor,
+    /// The new high-water mark; never goes back.
+    pub high_water: Option<Timestamp>,
+    /// What happened. An event whose id is known already is skipped with its deliveries,
+    /// and takes no sequence number.
+    pub events: Vec<NewEvent>,
+    /// When this is said.
+    pub at: Timestamp,
+}
+
+/// An event that is about to be stored, with its message and its destinations.
+#[derive(Debug)]
+pub struct NewEvent {
+    /// What happened. Its `sequence` is assigned by the storage.
+    pub event: Event,
+    /// The message, as the spool kept it.
+    pub message: Option<Kept>,
+    /// The message's fingerprint, remembered for resynchronisation.
+    pub fingerprint: Option<Fingerprint>,
+    /// One delivery to each of these.
+    pub sinks: Vec<SinkName>,
+    /// Whether a post-action follows once every delivery is done.
+    pub post_action: bool,
+}
+
+/// How the spool keeps the octets of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kept {
+    /// Small ones are sealed into the row of their event: no file, no further fsync.
+    Inline(Vec<u8>),
+    /// Large ones are a sealed file of the spool, already durable, under this name.
+    File {
+        /// The name within the spool's folder: the SHA-256 of the clear octets, in hexadecimal.
+        name: String,
+        /// The number of clear octets.
+        size: u64,
+    },
+}
+
+/// Stores how far each watch has come, together with the events found on the way.
+#[async_trait]
+pub trait Cursors: Send + Sync + std::fmt::Debug {
+    /// Where a watch stands, or `None` if it never started.
+    async fn load(&self, watch: &WatchKey) -> Result<Option<Standing>, StorageError>;
+
+    /// Stores one step; returns how many of its events were new.
+    async fn advance(&self, advance: Advance) -> Result<usize, StorageError>;
+
+    /// Records that the server proved to be alive and was looked at, at `at`.
+    async fn proven(&self, watch: &WatchKey, at: Timestamp) -> Result<(), StorageError>;
+
+    /// Which of `fingerprints` are known in this watch.
+    async fn known(
+        &self,
+        watch: &WatchKey,
+        fingerprints: &[Fingerprint],
+    ) -> Result<Vec<bool>, StorageError>;
+
+    /// Remembers fingerprints of messages that were present without being events (the baseline
+    /// of `from = "now"`).
+    async fn remember(
+        &self,
+        watch: &WatchKey,
+        fingerprints: &[Fingerprint],
+        at: Timestamp,
+    ) -> Result<(), StorageError>;
+
+    /// Every watch with its standing, ordered by key.
+    async fn standings(&self) -> Result<Vec<(WatchKey, Standing)>, StorageError>;
+
+    /// Stores events that move no cursor (`mailbox.stalled` and the like), with one delivery
+    /// to each of their sinks. Known ids are skipped. Returns how many were new.
+    async fn record(&self, events: Vec<NewEvent>, at: Timestamp) -> Result<usize, StorageError>;
+}
+
+/// Names one claimed delivery until it is settled or its time is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Lease {
+    /// The row.
+    pub delivery: i64,
+    /// Counts the claims of that row: a settle with an old claim is refused.
+    pub claim: i64,
+}
+
+/// A delivery that was claimed and is to be attempted now.
+#[derive(Debug, Clone)]
+pub struct Due {
+    /// The claim.
+    pub lease: Lease,
+    /// What happened.
+    pub event: Event,
+    /// The message, as the spool kept it.
+    pub message: Option<Kept>,
+    /// Attempts including this one.
+    pub attempt: u32,
+    /// When the first attempt began.
+    pub first_attempt_at: Option<Timestamp>,
+}
+
+/// How a claimed delivery is settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settled {
+    /// It arrived.
+    Done,
+    /// It is tried again at `at`.
+    RetryAt {
+        /// When.
+        at: Timestamp,
+        /// Why the last attempt failed.
+        reason: String,
+    },
+    /// It gave up: a dead letter.
+    Dead {
+        /// Why.
+        reason: String,
+    },
+    /// It was claimed and not attempted (shutdown, sink switched off): as if never claimed.
+    Released,
+}
+
+/// The state of a delivery, as people see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryState {
+    /// It waits for its next attempt.
+    Pending,
+    /// It is being attempted.
+    Claimed,
+    /// It arrived.
+    Done,
+    /// It gave up.
+    Dead,
+    /// A person discarded it.
+    Discarded,
+}
+
+/// One event on its way to one sink, as people see it.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Delivery {
+    /// Its number, for `gatepost deliveries show`.
+    pub id: i64,
+    /// Where it goes.
+    pub sink: SinkName,
+    /// What goes there.
+    pub event: Event,
+    /// Its state.
+    pub state: DeliveryState,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// When it is tried next.
+    pub next_attempt_at: Option<Timestamp>,
+    /// When it was first tried.
+    pub first_attempt_at: Option<Timestamp>,
+    /// When it was settled for good.
+    pub settled_at: Option<Timestamp>,
+    /// Why the last attempt failed.
+    pub reason: Option<String>,
+}
+
+/// Which deliveries are wanted. Every criterion that is set must hold.
+#[derive(Debug, Clone, Default)]
+pub struct DeliveryFilter {
+    /// Only those in this state.
+    pub state: Option<DeliveryState>,
+    /// Only those to this sink.
+    pub sink: Option<SinkName>,
+    /// Only those of this mailbox.
+    pub mailbox: Option<String>,
+    /// Only those of this event.
+    pub event: Option<EventId>,
+    /// At most this many, the newest first.
+    pub limit: usize,
+}
+
+/// Stores what is on its way to the sinks.
+#[async_trait]
+pub trait Deliveries: Send + Sync + std::fmt::Debug {
+    /// Claims at most `limit` deliveries to `sink` that are due at `now`, oldest event first,
+    /// until `until`; after that time another claim may take them.
+    async fn claim_due(
+        &self,
+        sink: &SinkName,
+        now: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Due>, StorageError>;
+
+    /// When the next delivery to `sink` is due, or its claim runs out.
+    async fn next_due(&self, sink: &SinkName) -> Result<Option<Timestamp>, StorageError>;
+
+    /// Settles claims together. A claim that was lost in the meantime is skipped.
+    /// Returns the events all of whose deliveries are now done and whose post-action is due.
+    async fn settle(
+        &self,
+        settled: Vec<(Lease, Settled)>,
+        now: Timestamp,
+    ) -> Result<Vec<EventId>, StorageError>;
+
+    /// Events whose post-action is due, oldest first, at most `limit`.
+    async fn post_actions_due(
+        &self,
+        watch: &WatchKey,
+        limit: usize,
+    ) -> Result<Vec<Event>, StorageError>;
+
+    /// Records that the post-actions of these events are done.
+    async fn post_actions_done(&self, events: &[EventId]) -> Result<(), StorageError>;
+
+    /// Deliveries, newest first.
+    async fn list(&self, filter: &DeliveryFilter) -> Result<Vec<Delivery>, StorageError>;
+
+    /// One delivery.
+    async fn show(&self, id: i64) -> Result<Option<Delivery>, StorageError>;
+
+    /// Makes dead, discarded or waiting deliveries due at once. Returns how many.
+    async fn retry(&self, ids: &[i64], now: Timestamp) -> Result<usize, StorageError>;
+
+    /// Discards deliveries that are not done. Returns how many.
+    async fn discard(&self, ids: &[i64], now: Timestamp) -> Result<usize, StorageError>;
+
+    /// How many deliveries are neither done, dead nor discarded, and how many octets of spool
+    /// they hold: for back-pressure.
+    async fn backlog(&self, mailbox: &str) -> Result<(u64, u64), StorageError>;
+
+    /// Forgets events settled before `before`, at most `limit`; returns the names of spool files
+    /// that no event refers to any more.
+    async fn forget(&self, before: Timestamp, limit: usize) -> Result<Vec<String>, StorageError>;
+}
+
+/// Why something could not be stored or read.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// Another process moved the cursor.
+    #[error("the cursor of {watch} was moved by somebody else; the watch starts over from there")]
+    Overtaken {
+        /// The watch.
+        watch: WatchKey,
+    },
+    /// The database is busy, full, broken or from a newer version; the text is a whole sentence.
+    #[error("{message}")]
+    Storage {
+        /// The stable code of the store's own fault.
+        code: &'static str,
+        /// The store's own sentence.
+        message: String,
+        /// Whose move the store says it is.
+        owner: Owner,
+        /// What the store says is next.
+        next: Next,
+    },
+}
+
+impl Fault for StorageError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Overtaken { .. } => "cursor_overtaken",
+            Self::Storage { code, .. } => code,
+        }
+    }
+
+    fn owner(&self) -> Owner {
+        match self {
+            Self::Overtaken { .. } => Owner::Operator,
+            Self::Storage { owner, .. } => *owner,
+        }
+    }
+
+    fn next(&self) -> Next {
+        match self {
+            Self::Overtaken { .. } => Next::Retry(gatepost_fault::After::Backoff),
+            Self::Storage { next, .. } => *next,
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! What everybody else sees of a token: its audience, its secret, where to get one.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::TokenError;
+
+/// What a token is for. A token for one audience never works at the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Audience {
+    /// Exchange Online by IMAP, POP3 and SMTP.
+    Exchange,
+    /// Microsoft Graph.
+    Graph,
+}
+
+/// An access token with what is known about it. The secret cannot be printed.
+#[derive(Debug, Clone)]
+pub struct AccessToken {
+    secret: SecretString,
+    /// What the token is for.
+    pub audience: Audience,
+    /// When the issuer stops honouring it.
+    pub expires_at: Timestamp,
+    /// The scopes that the issuer said it granted, if it said so.
+    pub scope: Option<String>,
+}
+
+impl AccessToken {
+    /// Wraps a token as the issuer sent it.
+    pub fn new(secret: SecretString, audience: Audience, expires_at: Timestamp) -> Self {
+        Self { secret, audience, expires_at, scope: None }
+    }
+
+    /// The token itself, for the wire only.
+    pub fn expose(&self) -> &str {
+        self.secret.expose_secret()
+    }
+
+    /// Whether the token is past its life at `now`.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at <= now
+    }
+}
+
+/// Where a protocol client gets its tokens. It never refreshes by itself.
+#[async_trait]
+pub trait TokenSource: Send + Sync + std::fmt::Debug {
+    /// A token for `audience` that is valid now.
+    async fn token(&self, audience: Audience) -> Result<AccessToken, TokenError>;
+
+    /// Reports that a server refused `token`, so that it is not handed out again.
+    fn refused(&self, token: &AccessToken);
+}
