@@ -54,7 +54,12 @@ mod tests {
 
     #[test]
     fn a_retry_is_temporary_whoever_owns_it() {
-        for owner in [Owner::Person, Owner::Operator, Owner::TenantAdmin, Owner::Remote] {
+        for owner in [
+            Owner::Person,
+            Owner::Operator,
+            Owner::TenantAdmin,
+            Owner::Remote,
+        ] {
             assert_eq!(Exit::of(owner, Next::Retry(After::Backoff)), Exit::TryAgain);
         }
     }
@@ -62,12 +67,21 @@ mod tests {
     #[test]
     fn our_bug_is_never_blamed_on_somebody_else() {
         assert_eq!(Exit::of(Owner::Gatepost, Next::SignIn), Exit::Bug);
-        assert_eq!(Exit::of(Owner::Gatepost, Next::Retry(After::Backoff)), Exit::Bug);
+        assert_eq!(
+            Exit::of(Owner::Gatepost, Next::Retry(After::Backoff)),
+            Exit::Bug
+        );
     }
 
     #[test]
     fn a_missing_permission_is_not_a_wrong_configuration_file() {
-        assert_eq!(Exit::of(Owner::TenantAdmin, Next::Reconfigure), Exit::SignIn);
-        assert_eq!(Exit::of(Owner::Operator, Next::Reconfigure), Exit::Configuration);
+        assert_eq!(
+            Exit::of(Owner::TenantAdmin, Next::Reconfigure),
+            Exit::SignIn
+        );
+        assert_eq!(
+            Exit::of(Owner::Operator, Next::Reconfigure),
+            Exit::Configuration
+        );
     }
 }

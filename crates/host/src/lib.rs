@@ -1,1 +1,24 @@
-//! placeholder
+//! The machine we run on. Time, chance, the environment, private files, tasks, trust and HTTP
+//! clients come in through here and nowhere else (`clippy.toml` sees to that), so that every
+//! state machine above can be run in virtual time with a seed.
+//!
+//! Nothing of mail, OAuth or storage is known here.
+
+mod chance;
+mod clock;
+pub mod environment;
+pub mod files;
+mod http;
+mod seal;
+mod secret;
+mod tasks;
+mod tls;
+
+pub use chance::Chance;
+pub use clock::{Clock, Elapsed};
+pub use files::FileError;
+pub use http::{HttpError, HttpLimits, http_client, http_client_resolving};
+pub use seal::{SealError, SealingKey};
+pub use secret::{SecretError, SecretSource};
+pub use tasks::{Stop, Tasks};
+pub use tls::{Trust, TrustError};

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 
 /// The deterministic name of an event: the same happening has the same id after any crash.
 /// `evt_` and the first 40 hexadecimal digits of a SHA-256.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(transparent)]
 pub struct EventId(String);
 
@@ -63,7 +65,9 @@ impl fmt::Display for EventId {
 }
 
 /// What kind of thing happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 pub enum EventType {
     /// A message became visible in a watched folder.
     #[serde(rename = "mail.received")]

@@ -6,9 +6,9 @@ mod event;
 mod sink;
 mod storage;
 
-pub use event::{Event, EventData, Attachment, EventId, EventType, MessageData, MessageIds};
+pub use event::{Attachment, Event, EventData, EventId, EventType, MessageData, MessageIds};
 pub use sink::{Outcome, Sink, SinkName, Spooled};
 pub use storage::{
-    Advance, Cursors, Deliveries, Delivery, DeliveryFilter, DeliveryState, Due, Fingerprint,
-    Kept, Lease, NewEvent, Settled, Standing, StorageError, WatchKey,
+    Advance, Cursors, Deliveries, Delivery, DeliveryFilter, DeliveryState, Due, Fingerprint, Kept,
+    Lease, NewEvent, Settled, Standing, StorageError, WatchKey,
 };

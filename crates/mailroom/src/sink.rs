@@ -8,7 +8,9 @@ use tokio::io::AsyncRead;
 use crate::Event;
 
 /// The name of a sink in the configuration.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(transparent)]
 pub struct SinkName(pub String);
 

@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use crate::{Event, EventId, SinkName};
 
 /// Names a watch: a mailbox and a folder.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 pub struct WatchKey {
     /// The mailbox's address, as configured, in lower case.
     pub mailbox: String,

@@ -30,7 +30,12 @@ pub struct AccessToken {
 impl AccessToken {
     /// Wraps a token as the issuer sent it.
     pub fn new(secret: SecretString, audience: Audience, expires_at: Timestamp) -> Self {
-        Self { secret, audience, expires_at, scope: None }
+        Self {
+            secret,
+            audience,
+            expires_at,
+            scope: None,
+        }
     }
 
     /// The token itself, for the wire only.

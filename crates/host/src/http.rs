@@ -1,0 +1,108 @@
+//! The one place where HTTP clients are made: trusted, limited in time, following no redirects.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the module that the others are sent to"
+)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatepost_fault::{Fault, Next, Owner};
+
+use crate::{Trust, TrustError};
+
+/// The time limits of an HTTP client.
+#[derive(Debug, Clone, Copy)]
+pub struct HttpLimits {
+    /// For the connection, TLS included.
+    pub connect: Duration,
+    /// For a whole exchange; `None` where a body may stream for as long as it moves.
+    pub total: Option<Duration>,
+    /// For any pause within an exchange.
+    pub pause: Duration,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            total: Some(Duration::from_secs(30)),
+            pause: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Makes an HTTP client. Redirects are never followed: a token sent to another host is a token
+/// lost. Proxies of the environment are used.
+pub fn http_client(trust: &Trust, limits: HttpLimits) -> Result<reqwest::Client, HttpError> {
+    builder(trust, limits)?.build().map_err(|error| HttpError {
+        reason: error.to_string(),
+    })
+}
+
+/// The same, with `resolver` deciding which addresses a name may lead to. Proxies are not used,
+/// since a proxy would resolve the name itself.
+pub fn http_client_resolving<R: reqwest::dns::Resolve + 'static>(
+    trust: &Trust,
+    limits: HttpLimits,
+    resolver: Arc<R>,
+) -> Result<reqwest::Client, HttpError> {
+    builder(trust, limits)?
+        .no_proxy()
+        .dns_resolver(resolver)
+        .build()
+        .map_err(|error| HttpError {
+            reason: error.to_string(),
+        })
+}
+
+fn builder(trust: &Trust, limits: HttpLimits) -> Result<reqwest::ClientBuilder, HttpError> {
+    let mut config = (*trust.client_config()?).clone();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(config)
+        .user_agent(concat!("gatepost/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .tcp_nodelay(true)
+        .connect_timeout(limits.connect)
+        .read_timeout(limits.pause);
+    Ok(match limits.total {
+        Some(total) => builder.timeout(total),
+        None => builder,
+    })
+}
+
+/// Why no HTTP client could be made.
+#[derive(Debug, thiserror::Error)]
+#[error("no HTTP client can be made: {reason}")]
+pub struct HttpError {
+    reason: String,
+}
+
+impl HttpError {
+    /// Every code this error answers.
+    pub const CODES: &'static [&'static str] = &["http_client_unusable"];
+}
+
+impl From<TrustError> for HttpError {
+    fn from(error: TrustError) -> Self {
+        Self {
+            reason: error.to_string(),
+        }
+    }
+}
+
+impl Fault for HttpError {
+    fn code(&self) -> &'static str {
+        "http_client_unusable"
+    }
+
+    fn owner(&self) -> Owner {
+        Owner::Operator
+    }
+
+    fn next(&self) -> Next {
+        Next::Reconfigure
+    }
+}

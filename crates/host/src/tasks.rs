@@ -1,0 +1,129 @@
+//! Everything that is started has an owner that can stop it and wait for it.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Owns tasks: starts them, tells them to stop, waits for their end. Clones share the tasks.
+#[derive(Debug, Clone, Default)]
+pub struct Tasks {
+    tracker: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// Tells a task when it should come to an end.
+#[derive(Debug, Clone)]
+pub struct Stop(CancellationToken);
+
+impl Tasks {
+    /// Owns no task yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Starts a task. A panic in it ends that task only and is logged with its `name`.
+    pub fn start<F>(&self, name: &str, task: F) -> tokio::task::JoinHandle<()>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let name = name.to_owned();
+        self.tracker.spawn(async move {
+            let caught = CatchUnwind(AssertUnwindSafe(Box::pin(task))).await;
+            if caught.is_err() {
+                tracing::error!(task = name, "a task panicked; this is a bug in Gatepost");
+            }
+        })
+    }
+
+    /// What a task watches to know when to end.
+    pub fn stop(&self) -> Stop {
+        Stop(self.stop.clone())
+    }
+
+    /// Owns tasks that end with these, and can be ended before them.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self {
+            tracker: TaskTracker::new(),
+            stop: self.stop.child_token(),
+        }
+    }
+
+    /// Tells all tasks to end, without waiting.
+    pub fn cancel(&self) {
+        self.stop.cancel();
+    }
+
+    /// Tells all tasks to end and waits until they have.
+    pub async fn end(&self) {
+        self.stop.cancel();
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+}
+
+impl Stop {
+    /// A signal that never comes.
+    pub fn never() -> Self {
+        Self(CancellationToken::new())
+    }
+
+    /// Waits for the signal.
+    pub async fn requested(&self) {
+        self.0.cancelled().await;
+    }
+
+    /// Whether the signal has come.
+    pub fn is_requested(&self) -> bool {
+        self.0.is_cancelled()
+    }
+
+    /// Runs `future` until it is ready or the signal comes, which gives `None`.
+    pub async fn or<F: Future>(&self, future: F) -> Option<F::Output> {
+        tokio::select! {
+            biased;
+            () = self.0.cancelled() => None,
+            output = future => Some(output),
+        }
+    }
+}
+
+/// Turns a panic of the inner future into an error.
+struct CatchUnwind<F>(AssertUnwindSafe<std::pin::Pin<Box<F>>>);
+
+impl<F: Future> Future for CatchUnwind<F> {
+    type Output = std::thread::Result<F::Output>;
+
+    fn poll(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Self::Output> {
+        let inner = AssertUnwindSafe(|| self.0.0.as_mut().poll(context));
+        match std::panic::catch_unwind(inner) {
+            Ok(std::task::Poll::Pending) => std::task::Poll::Pending,
+            Ok(std::task::Poll::Ready(output)) => std::task::Poll::Ready(Ok(output)),
+            Err(panic) => std::task::Poll::Ready(Err(panic)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_one_task_and_no_other() {
+        let tasks = Tasks::new();
+        let stop = tasks.stop();
+        let (done, wait) = tokio::sync::oneshot::channel();
+        tasks.start("bad", async { panic!("on purpose") });
+        tasks.start("good", async move {
+            stop.requested().await;
+            let _ = done.send(());
+        });
+        tasks.end().await;
+        wait.await.expect("the good task ended in its own way");
+    }
+}
