@@ -1,1 +1,9 @@
-//! placeholder
+//! SASL and IMAP as values, parsers and state machines, client and server side.
+//!
+//! Everything here takes octets and returns octets or values. There is no socket, clock,
+//! runtime, TLS or HTTP: whoever drives a machine brings those.
+
+#[doc(hidden)]
+pub mod fuzzing;
+pub mod imap;
+pub mod sasl;

@@ -1,0 +1,78 @@
+//! What the fuzz targets and the corpus test run: one function per decoder, each of which
+//! panics when an invariant is broken and otherwise says nothing.
+
+use crate::imap::codec::{self, Assembler, Bounds, Part, Treatment};
+use crate::imap::mailbox_name;
+use crate::sasl::Xoauth2;
+
+/// A SASL response that is read can be written and read again.
+pub fn sasl(input: &[u8]) {
+    if let Ok(parsed) = Xoauth2::parse(input) {
+        let again = Xoauth2::parse(parsed.encode().as_bytes()).expect("what was written is read");
+        assert_eq!(again.user(), parsed.user(), "the user survives");
+    }
+}
+
+/// Decoding a mailbox name never fails, and encoding what was decoded is stable.
+pub fn mailbox_names(input: &[u8]) {
+    let name = mailbox_name::decode(input);
+    let wire = mailbox_name::encode_utf7(&name);
+    assert_eq!(
+        mailbox_name::decode(wire.as_bytes()),
+        name,
+        "decode(encode(name)) is name"
+    );
+}
+
+/// The assembler keeps its bounds and cuts the same parts however the octets arrive.
+pub fn assembler(input: &[u8]) {
+    let whole = cut(input, input.len().max(1));
+    let octetwise = cut(input, 1);
+    assert_eq!(whole, octetwise, "the cut does not depend on the reads");
+}
+
+/// What decodes as a response is encoded, and then decodes to the same.
+pub fn response(input: &[u8]) {
+    codec::assert_response_round_trip(input);
+}
+
+/// What decodes as a command is encoded, and then decodes to the same.
+pub fn command(input: &[u8]) {
+    codec::assert_command_round_trip(input);
+}
+
+fn cut(input: &[u8], read: usize) -> Vec<String> {
+    let bounds = Bounds {
+        line: 64,
+        literal: 16,
+        literals: 3,
+    };
+    let mut assembler = Assembler::new(bounds);
+    let mut seen = Vec::new();
+    let mut streamed = Vec::new();
+    for octets in input.chunks(read) {
+        assembler.push(octets);
+        loop {
+            match assembler.next_part() {
+                Ok(None) => break,
+                Ok(Some(Part::Announced(announced))) => {
+                    let treatment = if announced.length <= 16 {
+                        Treatment::Keep
+                    } else {
+                        Treatment::Stream
+                    };
+                    seen.push(format!("{announced:?}"));
+                    if let Err(bound) = assembler.accept(treatment) {
+                        seen.push(bound.to_string());
+                        break;
+                    }
+                }
+                Ok(Some(Part::Chunk(chunk))) => streamed.extend_from_slice(&chunk),
+                Ok(Some(Part::LiteralEnd)) => seen.push(format!("{:?}", streamed.split_off(0))),
+                Ok(Some(Part::Message(message))) => seen.push(format!("{message:?}")),
+                Err(bound) => seen.push(bound.to_string()),
+            }
+        }
+    }
+    seen
+}

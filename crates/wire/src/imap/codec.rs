@@ -1,0 +1,62 @@
+//! The one place that knows `imap-codec`: cuts the stream into messages, decodes and encodes
+//! them, and gives up gracefully on what the grammar does not allow.
+//!
+//! [`Assembler`] cuts. It is our own and not `imap_codec::fragmentizer`, which collects every
+//! literal in memory and offers none of it before it is complete: a message of 150 MB has to
+//! pass through.
+
+mod assembler;
+
+pub use assembler::{Announcement, Assembler, Bound, Bounds, LiteralMode, Part, Treatment};
+pub use imap_codec::decode::{Decoder, ResponseDecodeError};
+pub use imap_codec::encode::{Encoder, Fragment};
+pub use imap_codec::imap_types as types;
+pub use imap_codec::{
+    AuthenticateDataCodec, CommandCodec, GreetingCodec, IdleDoneCodec, ResponseCodec,
+};
+
+use types::command::Command;
+use types::response::Response;
+
+/// Decodes one whole server message as the [`Assembler`] gave it.
+pub fn decode_response(message: &[u8]) -> Option<Response<'_>> {
+    match ResponseCodec::new().decode(message) {
+        Ok(([], response)) => Some(response),
+        _ => None,
+    }
+}
+
+/// Decodes one whole client command as the [`Assembler`] gave it.
+pub fn decode_command(message: &[u8]) -> Option<Command<'_>> {
+    match CommandCodec::new().decode(message) {
+        Ok(([], command)) => Some(command),
+        _ => None,
+    }
+}
+
+/// Encodes a server message; a server never waits before its literals (RFC 9051 §4.3).
+pub fn encode_response(response: &Response<'_>) -> Vec<u8> {
+    ResponseCodec::new().encode(response).dump()
+}
+
+pub(crate) fn assert_response_round_trip(input: &[u8]) {
+    if let Some(response) = decode_response(input) {
+        let written = encode_response(&response);
+        assert_eq!(
+            decode_response(&written).as_ref(),
+            Some(&response),
+            "{written:?}"
+        );
+    }
+}
+
+pub(crate) fn assert_command_round_trip(input: &[u8]) {
+    if let Some(command) = decode_command(input) {
+        let written = CommandCodec::new().encode(&command).dump();
+        assert_eq!(
+            decode_command(&written).as_ref(),
+            Some(&command),
+            "{written:?}"
+        );
+    }
+}

@@ -1,0 +1,4 @@
+//! The IMAP machines against the dialogues, and every decoder against the fuzz corpus.
+
+mod codec;
+mod dialogue;
