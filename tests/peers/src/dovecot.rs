@@ -1,0 +1,217 @@
+//! Debian's Dovecot, with XOAUTH2 and its own check of our tokens.
+
+mod configuration;
+mod ports;
+mod running;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tempfile::TempDir;
+
+use crate::folder::{self, Owner};
+use crate::{IdentityEndpoint, PeerError};
+use configuration::Configuration;
+use ports::Ports;
+use running::Running;
+
+/// A Dovecot of our own: any user of the tenant exists as soon as somebody signs in or mail is
+/// delivered. Delegated tokens open the mailbox of their `upn`, app-only tokens every mailbox.
+#[derive(Debug)]
+pub struct Dovecot {
+    folder: TempDir,
+    owner: Owner,
+    ports: Ports,
+    running: Option<Running>,
+    delivered: AtomicU64,
+}
+
+impl Dovecot {
+    /// Starts Dovecot, which accepts the tokens of `identity` and shows a certificate of the
+    /// same authority. Returns when it greets.
+    pub fn start(identity: &IdentityEndpoint) -> Result<Self, PeerError> {
+        let server = identity.authority().issue(&["localhost", "127.0.0.1"])?;
+        let owner = Owner::of_this_process();
+        let folder = folder::temporary("gatepost-dovecot-")?;
+        let mail = folder.path().join("mail");
+        folder::make(&mail)?;
+        folder::give(&mail, owner)?;
+        folder::write(&folder.path().join("server.pem"), &server.certificate_pem)?;
+        folder::write(&folder.path().join("server.key"), &server.key_pem)?;
+        let mut last = None;
+        // Between choosing a free port and Dovecot's bind, somebody else may take it.
+        for _ in 0..START_ATTEMPTS {
+            let ports = Ports::free()?;
+            let configuration = Configuration {
+                root: folder.path(),
+                owner,
+                ports,
+                keys: identity.published_keys(),
+            };
+            configuration.write()?;
+            match Running::start(folder.path(), ports) {
+                Ok(running) => {
+                    let running = Some(running);
+                    return Ok(Self {
+                        folder,
+                        owner,
+                        ports,
+                        running,
+                        delivered: AtomicU64::new(0),
+                    });
+                }
+                Err(missing @ PeerError::Missing { .. }) => return Err(missing),
+                Err(other) => last = Some(other),
+            }
+        }
+        Err(last.expect("at least one attempt was made"))
+    }
+
+    /// The address with TLS from the first byte. Its certificate names `localhost` and `127.0.0.1`.
+    pub fn imaps(&self) -> SocketAddr {
+        self.ports.imaps()
+    }
+
+    /// The address in clear, for STARTTLS.
+    pub fn imap(&self) -> SocketAddr {
+        self.ports.imap()
+    }
+
+    /// Stops it: connected clients are cut off, the ports refuse.
+    pub fn stop(&mut self) {
+        self.running = None;
+    }
+
+    /// Stops it, and starts it again on the same ports with the same mail.
+    pub fn restart(&mut self) -> Result<(), PeerError> {
+        self.stop();
+        let mut last = None;
+        // A dying login process may hold the port for a moment longer than its master.
+        for _ in 0..START_ATTEMPTS {
+            match Running::start(self.folder.path(), self.ports) {
+                Ok(running) => {
+                    self.running = Some(running);
+                    return Ok(());
+                }
+                Err(other) => last = Some(other),
+            }
+        }
+        Err(last.expect("at least one attempt was made"))
+    }
+
+    /// Delivers one message into a folder that exists, as a delivery agent would: written to
+    /// `tmp`, moved to `new`. A client in IDLE is told at once.
+    pub fn deliver(&self, user: &str, folder: &str, message: &[u8]) -> Result<(), PeerError> {
+        let maildir = self.maildir(user, folder)?;
+        let number = self.delivered.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{number:010}.{}.peers", std::process::id());
+        let (tmp, new) = (
+            maildir.join("tmp").join(&name),
+            maildir.join("new").join(&name),
+        );
+        folder::write(&tmp, message)?;
+        folder::give(&tmp, self.owner)?;
+        fs::rename(&tmp, &new).map_err(PeerError::file(new))
+    }
+
+    /// Makes a folder; `/` parts the levels. INBOX exists without this.
+    pub fn create_folder(&self, user: &str, folder: &str) -> Result<(), PeerError> {
+        self.doveadm(&["mailbox", "create", "-u", user, folder])
+            .map(drop)
+    }
+
+    /// Removes a folder and makes an empty one of the same name: its UIDVALIDITY is another.
+    pub fn recreate_folder(&self, user: &str, folder: &str) -> Result<(), PeerError> {
+        self.doveadm(&["mailbox", "delete", "-u", user, folder])?;
+        self.create_folder(user, folder)
+    }
+
+    /// Gives every message of a folder a new UID under a new UIDVALIDITY, as a restored backup
+    /// does. The messages stay.
+    pub fn renumber_folder(&self, user: &str, folder: &str) -> Result<(), PeerError> {
+        let status = self.doveadm(&[
+            "-f",
+            "flow",
+            "mailbox",
+            "status",
+            "-u",
+            user,
+            "uidvalidity",
+            folder,
+        ])?;
+        let (_, present) = status.trim_end().rsplit_once('=').unwrap_or_default();
+        let present: u32 = present
+            .parse()
+            .map_err(PeerError::unexpected("doveadm answered no UIDVALIDITY"))?;
+        let uidvalidity = (present + 1).to_string();
+        self.doveadm(&[
+            "mailbox",
+            "update",
+            "-u",
+            user,
+            "--uid-validity",
+            &uidvalidity,
+            folder,
+        ])
+        .map(drop)
+    }
+
+    /// Runs an administrative command of Dovecot and returns what it printed.
+    pub fn doveadm(&self, arguments: &[&str]) -> Result<String, PeerError> {
+        let output = Command::new(running::program("doveadm")?)
+            .arg("-c")
+            .arg(self.folder.path().join(configuration::MAIN))
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .map_err(PeerError::system("cannot run doveadm"))?;
+        answered(arguments, &output)
+    }
+
+    /// What Dovecot has logged so far.
+    pub fn log(&self) -> String {
+        running::log(self.folder.path())
+    }
+
+    /// Where the messages of a folder are, made on first use for INBOX.
+    fn maildir(&self, user: &str, folder: &str) -> Result<PathBuf, PeerError> {
+        let home = self.folder.path().join("mail").join(user);
+        if folder.eq_ignore_ascii_case("INBOX") {
+            if !home.join("tmp").is_dir() {
+                self.make_maildir(&home)?;
+            }
+            return Ok(home);
+        }
+        let listed = self.doveadm(&["mailbox", "path", "-u", user, folder])?;
+        Ok(PathBuf::from(listed.trim_end()))
+    }
+
+    fn make_maildir(&self, home: &Path) -> Result<(), PeerError> {
+        for path in [
+            home.to_owned(),
+            home.join("cur"),
+            home.join("new"),
+            home.join("tmp"),
+        ] {
+            folder::make(&path)?;
+            folder::give(&path, self.owner)?;
+        }
+        Ok(())
+    }
+}
+
+fn answered(arguments: &[&str], output: &Output) -> Result<String, PeerError> {
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(PeerError::Refused {
+        command: format!("doveadm {}", arguments.join(" ")),
+        status: output.status.to_string(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
+}
+
+const START_ATTEMPTS: usize = 20;

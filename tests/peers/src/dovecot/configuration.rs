@@ -1,0 +1,126 @@
+//! Dovecot's configuration files.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use super::Ports;
+use crate::PeerError;
+use crate::folder::{self, Owner};
+
+/// What the files say.
+#[derive(Debug)]
+pub(super) struct Configuration<'a> {
+    pub(super) root: &'a Path,
+    pub(super) owner: Owner,
+    pub(super) ports: Ports,
+    /// Public keys as `<azp>/<ALG>/<kid>`, as Dovecot's local validation looks them up.
+    pub(super) keys: &'a Path,
+}
+
+impl Configuration<'_> {
+    pub(super) fn write(&self) -> Result<(), PeerError> {
+        folder::write(
+            &self.root.join("delegated.conf"),
+            self.tokens("username_attribute = upn"),
+        )?;
+        // An app-only token names no person: whoever the client asks for is opened, as Exchange
+        // does for an app with full access.
+        folder::write(
+            &self.root.join("app-only.conf"),
+            self.tokens("username_attribute = idtyp\nusername_format = app"),
+        )?;
+        folder::write(&self.root.join(MAIN), self.main()?)
+    }
+
+    fn tokens(&self, who: &str) -> String {
+        format!(
+            "introspection_mode = local\n\
+             local_validation_key_dict = fs:posix:prefix={}/\n\
+             {who}\n",
+            self.keys.display()
+        )
+    }
+
+    fn main(&self) -> Result<String, PeerError> {
+        let root = self.root.display();
+        let Ports { imaps, imap } = self.ports;
+        let mut text = format!(
+            "base_dir = {root}/run\n\
+             state_dir = {root}/run\n\
+             log_path = {root}/{LOG}\n\
+             auth_verbose = yes\n\
+             protocols = imap\n\
+             listen = 127.0.0.1\n\
+             ssl = required\n\
+             ssl_cert = <{root}/server.pem\n\
+             ssl_key = <{root}/server.key\n\
+             mail_location = maildir:{root}/mail/%u\n\
+             first_valid_uid = 1\n\
+             mail_max_userip_connections = 5000\n\
+             auth_mechanisms = xoauth2\n\
+             namespace inbox {{\n  inbox = yes\n  separator = /\n}}\n"
+        );
+        for file in ["delegated.conf", "app-only.conf"] {
+            let _ = writeln!(
+                text,
+                "passdb {{\n  driver = oauth2\n  mechanisms = xoauth2\n  args = {root}/{file}\n}}"
+            );
+        }
+        let ids = match self.owner {
+            Owner::Ourselves => format!(
+                "uid={} gid={}",
+                rustix::process::geteuid().as_raw(),
+                rustix::process::getegid().as_raw()
+            ),
+            Owner::Other { uid, gid } => format!("uid={uid} gid={gid}"),
+        };
+        let _ = write!(
+            text,
+            "userdb {{\n  driver = static\n  args = {ids} home={root}/mail/%u allow_all_users=yes\n}}\n\
+             service imap-login {{\n  \
+               inet_listener imap {{\n    port = {imap}\n  }}\n  \
+               inet_listener imaps {{\n    port = {imaps}\n    ssl = yes\n  }}\n\
+             }}\n\
+             service imap {{\n  process_limit = 5000\n}}\n"
+        );
+        text.push_str(&unprivileged(self.owner)?);
+        Ok(text)
+    }
+}
+
+/// Without root nothing can change its user or its root folder.
+fn unprivileged(owner: Owner) -> Result<String, PeerError> {
+    if matches!(owner, Owner::Other { .. }) {
+        return Ok(String::new());
+    }
+    let (user, group) = (own_name("-un")?, own_name("-gn")?);
+    let mut text = format!(
+        "default_internal_user = {user}\n\
+         default_internal_group = {group}\n\
+         default_login_user = {user}\n"
+    );
+    for service in ["anvil", "auth", "auth-worker", "imap-login", "stats"] {
+        let _ = writeln!(
+            text,
+            "service {service} {{\n  chroot =\n  user = {user}\n  group = {group}\n}}"
+        );
+    }
+    Ok(text)
+}
+
+/// Our own user or group by name: Dovecot takes no numbers here.
+fn own_name(option: &str) -> Result<String, PeerError> {
+    let output = Command::new("id")
+        .arg(option)
+        .output()
+        .map_err(PeerError::system("cannot ask `id` who we are"))?;
+    Ok(String::from_utf8_lossy(&output.stdout)
+        .trim_end()
+        .to_owned())
+}
+
+/// The file given to `dovecot -c`.
+pub(super) const MAIN: &str = "dovecot.conf";
+/// Where Dovecot logs.
+pub(super) const LOG: &str = "dovecot.log";
