@@ -7,11 +7,13 @@
 
 mod cursor;
 mod error;
+mod fingerprint;
 mod mailbox;
 mod message;
 
 pub use cursor::{Cursor, CursorError};
 pub use error::MailError;
+pub use fingerprint::fingerprint;
 pub use mailbox::{Changes, Intake, IntakeError, Mailbox, Opener, Pull, Resync, Woke};
 pub use message::{
     Address, Arrival, Envelope, Flag, Folder, FolderName, MessageKey, Query, SpecialUse, Summary,

@@ -26,6 +26,11 @@ pub trait Mailbox: Send {
     /// The cursor of a folder as it is now: everything present is behind it.
     async fn present(&mut self, folder: &FolderName) -> Result<Cursor, MailError>;
 
+    /// Whether the server tells of changes by itself (IDLE), so that polling is only a safety net.
+    fn is_pushed(&self) -> bool {
+        true
+    }
+
     /// Waits until the folder last looked at may have changed, at most until `until`.
     async fn wait(&mut self, until: Timestamp) -> Result<Woke, MailError>;
 

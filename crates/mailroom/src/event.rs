@@ -5,6 +5,8 @@ use std::fmt;
 use gatepost_mail::{Envelope, Flag, FolderName, MessageKey};
 use jiff::Timestamp;
 
+use crate::SinkName;
+
 /// The deterministic name of an event: the same happening has the same id after any crash.
 /// `evt_` and the first 40 hexadecimal digits of a SHA-256.
 #[derive(
@@ -28,6 +30,11 @@ impl EventId {
     /// The id of something that happened to a mailbox at a time.
     pub fn of_mailbox(mailbox: &str, kind: EventType, at: Timestamp) -> Self {
         Self::hashed(&[mailbox, kind.as_str(), &at.to_string()])
+    }
+
+    /// The id of something that happened to the delivery of `event` to `sink`.
+    pub fn of_delivery(event: &EventId, sink: &SinkName, kind: EventType) -> Self {
+        Self::hashed(&[event.as_str(), &sink.0, kind.as_str()])
     }
 
     /// Reads an id as it was written.
@@ -87,6 +94,9 @@ pub enum EventType {
     /// A delivery gave up.
     #[serde(rename = "delivery.dead_lettered")]
     DeliveryDeadLettered,
+    /// A sink wants nothing any more and was switched off.
+    #[serde(rename = "sink.switched_off")]
+    SinkSwitchedOff,
 }
 
 impl EventType {
@@ -99,6 +109,7 @@ impl EventType {
             Self::MailboxResynced => "mailbox.resynced",
             Self::MailboxAuthFailed => "mailbox.auth_failed",
             Self::DeliveryDeadLettered => "delivery.dead_lettered",
+            Self::SinkSwitchedOff => "sink.switched_off",
         }
     }
 }

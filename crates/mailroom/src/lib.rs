@@ -7,7 +7,7 @@ mod sink;
 mod storage;
 
 pub use event::{Attachment, Event, EventData, EventId, EventType, MessageData, MessageIds};
-pub use sink::{Outcome, Sink, SinkName, Spooled};
+pub use sink::{Handover, Outcome, Sink, SinkName, Spooled};
 pub use storage::{
     Advance, Cursors, Deliveries, Delivery, DeliveryFilter, DeliveryState, Due, Fingerprint, Kept,
     Lease, NewEvent, Settled, Standing, StorageError, WatchKey,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use tokio::io::AsyncRead;
 
 use crate::Event;
@@ -23,12 +24,31 @@ impl std::fmt::Display for SinkName {
 /// A destination of events. One folder under `sinks` and one line in `SINKS` each.
 #[async_trait]
 pub trait Sink: Send + Sync + std::fmt::Debug {
-    /// Hands over one event, `attempt` counting from 1. A redelivery carries the same event id
-    /// and must be harmless where the destination allows it.
-    async fn deliver(&self, event: &Event, message: Option<&dyn Spooled>, attempt: u32) -> Outcome;
+    /// Hands over one event. A redelivery carries the same event id and must be harmless where
+    /// the destination allows it.
+    async fn deliver(&self, handover: Handover<'_>) -> Outcome;
 
     /// Whether the destination can be reached at all, without handing anything over.
     async fn probe(&self) -> Outcome;
+
+    /// The longest that one attempt takes by the sink's own limits. An attempt that takes longer
+    /// is given up and tried again.
+    fn longest_attempt(&self) -> Duration {
+        Duration::from_mins(2)
+    }
+}
+
+/// One attempt to hand over an event.
+#[derive(Clone, Copy)]
+pub struct Handover<'a> {
+    /// What happened.
+    pub event: &'a Event,
+    /// The message that the event is about, if it is about one.
+    pub message: Option<&'a dyn Spooled>,
+    /// Counts the attempts, from 1.
+    pub attempt: u32,
+    /// When the first attempt began.
+    pub first_attempt_at: Timestamp,
 }
 
 /// The raw octets of the message that an event is about.
@@ -36,6 +56,11 @@ pub trait Sink: Send + Sync + std::fmt::Debug {
 pub trait Spooled: Send + Sync {
     /// How many octets there are.
     fn size(&self) -> u64;
+
+    /// The octets themselves where they are at hand, which spares small messages a copy.
+    fn at_hand(&self) -> Option<&[u8]> {
+        None
+    }
 
     /// Reads them from the start. Bounded memory, whatever the size.
     async fn open(&self) -> std::io::Result<Box<dyn AsyncRead + Send + Unpin>>;

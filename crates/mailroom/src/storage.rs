@@ -236,14 +236,31 @@ pub trait Deliveries: Send + Sync + std::fmt::Debug {
         limit: usize,
     ) -> Result<Vec<Due>, StorageError>;
 
+    /// The same in strict order: only a delivery before which no older one of the same mailbox and
+    /// folder to this sink is open (pending or claimed), so at most
+    /// one of each folder.
+    async fn claim_heads(
+        &self,
+        sink: &SinkName,
+        now: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Due>, StorageError>;
+
+    /// Ends every claim on deliveries to `sink`, as if its time were over: said once by a process
+    /// that starts and knows that its predecessor is gone. Attempts stay counted.
+    async fn reclaim(&self, sink: &SinkName, now: Timestamp) -> Result<usize, StorageError>;
+
     /// When the next delivery to `sink` is due, or its claim runs out.
     async fn next_due(&self, sink: &SinkName) -> Result<Option<Timestamp>, StorageError>;
 
-    /// Settles claims together. A claim that was lost in the meantime is skipped.
+    /// Settles claims together, and stores `reports` (`delivery.dead_lettered` and the like, known
+    /// ids skipped) in the same transaction. A claim that was lost in the meantime is skipped.
     /// Returns the events all of whose deliveries are now done and whose post-action is due.
     async fn settle(
         &self,
         settled: Vec<(Lease, Settled)>,
+        reports: Vec<NewEvent>,
         now: Timestamp,
     ) -> Result<Vec<EventId>, StorageError>;
 
@@ -273,6 +290,9 @@ pub trait Deliveries: Send + Sync + std::fmt::Debug {
     /// they hold: for back-pressure.
     async fn backlog(&self, mailbox: &str) -> Result<(u64, u64), StorageError>;
 
+    /// Which of these spool files no event refers to.
+    async fn unreferenced(&self, names: &[String]) -> Result<Vec<String>, StorageError>;
+
     /// Forgets events settled before `before`, at most `limit`; returns the names of spool files
     /// that no event refers to any more.
     async fn forget(&self, before: Timestamp, limit: usize) -> Result<Vec<String>, StorageError>;
@@ -299,6 +319,11 @@ pub enum StorageError {
         /// What the store says is next.
         next: Next,
     },
+}
+
+impl StorageError {
+    /// Every code this error answers by itself; those of the store come on top.
+    pub const CODES: &'static [&'static str] = &["cursor_overtaken"];
 }
 
 impl Fault for StorageError {
