@@ -1,0 +1,498 @@
+//! The client's side of an IMAP connection: octets in, octets and events out.
+//!
+//! [`Client`] holds no socket and knows no time. Whoever drives it sends what
+//! [`Client::take_output`] gives, feeds what arrives into [`Client::receive`], and acts on what
+//! [`Client::next_event`] tells. Commands may be pipelined; what the server says in between is
+//! routed as events in the order of the wire and never dropped.
+
+mod capabilities;
+mod command;
+mod event;
+mod fetch;
+mod queue;
+mod reader;
+mod status;
+mod uid_set;
+mod untagged;
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+
+pub use capabilities::{Capabilities, Capability};
+pub use command::{Command, Criterion, FetchItems, FlagChange};
+pub use event::{
+    Code, Counted, Event, Fetched, Flag, Listed, Outcome, Reply, StatusKind, StatusLine, Ticket,
+    Untagged,
+};
+pub use uid_set::{End, UidSet};
+
+use crate::imap::codec::{Announcement, Assembler, Bound, Bounds, Part, Treatment};
+use crate::sasl::{self, Xoauth2};
+use queue::{Piece, Queue};
+use reader::Reader;
+
+/// The client's side of one connection.
+#[derive(Debug)]
+pub struct Client {
+    assembler: Assembler,
+    queue: Queue,
+    capabilities: Capabilities,
+    phase: Phase,
+    last_tag: u32,
+    in_flight: VecDeque<InFlight>,
+    events: VecDeque<Event>,
+    /// Whether the body of the message being read has passed already.
+    body_streamed: bool,
+    unreadable: u64,
+}
+
+/// The server does what no client can go on from; the connection must be closed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// Something is larger than a sane server makes it.
+    #[error("the server passed a bound: {0}")]
+    Bound(#[from] Bound),
+    /// The first line is no greeting.
+    #[error("the server does not speak IMAP; it began with: {0}")]
+    NoGreeting(String),
+    /// Octets that were not protected stand behind the answer to STARTTLS.
+    #[error(
+        "the server sent data behind its answer to STARTTLS, before TLS: somebody may be tampering with the connection"
+    )]
+    InjectedBeforeTls,
+    /// An answer to a question that nobody asked.
+    #[error("the server completed a command that was not sent: {0}")]
+    UnknownTag(String),
+    /// More refusals than an exchange can have.
+    #[error("the server goes on challenging after a refused token")]
+    EndlessChallenge,
+}
+
+/// The command cannot be sent now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("another command has to be complete first")]
+pub struct Busy;
+
+/// A message to be appended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Append<'a> {
+    /// Where to.
+    pub folder: &'a str,
+    /// Its flags.
+    pub flags: &'a [Flag],
+    /// How many octets follow through [`Client::append_octets`].
+    pub size: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Greeting,
+    Talking,
+    /// The server agreed to STARTTLS; nothing may pass before TLS does.
+    BeforeTls,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct InFlight {
+    ticket: Ticket,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Ordinary,
+    StartTls,
+    Authenticate { challenged: bool },
+    Idle,
+    Append,
+}
+
+impl Client {
+    /// Waits for the greeting.
+    pub fn new() -> Self {
+        Self {
+            assembler: Assembler::new(RESPONSES),
+            queue: Queue::default(),
+            capabilities: Capabilities::default(),
+            phase: Phase::Greeting,
+            last_tag: 0,
+            in_flight: VecDeque::new(),
+            events: VecDeque::new(),
+            body_streamed: false,
+            unreadable: 0,
+        }
+    }
+
+    /// Takes octets from the server.
+    pub fn receive(&mut self, octets: &[u8]) {
+        self.assembler.push(octets);
+    }
+
+    /// Where to read into, for a driver that reads without copying: append only, and only when
+    /// [`next_event`](Self::next_event) has answered `None`.
+    pub fn buffer(&mut self) -> &mut BytesMut {
+        self.assembler.buffer()
+    }
+
+    /// What is to be sent now; empty if nothing is.
+    pub fn take_output(&mut self) -> Bytes {
+        self.queue.take_output()
+    }
+
+    /// What the server announced most recently. Empty when it has announced nothing since the
+    /// connection began, TLS started, or the login.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// How many messages of the server could not be read.
+    pub fn unreadable(&self) -> u64 {
+        self.unreadable
+    }
+
+    /// How many commands are not complete.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// Sends a command, behind those that are in flight.
+    pub fn send(&mut self, command: &Command) -> Result<Ticket, Busy> {
+        let (ticket, tag) = self.next_tag(Kind::Ordinary)?;
+        for written in command.write(&tag, &self.capabilities) {
+            self.queue.push(ticket, written.into());
+        }
+        Ok(ticket)
+    }
+
+    /// Asks for TLS. When it is complete with [`Outcome::Ok`], shake hands and then call
+    /// [`tls_started`](Self::tls_started).
+    pub fn start_tls(&mut self) -> Result<Ticket, Busy> {
+        self.expect_quiet()?;
+        let (ticket, tag) = self.next_tag(Kind::StartTls)?;
+        self.queue.push(
+            ticket,
+            Piece::Octets(format!("{tag} STARTTLS\r\n").into_bytes()),
+        );
+        Ok(ticket)
+    }
+
+    /// TLS protects the connection now; what was announced before it is forgotten.
+    pub fn tls_started(&mut self) {
+        self.phase = Phase::Talking;
+        self.capabilities = Capabilities::default();
+    }
+
+    /// Signs in with a token, in one step where the server allows it (RFC 4959).
+    ///
+    /// Exchange refuses with a tagged NO. Google and Dovecot first send an error challenge,
+    /// which is reported as [`Event::Challenge`] and answered by an empty line.
+    pub fn authenticate(&mut self, credentials: &Xoauth2) -> Result<Ticket, Busy> {
+        self.expect_quiet()?;
+        let (ticket, tag) = self.next_tag(Kind::Authenticate { challenged: false })?;
+        let message = credentials.encode();
+        let verb = format!("{tag} AUTHENTICATE {}", sasl::MECHANISM);
+        if self.capabilities.has(Capability::SaslIr) {
+            let line = format!("{verb} {}\r\n", *message);
+            self.queue.push(ticket, Piece::Octets(line.into_bytes()));
+        } else {
+            self.queue
+                .push(ticket, Piece::Octets(format!("{verb}\r\n").into_bytes()));
+            self.queue.push(ticket, Piece::AwaitContinuation);
+            self.queue.push(
+                ticket,
+                Piece::Octets(format!("{}\r\n", *message).into_bytes()),
+            );
+        }
+        Ok(ticket)
+    }
+
+    /// Asks the server to push changes (RFC 2177). It has begun when [`Event::Continues`] comes.
+    pub fn idle(&mut self) -> Result<Ticket, Busy> {
+        let (ticket, tag) = self.next_tag(Kind::Idle)?;
+        self.queue.push(
+            ticket,
+            Piece::Octets(format!("{tag} IDLE\r\n").into_bytes()),
+        );
+        self.queue.push(ticket, Piece::AwaitContinuation);
+        self.queue.push(ticket, Piece::AwaitDone);
+        self.queue.push(ticket, Piece::Octets(b"DONE\r\n".to_vec()));
+        Ok(ticket)
+    }
+
+    /// Ends the idling, also before the server has begun it. What the server pushes until the
+    /// command is complete still comes as events.
+    pub fn done(&mut self) {
+        self.queue.done();
+    }
+
+    /// Announces a message; its octets follow through [`append_octets`](Self::append_octets)
+    /// when [`Event::Continues`] comes, or at once where the server does not insist on waiting.
+    pub fn append(&mut self, append: &Append<'_>) -> Result<Ticket, Busy> {
+        let (ticket, tag) = self.next_tag(Kind::Append)?;
+        let at_once = command::non_synchronizing(append.size, &self.capabilities);
+        let flags: Vec<String> = append.flags.iter().map(command::flag_atom).collect();
+        let line = format!(
+            "{tag} APPEND {} ({}) {{{}{}}}\r\n",
+            command::quoted_folder(append.folder),
+            flags.join(" "),
+            append.size,
+            if at_once { "+" } else { "" },
+        );
+        self.queue.push(ticket, Piece::Octets(line.into_bytes()));
+        if at_once {
+            self.events.push_back(Event::Continues(ticket));
+        } else {
+            self.queue.push(ticket, Piece::AwaitContinuation);
+        }
+        self.queue.push(ticket, Piece::Body { left: append.size });
+        self.queue.push(ticket, Piece::Octets(b"\r\n".to_vec()));
+        Ok(ticket)
+    }
+
+    /// Gives the next octets of the appended message, and answers how many were taken: those
+    /// beyond the announced size are not.
+    pub fn append_octets(&mut self, octets: &[u8]) -> usize {
+        self.queue.body(octets)
+    }
+
+    /// What the server said next, or `None` when more octets are needed.
+    pub fn next_event(&mut self) -> Result<Option<Event>, Violation> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Ok(Some(event));
+            }
+            if self.phase == Phase::BeforeTls {
+                return if self.assembler.has_leftover() {
+                    Err(Violation::InjectedBeforeTls)
+                } else {
+                    Ok(None)
+                };
+            }
+            match self.assembler.next_part()? {
+                None => return Ok(None),
+                Some(Part::Announced(announcement)) => self.treat(announcement)?,
+                Some(Part::Chunk(octets)) => self.events.push_back(Event::BodyChunk(octets)),
+                Some(Part::LiteralEnd) => self.events.push_back(Event::BodyEnds),
+                Some(Part::Message(message)) => self.read(&message)?,
+            }
+        }
+    }
+
+    fn next_tag(&mut self, kind: Kind) -> Result<(Ticket, String), Busy> {
+        let alone = |kind| matches!(kind, Kind::StartTls | Kind::Authenticate { .. });
+        let blocked = self.in_flight.iter().any(|command| alone(command.kind));
+        if blocked || self.phase != Phase::Talking {
+            return Err(Busy);
+        }
+        self.last_tag += 1;
+        let ticket = Ticket(self.last_tag);
+        self.in_flight.push_back(InFlight { ticket, kind });
+        Ok((ticket, format!("A{}", self.last_tag)))
+    }
+
+    fn expect_quiet(&self) -> Result<(), Busy> {
+        if self.in_flight.is_empty() {
+            Ok(())
+        } else {
+            Err(Busy)
+        }
+    }
+
+    /// Decides what becomes of a literal: bodies pass through, headers are kept if they are of
+    /// a sane size, and free text is no literal at all.
+    fn treat(&mut self, announcement: Announcement) -> Result<(), Violation> {
+        let head = self.assembler.head();
+        if is_free_text(head) {
+            self.assembler.accept(Treatment::Text)?;
+        } else if let Some(ahead) = fetch::body_ahead(head) {
+            self.assembler.accept(Treatment::Stream)?;
+            self.body_streamed = true;
+            self.events.push_back(Event::BodyBegins {
+                seq: ahead.seq,
+                uid: ahead.uid,
+                size: announcement.length,
+            });
+        } else if self.assembler.accept(Treatment::Keep).is_err() {
+            self.assembler.accept(Treatment::Discard)?;
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, message: &Bytes) -> Result<(), Violation> {
+        let mut reader = Reader::new(message);
+        if self.phase == Phase::Greeting {
+            return self.read_greeting(message);
+        }
+        if reader.is_at_end() {
+            return Ok(());
+        }
+        if reader.eat(b'+') {
+            reader.skip_spaces();
+            return self.continuation(reader.rest());
+        }
+        if reader.eat_word("*") {
+            reader.skip_spaces();
+            self.read_untagged(message, reader);
+            return Ok(());
+        }
+        if let Some(line) = status::bare_code(reader) {
+            self.events
+                .push_back(Event::Untagged(Untagged::Status(line)));
+            return Ok(());
+        }
+        let tag = reader.word();
+        reader.skip_spaces();
+        let Some(reply) = status::reply(reader) else {
+            self.cannot_read(message);
+            return Ok(());
+        };
+        self.complete(tag, reply)
+    }
+
+    fn read_greeting(&mut self, message: &Bytes) -> Result<(), Violation> {
+        let mut reader = Reader::new(message);
+        let greeting = reader.eat_word("*").then(|| {
+            reader.skip_spaces();
+            status::status_line(reader)
+        });
+        let greeting = greeting
+            .flatten()
+            .ok_or_else(|| Violation::NoGreeting(status::words(message)))?;
+        self.note_code(greeting.code.as_ref());
+        self.phase = Phase::Talking;
+        self.events.push_back(Event::Greeting(greeting));
+        Ok(())
+    }
+
+    fn read_untagged(&mut self, message: &Bytes, reader: Reader<'_>) {
+        let mut ahead = Reader::new(message);
+        if let Some(seq) = fetch::seq_of_fetch(&mut ahead) {
+            let response = fetch::fetch(seq, ahead);
+            self.report_fetch(response);
+            return;
+        }
+        match untagged::untagged(message, reader) {
+            Some(untagged) => {
+                match &untagged {
+                    Untagged::Capabilities(list) => self.capabilities.clone_from(list),
+                    Untagged::Status(line) => self.note_code(line.code.as_ref()),
+                    _ => {}
+                }
+                self.events.push_back(Event::Untagged(untagged));
+            }
+            None => self.cannot_read(message),
+        }
+    }
+
+    /// A body may also come as a quoted string, and has then not been streamed.
+    fn report_fetch(&mut self, response: fetch::FetchResponse) {
+        let fetch::FetchResponse { fetched, body } = response;
+        let streamed = std::mem::take(&mut self.body_streamed);
+        if let Some(body) = body.filter(|_| !streamed) {
+            let size = body.len() as u64;
+            self.events.push_back(Event::BodyBegins {
+                seq: fetched.seq,
+                uid: fetched.uid,
+                size,
+            });
+            self.events.push_back(Event::BodyChunk(body.into()));
+            self.events.push_back(Event::BodyEnds);
+        }
+        self.events
+            .push_back(Event::Untagged(Untagged::Fetched(fetched)));
+    }
+
+    /// What `+` means depends on the command that waits for it.
+    fn continuation(&mut self, text: &[u8]) -> Result<(), Violation> {
+        if let Some(ticket) = self.queue.go_on() {
+            let kind = self
+                .in_flight
+                .iter()
+                .find(|command| command.ticket == ticket);
+            if kind.is_some_and(|command| matches!(command.kind, Kind::Idle | Kind::Append)) {
+                self.events.push_back(Event::Continues(ticket));
+            }
+            return Ok(());
+        }
+        // A refused token arrives as a challenge; the exchange ends only after an empty line
+        // (Google XOAUTH2, "SASL error"; RFC 7628 §3.2.3).
+        if let Some(InFlight {
+            ticket,
+            kind: Kind::Authenticate { challenged },
+        }) = self.in_flight.front_mut()
+        {
+            if *challenged {
+                return Err(Violation::EndlessChallenge);
+            }
+            *challenged = true;
+            let answer = [sasl::ERROR_CHALLENGE_ANSWER, b"\r\n"].concat();
+            self.queue.push(*ticket, Piece::Octets(answer));
+            let said = sasl::error_challenge(text).unwrap_or_else(|| status::words(text));
+            self.events.push_back(Event::Challenge(said));
+            return Ok(());
+        }
+        self.cannot_read(&Bytes::copy_from_slice(text));
+        Ok(())
+    }
+
+    fn complete(&mut self, tag: &[u8], reply: Reply) -> Result<(), Violation> {
+        let number = tag
+            .strip_prefix(b"A")
+            .and_then(|n| std::str::from_utf8(n).ok()?.parse().ok());
+        let at = self
+            .in_flight
+            .iter()
+            .position(|command| Some(command.ticket.0) == number);
+        let Some(command) = at.and_then(|at| self.in_flight.remove(at)) else {
+            return Err(Violation::UnknownTag(status::words(tag)));
+        };
+        self.queue.forget(command.ticket);
+        if reply.outcome == Outcome::Ok {
+            match command.kind {
+                Kind::StartTls => self.phase = Phase::BeforeTls,
+                Kind::Authenticate { .. } => self.capabilities = Capabilities::default(),
+                _ => {}
+            }
+        }
+        self.note_code(reply.code.as_ref());
+        self.events
+            .push_back(Event::Completed(command.ticket, reply));
+        Ok(())
+    }
+
+    fn note_code(&mut self, code: Option<&Code>) {
+        if let Some(Code::Capabilities(list)) = code {
+            self.capabilities.clone_from(list);
+        }
+    }
+
+    fn cannot_read(&mut self, message: &Bytes) {
+        self.unreadable += 1;
+        self.events.push_back(Event::Unreadable(message.clone()));
+    }
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Whether the line is one that ends in words: there `{5}` is a word like any other.
+fn is_free_text(head: &[u8]) -> bool {
+    let mut reader = Reader::new(head);
+    let first = reader.word();
+    if first == b"+" {
+        return true;
+    }
+    reader.skip_spaces();
+    status::status_line(reader).is_some()
+}
+
+/// A search over half a million messages fits into a line; no header is larger than a literal.
+const RESPONSES: Bounds = Bounds {
+    line: 4 << 20,
+    literal: 1 << 20,
+    literals: 64,
+};

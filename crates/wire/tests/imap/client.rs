@@ -1,0 +1,326 @@
+//! Our client against every dialogue: it must write exactly the lines of the client, and what
+//! it makes of the lines of the server is kept as a snapshot.
+
+use std::fmt::Write as _;
+
+use gatepost_wire::imap::client::{
+    Append, Client, Command, Criterion, Event, FetchItems, Flag, FlagChange, UidSet, Untagged,
+};
+use gatepost_wire::imap::codec::{self, types};
+use gatepost_wire::imap::mailbox_name;
+use gatepost_wire::sasl::Xoauth2;
+use secrecy::SecretString;
+use types::command::CommandBody;
+use types::fetch::MacroOrMessageDataItemNames;
+use types::flag::StoreType;
+use types::search::SearchKey;
+
+use crate::dialogue::{self, Dialogue, Step};
+
+#[test]
+fn our_client_holds_its_side_of_every_dialogue() {
+    for dialogue in dialogue::all()
+        .into_iter()
+        .filter(|dialogue| dialogue.for_client)
+    {
+        let whole = Run::new(&dialogue, usize::MAX).run();
+        insta::assert_snapshot!(dialogue.name.as_str(), whole);
+        let octetwise = Run::new(&dialogue, 1).run();
+        assert_eq!(
+            whole, octetwise,
+            "{}: the reads make no difference",
+            dialogue.name
+        );
+    }
+}
+
+/// One run of the client through a dialogue.
+struct Run<'a> {
+    dialogue: &'a Dialogue,
+    /// How many octets a read brings.
+    read: usize,
+    client: Client,
+    /// What the client wrote and the dialogue has not yet confirmed.
+    sent: Vec<u8>,
+    appending: bool,
+    log: String,
+}
+
+impl<'a> Run<'a> {
+    fn new(dialogue: &'a Dialogue, read: usize) -> Self {
+        let client = Client::new();
+        Self {
+            dialogue,
+            read,
+            client,
+            sent: Vec::new(),
+            appending: false,
+            log: String::new(),
+        }
+    }
+
+    fn run(mut self) -> String {
+        for (index, step) in self.dialogue.steps.iter().enumerate() {
+            match step {
+                Step::Client(line) => self.client_line(index, line),
+                // Nobody goes on with a server that broke the protocol.
+                Step::Server(_) if self.log.contains("violation") => {}
+                Step::Server(octets) => self.server_octets(octets),
+                Step::Wait(_) => {}
+                Step::Drop => self.log.push_str("(the connection is gone)\n"),
+            }
+        }
+        self.sent.extend_from_slice(&self.client.take_output());
+        let left = String::from_utf8_lossy(&self.sent);
+        assert!(
+            self.sent.is_empty(),
+            "{}: the client also wrote {left:?}",
+            self.dialogue.name
+        );
+        self.log
+    }
+
+    fn client_line(&mut self, index: usize, line: &[u8]) {
+        self.sent.extend_from_slice(&self.client.take_output());
+        if !self.sent.starts_with(line) {
+            self.act(index, line);
+            self.sent.extend_from_slice(&self.client.take_output());
+        }
+        assert!(
+            self.sent.starts_with(line),
+            "{}: expected {:?}, the client wrote {:?}",
+            self.dialogue.name,
+            String::from_utf8_lossy(line),
+            String::from_utf8_lossy(&self.sent),
+        );
+        self.sent.drain(..line.len());
+    }
+
+    fn server_octets(&mut self, octets: &[u8]) {
+        for octets in octets.chunks(self.read) {
+            self.client.receive(octets);
+            loop {
+                match self.client.next_event() {
+                    Ok(None) => break,
+                    Ok(Some(event)) => self.note(&event),
+                    Err(violation) => {
+                        writeln!(self.log, "violation: {violation}").expect("a string is writable");
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Chunks are joined, since where they are cut depends on the reads.
+    fn note(&mut self, event: &Event) {
+        match event {
+            Event::BodyChunk(octets) => {
+                if self.log.ends_with('\n') {
+                    self.log.push_str("BodyChunk ");
+                }
+                self.log.push_str(&octets.escape_ascii().to_string());
+                return;
+            }
+            Event::Untagged(untagged) => self.note_untagged(untagged),
+            Event::BodyEnds => self.log.push_str("\nBodyEnds"),
+            other => write!(self.log, "{other:?}").expect("a string is writable"),
+        }
+        self.log.push('\n');
+    }
+
+    fn note_untagged(&mut self, untagged: &Untagged) {
+        write!(self.log, "{untagged:?}").expect("a string is writable");
+    }
+
+    /// Makes the client do what writes this line.
+    fn act(&mut self, index: usize, line: &[u8]) {
+        if self.appending && self.client.append_octets(line) > 0 {
+            return;
+        }
+        self.appending = false;
+        let text = String::from_utf8_lossy(line);
+        let verb = text.split([' ', '\r']).nth(1).unwrap_or_default();
+        let ticket = match verb {
+            _ if text.starts_with("DONE") => return self.client.done(),
+            "IDLE" => self.client.idle(),
+            "STARTTLS" => self.client.start_tls(),
+            "AUTHENTICATE" => self.client.authenticate(&sample()),
+            "APPEND" => {
+                self.appending = true;
+                self.client.append(&append_of(&text))
+            }
+            _ => {
+                if self.dialogue.steps[..index].iter().any(is_starttls) {
+                    self.client.tls_started();
+                }
+                self.client.send(&self.command_at(index))
+            }
+        };
+        ticket.expect("the dialogue sends only what can be sent");
+    }
+
+    /// A command with a literal goes over several lines.
+    fn command_at(&self, index: usize) -> Command {
+        let mut octets = Vec::new();
+        for step in &self.dialogue.steps[index..] {
+            if let Step::Client(line) = step {
+                octets.extend_from_slice(line);
+                if let Some(command) = codec::decode_command(&octets) {
+                    return as_ours(&command.body);
+                }
+            }
+        }
+        panic!(
+            "{}: no command: {:?}",
+            self.dialogue.name,
+            String::from_utf8_lossy(&octets)
+        );
+    }
+}
+
+fn is_starttls(step: &Step) -> bool {
+    matches!(step, Step::Client(line) if line.ends_with(b"STARTTLS\r\n"))
+}
+
+fn sample() -> Xoauth2 {
+    let token = SecretString::from("EwBAAl3BAAUFFpUAo7J3Ve0bjLBWZWCclRC3EoAA");
+    Xoauth2::new("test@contoso.onmicrosoft.com", token).expect("a valid sample")
+}
+
+/// `A3 APPEND "INBOX" (\Seen) {12+}`
+fn append_of(line: &str) -> Append<'_> {
+    let folder = line.split('"').nth(1).expect("a quoted folder");
+    let size = line
+        .split(['{', '+', '}'])
+        .nth(1)
+        .expect("a literal")
+        .parse()
+        .expect("a length");
+    let flags: &[Flag] = if line.contains("(\\Seen)") {
+        &[Flag::Seen]
+    } else {
+        &[]
+    };
+    Append {
+        folder,
+        flags,
+        size,
+    }
+}
+
+fn as_ours(body: &CommandBody<'_>) -> Command {
+    match body {
+        CommandBody::Capability => Command::Capability,
+        CommandBody::Noop => Command::Noop,
+        CommandBody::Logout => Command::Logout,
+        CommandBody::Namespace => Command::Namespace,
+        CommandBody::Id { .. } => Command::Id {
+            name: "gatepost".to_owned(),
+            version: "0.1.0".to_owned(),
+        },
+        CommandBody::List { .. } => Command::List {
+            pattern: "*".to_owned(),
+        },
+        CommandBody::Status { mailbox, .. } => Command::Status {
+            folder: name(mailbox),
+        },
+        CommandBody::Select { mailbox, .. } => Command::Select {
+            folder: name(mailbox),
+        },
+        CommandBody::Examine { mailbox, .. } => Command::Examine {
+            folder: name(mailbox),
+        },
+        CommandBody::Search { criteria, .. } => {
+            Command::UidSearch(criteria.as_ref().iter().map(criterion).collect())
+        }
+        CommandBody::Fetch {
+            sequence_set,
+            macro_or_item_names,
+            ..
+        } => Command::UidFetch {
+            uids: uids(sequence_set),
+            items: items(macro_or_item_names),
+        },
+        CommandBody::Store {
+            sequence_set,
+            kind,
+            flags,
+            ..
+        } => Command::UidStore {
+            uids: uids(sequence_set),
+            change: if *kind == StoreType::Add {
+                FlagChange::Add
+            } else {
+                FlagChange::Remove
+            },
+            flags: flags
+                .iter()
+                .map(|flag| Flag::parse(flag.to_string().as_bytes()))
+                .collect(),
+        },
+        CommandBody::Copy {
+            sequence_set,
+            mailbox,
+            ..
+        } => Command::UidCopy {
+            uids: uids(sequence_set),
+            to: name(mailbox),
+        },
+        CommandBody::Move {
+            sequence_set,
+            mailbox,
+            ..
+        } => Command::UidMove {
+            uids: uids(sequence_set),
+            to: name(mailbox),
+        },
+        CommandBody::Expunge => Command::Expunge,
+        CommandBody::ExpungeUid { sequence_set } => Command::UidExpunge(uids(sequence_set)),
+        other => panic!("the client has no command {other:?}"),
+    }
+}
+
+fn name(mailbox: &types::mailbox::Mailbox<'_>) -> String {
+    match mailbox {
+        types::mailbox::Mailbox::Inbox => "INBOX".to_owned(),
+        types::mailbox::Mailbox::Other(other) => mailbox_name::decode(other.as_ref()),
+    }
+}
+
+fn uids(set: &types::sequence::SequenceSet) -> UidSet {
+    let octets = codec::CommandCodec::new();
+    let command = CommandBody::ExpungeUid {
+        sequence_set: set.clone(),
+    }
+    .tag("A")
+    .expect("a tag");
+    let text = codec::Encoder::encode(&octets, &command).dump();
+    let text = String::from_utf8(text).expect("ASCII");
+    UidSet::parse(text.trim_end().rsplit(' ').next().expect("a set")).expect("a set")
+}
+
+fn items(names: &MacroOrMessageDataItemNames<'_>) -> FetchItems {
+    let text = format!("{names:?}");
+    if text.contains("Header") {
+        FetchItems::Headers
+    } else if text.contains("BodyExt") {
+        FetchItems::Body
+    } else {
+        FetchItems::Overview
+    }
+}
+
+fn criterion(key: &SearchKey<'_>) -> Criterion {
+    let text = |string: &types::core::AString<'_>| {
+        String::from_utf8(string.as_ref().to_vec()).expect("UTF-8")
+    };
+    match key {
+        SearchKey::Unseen => Criterion::Unseen,
+        SearchKey::From(string) => Criterion::From(text(string)),
+        SearchKey::Subject(string) => Criterion::Subject(text(string)),
+        SearchKey::Text(string) => Criterion::Text(text(string)),
+        SearchKey::Since(_) => Criterion::Since(jiff::civil::date(2026, 11, 1)),
+        other => panic!("the client does not search for {other:?}"),
+    }
+}
