@@ -1,0 +1,113 @@
+//! What the tests need on the machine, and how it gets there.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::bail;
+
+use crate::command;
+
+/// A program that tests run against.
+struct Need {
+    program: &'static str,
+    package: &'static str,
+    purpose: &'static str,
+}
+
+/// Installs through apt whatever is absent; says what and why. Nothing needed is skipped.
+pub(crate) fn install() -> anyhow::Result<()> {
+    let absent: Vec<&Need> = NEEDS
+        .iter()
+        .filter(|need| !is_present(need.program))
+        .collect();
+    if absent.is_empty() {
+        return Ok(());
+    }
+    for need in &absent {
+        println!(
+            "{} is absent; the tests need it {}",
+            need.package, need.purpose
+        );
+    }
+    let packages: Vec<&str> = absent.iter().map(|need| need.package).collect();
+    let by_hand = format!("install it by hand: apt-get install {}", packages.join(" "));
+    if !is_present("apt-get") {
+        bail!("this machine has no apt-get; {by_hand}");
+    }
+    let Some(prefix) = as_root() else {
+        bail!(
+            "only root can install packages, and sudo without a password is not there; {by_hand}"
+        );
+    };
+    // An index that cannot be refreshed may still name the packages.
+    if let Err(error) = command::run(&mut apt(&prefix, &["update"])) {
+        eprintln!("warning: {error:#}");
+    }
+    let mut arguments = vec!["install", "--yes", "--no-install-recommends"];
+    arguments.extend(&packages);
+    if let Err(error) = command::run(&mut apt(&prefix, &arguments)) {
+        bail!("{error:#}; {by_hand}");
+    }
+    for need in absent {
+        if !is_present(need.program) {
+            bail!(
+                "{} was installed and brought no {}",
+                need.package,
+                need.program
+            );
+        }
+    }
+    Ok(())
+}
+
+/// apt-get without questions; `RUNLEVEL=1` keeps Debian from starting the servers it installs.
+fn apt(prefix: &[&str], arguments: &[&str]) -> Command {
+    let mut words = prefix.to_vec();
+    words.extend([
+        "env",
+        "DEBIAN_FRONTEND=noninteractive",
+        "RUNLEVEL=1",
+        "apt-get",
+    ]);
+    words.extend(arguments);
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]);
+    command
+}
+
+/// What must stand before a command to run it as root; `None` if we may not.
+fn as_root() -> Option<Vec<&'static str>> {
+    let user = command::output(Command::new("id").arg("-u")).ok()?;
+    if user.trim() == "0" {
+        return Some(Vec::new());
+    }
+    command::succeeds(Command::new("sudo").args(["-n", "true"])).then(|| vec!["sudo", "-n"])
+}
+
+fn is_present(program: &str) -> bool {
+    FOLDERS
+        .iter()
+        .any(|folder| Path::new(folder).join(program).is_file())
+}
+
+const NEEDS: &[Need] = &[
+    Need {
+        program: "dovecot",
+        package: "dovecot-imapd",
+        purpose: "as the IMAP server that judges ours",
+    },
+    Need {
+        program: "mbsync",
+        package: "isync",
+        purpose: "as the IMAP client to compare with",
+    },
+];
+/// Servers are in `sbin`, which is often not in `PATH`.
+const FOLDERS: &[&str] = &[
+    "/usr/local/sbin",
+    "/usr/local/bin",
+    "/usr/sbin",
+    "/usr/bin",
+    "/sbin",
+    "/bin",
+];
