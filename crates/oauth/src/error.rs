@@ -1,33 +1,300 @@
 //! What can go wrong on the way to a token, as sentences that say what to do.
 
-use gatepost_fault::{Fault, Next, Owner};
+use std::time::Duration;
 
-use crate::GrantStoreError;
+use gatepost_fault::{After, Fault, Next, Owner};
 
-/// Why there is no token.
-#[derive(Debug, thiserror::Error)]
+use crate::answers::Refusal;
+use crate::{Audience, GrantStoreError, ProofError};
+
+/// Why there is no token. It can be cloned, since all who wait for one request are told of it.
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum TokenError {
     /// What was stored of the grant cannot be read or written.
     #[error(transparent)]
     Store(#[from] GrantStoreError),
+    /// The certificate or key cannot be used.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
+    /// The issuer said no, in words.
+    #[error("{0}")]
+    Refused(Box<Refusal>),
+    /// The issuer said no because the two clocks differ.
+    #[error(
+        "the clock of this machine is {skew} that of the sign-in server, so it refuses what is signed here; set the clock (timedatectl set-ntp true). {refusal}"
+    )]
+    ClockSkew {
+        /// By how much and in which direction: `7 minutes ahead of`.
+        skew: String,
+        /// What the issuer said.
+        refusal: Box<Refusal>,
+    },
+    /// The issuer wants to be asked less often.
+    #[error("{host} asks {who} to wait before it asks for another token{}", wait(*.retry_after))]
+    Throttled {
+        /// The credential.
+        who: String,
+        /// The sign-in server.
+        host: String,
+        /// How long it said, if it said.
+        retry_after: Option<Duration>,
+    },
+    /// The issuer has trouble of its own.
+    #[error("{host} cannot give {who} a token now (HTTP {status}){}", wait(*.retry_after))]
+    Failing {
+        /// The credential.
+        who: String,
+        /// The sign-in server.
+        host: String,
+        /// The HTTP status.
+        status: u16,
+        /// How long to wait, if it said.
+        retry_after: Option<Duration>,
+    },
+    /// The answer is no token answer at all.
+    #[error(
+        "{host} did not answer {who} as a sign-in server does (HTTP {status}): {reason}; check the cloud's login address and any proxy on the way{}", quoted(.excerpt)
+    )]
+    AnswerUnusable {
+        /// The credential.
+        who: String,
+        /// The server.
+        host: String,
+        /// The HTTP status.
+        status: u16,
+        /// What is wrong with it.
+        reason: String,
+        /// The beginning of the answer where it cannot hold a secret, else empty.
+        excerpt: String,
+    },
+    /// No connection.
+    #[error("{host} cannot be reached for a token: {reason}; check the network, proxy and DNS")]
+    Unreachable {
+        /// The server.
+        host: String,
+        /// What the network said.
+        reason: String,
+    },
+    /// A connection, but no trust in it.
+    #[error(
+        "the certificate of {host} is not trusted: {reason}; if a proxy of your own stands between, name its authority as ca_file"
+    )]
+    Untrusted {
+        /// The server.
+        host: String,
+        /// What TLS said.
+        reason: String,
+    },
+    /// No answer in time.
+    #[error("{host} did not answer within {} seconds", limit.as_secs())]
+    TimedOut {
+        /// The server.
+        host: String,
+        /// How long we waited.
+        limit: Duration,
+    },
+    /// Only a person can go on.
+    #[error("nobody has signed in for {who}; run gatepost login for the mailbox")]
+    SignInNeeded {
+        /// The credential.
+        who: String,
+    },
+    /// An app-only grant at an endpoint for many tenants.
+    #[error(
+        "{who} cannot sign in as itself at {tenant}; set tenant to the directory's id or a domain of it"
+    )]
+    TenantNeeded {
+        /// The credential.
+        who: String,
+        /// What is configured.
+        tenant: String,
+    },
+    /// An app-only grant without a proof.
+    #[error(
+        "{who} has neither secret nor certificate, so it cannot sign in as itself; add one of them to the registration"
+    )]
+    ProofMissing {
+        /// The credential.
+        who: String,
+    },
+    /// A redirect that belongs to another sign-in. The sign-in goes on.
+    #[error("the browser brought the answer to another sign-in than the one {who} waits for")]
+    StateMismatch {
+        /// The credential.
+        who: String,
+    },
+    /// The browser never came back.
+    #[error("the sign-in of {who} was not finished: {reason}; start it again")]
+    SignInUnfinished {
+        /// The credential.
+        who: String,
+        /// What happened instead.
+        reason: String,
+    },
+    /// The id token does not belong to this sign-in.
+    #[error(
+        "the sign-in server's id token for {who} does not belong to this sign-in: {reason}; start it again"
+    )]
+    IdTokenUnusable {
+        /// The credential.
+        who: String,
+        /// Which check failed.
+        reason: String,
+    },
+    /// Fresh tokens are refused again and again.
+    #[error(
+        "the {} server refuses every token of {who}, fresh ones too; see what it said. The next one is asked for in {} seconds", audience_name(*.audience), wait.as_secs()
+    )]
+    RefusedRepeatedly {
+        /// The credential.
+        who: String,
+        /// What the tokens are for.
+        audience: Audience,
+        /// Until the next request.
+        wait: Duration,
+    },
+    /// The renewal was stopped from outside.
+    #[error("the request for a token of {who} was broken off; Gatepost is stopping or has a bug")]
+    BrokenOff {
+        /// The credential.
+        who: String,
+    },
+}
+
+impl TokenError {
+    /// Every code this error answers; those of [`GrantStoreError`], [`ProofError`] and
+    /// [`Refusal`] come on top.
+    pub const CODES: &'static [&'static str] = &[
+        "clock_skew",
+        "token_throttled",
+        "sign_in_server_failing",
+        "token_answer_unusable",
+        "sign_in_server_unreachable",
+        "sign_in_server_untrusted",
+        "sign_in_server_silent",
+        "sign_in_needed",
+        "tenant_needed",
+        "proof_missing",
+        "sign_in_state_mismatch",
+        "sign_in_unfinished",
+        "id_token_unusable",
+        "token_refused_repeatedly",
+        "token_request_broken_off",
+    ];
+
+    /// The same error for somebody who asks later: what is left of its waiting time.
+    pub(crate) fn with_wait(self, left: Duration) -> Self {
+        match self {
+            Self::Throttled { who, host, .. } => Self::Throttled {
+                who,
+                host,
+                retry_after: Some(left),
+            },
+            Self::Failing {
+                who, host, status, ..
+            } => Self::Failing {
+                who,
+                host,
+                status,
+                retry_after: Some(left),
+            },
+            other => other,
+        }
+    }
 }
 
 impl Fault for TokenError {
     fn code(&self) -> &'static str {
         match self {
             Self::Store(store) => store.code(),
+            Self::Proof(proof) => proof.code(),
+            Self::Refused(refusal) => refusal.verdict.code,
+            Self::ClockSkew { .. } => "clock_skew",
+            Self::Throttled { .. } => "token_throttled",
+            Self::Failing { .. } => "sign_in_server_failing",
+            Self::AnswerUnusable { .. } => "token_answer_unusable",
+            Self::Unreachable { .. } => "sign_in_server_unreachable",
+            Self::Untrusted { .. } => "sign_in_server_untrusted",
+            Self::TimedOut { .. } => "sign_in_server_silent",
+            Self::SignInNeeded { .. } => "sign_in_needed",
+            Self::TenantNeeded { .. } => "tenant_needed",
+            Self::ProofMissing { .. } => "proof_missing",
+            Self::StateMismatch { .. } => "sign_in_state_mismatch",
+            Self::SignInUnfinished { .. } => "sign_in_unfinished",
+            Self::IdTokenUnusable { .. } => "id_token_unusable",
+            Self::RefusedRepeatedly { .. } => "token_refused_repeatedly",
+            Self::BrokenOff { .. } => "token_request_broken_off",
         }
     }
 
     fn owner(&self) -> Owner {
         match self {
             Self::Store(store) => store.owner(),
+            Self::Proof(proof) => proof.owner(),
+            Self::Refused(refusal) => refusal.verdict.owner,
+            Self::ClockSkew { .. }
+            | Self::Unreachable { .. }
+            | Self::Untrusted { .. }
+            | Self::TenantNeeded { .. }
+            | Self::ProofMissing { .. } => Owner::Operator,
+            Self::Throttled { .. }
+            | Self::Failing { .. }
+            | Self::AnswerUnusable { .. }
+            | Self::TimedOut { .. }
+            | Self::BrokenOff { .. } => Owner::Remote,
+            Self::SignInNeeded { .. }
+            | Self::StateMismatch { .. }
+            | Self::SignInUnfinished { .. }
+            | Self::IdTokenUnusable { .. } => Owner::Person,
+            Self::RefusedRepeatedly { .. } => Owner::TenantAdmin,
         }
     }
 
     fn next(&self) -> Next {
         match self {
             Self::Store(store) => store.next(),
+            Self::Proof(proof) => proof.next(),
+            Self::Refused(refusal) => refusal.next(),
+            Self::Throttled { retry_after, .. } | Self::Failing { retry_after, .. } => {
+                Next::Retry(retry_after.map_or(After::Backoff, After::AtLeast))
+            }
+            Self::RefusedRepeatedly { wait, .. } => Next::Retry(After::AtLeast(*wait)),
+            Self::ClockSkew { .. }
+            | Self::AnswerUnusable { .. }
+            | Self::Unreachable { .. }
+            | Self::TimedOut { .. }
+            | Self::BrokenOff { .. } => Next::Retry(After::Backoff),
+            Self::Untrusted { .. } | Self::TenantNeeded { .. } | Self::ProofMissing { .. } => {
+                Next::Reconfigure
+            }
+            Self::SignInNeeded { .. }
+            | Self::StateMismatch { .. }
+            | Self::SignInUnfinished { .. }
+            | Self::IdTokenUnusable { .. } => Next::SignIn,
         }
+    }
+}
+
+fn wait(retry_after: Option<Duration>) -> String {
+    retry_after.map_or_else(String::new, |wait| {
+        format!(
+            "; it may be asked again in {} seconds",
+            wait.as_secs_f64().ceil()
+        )
+    })
+}
+
+fn quoted(excerpt: &str) -> String {
+    if excerpt.is_empty() {
+        String::new()
+    } else {
+        format!(". It began: {excerpt}")
+    }
+}
+
+fn audience_name(audience: Audience) -> &'static str {
+    match audience {
+        Audience::Exchange => "Exchange",
+        Audience::Graph => "Graph",
     }
 }

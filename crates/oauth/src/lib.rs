@@ -1,13 +1,36 @@
 //! From a grant to a living token. Microsoft Entra ID (its endpoints, clouds and
 //! error codes) is data here; a grant is a conversation without I/O.
 //!
-//! `TokenKeeper` is the one [`TokenSource`] of production and the only owner of
+//! [`TokenKeeper`] is the one [`TokenSource`] of production and the only owner of
 //! refresh. No mail protocol and no storage engine is known here.
 
+pub mod answers;
+pub mod assertion;
+mod certificate;
+mod cloud;
+#[doc(hidden)]
+pub mod contract;
+mod conversation;
+mod endpoint;
 mod error;
+mod flow;
+mod form;
+pub mod grants;
+mod keeper;
+mod registration;
+pub mod scopes;
 mod storage;
 mod token;
 
+pub use certificate::{Certificate, CertificateFiles, ProofError, ProofProblem, Signing};
+pub use cloud::{Cloud, CloudError, CustomCloud, EndpointVersion, HostPort, ResourceNames, Tenant};
+pub use conversation::converse;
+pub use endpoint::{Endpoint, HttpEndpoint};
 pub use error::TokenError;
+pub use flow::{Asking, Event, Flow, Granted, Person, Prompt, Step};
+pub use form::Form;
+pub use grants::{Attendance, GRANTS, Grant, Opening};
+pub use keeper::{Credential, Surroundings, TokenKeeper};
+pub use registration::{Permissions, Proof, Registration};
 pub use storage::{CredentialId, Generation, GrantState, GrantStoreError, Grants};
 pub use token::{AccessToken, Audience, TokenSource};

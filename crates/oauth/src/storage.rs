@@ -68,7 +68,7 @@ pub trait Grants: Send + Sync + std::fmt::Debug {
 }
 
 /// Why the state of a grant could not be read or written.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum GrantStoreError {
     /// Somebody else replaced the state since it was read: load it again.
     #[error("the stored sign-in of {id} was replaced by another process; loading it again")]
@@ -96,6 +96,11 @@ pub enum GrantStoreError {
         /// What the store says is next.
         next: Next,
     },
+}
+
+impl GrantStoreError {
+    /// Every code this error answers; those of the store's own faults come on top.
+    pub const CODES: &'static [&'static str] = &["sign_in_replaced", "sign_in_unsealable"];
 }
 
 impl Fault for GrantStoreError {

@@ -1,0 +1,207 @@
+//! Every answer a token endpoint can give, as a token or a typed refusal. Nothing here does I/O.
+
+pub mod aadsts;
+mod refusal;
+mod success;
+mod times;
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use zeroize::Zeroizing;
+
+use crate::flow::{Asking, Granted};
+use crate::{AccessToken, Audience, TokenError};
+use aadsts::{NOT_IN_TIME, Verdict};
+pub use refusal::Refusal;
+use secrecy::SecretString;
+pub use times::{http_date, retry_after};
+
+/// An answer as it came: nothing in it is trusted yet.
+#[derive(Clone, Default)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// `Retry-After`, seconds (whole or not) or an HTTP date.
+    pub retry_after: Option<String>,
+    /// `Date`, the server's clock.
+    pub date: Option<String>,
+    /// `x-ms-request-id`, which Microsoft calls trace id in its texts.
+    pub request_id: Option<String>,
+    /// The body, which may hold tokens.
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+/// What an answer is read against.
+#[derive(Debug, Clone)]
+pub struct Expecting {
+    /// Names the credential in errors.
+    pub who: String,
+    /// Names the server in errors.
+    pub host: String,
+    /// What the token is for.
+    pub audience: Audience,
+    /// Our clock when the answer came.
+    pub now: Timestamp,
+}
+
+/// A token answer before its id token, if any, was checked.
+#[derive(Debug, Clone)]
+pub struct TokenAnswer {
+    /// The access token.
+    pub access: AccessToken,
+    /// The refresh token.
+    pub refresh: Option<SecretString>,
+    /// The id token, unread.
+    pub id_token: Option<SecretString>,
+}
+
+/// Reads an answer of the token endpoint.
+pub fn read(reply: &Reply, expecting: &Expecting) -> Result<TokenAnswer, TokenError> {
+    if reply.status == 200 {
+        return success::read(reply, expecting);
+    }
+    let retry_after = reply
+        .retry_after
+        .as_deref()
+        .and_then(|value| retry_after(value, expecting.now));
+    // An error in words says more than its status; only where there are none the status decides.
+    let refusal = Refusal::read(reply, expecting);
+    match (reply.status, refusal) {
+        (429, None) => Err(TokenError::Throttled {
+            who: expecting.who.clone(),
+            host: expecting.host.clone(),
+            retry_after,
+        }),
+        (500..=599, None) => Err(TokenError::Failing {
+            who: expecting.who.clone(),
+            host: expecting.host.clone(),
+            status: reply.status,
+            retry_after,
+        }),
+        (_, Some(refusal)) => Err(refused(refusal, reply, expecting.now)),
+        (_, None) => Err(unusable(reply, expecting, not_json(reply))),
+    }
+}
+
+impl Expecting {
+    /// What an answer to `asking` is read against.
+    pub fn of(asking: &Asking, now: Timestamp) -> Self {
+        Self {
+            who: asking.who(),
+            host: asking
+                .registration
+                .cloud
+                .login
+                .host_str()
+                .unwrap_or_default()
+                .to_owned(),
+            audience: asking.audience,
+            now,
+        }
+    }
+}
+
+impl TokenAnswer {
+    /// The grant, where nobody's identity is part of it.
+    pub fn without_identity(self) -> Granted {
+        Granted {
+            access: self.access,
+            refresh: self.refresh,
+            person: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reply")
+            .field("status", &self.status)
+            .field("request_id", &self.request_id)
+            .field("octets", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn refused(refusal: Refusal, reply: &Reply, now: Timestamp) -> TokenError {
+    let refusal = Box::new(refusal);
+    let clocks = reply.date.as_deref().and_then(http_date);
+    match clocks {
+        Some(theirs) if refusal.verdict.code == NOT_IN_TIME => match skew(now, theirs) {
+            Some(skew) => TokenError::ClockSkew { skew, refusal },
+            None => TokenError::Refused(refusal),
+        },
+        _ => TokenError::Refused(refusal),
+    }
+}
+
+/// How far our clock is from theirs, in words, if that is enough to explain a refusal.
+pub(crate) fn skew(ours: Timestamp, theirs: Timestamp) -> Option<String> {
+    let difference = ours.duration_since(theirs);
+    if difference.abs() < LEAST_SKEW {
+        return None;
+    }
+    let direction = if difference.is_positive() {
+        "ahead of"
+    } else {
+        "behind"
+    };
+    let seconds = difference.abs().as_secs();
+    Some(match seconds {
+        0..120 => format!("{seconds} seconds {direction}"),
+        120..7200 => format!("{} minutes {direction}", seconds / 60),
+        _ => format!("{} hours {direction}", seconds / 3600),
+    })
+}
+
+fn unusable(reply: &Reply, expecting: &Expecting, reason: String) -> TokenError {
+    TokenError::AnswerUnusable {
+        who: expecting.who.clone(),
+        host: expecting.host.clone(),
+        status: reply.status,
+        reason,
+        // A successful answer may hold a token in a place we did not understand.
+        excerpt: if reply.status == 200 {
+            String::new()
+        } else {
+            excerpt(&reply.body)
+        },
+    }
+}
+
+fn not_json(reply: &Reply) -> String {
+    let start = reply.body.trim_ascii_start();
+    if start.is_empty() {
+        "its answer is empty".to_owned()
+    } else if start.starts_with(b"<") {
+        "its answer is a web page".to_owned()
+    } else if serde_json::from_slice::<serde_json::Value>(&reply.body).is_ok() {
+        "its answer is JSON without the field error".to_owned()
+    } else {
+        "its answer is not JSON".to_owned()
+    }
+}
+
+/// The beginning of a text, on one line, without what could disturb a terminal.
+fn excerpt(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(EXCERPT)]);
+    one_line(&text)
+}
+
+/// A peer's text on one line, without what could disturb a terminal.
+fn one_line(text: &str) -> String {
+    let printable: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    printable.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The longest answer that is read: Entra's are under 8 KiB.
+pub const MOST_OCTETS: usize = 64 * 1024;
+
+/// No server is believed that wants us silent for longer.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_hours(1);
+
+const EXCERPT: usize = 120;
+const LEAST_SKEW: SignedDuration = SignedDuration::from_secs(60);

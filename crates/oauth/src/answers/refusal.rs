@@ -1,0 +1,182 @@
+//! The answer that says no (RFC 6749 §5.2, with Entra's additions).
+
+use std::fmt;
+use std::time::Duration;
+
+use gatepost_fault::{After, Next};
+use serde::Deserialize;
+
+use super::{Expecting, Reply, Verdict, aadsts, one_line, retry_after};
+
+/// The issuer's no, with everything it said.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// The credential it was said to.
+    pub who: String,
+    /// The server that said it.
+    pub host: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The OAuth word, such as `invalid_client`.
+    pub error: String,
+    /// Entra's refinement of it, such as `consent_required`.
+    pub suberror: Option<String>,
+    /// The number behind `AADSTS`, if there is one.
+    pub aadsts: Option<u32>,
+    /// Microsoft's own words, on one line, without the ids.
+    pub description: String,
+    /// Microsoft's id of the request.
+    pub trace_id: Option<String>,
+    /// Our id of the request, as Microsoft echoed it.
+    pub correlation_id: Option<String>,
+    /// What a claims challenge asks for, to be fed back as the `claims` parameter.
+    pub claims: Option<String>,
+    /// How long to wait, if it said.
+    pub retry_after: Option<Duration>,
+    /// What it means and what to do.
+    pub verdict: &'static Verdict,
+}
+
+impl Refusal {
+    /// Every code a refusal answers.
+    pub fn codes() -> impl Iterator<Item = &'static str> {
+        aadsts::verdicts().map(|verdict| verdict.code)
+    }
+
+    /// What the program does next.
+    pub fn next(&self) -> Next {
+        match (self.verdict.next, self.retry_after) {
+            (Next::Retry(_), Some(wait)) => Next::Retry(After::AtLeast(wait)),
+            (next, _) => next,
+        }
+    }
+
+    /// Reads a refusal; `None` if the body holds none.
+    pub(super) fn read(reply: &Reply, expecting: &Expecting) -> Option<Self> {
+        let body: Body = serde_json::from_slice(&reply.body).ok()?;
+        let error = shortened(&body.error?);
+        let text = one_line(&body.error_description.unwrap_or_default());
+        let aadsts = number_in(&text).or_else(|| body.error_codes?.first().copied());
+        let suberror = body.suberror.map(|word| shortened(&word));
+        let (description, ids) = split_ids(&text);
+        Some(Self {
+            who: expecting.who.clone(),
+            host: expecting.host.clone(),
+            status: reply.status,
+            verdict: aadsts::verdict(&error, suberror.as_deref(), aadsts),
+            description: cut(description, MOST_WORDS),
+            trace_id: body
+                .trace_id
+                .or_else(|| id_after(ids, "Trace ID:"))
+                .or_else(|| reply.request_id.clone())
+                .map(|id| shortened(&id)),
+            correlation_id: body
+                .correlation_id
+                .or_else(|| id_after(ids, "Correlation ID:"))
+                .map(|id| shortened(&id)),
+            claims: body.claims.map(|claims| cut(&claims, MOST_WORDS)),
+            retry_after: reply
+                .retry_after
+                .as_deref()
+                .and_then(|value| retry_after(value, expecting.now)),
+            error,
+            suberror,
+            aadsts,
+        })
+    }
+
+    /// A refusal that came with the browser instead of the token endpoint (RFC 6749 §4.1.2.1).
+    pub(crate) fn of_redirect(error: &str, description: &str, expecting: &Expecting) -> Self {
+        let text = one_line(description);
+        let aadsts = number_in(&text);
+        let error = shortened(error);
+        let (description, ids) = split_ids(&text);
+        Self {
+            who: expecting.who.clone(),
+            host: expecting.host.clone(),
+            status: 302,
+            suberror: None,
+            aadsts,
+            description: cut(description, MOST_WORDS),
+            trace_id: id_after(ids, "Trace ID:"),
+            correlation_id: id_after(ids, "Correlation ID:"),
+            claims: None,
+            retry_after: None,
+            verdict: aadsts::verdict(&error, None, aadsts),
+            error,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Verdict { title, advice, .. } = self.verdict;
+        write!(f, "{} refused {}: {title}; {advice}. ", self.host, self.who)?;
+        write!(f, "It said {}", self.error)?;
+        if let Some(suberror) = &self.suberror {
+            write!(f, "/{suberror}")?;
+        }
+        if !self.description.is_empty() {
+            write!(f, ": {}", self.description)?;
+        } else if let Some(number) = self.aadsts {
+            write!(f, ": AADSTS{number}")?;
+        }
+        match (&self.trace_id, &self.correlation_id) {
+            (Some(trace), Some(correlation)) => {
+                write!(f, " (trace id {trace}, correlation id {correlation})")
+            }
+            (Some(trace), None) => write!(f, " (trace id {trace})"),
+            (None, Some(correlation)) => write!(f, " (correlation id {correlation})"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Body {
+    error: Option<String>,
+    suberror: Option<String>,
+    error_description: Option<String>,
+    error_codes: Option<Vec<u32>>,
+    trace_id: Option<String>,
+    correlation_id: Option<String>,
+    claims: Option<String>,
+}
+
+/// The number that leads Microsoft's text: `AADSTS7000215: …`.
+fn number_in(text: &str) -> Option<u32> {
+    let (_, after) = text.split_once("AADSTS")?;
+    let digits = after
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(after.len());
+    after[..digits].parse().ok()
+}
+
+/// Microsoft ends its text with ids and a time, on lines of their own or not.
+fn split_ids(text: &str) -> (&str, &str) {
+    let at = text.find("Trace ID:").unwrap_or(text.len());
+    (text[..at].trim_end(), &text[at..])
+}
+
+fn id_after(ids: &str, label: &str) -> Option<String> {
+    let (_, after) = ids.split_once(label)?;
+    after.split_whitespace().next().map(shortened)
+}
+
+fn shortened(word: &str) -> String {
+    cut(&one_line(word), MOST_WORD)
+}
+
+fn cut(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let mut end = most;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}…", &text[..end])
+}
+
+const MOST_WORD: usize = 80;
+const MOST_WORDS: usize = 1000;

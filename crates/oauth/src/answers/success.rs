@@ -1,0 +1,103 @@
+//! The answer with a token in it (RFC 6749 §5.1).
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+
+use super::{Expecting, Reply, TokenAnswer, not_json, unusable};
+use crate::{AccessToken, TokenError};
+
+pub(super) fn read(reply: &Reply, expecting: &Expecting) -> Result<TokenAnswer, TokenError> {
+    let wrong = |reason: &str| unusable(reply, expecting, reason.to_owned());
+    let Ok(body) = serde_json::from_slice::<Body>(&reply.body) else {
+        return Err(wrong(&match not_json(reply).as_str() {
+            reason if reason.contains("JSON without") => {
+                "a field of its answer has the wrong type".to_owned()
+            }
+            reason => reason.to_owned(),
+        }));
+    };
+    let secret = body
+        .access_token
+        .ok_or_else(|| wrong("access_token is missing"))?;
+    if !is_token(secret.expose_secret()) {
+        return Err(wrong(
+            "access_token is empty or holds characters no token has",
+        ));
+    }
+    match body.token_type.as_deref() {
+        Some(kind) if kind.eq_ignore_ascii_case("bearer") => {}
+        Some(_) => return Err(wrong("token_type is not Bearer")),
+        None => return Err(wrong("token_type is missing")),
+    }
+    let life = body
+        .expires_in
+        .map(|seconds| Duration::from_secs(seconds.0))
+        .or_else(|| until(body.expires_on?, expecting.now))
+        .ok_or_else(|| wrong("expires_in is missing"))?
+        .min(LONGEST_LIFE);
+    if life.is_zero() {
+        return Err(wrong("the token it sent has expired already"));
+    }
+    let expires_at = expecting.now.checked_add(life).unwrap_or(Timestamp::MAX);
+    let mut access = AccessToken::new(secret, expecting.audience, expires_at);
+    access.scope = body.scope;
+    Ok(TokenAnswer {
+        access,
+        refresh: body.refresh_token.filter(is_some_text),
+        id_token: body.id_token.filter(is_some_text),
+    })
+}
+
+#[derive(Deserialize)]
+struct Body {
+    access_token: Option<SecretString>,
+    token_type: Option<String>,
+    expires_in: Option<Seconds>,
+    expires_on: Option<Seconds>,
+    refresh_token: Option<SecretString>,
+    id_token: Option<SecretString>,
+    scope: Option<String>,
+}
+
+/// Seconds as v2 endpoints write them (a number) or v1 (a string of digits).
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "Written")]
+struct Seconds(u64);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Number(u64),
+    Text(String),
+}
+
+impl TryFrom<Written> for Seconds {
+    type Error = std::num::ParseIntError;
+
+    fn try_from(written: Written) -> Result<Self, Self::Error> {
+        match written {
+            Written::Number(number) => Ok(Self(number)),
+            Written::Text(text) => text.trim().parse().map(Self),
+        }
+    }
+}
+
+fn until(at: Seconds, now: Timestamp) -> Option<Duration> {
+    let at = Timestamp::from_second(i64::try_from(at.0).ok()?).ok()?;
+    Some(Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO))
+}
+
+/// A token goes into headers and SASL lines: visible ASCII only.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_graphic())
+}
+
+fn is_some_text(secret: &SecretString) -> bool {
+    !secret.expose_secret().is_empty()
+}
+
+/// Entra's longest tokens live 28 hours.
+const LONGEST_LIFE: Duration = Duration::from_hours(7 * 24);

@@ -1,0 +1,333 @@
+//! The clouds of Microsoft 365 as data: where to sign in, where the mail is, what things are
+//! called there. Tokens of one cloud are worth nothing in another.
+
+mod endpoints;
+
+use std::fmt;
+use std::net::IpAddr;
+
+use gatepost_fault::{Fault, Next, Owner};
+use url::{Host, Url};
+
+pub use endpoints::{EndpointVersion, Tenant};
+
+/// One cloud: its addresses, and the names its tokens go by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cloud {
+    /// What a configuration calls it.
+    pub name: String,
+    /// Where to sign in, such as `https://login.microsoftonline.com/`.
+    pub login: Url,
+    /// Where Microsoft Graph answers.
+    pub graph: Url,
+    /// Where IMAP answers, with TLS from the first octet.
+    pub imap: HostPort,
+    /// Where POP3 answers, with TLS from the first octet.
+    pub pop3: HostPort,
+    /// Where SMTP submission answers, with STARTTLS.
+    pub smtp: HostPort,
+    /// What its tokens are asked for as.
+    pub names: ResourceNames,
+}
+
+/// What the resources of a cloud are called in scopes and `resource` parameters. These are
+/// names, not addresses: a custom cloud may use those of the global one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResourceNames {
+    /// Exchange in app-only scopes, such as `https://outlook.office365.com`.
+    pub exchange_app: String,
+    /// Exchange in delegated scopes, such as `https://outlook.office.com`.
+    pub exchange_delegated: String,
+    /// Microsoft Graph, such as `https://graph.microsoft.com`.
+    pub graph: String,
+}
+
+/// A host and a port.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HostPort {
+    /// The name or address, without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+/// The addresses of a cloud that is not built in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CustomCloud {
+    /// Where to sign in: `https://host:port`. Plain `http` is accepted for loopback addresses only.
+    pub login: String,
+    /// Where Microsoft Graph answers; the global one if `None`.
+    pub graph: Option<String>,
+    /// `host:port` of IMAP; the global one if `None`.
+    pub imap: Option<String>,
+    /// `host:port` of POP3; the global one if `None`.
+    pub pop3: Option<String>,
+    /// `host:port` of SMTP submission; the global one if `None`.
+    pub smtp: Option<String>,
+}
+
+impl Cloud {
+    /// The names of the built-in clouds.
+    pub const BUILT_IN: &'static [&'static str] = &["global", "usgov", "usgov-dod", "china"];
+
+    /// The cloud nearly everybody is in, GCC included.
+    pub fn global() -> Self {
+        built_in(&GLOBAL)
+    }
+
+    /// The built-in cloud of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        [&GLOBAL, &USGOV, &USGOV_DOD, &CHINA]
+            .into_iter()
+            .find(|row| row.name == name)
+            .map(built_in)
+    }
+
+    /// A cloud from a configuration. What it leaves out is as in the global cloud.
+    pub fn custom(name: &str, addresses: &CustomCloud) -> Result<Self, CloudError> {
+        let global = Self::global();
+        let port = |field, text: &Option<String>, otherwise| match text {
+            Some(text) => HostPort::parse(text).map_err(|reason| CloudError {
+                cloud: name.to_owned(),
+                field,
+                reason,
+            }),
+            None => Ok(otherwise),
+        };
+        let url = |field, text: &str| {
+            secure_origin(text).map_err(|reason| CloudError {
+                cloud: name.to_owned(),
+                field,
+                reason,
+            })
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            login: url("login", &addresses.login)?,
+            graph: match &addresses.graph {
+                Some(graph) => url("graph", graph)?,
+                None => global.graph,
+            },
+            imap: port("imap", &addresses.imap, global.imap)?,
+            pop3: port("pop3", &addresses.pop3, global.pop3)?,
+            smtp: port("smtp", &addresses.smtp, global.smtp)?,
+            names: global.names,
+        })
+    }
+}
+
+impl HostPort {
+    /// Reads `host:port` or `[address]:port`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is not host:port, such as outlook.office365.com:993");
+        let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+        let port: u16 = port.parse().map_err(|_| wrong())?;
+        let host = Host::parse(host).map_err(|_| wrong())?;
+        if port == 0 {
+            return Err(wrong());
+        }
+        Ok(Self {
+            host: match host {
+                Host::Ipv6(address) => address.to_string(),
+                other => other.to_string(),
+            },
+            port,
+        })
+    }
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// An address in a custom cloud is unusable.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cloud {cloud}: {field} is unusable: {reason}")]
+pub struct CloudError {
+    /// The cloud's name.
+    pub cloud: String,
+    /// The key in its configuration.
+    pub field: &'static str,
+    /// What is wrong.
+    pub reason: String,
+}
+
+impl CloudError {
+    /// Every code this error answers.
+    pub const CODES: &'static [&'static str] = &["cloud_unusable"];
+}
+
+impl Fault for CloudError {
+    fn code(&self) -> &'static str {
+        "cloud_unusable"
+    }
+
+    fn owner(&self) -> Owner {
+        Owner::Operator
+    }
+
+    fn next(&self) -> Next {
+        Next::Reconfigure
+    }
+}
+
+/// Secrets are sent to this address: it must be `https`, or not leave this machine.
+fn secure_origin(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("{text:?} is no URL: {error}"))?;
+    let host = url
+        .host()
+        .ok_or_else(|| format!("{text:?} names no host"))?;
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    if !bare || !url.username().is_empty() || url.password().is_some() {
+        return Err(format!(
+            "{text:?} must be scheme, host and port only, such as https://localhost:8443"
+        ));
+    }
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_loopback(&host) => Ok(url),
+        "http" => Err(format!(
+            "{text:?} would send secrets in clear over the network; use https"
+        )),
+        other => Err(format!("{text:?} has the scheme {other}; use https")),
+    }
+}
+
+fn is_loopback(host: &Host<&str>) -> bool {
+    match host {
+        Host::Ipv4(address) => IpAddr::V4(*address).is_loopback(),
+        Host::Ipv6(address) => IpAddr::V6(*address).is_loopback(),
+        Host::Domain(_) => false,
+    }
+}
+
+fn built_in(row: &Row) -> Cloud {
+    let url = |host| Url::parse(&format!("https://{host}/")).expect("the table holds host names");
+    let port = |host: &str, port| HostPort {
+        host: host.to_owned(),
+        port,
+    };
+    Cloud {
+        name: row.name.to_owned(),
+        login: url(row.login),
+        graph: url(row.graph),
+        imap: port(row.mail, 993),
+        pop3: port(row.mail, 995),
+        smtp: port(row.smtp, 587),
+        names: ResourceNames {
+            exchange_app: row.exchange_app.to_owned(),
+            exchange_delegated: row.exchange_delegated.to_owned(),
+            graph: format!("https://{}", row.graph),
+        },
+    }
+}
+
+struct Row {
+    name: &'static str,
+    login: &'static str,
+    graph: &'static str,
+    mail: &'static str,
+    smtp: &'static str,
+    exchange_app: &'static str,
+    exchange_delegated: &'static str,
+}
+
+const GLOBAL: Row = Row {
+    name: "global",
+    login: "login.microsoftonline.com",
+    graph: "graph.microsoft.com",
+    mail: "outlook.office365.com",
+    smtp: "smtp.office365.com",
+    exchange_app: "https://outlook.office365.com",
+    exchange_delegated: "https://outlook.office.com",
+};
+
+const USGOV: Row = Row {
+    name: "usgov",
+    login: "login.microsoftonline.us",
+    graph: "graph.microsoft.us",
+    mail: "outlook.office365.us",
+    smtp: "smtp.office365.us",
+    exchange_app: "https://outlook.office365.us",
+    exchange_delegated: "https://outlook.office365.us",
+};
+
+const USGOV_DOD: Row = Row {
+    name: "usgov-dod",
+    login: "login.microsoftonline.us",
+    graph: "dod-graph.microsoft.us",
+    mail: "outlook-dod.office365.us",
+    smtp: "outlook-dod.office365.us",
+    exchange_app: "https://outlook.office365.us",
+    exchange_delegated: "https://outlook.office365.us",
+};
+
+/// Microsoft's pages disagree on the login host; discovery prefers this one and lists
+/// `login.chinacloudapi.cn` as its alias.
+const CHINA: Row = Row {
+    name: "china",
+    login: "login.partner.microsoftonline.cn",
+    graph: "microsoftgraph.chinacloudapi.cn",
+    mail: "partner.outlook.cn",
+    smtp: "partner.outlook.cn",
+    exchange_app: "https://partner.outlook.cn",
+    exchange_delegated: "https://partner.outlook.cn",
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn custom(login: &str) -> Result<Cloud, CloudError> {
+        let addresses = CustomCloud {
+            login: login.to_owned(),
+            ..CustomCloud::default()
+        };
+        Cloud::custom("lab", &addresses)
+    }
+
+    #[test]
+    fn every_built_in_cloud_is_found_by_its_name() {
+        for name in Cloud::BUILT_IN {
+            assert_eq!(Cloud::named(name).expect("it is built in").name, *name);
+        }
+        assert_eq!(Cloud::named("germany"), None);
+    }
+
+    #[test]
+    fn secrets_leave_the_machine_under_tls_only() {
+        custom("https://login.lab.example:8443").expect("https is fine");
+        custom("http://127.0.0.1:8080").expect("loopback stays here");
+        custom("http://[::1]:8080").expect("loopback stays here");
+        for refused in [
+            "http://login.lab.example",
+            "http://localhost:80",
+            "http://10.0.0.1",
+            "ftp://127.0.0.1",
+            "https://user:pass@login.lab.example",
+            "https://login.lab.example/tenant",
+            "login.lab.example",
+        ] {
+            custom(refused).expect_err(refused);
+        }
+    }
+
+    #[test]
+    fn host_and_port_are_read_and_written_alike() {
+        for text in ["localhost:1993", "[::1]:993", "10.0.0.1:25"] {
+            assert_eq!(
+                HostPort::parse(text).expect("well formed").to_string(),
+                text
+            );
+        }
+        for wrong in ["localhost", "localhost:0", "a b:1", ":1", "x:65536", ""] {
+            HostPort::parse(wrong).expect_err(wrong);
+        }
+    }
+}

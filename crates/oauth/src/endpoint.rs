@@ -1,0 +1,129 @@
+//! The token endpoint over HTTP: one form out, one bounded answer in.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gatepost_host::{Chance, Clock, HttpError, HttpLimits, Trust, http_client};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use url::Url;
+use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::answers::{MOST_OCTETS, Reply};
+use crate::{Form, TokenError};
+
+/// Takes a form to a token endpoint and brings the answer, whatever it is.
+#[async_trait]
+pub trait Endpoint: Send + Sync + std::fmt::Debug {
+    /// Posts `form` to where it says.
+    async fn post(&self, form: &Form) -> Result<Reply, TokenError>;
+}
+
+/// The one that really does.
+#[derive(Debug, Clone)]
+pub struct HttpEndpoint {
+    http: reqwest::Client,
+    clock: Clock,
+    chance: Chance,
+}
+
+impl HttpEndpoint {
+    /// An endpoint reached under `trust`, with the usual time limits.
+    pub fn new(trust: &Trust, clock: Clock, chance: Chance) -> Result<Self, HttpError> {
+        Ok(Self {
+            http: http_client(trust, HttpLimits::default())?,
+            clock,
+            chance,
+        })
+    }
+
+    async fn exchange(&self, form: &Form) -> Result<Reply, TokenError> {
+        let unreachable = |error: reqwest::Error| trouble(&form.to, &error);
+        let request = self
+            .http
+            .post(form.to.clone())
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header("accept", "application/json")
+            // Entra echoes this as correlation_id; with it Microsoft's support finds the request.
+            .header("client-request-id", self.chance.uuid())
+            .header("return-client-request-id", "true")
+            .body(form.expose().to_string());
+        let mut response = request.send().await.map_err(unreachable)?;
+        let headers = response.headers();
+        let mut reply = Reply {
+            status: response.status().as_u16(),
+            retry_after: text(headers, &RETRY_AFTER),
+            date: text(headers, &DATE),
+            request_id: text(headers, &HeaderName::from_static("x-ms-request-id")),
+            body: Zeroizing::new(Vec::new()),
+        };
+        while let Some(piece) = response.chunk().await.map_err(unreachable)? {
+            if reply.body.len() + piece.len() > MOST_OCTETS {
+                reply.body.zeroize();
+                return Err(TokenError::AnswerUnusable {
+                    who: "this registration".to_owned(),
+                    host: host(&form.to),
+                    status: reply.status,
+                    reason: format!("its answer is longer than {} KiB", MOST_OCTETS / 1024),
+                    excerpt: String::new(),
+                });
+            }
+            reply.body.extend_from_slice(&piece);
+        }
+        Ok(reply)
+    }
+}
+
+#[async_trait]
+impl Endpoint for HttpEndpoint {
+    async fn post(&self, form: &Form) -> Result<Reply, TokenError> {
+        self.clock
+            .within(LIMIT, self.exchange(form))
+            .await
+            .unwrap_or_else(|_| {
+                Err(TokenError::TimedOut {
+                    host: host(&form.to),
+                    limit: LIMIT,
+                })
+            })
+    }
+}
+
+fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    headers
+        .get(name)
+        .and_then(|value: &HeaderValue| value.to_str().ok())
+        .map(str::to_owned)
+}
+
+fn host(url: &Url) -> String {
+    match (url.host_str(), url.port()) {
+        (Some(host), Some(port)) => format!("{host}:{port}"),
+        (Some(host), None) => host.to_owned(),
+        (None, _) => String::new(),
+    }
+}
+
+/// Tells apart: no connection, no trust, no answer. The innermost cause says most.
+fn trouble(to: &Url, error: &reqwest::Error) -> TokenError {
+    let mut reason = error.to_string();
+    let mut untrusted = false;
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let text = inner.to_string();
+        untrusted |= text.contains("invalid peer certificate");
+        reason = text;
+        cause = inner.source();
+    }
+    let host = host(to);
+    if error.is_timeout() {
+        TokenError::TimedOut { host, limit: LIMIT }
+    } else if untrusted {
+        TokenError::Untrusted { host, reason }
+    } else {
+        TokenError::Unreachable { host, reason }
+    }
+}
+
+/// For the whole exchange. Entra answers in under a second; a proxy may take longer.
+const LIMIT: Duration = Duration::from_secs(30);

@@ -1,0 +1,102 @@
+//! A grant is a conversation without I/O: it says what to post, show or wait for, and is told
+//! what came of it. The command line, the daemon and the tests drive the same one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatepost_host::Chance;
+use jiff::Timestamp;
+use secrecy::SecretString;
+use url::Url;
+
+use crate::answers::Reply;
+use crate::{AccessToken, Audience, Form, Registration, TokenError};
+
+/// A conversation that ends in a token.
+pub trait Flow: Send + std::fmt::Debug {
+    /// Takes the conversation one step further. The first event is [`Event::Start`]; after an
+    /// error the conversation is over, but for [`TokenError::StateMismatch`], which leaves it
+    /// where it was.
+    fn resume(&mut self, now: Timestamp, event: Event<'_>) -> Result<Step, TokenError>;
+}
+
+/// What a conversation wants next.
+#[derive(Debug)]
+pub enum Step {
+    /// Post this and answer with [`Event::Reply`].
+    Post(Form),
+    /// Show this to the person and answer with what it asks for.
+    Show(Prompt),
+    /// Wait this long and answer with [`Event::Woken`].
+    Wait(Duration),
+    /// There is the token.
+    Done(Box<Granted>),
+}
+
+/// What a person must be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Prompt {
+    /// Open this address in a browser; answer with [`Event::Redirected`].
+    Open(Url),
+}
+
+/// What came of a [`Step`].
+#[derive(Debug, Clone, Copy)]
+pub enum Event<'a> {
+    /// The conversation begins.
+    Start,
+    /// The token endpoint answered.
+    Reply(&'a Reply),
+    /// The browser came back with these parameters.
+    Redirected(&'a Url),
+    /// The time to wait is over.
+    Woken,
+}
+
+/// What the issuer granted.
+#[derive(Debug, Clone)]
+pub struct Granted {
+    /// The token.
+    pub access: AccessToken,
+    /// What to get the next one with, if the grant has that.
+    pub refresh: Option<SecretString>,
+    /// Who signed in, where the issuer said so and it was checked.
+    pub person: Option<Person>,
+}
+
+/// Who signed in, as the id token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The sign-in name, usually but not always the mail address.
+    pub name: String,
+    /// The id of the person's tenant.
+    pub tenant: Option<String>,
+}
+
+/// For whom and for what a token is asked.
+#[derive(Debug, Clone)]
+pub struct Asking {
+    /// The app that asks.
+    pub registration: Arc<Registration>,
+    /// For whom it asks; `None` if for itself.
+    pub person: Option<String>,
+    /// What the token is for.
+    pub audience: Audience,
+    /// Where ids, states and nonces come from.
+    pub chance: Chance,
+}
+
+impl Asking {
+    /// Names the credential in an error.
+    pub fn who(&self) -> String {
+        who(&self.registration, self.person.as_deref())
+    }
+}
+
+/// Names a credential in an error.
+pub(crate) fn who(registration: &Registration, person: Option<&str>) -> String {
+    match person {
+        Some(person) => format!("{person} (registration {})", registration.name),
+        None => format!("registration {}", registration.name),
+    }
+}

@@ -1,0 +1,56 @@
+//! The grants: each is one folder here and one line in [`GRANTS`].
+
+//pub mod authorization_code;
+pub mod client_credentials;
+mod client_proof;
+#[expect(dead_code)]
+mod refresh_token;
+
+use secrecy::SecretString;
+use url::Url;
+
+use crate::flow::{Asking, Flow};
+
+/// Every grant there is. Configuration, help and documentation are made from this list.
+pub const GRANTS: &[Grant] = &[client_credentials::GRANT];
+
+/// One way to obtain a token.
+#[derive(Debug, Clone, Copy)]
+pub struct Grant {
+    /// What a configuration calls it.
+    pub name: &'static str,
+    /// What it is for, in one sentence.
+    pub doc: &'static str,
+    /// Whether a person must be there.
+    pub attendance: Attendance,
+    /// Begins the conversation that obtains a first token.
+    pub begin: fn(Opening) -> Box<dyn Flow>,
+    /// Begins the conversation that obtains the next one from a refresh token, where the grant
+    /// gives refresh tokens.
+    pub renew: Option<fn(Asking, SecretString) -> Box<dyn Flow>>,
+}
+
+/// Whether a first token can be had with nobody at the keyboard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Attendance {
+    /// It can.
+    Unattended,
+    /// Somebody must sign in.
+    Attended,
+}
+
+/// What a first conversation starts from.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    /// For whom and for what.
+    pub asking: Asking,
+    /// Where the browser is sent back to, if a browser is part of it.
+    pub redirect: Option<Url>,
+}
+
+impl Grant {
+    /// The grant of that name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        GRANTS.iter().find(|grant| grant.name == name)
+    }
+}

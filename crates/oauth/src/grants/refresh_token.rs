@@ -1,0 +1,50 @@
+//! The next token from a refresh token (RFC 6749 §6): a part of every delegated grant.
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use super::client_proof::Client;
+use crate::answers::{self, Expecting};
+use crate::flow::{Asking, Event, Flow, Step};
+use crate::scopes::Wanted;
+use crate::{Form, TokenError};
+
+/// Begins the conversation.
+pub(super) fn renew(asking: Asking, refresh: SecretString) -> Box<dyn Flow> {
+    Box::new(RefreshToken { asking, refresh })
+}
+
+#[derive(Debug)]
+struct RefreshToken {
+    asking: Asking,
+    refresh: SecretString,
+}
+
+impl RefreshToken {
+    fn form(&self, now: Timestamp) -> Result<Form, TokenError> {
+        let registration = &self.asking.registration;
+        // Entra binds a refresh token to person and client, not to a resource: the scope may
+        // change from one renewal to the next.
+        let wanted = Wanted::for_person(registration, self.asking.audience);
+        let form = Form::new(registration.token_endpoint())
+            .plain("grant_type", "refresh_token")
+            .plain(wanted.parameter(), wanted.value())
+            .secret("refresh_token", self.refresh.clone());
+        Client::of(&self.asking).identify(form, now)
+    }
+}
+
+impl Flow for RefreshToken {
+    fn resume(&mut self, now: Timestamp, event: Event<'_>) -> Result<Step, TokenError> {
+        match event {
+            Event::Reply(reply) => {
+                let mut granted =
+                    answers::read(reply, &Expecting::of(&self.asking, now))?.without_identity();
+                // A server that does not rotate sends none, and the old one stays good.
+                granted.refresh.get_or_insert_with(|| self.refresh.clone());
+                Ok(Step::Done(Box::new(granted)))
+            }
+            Event::Start | Event::Redirected(_) | Event::Woken => self.form(now).map(Step::Post),
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! One request for a token, from what is stored to what is stored again.
+
+use std::sync::Arc;
+
+use gatepost_fault::{Fault as _, Next};
+use jiff::Timestamp;
+
+use super::Keeper;
+use super::keepsake::Keepsake;
+use crate::conversation::converse;
+use crate::flow::Granted;
+use crate::grants::{Attendance, Opening};
+use crate::{AccessToken, Audience, Generation, GrantStoreError, TokenError};
+
+/// The stored state as this process knows it.
+#[derive(Debug, Default)]
+pub(super) struct Vault {
+    keepsake: Keepsake,
+    seen: Option<Generation>,
+    /// The store did not take the newest state: it lives here until it does.
+    unsaved: bool,
+}
+
+/// What became of a state that was to be stored.
+enum Saved {
+    Stored,
+    /// Another process was faster; its state was loaded instead.
+    Superseded,
+}
+
+impl Keeper {
+    /// Gets a token: from the store if one lives there, else from the issuer.
+    pub(super) async fn fly(&self, audience: Audience) -> Result<AccessToken, TokenError> {
+        let mut vault = self.turn.lock().await;
+        self.catch_up(&mut vault).await?;
+        if let Some(token) = self.stored_token(&vault, audience) {
+            return Ok(token);
+        }
+        let granted = match self.ask(&vault, audience).await {
+            // Another process may have rotated the refresh token while we asked with the old one.
+            Err(error) if error.next() == Next::SignIn => {
+                let asked_with = vault.seen;
+                self.load(&mut vault).await?;
+                if vault.seen == asked_with {
+                    return Err(error);
+                }
+                match self.stored_token(&vault, audience) {
+                    Some(token) => return Ok(token),
+                    None => self.ask(&vault, audience).await?,
+                }
+            }
+            other => other?,
+        };
+        self.keep(&mut vault, granted).await
+    }
+
+    /// Stores what a sign-in brought and hands it out from now on.
+    pub(super) async fn take_over(keeper: &Arc<Self>, granted: Granted) -> Result<(), TokenError> {
+        let audience = granted.access.audience;
+        let mut vault = keeper.turn.lock().await;
+        keeper.load_or_forget(&mut vault).await?;
+        vault.keepsake = Keepsake::default();
+        vault.note(&granted);
+        loop {
+            match keeper.replace(&mut vault).await {
+                // Whoever was faster renewed the old sign-in: this one is newer by its nature.
+                Err(GrantStoreError::Stale { .. }) => {
+                    let newest = std::mem::take(&mut vault.keepsake);
+                    keeper.load_or_forget(&mut vault).await?;
+                    vault.keepsake = newest;
+                }
+                Err(other) => return Err(other.into()),
+                Ok(()) => break,
+            }
+        }
+        drop(vault);
+        keeper.land(audience, &Ok(granted.access));
+        keeper.changed.notify_one();
+        Ok(())
+    }
+
+    /// Brings the vault to where the store is; a state the store did not take goes first.
+    async fn catch_up(&self, vault: &mut Vault) -> Result<(), TokenError> {
+        if vault.unsaved {
+            return match self.save(vault).await {
+                Ok(_) => Ok(()),
+                Err(error) => {
+                    tracing::warn!(credential = %self.credential.id, "still not stored: {error}");
+                    Ok(())
+                }
+            };
+        }
+        self.load(vault).await
+    }
+
+    async fn load(&self, vault: &mut Vault) -> Result<(), TokenError> {
+        let stored = self.around.grants.load(&self.credential.id).await?;
+        *vault = match stored {
+            Some((state, generation)) => Vault {
+                keepsake: Keepsake::read(&self.credential.id, &state)?,
+                seen: Some(generation),
+                unsaved: false,
+            },
+            None => Vault::default(),
+        };
+        Ok(())
+    }
+
+    /// The same for a sign-in, to which a state that cannot be read is no obstacle.
+    async fn load_or_forget(&self, vault: &mut Vault) -> Result<(), TokenError> {
+        match self.load(vault).await {
+            Err(TokenError::Store(GrantStoreError::Unsealable { .. })) => {
+                self.around.grants.remove(&self.credential.id).await?;
+                *vault = Vault::default();
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    fn stored_token(&self, vault: &Vault, audience: Audience) -> Option<AccessToken> {
+        let token = vault.keepsake.access.get(&audience)?;
+        let now = self.around.clock.now();
+        let refused = self
+            .slots()
+            .get(&audience)
+            .is_some_and(|slot| slot.was_refused(token) || slot.holds(token));
+        (!refused && is_worth_keeping(token, now)).then(|| token.clone())
+    }
+
+    async fn ask(&self, vault: &Vault, audience: Audience) -> Result<Granted, TokenError> {
+        let asking = self.asking(audience);
+        let grant = self.credential.grant;
+        let mut flow = match (&vault.keepsake.refresh, grant.renew, grant.attendance) {
+            (Some(refresh), Some(renew), _) => renew(asking, refresh.clone()),
+            (_, _, Attendance::Unattended) => (grant.begin)(Opening {
+                asking,
+                redirect: None,
+            }),
+            (_, _, Attendance::Attended) => {
+                return Err(TokenError::SignInNeeded { who: self.who() });
+            }
+        };
+        converse(
+            &mut *flow,
+            &*self.around.endpoint,
+            &self.around.clock,
+            &self.who(),
+        )
+        .await
+    }
+
+    /// Makes a granted token durable where it matters, then hands it on.
+    async fn keep(&self, vault: &mut Vault, granted: Granted) -> Result<AccessToken, TokenError> {
+        let now = self.around.clock.now();
+        vault
+            .keepsake
+            .access
+            .retain(|_, token| is_worth_keeping(token, now));
+        vault.note(&granted);
+        match self.save(vault).await {
+            Ok(Saved::Stored | Saved::Superseded) => {}
+            // The token works whether or not it is stored; the state is kept here and stored
+            // before the next request.
+            Err(error) => {
+                tracing::warn!(credential = %self.credential.id, "a renewed sign-in is not stored yet: {error}");
+            }
+        }
+        Ok(granted.access)
+    }
+
+    async fn save(&self, vault: &mut Vault) -> Result<Saved, TokenError> {
+        vault.unsaved = true;
+        match self.replace(vault).await {
+            Ok(()) => {
+                vault.unsaved = false;
+                Ok(Saved::Stored)
+            }
+            Err(GrantStoreError::Stale { .. }) => {
+                // Two refresh tokens must not both stay in use: theirs is stored, ours goes.
+                self.load(vault).await?;
+                Ok(Saved::Superseded)
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    async fn replace(&self, vault: &mut Vault) -> Result<(), GrantStoreError> {
+        let state = vault.keepsake.write(self.credential.grant.name);
+        let generation = self
+            .around
+            .grants
+            .replace(&self.credential.id, vault.seen, &state)
+            .await?;
+        vault.seen = Some(generation);
+        Ok(())
+    }
+}
+
+impl Vault {
+    fn note(&mut self, granted: &Granted) {
+        if let Some(refresh) = &granted.refresh {
+            self.keepsake.refresh = Some(refresh.clone());
+        }
+        self.keepsake
+            .access
+            .insert(granted.access.audience, granted.access.clone());
+    }
+}
+
+/// A stored token with less to live than this is as good as none.
+fn is_worth_keeping(token: &AccessToken, now: Timestamp) -> bool {
+    token.expires_at.duration_since(now) > LEAST_LEFT
+}
+
+const LEAST_LEFT: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);

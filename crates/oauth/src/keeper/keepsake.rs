@@ -1,0 +1,123 @@
+//! What a credential keeps between runs: its refresh token, and access tokens that still live.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::{AccessToken, Audience, CredentialId, GrantState, GrantStoreError};
+
+/// The state of a grant, in clear.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Keepsake {
+    pub(super) refresh: Option<SecretString>,
+    pub(super) access: BTreeMap<Audience, AccessToken>,
+}
+
+impl Keepsake {
+    /// Writes the state for the store, which seals it.
+    pub(super) fn write(&self, kind: &str) -> GrantState {
+        let written = Written {
+            refresh_token: self
+                .refresh
+                .as_ref()
+                .map(|secret| secret.expose_secret().into()),
+            access: self.access.values().map(WrittenToken::of).collect(),
+        };
+        let text = Zeroizing::new(
+            serde_json::to_vec(&written).expect("strings and numbers are always JSON"),
+        );
+        GrantState {
+            kind: kind.to_owned(),
+            version: VERSION,
+            secret: SecretSlice::from(text.to_vec()),
+        }
+    }
+
+    /// Reads what [`Self::write`] wrote.
+    pub(super) fn read(id: &CredentialId, state: &GrantState) -> Result<Self, GrantStoreError> {
+        let unreadable = |reason: String| GrantStoreError::Unsealable {
+            id: id.clone(),
+            reason,
+        };
+        if state.version != VERSION {
+            return Err(unreadable(format!(
+                "it was written in format {}, and this Gatepost reads format {VERSION}",
+                state.version
+            )));
+        }
+        let written: Written<'_> = serde_json::from_slice(state.secret.expose_secret())
+            .map_err(|_| unreadable("its content is damaged".to_owned()))?;
+        Ok(Self {
+            refresh: written
+                .refresh_token
+                .map(|secret| SecretString::from(secret.into_owned())),
+            access: written
+                .access
+                .into_iter()
+                .map(|token| (token.audience.into(), token.into()))
+                .collect(),
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Written<'a> {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    refresh_token: Option<std::borrow::Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    access: Vec<WrittenToken<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WrittenToken<'a> {
+    audience: WrittenAudience,
+    token: std::borrow::Cow<'a, str>,
+    expires_at: i64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    scope: Option<String>,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WrittenAudience {
+    Exchange,
+    Graph,
+}
+
+impl<'a> WrittenToken<'a> {
+    fn of(token: &'a AccessToken) -> Self {
+        Self {
+            audience: match token.audience {
+                Audience::Exchange => WrittenAudience::Exchange,
+                Audience::Graph => WrittenAudience::Graph,
+            },
+            token: token.expose().into(),
+            expires_at: token.expires_at.as_second(),
+            scope: token.scope.clone(),
+        }
+    }
+}
+
+impl From<WrittenAudience> for Audience {
+    fn from(written: WrittenAudience) -> Self {
+        match written {
+            WrittenAudience::Exchange => Self::Exchange,
+            WrittenAudience::Graph => Self::Graph,
+        }
+    }
+}
+
+impl From<WrittenToken<'_>> for AccessToken {
+    fn from(written: WrittenToken<'_>) -> Self {
+        let expires_at = Timestamp::from_second(written.expires_at).unwrap_or(Timestamp::MIN);
+        let secret = SecretString::from(written.token.into_owned());
+        let mut token = Self::new(secret, written.audience.into(), expires_at);
+        token.scope = written.scope;
+        token
+    }
+}
+
+const VERSION: u32 = 1;

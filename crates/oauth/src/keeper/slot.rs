@@ -1,0 +1,273 @@
+//! What is known of the token for one audience: a machine without I/O.
+
+use std::time::Duration;
+
+use gatepost_fault::{After, Fault as _, Next};
+use gatepost_host::Chance;
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::Outcome;
+use crate::{AccessToken, Audience, TokenError};
+
+/// The state of one audience's token.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    held: Option<Held>,
+    request: Option<watch::Receiver<Outcome>>,
+    failure: Option<Failure>,
+    refusals: Refusals,
+}
+
+/// What somebody who asks gets.
+#[derive(Debug)]
+pub(super) enum Look {
+    Hand(AccessToken),
+    Fail(TokenError),
+    Wait(watch::Receiver<Outcome>),
+}
+
+/// A token with its two clocks: from when a new one is wanted, and until when it is handed out.
+#[derive(Debug)]
+struct Held {
+    token: AccessToken,
+    renew_at: Timestamp,
+    usable_until: Timestamp,
+}
+
+#[derive(Debug)]
+struct Failure {
+    error: TokenError,
+    until: Timestamp,
+    in_a_row: u32,
+}
+
+/// How often in a row fresh tokens were refused.
+#[derive(Debug, Default)]
+struct Refusals {
+    in_a_row: u32,
+    latest: Option<Timestamp>,
+    token: Option<AccessToken>,
+}
+
+impl Slot {
+    /// What somebody who asks at `now` gets. The caller has started a request if one is wanted.
+    pub(super) fn look(&self, now: Timestamp) -> Look {
+        match (self.usable(now), &self.request, &self.failure) {
+            (Some(token), _, _) => Look::Hand(token.clone()),
+            (None, Some(request), _) => Look::Wait(request.clone()),
+            (None, None, Some(failure)) => Look::Fail(failure.told_at(now)),
+            (None, None, None) => {
+                unreachable!("a slot without token, request and failure wants a renewal")
+            }
+        }
+    }
+
+    /// Whether a request is due at `now`: none is under way, none has just failed, and what is
+    /// held is getting old.
+    pub(super) fn wants_renewal(&self, now: Timestamp) -> bool {
+        let held_back = self
+            .failure
+            .as_ref()
+            .is_some_and(|failure| now < failure.until);
+        let fresh = self.held.as_ref().is_some_and(|held| now < held.renew_at);
+        !self.is_requested() && !held_back && !fresh
+    }
+
+    /// A request that was broken off leaves its channel closed and empty.
+    fn is_requested(&self) -> bool {
+        self.request
+            .as_ref()
+            .is_some_and(|request| request.has_changed().is_ok() && request.borrow().is_none())
+    }
+
+    /// Why no token may be asked for now although none is there: fresh ones were refused.
+    pub(super) fn held_back(
+        &self,
+        now: Timestamp,
+        who: &str,
+        audience: Audience,
+    ) -> Option<TokenError> {
+        if self.held.is_some() || self.is_requested() {
+            return None;
+        }
+        let wait = left(self.refusals.hold_until()?, now)?;
+        Some(TokenError::RefusedRepeatedly {
+            who: who.to_owned(),
+            audience,
+            wait,
+        })
+    }
+
+    /// When [`Self::wants_renewal`] will say yes by itself. A slot that never held a token waits
+    /// until somebody asks.
+    pub(super) fn next_renewal(&self) -> Option<Timestamp> {
+        let held = self.held.as_ref()?;
+        if self.is_requested() {
+            return None;
+        }
+        Some(match &self.failure {
+            Some(failure) => held.renew_at.max(failure.until),
+            None => held.renew_at,
+        })
+    }
+
+    /// A request is under way.
+    pub(super) fn depart(&mut self, request: watch::Receiver<Outcome>) {
+        self.request = Some(request);
+    }
+
+    /// The request ended.
+    pub(super) fn land(
+        &mut self,
+        result: &Result<AccessToken, TokenError>,
+        now: Timestamp,
+        chance: &Chance,
+    ) {
+        self.request = None;
+        match result {
+            Ok(token) => {
+                self.failure = None;
+                self.held = Some(Held::new(token.clone(), now, chance));
+            }
+            Err(error) => {
+                let in_a_row = self
+                    .failure
+                    .as_ref()
+                    .map_or(0, |failure| failure.in_a_row)
+                    .saturating_add(1);
+                let pause = pause_after(error, in_a_row, chance);
+                self.failure = Some(Failure {
+                    error: error.clone(),
+                    until: later(now, pause),
+                    in_a_row,
+                });
+            }
+        }
+    }
+
+    /// A server refused `token`. Only the one that is held counts: a hundred connections report
+    /// the same one.
+    pub(super) fn refuse(&mut self, token: &AccessToken, now: Timestamp) {
+        let current = self
+            .held
+            .take_if(|held| held.token.expose() == token.expose());
+        if let Some(held) = current {
+            self.refusals.count(held.token, now);
+        }
+    }
+
+    /// Whether a server refused exactly this token.
+    pub(super) fn was_refused(&self, token: &AccessToken) -> bool {
+        self.refusals
+            .token
+            .as_ref()
+            .is_some_and(|refused| refused.expose() == token.expose())
+    }
+
+    /// Whether this is the token that is held.
+    pub(super) fn holds(&self, token: &AccessToken) -> bool {
+        self.held
+            .as_ref()
+            .is_some_and(|held| held.token.expose() == token.expose())
+    }
+
+    fn usable(&self, now: Timestamp) -> Option<&AccessToken> {
+        self.held
+            .as_ref()
+            .filter(|held| now < held.usable_until)
+            .map(|held| &held.token)
+    }
+}
+
+impl Held {
+    fn new(token: AccessToken, now: Timestamp, chance: &Chance) -> Self {
+        let life = Duration::try_from(token.expires_at.duration_since(now)).unwrap_or_default();
+        // Renewed in the last quarter of its life, spread over the first half of that quarter so
+        // that a thousand credentials of one start do not all ask in one second.
+        let quarter = life / 4;
+        let ahead = quarter.saturating_sub(chance.up_to(quarter / 2));
+        Self {
+            renew_at: earlier(token.expires_at, ahead),
+            usable_until: earlier(token.expires_at, SAFETY.min(life / 10)),
+            token,
+        }
+    }
+}
+
+impl Failure {
+    /// The failure as it is told to somebody who asks later.
+    fn told_at(&self, now: Timestamp) -> TokenError {
+        match left(self.until, now) {
+            Some(wait) => self.error.clone().with_wait(wait),
+            None => self.error.clone(),
+        }
+    }
+}
+
+impl Refusals {
+    fn count(&mut self, token: AccessToken, now: Timestamp) {
+        let recent = self
+            .latest
+            .is_some_and(|latest| now < later(latest, REFUSALS_FORGOTTEN));
+        self.in_a_row = if recent {
+            self.in_a_row.saturating_add(1)
+        } else {
+            1
+        };
+        self.latest = Some(now);
+        self.token = Some(token);
+    }
+
+    /// The first refusal brings a new token at once: the old one may just have been revoked.
+    fn hold_until(&self) -> Option<Timestamp> {
+        let again = self.in_a_row.checked_sub(2)?;
+        Some(later(
+            self.latest?,
+            doubled(FIRST_HOLD, again, LONGEST_HOLD),
+        ))
+    }
+}
+
+/// How long nobody asks again after `error`, for the `in_a_row`th time.
+fn pause_after(error: &TokenError, in_a_row: u32, chance: &Chance) -> Duration {
+    match error.next() {
+        Next::Retry(After::AtLeast(wait)) => wait.max(FIRST_PAUSE) + chance.up_to(FIRST_PAUSE),
+        Next::Retry(After::Backoff) => {
+            let pause = doubled(FIRST_PAUSE, in_a_row.saturating_sub(1), LONGEST_PAUSE);
+            pause / 2 + chance.up_to(pause / 2)
+        }
+        Next::SignIn | Next::Reconfigure | Next::Discard => PERMANENT_PAUSE,
+    }
+}
+
+fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
+    first
+        .saturating_mul(2_u32.saturating_pow(times))
+        .min(longest)
+}
+
+fn left(until: Timestamp, now: Timestamp) -> Option<Duration> {
+    Duration::try_from(until.duration_since(now))
+        .ok()
+        .filter(|wait| !wait.is_zero())
+}
+
+fn later(at: Timestamp, time: Duration) -> Timestamp {
+    at.checked_add(time).unwrap_or(Timestamp::MAX)
+}
+
+fn earlier(at: Timestamp, time: Duration) -> Timestamp {
+    at.checked_sub(time).unwrap_or(Timestamp::MIN)
+}
+
+/// A token that is handed out must live long enough to be used.
+const SAFETY: Duration = Duration::from_secs(30);
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_mins(2);
+/// Fifty watches that ask every second cause one request a minute.
+const PERMANENT_PAUSE: Duration = Duration::from_mins(1);
+const FIRST_HOLD: Duration = Duration::from_secs(30);
+const LONGEST_HOLD: Duration = Duration::from_mins(15);
+/// After this long, a refusal is a new story.
+const REFUSALS_FORGOTTEN: Duration = Duration::from_mins(30);

@@ -1,0 +1,4 @@
+//! Tokens over real HTTP, from an issuer on loopback.
+
+mod app_only;
+mod issuer;
