@@ -1,0 +1,53 @@
+//! The command line. Each verb's arguments stand in its own file under `verbs`.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, Subcommand};
+
+use crate::verbs::{config, explain};
+
+/// The gate between software and Microsoft 365 mail.
+#[derive(Debug, Parser)]
+#[command(name = "gatepost", version, about, disable_help_subcommand = true)]
+#[command(after_help = "New here? `gatepost demo` shows everything and needs no tenant.")]
+pub struct Cli {
+    /// What holds for every verb.
+    #[command(flatten)]
+    pub settings: Settings,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What holds for every verb, before or after it.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Settings {
+    /// The configuration file. Otherwise `GATEPOST_CONFIG`, ./gatepost.toml,
+    /// ~/.config/gatepost/gatepost.toml, /etc/gatepost/gatepost.toml.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Say more on standard error; twice for details, three times for everything.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Check or show the configuration, or print its JSON Schema.
+    Config(config::Arguments),
+    /// Explain a code: what you see, why, who must act, what to do.
+    Explain(explain::Arguments),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_agrees_with_itself() {
+        Cli::command().debug_assert();
+    }
+}

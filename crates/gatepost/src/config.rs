@@ -1,0 +1,34 @@
+//! The configuration: one TOML file, read strictly, then checked.
+//!
+//! Two types and two steps: [`raw`] is what was typed, with its place in the file; [`Config`] is
+//! what it means. Nothing beyond this module sees the raw one. A fault is a sentence with
+//! file, line, column, the line itself and a caret, and all faults are reported together.
+
+mod check;
+mod checked;
+mod find;
+mod key_names;
+mod problem;
+pub mod raw;
+mod read;
+mod schema;
+
+use std::path::Path;
+
+pub use checked::{
+    After, Begin, CommandSettings, Config, Grant, KeySource, Limits, Log, LogFormat,
+    MailboxSettings, MaildirSettings, ProofSource, ReadBy, RegistrationSettings, Signature,
+    SinkSettings, StreamSettings, StreamTarget, WatchSettings, WebhookSettings,
+};
+pub use find::{Found, find};
+pub use problem::{ConfigError, Place, Problem};
+pub use schema::schema;
+
+/// Reads and checks the configuration in `file`. Opens nothing but that file and the files with
+/// secrets and certificates that it names.
+pub fn load(file: &Path) -> Result<Config, ConfigError> {
+    let text = read::text(file)?;
+    let source = problem::Source::new(file, &text);
+    let raw = read::raw(&source)?;
+    check::check(&raw, &source)
+}

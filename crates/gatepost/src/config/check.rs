@@ -1,0 +1,167 @@
+//! From what was typed to what it means. Every fault is found before any of them is reported.
+
+mod clouds;
+mod files;
+mod mailboxes;
+mod registrations;
+mod sinks;
+mod values;
+mod watches;
+
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy as _;
+use gatepost_host::environment;
+
+use super::checked::{Config, KeySource, Limits, Log, LogFormat};
+use super::problem::Source;
+use super::raw::{Placed, RawConfig, RawLog, RawLogFormat};
+use super::{ConfigError, Problem, key_names};
+
+/// Checks `raw`, which was read from `source`.
+pub(super) fn check(raw: &RawConfig, source: &Source<'_>) -> Result<Config, ConfigError> {
+    let mut check = Check::new(source);
+    let state = raw
+        .state
+        .as_deref()
+        .map_or_else(usual_state, |state| check.path(state));
+    let key = match &raw.key {
+        None => KeySource::StateFolder,
+        Some(key) => KeySource::Given(check.secret_source(key)),
+    };
+    let log = log(&raw.log);
+    let limits = limits(raw, &mut check);
+    let clouds = clouds::check(&raw.cloud, &mut check);
+    let registrations = registrations::check(&raw.registration, &clouds, &mut check);
+    let mailboxes = mailboxes::check(raw, &registrations, &mut check);
+    let sinks = sinks::check(&raw.sink, &mut check);
+    let watches = watches::check(raw, &mut check);
+    check.end()?;
+    Ok(Config {
+        file: source.file.to_owned(),
+        state,
+        key,
+        log,
+        limits,
+        registrations,
+        mailboxes,
+        sinks,
+        watches,
+    })
+}
+
+/// What all checks share: the file, and the problems found so far.
+struct Check<'a> {
+    source: &'a Source<'a>,
+    folder: PathBuf,
+    problems: Vec<(usize, Problem)>,
+}
+
+impl<'a> Check<'a> {
+    fn new(source: &'a Source<'a>) -> Self {
+        let folder = source
+            .file
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        Self {
+            source,
+            folder,
+            problems: Vec::new(),
+        }
+    }
+
+    /// Reports that `at` is wrong.
+    fn report<T>(&mut self, at: &Placed<T>, code: &'static str, sentence: impl Into<String>) {
+        let problem = self.source.problem(at.span(), code, sentence);
+        self.problems.push((at.span().start, problem));
+    }
+
+    /// Unwraps a value, or reports why it is wrong.
+    fn accept<T, V, E: std::fmt::Display>(
+        &mut self,
+        at: &Placed<T>,
+        value: Result<V, E>,
+    ) -> Option<V> {
+        value
+            .map_err(|error| self.report(at, "config_wrong_value", error.to_string()))
+            .ok()
+    }
+
+    /// Reports a name that leads nowhere, with the one that may be meant.
+    fn unknown<'n>(
+        &mut self,
+        at: &Placed<String>,
+        what: &str,
+        known: impl IntoIterator<Item = &'n str> + Clone,
+    ) {
+        let advice = key_names::advice(at, known);
+        let name = at.as_str();
+        let sentence = format!("there is no {what} `{name}`{advice}");
+        self.report(at, "config_unknown_name", sentence);
+    }
+
+    /// A path as it is meant: relative to the file.
+    fn path(&self, path: &Path) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    fn end(mut self) -> Result<(), ConfigError> {
+        self.problems.sort_by_key(|(at, _)| *at);
+        ConfigError::unless_empty(
+            self.problems
+                .into_iter()
+                .map(|(_, problem)| problem)
+                .collect(),
+        )
+    }
+}
+
+fn usual_state() -> PathBuf {
+    if let Some(state) = environment::path("STATE_DIRECTORY") {
+        return state;
+    }
+    let home = etcetera::choose_base_strategy()
+        .ok()
+        .and_then(|base| base.state_dir());
+    match home {
+        Some(state) if !rustix::process::geteuid().is_root() => state.join("gatepost"),
+        _ => PathBuf::from("/var/lib/gatepost"),
+    }
+}
+
+fn log(raw: &RawLog) -> Log {
+    let level = raw
+        .level
+        .as_ref()
+        .map_or(USUAL_LEVEL, |level| level.as_str());
+    Log {
+        level: environment::text("GATEPOST_LOG").unwrap_or_else(|| level.to_owned()),
+        format: match raw.format {
+            None | Some(RawLogFormat::Text) => LogFormat::Text,
+            Some(RawLogFormat::Json) => LogFormat::Json,
+        },
+    }
+}
+
+fn limits(raw: &RawConfig, check: &mut Check<'_>) -> Limits {
+    let mut positive = |limit: &Option<Placed<u64>>, usual: u64| match limit {
+        None => usual,
+        Some(limit) if **limit == 0 => {
+            let sentence = "a limit of 0 would never fetch anything; choose a larger number";
+            check.report(limit, "config_wrong_value", sentence);
+            usual
+        }
+        Some(limit) => **limit,
+    };
+    Limits {
+        undelivered: positive(&raw.limits.undelivered, USUAL_UNDELIVERED),
+        spool: positive(&raw.limits.spool_mib, USUAL_SPOOL_MIB).saturating_mul(MIB),
+    }
+}
+
+const USUAL_LEVEL: &str = "info";
+const USUAL_UNDELIVERED: u64 = 10_000;
+const USUAL_SPOOL_MIB: u64 = 2_048;
+const MIB: u64 = 1024 * 1024;

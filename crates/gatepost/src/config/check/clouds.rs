@@ -1,0 +1,63 @@
+//! Clouds that the configuration describes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use gatepost_host::Trust;
+use gatepost_oauth::{Cloud, CustomCloud};
+
+use super::Check;
+use crate::config::raw::{Placed, RawCloud};
+
+/// A cloud with the authorities that are trusted there besides the system's.
+pub(super) type Described = (Cloud, Option<PathBuf>);
+
+pub(super) fn check(
+    raw: &BTreeMap<Placed<String>, RawCloud>,
+    check: &mut Check<'_>,
+) -> BTreeMap<String, Described> {
+    raw.iter()
+        .filter_map(|(name, cloud)| Some((name.to_string(), one(name, cloud, check)?)))
+        .collect()
+}
+
+fn one(name: &Placed<String>, raw: &RawCloud, check: &mut Check<'_>) -> Option<Described> {
+    if Cloud::BUILT_IN.contains(&name.as_str()) {
+        let sentence = format!("the cloud `{}` is built in; choose another name", **name);
+        check.report(name, "config_contradiction", sentence);
+    }
+    let text = |place: &Option<Placed<String>>| place.as_ref().map(|place| place.to_string());
+    let addresses = CustomCloud {
+        login: raw.login.to_string(),
+        graph: text(&raw.graph),
+        imap: text(&raw.imap),
+        pop3: text(&raw.pop3),
+        smtp: text(&raw.smtp),
+    };
+    let cloud = match Cloud::custom(name, &addresses) {
+        Ok(cloud) => Some(cloud),
+        Err(error) => {
+            let places = [
+                ("graph", raw.graph.as_ref()),
+                ("imap", raw.imap.as_ref()),
+                ("pop3", raw.pop3.as_ref()),
+                ("smtp", raw.smtp.as_ref()),
+            ];
+            let wrong = places.into_iter().find(|(field, _)| *field == error.field);
+            let at = wrong.and_then(|(_, place)| place).unwrap_or(&raw.login);
+            check.report(at, "config_wrong_value", error.reason);
+            None
+        }
+    };
+    let ca_file = raw.ca_file.as_ref().map(|file| authorities(file, check));
+    Some((cloud?, ca_file))
+}
+
+/// The path of a file of certificates, after a look into it.
+pub(super) fn authorities(file: &Placed<PathBuf>, check: &mut Check<'_>) -> PathBuf {
+    let path = check.path(file);
+    if let Err(error) = Trust::with_authority(&path) {
+        check.report(file, gatepost_fault::Fault::code(&error), error.to_string());
+    }
+    path
+}

@@ -1,0 +1,122 @@
+//! Registrations: the cloud, the tenant and one proof.
+
+use std::collections::BTreeMap;
+
+use gatepost_oauth::{Cloud, EndpointVersion, Tenant};
+
+use super::Check;
+use super::clouds::Described;
+use crate::config::checked::{ProofSource, RegistrationSettings, Signature};
+use crate::config::raw::{Placed, RawEndpoint, RawRegistration};
+
+pub(super) fn check(
+    raw: &BTreeMap<Placed<String>, RawRegistration>,
+    clouds: &BTreeMap<String, Described>,
+    check: &mut Check<'_>,
+) -> BTreeMap<String, RegistrationSettings> {
+    let checked = raw.iter().filter_map(|(name, registration)| {
+        Some((name.to_string(), one(name, registration, clouds, check)?))
+    });
+    checked.collect()
+}
+
+fn one(
+    name: &Placed<String>,
+    raw: &RawRegistration,
+    clouds: &BTreeMap<String, Described>,
+    check: &mut Check<'_>,
+) -> Option<RegistrationSettings> {
+    let cloud = cloud(raw, clouds, check);
+    let tenant = check.accept(&raw.tenant, Tenant::parse(&raw.tenant));
+    let client_id = client_id(&raw.client_id, check);
+    let proof = proof(name, raw, check);
+    let (cloud, ca_file) = cloud?;
+    Some(RegistrationSettings {
+        cloud,
+        ca_file,
+        tenant: tenant?,
+        client_id: client_id?,
+        proof,
+        endpoints: match raw.endpoint {
+            None | Some(RawEndpoint::V2) => EndpointVersion::V2,
+            Some(RawEndpoint::V1) => EndpointVersion::V1,
+        },
+    })
+}
+
+fn cloud(
+    raw: &RawRegistration,
+    clouds: &BTreeMap<String, Described>,
+    check: &mut Check<'_>,
+) -> Option<Described> {
+    let Some(name) = &raw.cloud else {
+        return Some((Cloud::global(), None));
+    };
+    let built_in = || Some((Cloud::named(name)?, None));
+    let found = clouds.get(name.as_str()).cloned().or_else(built_in);
+    if found.is_none() {
+        let described = clouds.keys().map(String::as_str);
+        let known: Vec<_> = Cloud::BUILT_IN.iter().copied().chain(described).collect();
+        check.unknown(name, "cloud", known);
+    }
+    found
+}
+
+fn client_id(raw: &Placed<String>, check: &mut Check<'_>) -> Option<String> {
+    let id = uuid::Uuid::try_parse(raw).map_err(|_| {
+        format!(
+            "`{}` is no application (client) id: it is a GUID, and stands on the app's \
+             overview page in the Entra admin center",
+            raw.as_str()
+        )
+    });
+    check.accept(raw, id).map(|id| id.hyphenated().to_string())
+}
+
+fn proof(name: &Placed<String>, raw: &RawRegistration, check: &mut Check<'_>) -> ProofSource {
+    match (&raw.secret, &raw.certificate) {
+        (Some(_), Some(certificate)) => {
+            let sentence = format!(
+                "registration `{}` has both a secret and a certificate; keep one, best the \
+                 certificate",
+                name.as_str()
+            );
+            check.report(certificate, "config_contradiction", sentence);
+            ProofSource::Public
+        }
+        (_, Some(certificate)) => ProofSource::Certificate {
+            certificate: match &raw.key {
+                Some(_) => check.public(certificate),
+                None => check.secret(certificate),
+            },
+            key: raw.key.as_ref().map(|key| check.secret(key)),
+            key_password: raw
+                .key_password
+                .as_ref()
+                .map(|password| check.secret(password)),
+            signature: raw
+                .signature
+                .as_deref()
+                .copied()
+                .unwrap_or(Signature::PS256),
+        },
+        (secret, None) => {
+            let alone = [
+                ("key", raw.key.as_ref()),
+                ("key_password", raw.key_password.as_ref()),
+            ];
+            for (key, at) in alone {
+                let Some(at) = at else { continue };
+                let sentence = format!("`{key}` has no use without `certificate`");
+                check.report(at, "config_contradiction", sentence);
+            }
+            if let Some(signature) = &raw.signature {
+                let sentence = "`signature` has no use without `certificate`";
+                check.report(signature, "config_contradiction", sentence);
+            }
+            secret.as_ref().map_or(ProofSource::Public, |secret| {
+                ProofSource::Secret(check.secret(secret))
+            })
+        }
+    }
+}

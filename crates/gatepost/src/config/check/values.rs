@@ -1,0 +1,51 @@
+//! Values that mean the same wherever they stand: addresses and durations.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::Check;
+use crate::config::raw::Placed;
+
+impl Check<'_> {
+    /// A mail address, in lower case: Exchange does not tell cases apart.
+    pub(super) fn address(&mut self, raw: &Placed<String>) -> Option<String> {
+        let address = crate::address::normal(raw);
+        self.accept(raw, address)
+    }
+
+    /// A duration such as `30s` or `5m`, or what is usual.
+    pub(super) fn duration(&mut self, raw: Option<&Placed<String>>, usual: Duration) -> Duration {
+        let Some(raw) = raw else { return usual };
+        let read = raw
+            .parse::<SignedDuration>()
+            .ok()
+            .and_then(|read| Duration::try_from(read).ok());
+        match read {
+            Some(duration) if !duration.is_zero() => duration,
+            _ => {
+                let sentence = format!(
+                    "`{}` is no duration; write a number with a unit, such as 30s, 5m or 1h",
+                    raw.as_str()
+                );
+                self.report(raw, "config_wrong_value", sentence);
+                usual
+            }
+        }
+    }
+
+    /// How many deliveries run side by side.
+    pub(super) fn parallel(&mut self, raw: Option<&Placed<u64>>) -> usize {
+        let Some(raw) = raw else { return 1 };
+        match usize::try_from(**raw) {
+            Ok(number) if (1..=MOST_PARALLEL).contains(&number) => number,
+            _ => {
+                let sentence = format!("`parallel` is a number from 1 to {MOST_PARALLEL}");
+                self.report(raw, "config_wrong_value", sentence);
+                1
+            }
+        }
+    }
+}
+
+const MOST_PARALLEL: usize = 64;

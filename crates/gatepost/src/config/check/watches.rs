@@ -1,0 +1,97 @@
+//! Watches: their mailbox and sinks must exist, and no folder is watched twice.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::Check;
+use crate::config::checked::{Begin, WatchSettings};
+use crate::config::raw::{Placed, RawConfig, RawWatch};
+
+pub(super) fn check(raw: &RawConfig, check: &mut Check<'_>) -> Vec<WatchSettings> {
+    let mut seen = BTreeSet::new();
+    let mut watches = Vec::with_capacity(raw.watch.len());
+    for watch in &raw.watch {
+        let Some(settings) = one(raw, watch, check) else {
+            continue;
+        };
+        if !seen.insert((settings.mailbox.clone(), settings.folder.clone())) {
+            let sentence = format!(
+                "the folder {} of {} is watched twice; list all sinks in one [[watch]]",
+                settings.folder, settings.mailbox
+            );
+            check.report(&watch.mailbox, "config_contradiction", sentence);
+        }
+        watches.push(settings);
+    }
+    watches
+}
+
+fn one(raw: &RawConfig, watch: &RawWatch, check: &mut Check<'_>) -> Option<WatchSettings> {
+    let known = raw
+        .mailbox
+        .keys()
+        .any(|name| name.eq_ignore_ascii_case(&watch.mailbox));
+    if !known {
+        let names: Vec<_> = raw.mailbox.keys().map(|name| name.as_str()).collect();
+        check.unknown(&watch.mailbox, "mailbox", names);
+    }
+    if watch.sinks.is_empty() {
+        let sentence = "a watch needs at least one sink; name one of [sink.…]";
+        check.report(&watch.sinks, "config_wrong_value", sentence);
+    }
+    for sink in watch.sinks.iter() {
+        if !raw.sink.keys().any(|name| **name == **sink) {
+            let names: Vec<_> = raw.sink.keys().map(|name| name.as_str()).collect();
+            check.unknown(sink, "sink", names);
+        }
+    }
+    let from = begin(watch.from.as_ref(), check);
+    let poll = check.duration(watch.poll.as_ref(), POLL);
+    let stalled_after = check.duration(watch.stalled_after.as_ref(), STALLED_AFTER);
+    if let Some(at) = watch.stalled_after.as_ref().or(watch.poll.as_ref())
+        && stalled_after <= poll
+    {
+        let sentence = "`stalled_after` must be longer than `poll`: a silent server is only heard \
+             when it is looked at";
+        check.report(at, "config_contradiction", sentence);
+    }
+    let folder = watch
+        .folder
+        .as_ref()
+        .map_or("INBOX", |folder| folder.as_str());
+    let sinks: BTreeSet<_> = watch
+        .sinks
+        .iter()
+        .map(|sink| sink.as_str().to_owned())
+        .collect();
+    Some(WatchSettings {
+        mailbox: known.then(|| watch.mailbox.to_ascii_lowercase())?,
+        folder: gatepost_mail::FolderName::new(folder).as_str().to_owned(),
+        sinks: sinks.into_iter().collect(),
+        from,
+        after: watch.after.clone(),
+        poll,
+        stalled_after,
+    })
+}
+
+fn begin(raw: Option<&Placed<String>>, check: &mut Check<'_>) -> Begin {
+    let Some(raw) = raw else { return Begin::Now };
+    match raw.as_str() {
+        "now" => Begin::Now,
+        "beginning" => Begin::Beginning,
+        time => {
+            let time = time.parse().map(Begin::Time).map_err(|_| {
+                format!(
+                    "`{time}` is no beginning; write \"now\", \"beginning\" or a time such as \
+                     \"2026-11-22T00:00:00Z\""
+                )
+            });
+            check.accept(raw, time).unwrap_or(Begin::Now)
+        }
+    }
+}
+
+/// Exchange ends an idle connection after 30 minutes; a look in between costs one round trip.
+const POLL: Duration = Duration::from_mins(5);
+const STALLED_AFTER: Duration = Duration::from_mins(15);

@@ -1,0 +1,240 @@
+//! The configuration as it is meant: every name leads somewhere, every value is possible.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gatepost_host::SecretSource;
+use gatepost_oauth::{Cloud, EndpointVersion, Tenant};
+use jiff::Timestamp;
+use url::Url;
+
+/// A checked configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file it was read from.
+    pub file: PathBuf,
+    /// The folder with database, key, spool and socket.
+    pub state: PathBuf,
+    /// Where the sealing key is found.
+    pub key: KeySource,
+    /// What is logged, and how.
+    pub log: Log,
+    /// When watching pauses.
+    pub limits: Limits,
+    /// Registrations by name.
+    pub registrations: BTreeMap<String, RegistrationSettings>,
+    /// Mailboxes by address, in lower case.
+    pub mailboxes: BTreeMap<String, MailboxSettings>,
+    /// Sinks by name.
+    pub sinks: BTreeMap<String, SinkSettings>,
+    /// Folders under observation, in the order of the file.
+    pub watches: Vec<WatchSettings>,
+}
+
+/// Where the sealing key is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySource {
+    /// In the state folder, made on first use.
+    StateFolder,
+    /// Where the configuration says.
+    Given(SecretSource),
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// Directives as `tracing_subscriber::EnvFilter` takes them.
+    pub level: String,
+    /// The form of a line.
+    pub format: LogFormat,
+}
+
+/// The form of a line of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// When watching pauses because too much waits to be delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Undelivered events of one mailbox.
+    pub undelivered: u64,
+    /// Octets of mail that is kept for them.
+    pub spool: u64,
+}
+
+/// An app registered in Microsoft Entra ID, its secrets not fetched yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistrationSettings {
+    /// The cloud of its tenant.
+    pub cloud: Cloud,
+    /// Authorities trusted in that cloud besides the system's.
+    pub ca_file: Option<PathBuf>,
+    /// The tenant.
+    pub tenant: Tenant,
+    /// The application (client) id.
+    pub client_id: String,
+    /// How it proves to be the app.
+    pub proof: ProofSource,
+    /// Which token endpoints it uses.
+    pub endpoints: EndpointVersion,
+}
+
+/// How a registration proves to be the app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProofSource {
+    /// Not at all: a public client.
+    Public,
+    /// By a client secret.
+    Secret(SecretSource),
+    /// By an assertion signed with the key of a certificate.
+    Certificate {
+        /// The certificate in PEM, and with it the key unless `key` is given.
+        certificate: SecretSource,
+        /// The private key in PEM.
+        key: Option<SecretSource>,
+        /// The password of the private key.
+        key_password: Option<SecretSource>,
+        /// How the assertion is signed.
+        signature: Signature,
+    },
+}
+
+/// How an assertion is signed.
+pub type Signature = super::raw::RawSignature;
+
+/// A mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailboxSettings {
+    /// The address, in lower case.
+    pub address: String,
+    /// The name of the registration that opens it.
+    pub registration: String,
+    /// How its token is obtained.
+    pub grant: Grant,
+    /// How it is read.
+    pub read: ReadBy,
+}
+
+/// How a token is obtained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grant {
+    /// The app acts in its own name.
+    ClientCredentials,
+    /// A person signed in.
+    AuthorizationCode {
+        /// The address of the person, in lower case.
+        person: String,
+    },
+}
+
+/// How a mailbox is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadBy {
+    /// By IMAP.
+    Imap,
+}
+
+/// Where events go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SinkSettings {
+    /// A program.
+    Command(CommandSettings),
+    /// A folder in Maildir form.
+    Maildir(MaildirSettings),
+    /// Lines of JSON.
+    Stream(StreamSettings),
+    /// An HTTP endpoint.
+    Webhook(WebhookSettings),
+}
+
+/// A program, started once for each event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandSettings {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// How long it may run.
+    pub timeout: Duration,
+    /// How many may run at once.
+    pub parallel: usize,
+}
+
+/// A folder in Maildir form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MaildirSettings {
+    /// The folder.
+    pub path: PathBuf,
+}
+
+/// Lines of JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamSettings {
+    /// Where they go.
+    pub target: StreamTarget,
+}
+
+/// Where lines of JSON go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StreamTarget {
+    /// Standard output.
+    StandardOutput,
+    /// The end of a file.
+    File(PathBuf),
+}
+
+/// An HTTP endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookSettings {
+    /// Where events are posted.
+    pub url: Url,
+    /// Where the signing secret is found.
+    pub secret: Option<SecretSource>,
+    /// How long the endpoint may take.
+    pub timeout: Duration,
+    /// How many events may be on their way at once.
+    pub parallel: usize,
+    /// Networks that may be posted to though they are not public, as `address/bits`.
+    pub allow: Vec<String>,
+    /// Authorities trusted besides the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// A folder under observation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchSettings {
+    /// The address of the mailbox, in lower case.
+    pub mailbox: String,
+    /// The folder.
+    pub folder: String,
+    /// The names of the sinks.
+    pub sinks: Vec<String>,
+    /// Where it begins.
+    pub from: Begin,
+    /// What is done with a message once every sink has it.
+    pub after: Option<After>,
+    /// The longest pause between two looks.
+    pub poll: Duration,
+    /// How long the server may prove nothing.
+    pub stalled_after: Duration,
+}
+
+/// Where a new watch begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begin {
+    /// With what arrives from now on.
+    Now,
+    /// With everything that is there.
+    Beginning,
+    /// With what arrived at this time or later.
+    Time(Timestamp),
+}
+
+/// What is done with a message once every sink has it.
+pub type After = super::raw::RawAfter;

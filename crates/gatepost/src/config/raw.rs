@@ -1,0 +1,177 @@
+//! The configuration as it is typed: shapes and places, no meaning yet. The JSON Schema in
+//! `docs/gatepost.schema.json` is made from these types and their comments.
+
+mod placed;
+mod secret;
+mod sink;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub use placed::Placed;
+pub use secret::{INLINE_SECRET, RawSecret};
+pub use sink::{RawCommand, RawMaildir, RawSink, RawStream, RawWebhook, SINK_KINDS};
+pub use watch::{RawAfter, RawWatch};
+
+/// The configuration of Gatepost. Paths are relative to the file.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawConfig {
+    /// The folder with database, key, spool and socket. Otherwise `$STATE_DIRECTORY`, otherwise
+    /// `~/.local/state/gatepost`, and for root `/var/lib/gatepost`.
+    pub state: Option<PathBuf>,
+    /// Where the key is found that seals what is stored: 32 octets as 64 hexadecimal digits or
+    /// as base64. Otherwise a key file is made in the state folder on first use.
+    pub key: Option<RawSecret>,
+    /// What is logged, and how.
+    #[serde(default)]
+    pub log: RawLog,
+    /// When watching pauses because too much waits to be delivered.
+    #[serde(default)]
+    pub limits: RawLimits,
+    /// Clouds besides `global`, `usgov`, `usgov-dod` and `china`.
+    #[serde(default)]
+    pub cloud: BTreeMap<Placed<String>, RawCloud>,
+    /// Apps registered in Microsoft Entra ID, each under a name of your choice.
+    #[serde(default)]
+    pub registration: BTreeMap<Placed<String>, RawRegistration>,
+    /// Mailboxes, each under its address.
+    #[serde(default)]
+    pub mailbox: BTreeMap<Placed<String>, RawMailbox>,
+    /// Where events go, each under a name of your choice.
+    #[serde(default, deserialize_with = "sink::skip")]
+    pub sink: BTreeMap<Placed<String>, RawSink>,
+    /// Folders under observation.
+    #[serde(default)]
+    pub watch: Vec<RawWatch>,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawLog {
+    /// What is logged, such as `info` (the default), `debug` or `info,gatepost_mail=trace`.
+    /// The variable `GATEPOST_LOG` goes before it.
+    pub level: Option<Placed<String>>,
+    /// Lines for people or objects for programs.
+    pub format: Option<RawLogFormat>,
+}
+
+/// The form of a line of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RawLogFormat {
+    /// Text for people.
+    Text,
+    /// One JSON object on each line.
+    Json,
+}
+
+/// When watching pauses because too much waits to be delivered.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawLimits {
+    /// A mailbox with this many events that no sink has taken yet fetches no more; 10,000 if it
+    /// is not set. It goes on at half of it.
+    pub undelivered: Option<Placed<u64>>,
+    /// The same for MiB of mail kept for them; 2,048 if it is not set.
+    pub spool_mib: Option<Placed<u64>>,
+}
+
+/// A cloud of its own: another Microsoft cloud, or the sandbox.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawCloud {
+    /// Where tokens are had, such as `https://login.example.com:8443`.
+    pub login: Placed<String>,
+    /// Where Microsoft Graph is, such as `https://graph.example.com`.
+    pub graph: Option<Placed<String>>,
+    /// Where IMAP over TLS is, as `host:port`.
+    pub imap: Option<Placed<String>>,
+    /// Where POP3 over TLS is, as `host:port`.
+    pub pop3: Option<Placed<String>>,
+    /// Where mail is submitted, as `host:port`.
+    pub smtp: Option<Placed<String>>,
+    /// A PEM file with the certificates of an authority that is trusted besides the system's.
+    pub ca_file: Option<Placed<PathBuf>>,
+}
+
+/// An app registered in Microsoft Entra ID, with the proof that it is the app.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawRegistration {
+    /// `global` (the default), `usgov`, `usgov-dod`, `china`, or a cloud defined here.
+    pub cloud: Option<Placed<String>>,
+    /// The tenant: a domain such as `contoso.onmicrosoft.com`, a GUID, or `organizations`.
+    pub tenant: Placed<String>,
+    /// The application (client) id, a GUID.
+    pub client_id: Placed<String>,
+    /// Where the client secret is found. Leave it and `certificate` away for a public client.
+    pub secret: Option<Placed<RawSecret>>,
+    /// Where the certificate is found, in PEM, with its private key unless `key` is set.
+    pub certificate: Option<Placed<RawSecret>>,
+    /// Where the private key of the certificate is found, in PEM (PKCS#1 or PKCS#8).
+    pub key: Option<Placed<RawSecret>>,
+    /// Where the password of an encrypted private key is found.
+    pub key_password: Option<Placed<RawSecret>>,
+    /// How the proof by certificate is signed: `PS256` (the default) or `RS256`.
+    pub signature: Option<Placed<RawSignature>>,
+    /// Which token endpoints are used: `v2` (the default) or `v1`.
+    pub endpoint: Option<RawEndpoint>,
+}
+
+/// How the proof by certificate is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum RawSignature {
+    /// RSA-PSS, with the SHA-256 thumbprint.
+    PS256,
+    /// RSA PKCS#1 v1.5, with the SHA-1 thumbprint.
+    RS256,
+}
+
+/// Which token endpoints are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RawEndpoint {
+    /// `/oauth2/v2.0/token`, with scopes.
+    V2,
+    /// `/oauth2/token`, with a resource.
+    V1,
+}
+
+/// A mailbox: who opens it, and how it is read.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawMailbox {
+    /// The name of the registration that opens it.
+    pub registration: Placed<String>,
+    /// How its token is obtained.
+    pub grant: Placed<RawGrant>,
+    /// How it is read; `imap` if it is not set.
+    pub read: Option<Placed<RawRead>>,
+    /// The address of the person whose sign-in opens it, if that is not its own: for shared
+    /// mailboxes.
+    pub sign_in_as: Option<Placed<String>>,
+}
+
+/// How a token is obtained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RawGrant {
+    /// The app acts in its own name, with nobody signed in.
+    ClientCredentials,
+    /// A person signs in once in a browser: `gatepost login`.
+    AuthorizationCode,
+}
+
+/// How a mailbox is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RawRead {
+    /// By IMAP.
+    Imap,
+}

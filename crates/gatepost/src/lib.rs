@@ -1,0 +1,11 @@
+//! The program `gatepost`, composed from the other crates. As a library it is for the program
+//! itself and its tests.
+
+pub mod address;
+pub mod cli;
+pub mod codes;
+pub mod config;
+pub mod failure;
+pub mod screen;
+pub mod usage;
+pub mod verbs;

@@ -1,0 +1,124 @@
+//! What can be wrong with a command line beyond what its grammar catches.
+
+use gatepost_fault::{After, Fault, Next, Owner};
+
+/// Why a verb cannot do what its arguments ask for.
+#[derive(Debug, thiserror::Error)]
+pub enum UsageError {
+    /// The mailbox is not in the configuration.
+    #[error(
+        "the configuration {file} has no mailbox {mailbox}{advice}; for a mailbox that it does \
+         not name, add --as-app REGISTRATION"
+    )]
+    UnknownMailbox {
+        /// What was asked for.
+        mailbox: String,
+        /// The configuration.
+        file: String,
+        /// What may be meant.
+        advice: String,
+    },
+    /// The registration is not in the configuration.
+    #[error("the configuration {file} has no registration {registration}{advice}")]
+    UnknownRegistration {
+        /// What was asked for.
+        registration: String,
+        /// The configuration.
+        file: String,
+        /// What may be meant.
+        advice: String,
+    },
+    /// The code has no page.
+    #[error("there is no code {code}{advice}")]
+    UnknownCode {
+        /// What was asked for.
+        code: String,
+        /// What may be meant.
+        advice: String,
+    },
+    /// An argument is unusable.
+    #[error("{argument}: {reason}")]
+    Argument {
+        /// The argument.
+        argument: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Nobody signs in to a mailbox that the app opens itself.
+    #[error(
+        "nobody signs in to {mailbox}: the app opens it in its own name (client_credentials); \
+         try `gatepost token {mailbox}`"
+    )]
+    NoSignIn {
+        /// The mailbox.
+        mailbox: String,
+    },
+    /// The message is not there.
+    #[error(
+        "{mailbox} has no message {message} in {folder}; `gatepost messages {mailbox}` lists what is there"
+    )]
+    NoMessage {
+        /// The mailbox.
+        mailbox: String,
+        /// The folder.
+        folder: String,
+        /// What was asked for.
+        message: String,
+    },
+    /// The delivery is not there.
+    #[error("there is no delivery {id}; `gatepost deliveries list` shows those there are")]
+    NoDelivery {
+        /// What was asked for.
+        id: i64,
+    },
+    /// The terminal or a file does not take what is written.
+    #[error("cannot write {what}: {source}")]
+    Write {
+        /// What was written.
+        what: String,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+}
+
+impl UsageError {
+    /// Every code this error answers.
+    pub const CODES: &'static [&'static str] = &[
+        "unknown_mailbox",
+        "unknown_registration",
+        "unknown_code",
+        "argument_unusable",
+        "no_sign_in_needed",
+        "message_missing",
+        "delivery_missing",
+        "output_unwritable",
+    ];
+}
+
+impl Fault for UsageError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownMailbox { .. } => "unknown_mailbox",
+            Self::UnknownRegistration { .. } => "unknown_registration",
+            Self::UnknownCode { .. } => "unknown_code",
+            Self::Argument { .. } => "argument_unusable",
+            Self::NoSignIn { .. } => "no_sign_in_needed",
+            Self::NoMessage { .. } => "message_missing",
+            Self::NoDelivery { .. } => "delivery_missing",
+            Self::Write { .. } => "output_unwritable",
+        }
+    }
+
+    fn owner(&self) -> Owner {
+        Owner::Operator
+    }
+
+    fn next(&self) -> Next {
+        match self {
+            Self::Write { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                Next::Retry(After::Backoff)
+            }
+            _ => Next::Discard,
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! `gatepost config check|schema|show`.
+
+use crate::cli::Settings;
+use crate::config::schema;
+use crate::failure::Failure;
+use crate::screen::{self, Form, Paint, painted};
+use crate::verbs::configuration;
+
+mod show;
+
+/// What `config` takes.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    verb: ConfigVerb,
+}
+
+#[derive(Debug, Clone, Copy, clap::Subcommand)]
+enum ConfigVerb {
+    /// Check the configuration, and the files it names.
+    Check,
+    /// Print the JSON Schema of the configuration, for editors.
+    Schema,
+    /// Show what the configuration means, with everything it leaves to Gatepost. No secrets.
+    Show(Form),
+}
+
+/// Checks, shows or describes the configuration.
+pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
+    match arguments.verb {
+        ConfigVerb::Check => check(settings),
+        ConfigVerb::Schema => screen::write(schema().as_bytes()),
+        ConfigVerb::Show(form) => {
+            let shown = show::meaning(&configuration(settings)?);
+            if form.is_json() {
+                return screen::json(&shown);
+            }
+            let text =
+                toml::to_string_pretty(&shown).expect("the meaning has no null and no odd key");
+            screen::write(text.as_bytes())
+        }
+    }
+}
+
+fn check(settings: &Settings) -> Result<(), Failure> {
+    let config = configuration(settings)?;
+    let count = |number: usize, one: &str, many: &str| {
+        format!("{number} {}", if number == 1 { one } else { many })
+    };
+    screen::line(&format!(
+        "{} {}: {}, {}, {}, {}",
+        painted(Paint::Good, "good"),
+        config.file.display(),
+        count(config.registrations.len(), "registration", "registrations"),
+        count(config.mailboxes.len(), "mailbox", "mailboxes"),
+        count(config.sinks.len(), "sink", "sinks"),
+        count(config.watches.len(), "watch", "watches"),
+    ))
+}

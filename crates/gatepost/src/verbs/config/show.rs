@@ -1,0 +1,174 @@
+//! A checked configuration as it is shown: what is left out filled in, secrets by their place.
+
+use gatepost_host::SecretSource;
+use gatepost_oauth::EndpointVersion;
+use serde_json::{Map, Value, json};
+
+use crate::config::{
+    After, Begin, Config, Grant, KeySource, LogFormat, MailboxSettings, ProofSource, ReadBy,
+    RegistrationSettings, Signature, SinkSettings, StreamTarget, WatchSettings,
+};
+
+/// What `config` means, in the shape of the file.
+pub(super) fn meaning(config: &Config) -> Value {
+    let mut shown = json!({
+        "file": config.file,
+        "state": config.state,
+        "log": {
+            "level": config.log.level,
+            "format": match config.log.format { LogFormat::Text => "text", LogFormat::Json => "json" },
+        },
+        "limits": {
+            "undelivered": config.limits.undelivered,
+            "spool_mib": config.limits.spool / (1024 * 1024),
+        },
+    });
+    shown["key"] = match &config.key {
+        KeySource::StateFolder => json!({ "file": config.state.join("key") }),
+        KeySource::Given(source) => secret(source),
+    };
+    shown["registration"] = by_name(&config.registrations, registration);
+    shown["mailbox"] = by_name(&config.mailboxes, mailbox);
+    shown["sink"] = by_name(&config.sinks, sink);
+    shown["watch"] = config.watches.iter().map(watch).collect();
+    shown
+}
+
+fn by_name<T>(things: &std::collections::BTreeMap<String, T>, show: impl Fn(&T) -> Value) -> Value {
+    things
+        .iter()
+        .map(|(name, thing)| (name.clone(), show(thing)))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+fn registration(registration: &RegistrationSettings) -> Value {
+    let cloud = &registration.cloud;
+    let mut shown = json!({
+        "cloud": {
+            "name": cloud.name,
+            "login": cloud.login,
+            "graph": cloud.graph,
+            "imap": cloud.imap.to_string(),
+            "pop3": cloud.pop3.to_string(),
+            "smtp": cloud.smtp.to_string(),
+        },
+        "tenant": registration.tenant.as_str(),
+        "client_id": registration.client_id,
+        "endpoint": match registration.endpoints {
+            EndpointVersion::V2 => "v2",
+            EndpointVersion::V1 => "v1",
+        },
+    });
+    if let Some(ca_file) = &registration.ca_file {
+        shown["cloud"]["ca_file"] = json!(ca_file);
+    }
+    match &registration.proof {
+        ProofSource::Public => {}
+        ProofSource::Secret(source) => shown["secret"] = secret(source),
+        ProofSource::Certificate {
+            certificate,
+            key,
+            key_password,
+            signature,
+        } => {
+            shown["certificate"] = secret(certificate);
+            shown["signature"] = match signature {
+                Signature::PS256 => json!("PS256"),
+                Signature::RS256 => json!("RS256"),
+            };
+            if let Some(key) = key {
+                shown["key"] = secret(key);
+            }
+            if let Some(password) = key_password {
+                shown["key_password"] = secret(password);
+            }
+        }
+    }
+    shown
+}
+
+fn mailbox(mailbox: &MailboxSettings) -> Value {
+    let mut shown = json!({
+        "registration": mailbox.registration,
+        "read": match mailbox.read { ReadBy::Imap => "imap" },
+    });
+    match &mailbox.grant {
+        Grant::ClientCredentials => shown["grant"] = json!("client_credentials"),
+        Grant::AuthorizationCode { person } => {
+            shown["grant"] = json!("authorization_code");
+            shown["sign_in_as"] = json!(person);
+        }
+    }
+    shown
+}
+
+fn sink(sink: &SinkSettings) -> Value {
+    let seconds = |time: std::time::Duration| format!("{}s", time.as_secs());
+    match sink {
+        SinkSettings::Command(command) => {
+            let program = command.program.display().to_string();
+            let run: Vec<_> = std::iter::once(&program)
+                .chain(&command.arguments)
+                .collect();
+            json!({
+                "kind": "command",
+                "run": run,
+                "timeout": seconds(command.timeout),
+                "parallel": command.parallel,
+            })
+        }
+        SinkSettings::Maildir(maildir) => json!({ "kind": "maildir", "path": maildir.path }),
+        SinkSettings::Stream(stream) => match &stream.target {
+            StreamTarget::StandardOutput => json!({ "kind": "stream" }),
+            StreamTarget::File(file) => json!({ "kind": "stream", "file": file }),
+        },
+        SinkSettings::Webhook(webhook) => {
+            let mut shown = json!({
+                "kind": "webhook",
+                "url": webhook.url,
+                "timeout": seconds(webhook.timeout),
+                "parallel": webhook.parallel,
+                "allow": webhook.allow,
+            });
+            if let Some(source) = &webhook.secret {
+                shown["secret"] = secret(source);
+            }
+            if let Some(ca_file) = &webhook.ca_file {
+                shown["ca_file"] = json!(ca_file);
+            }
+            shown
+        }
+    }
+}
+
+fn watch(watch: &WatchSettings) -> Value {
+    let mut shown = json!({
+        "mailbox": watch.mailbox,
+        "folder": watch.folder,
+        "sinks": watch.sinks,
+        "from": match &watch.from {
+            Begin::Now => "now".to_owned(),
+            Begin::Beginning => "beginning".to_owned(),
+            Begin::Time(time) => time.to_string(),
+        },
+        "poll": format!("{}s", watch.poll.as_secs()),
+        "stalled_after": format!("{}s", watch.stalled_after.as_secs()),
+    });
+    match &watch.after {
+        None => {}
+        Some(After::MarkRead) => shown["after"] = json!("mark_read"),
+        Some(After::MoveTo(folder)) => shown["after"] = json!({ "move_to": folder }),
+        Some(After::Delete) => shown["after"] = json!("delete"),
+    }
+    shown
+}
+
+fn secret(source: &SecretSource) -> Value {
+    match source {
+        SecretSource::Env(name) => json!({ "env": name }),
+        SecretSource::File(path) => json!({ "file": path }),
+        SecretSource::Command(words) => json!({ "command": words }),
+        SecretSource::Systemd(name) => json!({ "systemd": name }),
+    }
+}

@@ -1,0 +1,181 @@
+//! Bad configurations with the sentences they earn, and good ones with what they mean.
+//!
+//! Each file in `tests/config/bad` has a configuration above the rule and the message below it.
+//! `GATEPOST_UPDATE_GOLDEN=1` writes the messages anew: read the difference before you commit it.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use gatepost::config::{self, After, Begin, Grant, KeySource, ProofSource, SinkSettings};
+use gatepost_fault::{Exit, Fault as _};
+use gatepost_host::{SecretSource, environment};
+
+#[test]
+fn every_bad_configuration_gets_its_sentence() {
+    let update = environment::text("GATEPOST_UPDATE_GOLDEN").is_some();
+    let mut wrong = Vec::new();
+    for (name, golden) in goldens() {
+        let (typed, expected) = golden
+            .split_once(RULE)
+            .expect("every golden file has a rule");
+        let folder = folder_with(typed);
+        let file = folder.path().join("gatepost.toml");
+        let error = config::load(&file).expect_err(&name);
+        assert_eq!(error.exit(), Exit::Configuration, "{name}");
+        let said = error
+            .to_string()
+            .replace(&format!("{}/", folder.path().display()), "");
+        let codes: Vec<_> = error
+            .problems()
+            .iter()
+            .map(|problem| problem.code)
+            .collect();
+        let said = format!("{said}\n\n[{}]\n", codes.join(", "));
+        if said != expected {
+            wrong.push(format!("--- {name}\n{said}"));
+        }
+        if update {
+            let path = Path::new(BAD).join(&name);
+            std::fs::write(path, format!("{typed}{RULE}{said}")).expect("a writable golden file");
+        }
+    }
+    assert!(
+        wrong.is_empty() || update,
+        "these say something else:\n{}",
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn no_golden_shows_a_secret() {
+    for (name, golden) in goldens() {
+        let (_, expected) = golden
+            .split_once(RULE)
+            .expect("every golden file has a rule");
+        assert!(
+            !expected.contains("hunter2"),
+            "{name} repeats the secret that was typed in"
+        );
+    }
+}
+
+#[test]
+fn a_whole_configuration_means_what_it_says() {
+    let folder = folder_with(GOOD);
+    let config = config::load(&folder.path().join("gatepost.toml")).expect("it is good");
+    assert_eq!(config.state, folder.path().join("state"));
+    assert_eq!(config.key, KeySource::StateFolder);
+    let registration = &config.registrations["contoso"];
+    assert_eq!(registration.cloud.imap.to_string(), "localhost:1993");
+    assert_eq!(
+        registration.proof,
+        ProofSource::Secret(SecretSource::File(folder.path().join("private.txt")))
+    );
+    let shared = &config.mailboxes["office@contoso.com"];
+    assert_eq!(
+        shared.grant,
+        Grant::AuthorizationCode {
+            person: "ada@contoso.com".to_owned()
+        }
+    );
+    let watch = &config.watches[0];
+    assert_eq!(
+        (watch.mailbox.as_str(), watch.folder.as_str()),
+        ("support@contoso.com", "INBOX")
+    );
+    assert_eq!(watch.sinks, ["copies", "tickets"]);
+    assert_eq!(watch.from, Begin::Beginning);
+    assert_eq!(watch.after, Some(After::MoveTo("Done".to_owned())));
+    assert_eq!(watch.poll, Duration::from_mins(2));
+    let SinkSettings::Webhook(webhook) = &config.sinks["tickets"] else {
+        panic!("tickets is a webhook");
+    };
+    assert_eq!(webhook.allow, ["127.0.0.1/32", "10.1.0.0/16"]);
+}
+
+#[test]
+fn the_checked_in_schema_is_the_generated_one() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/gatepost.schema.json");
+    let checked_in = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        checked_in == config::schema(),
+        "run: cargo run -- config schema > docs/gatepost.schema.json"
+    );
+}
+
+/// Every golden file by name, in the order of the names.
+fn goldens() -> Vec<(String, String)> {
+    let entries = std::fs::read_dir(BAD).expect("the folder of golden files");
+    let mut goldens: Vec<_> = entries
+        .map(|entry| {
+            let entry = entry.expect("a readable folder");
+            let name = entry.file_name().to_string_lossy().into_owned();
+            (
+                name,
+                std::fs::read_to_string(entry.path()).expect("a readable golden file"),
+            )
+        })
+        .collect();
+    goldens.sort();
+    assert!(goldens.len() > 20, "the golden files are there");
+    goldens
+}
+
+/// A folder with `gatepost.toml` and the files that the golden configurations name.
+fn folder_with(config: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = |name: &str, content: &str, mode| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).expect("a writable folder");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("our file");
+    };
+    file("gatepost.toml", config, 0o644);
+    file("private.txt", "x", 0o600);
+    file("open.txt", "x", 0o644);
+    folder
+}
+
+const BAD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/config/bad");
+const RULE: &str = "\n========\n";
+
+const GOOD: &str = r#"
+state = "state"
+
+[cloud.lab]
+login = "https://localhost:8443"
+imap = "localhost:1993"
+
+[registration.contoso]
+cloud = "lab"
+tenant = "contoso.onmicrosoft.com"
+client_id = "BCDB5AE8-1ab8-47c3-b0b2-6756048e2ddc"
+secret = { file = "private.txt" }
+
+[mailbox."Support@contoso.com"]
+registration = "contoso"
+grant = "client_credentials"
+
+[mailbox."office@contoso.com"]
+registration = "contoso"
+grant = "authorization_code"
+sign_in_as = "Ada@contoso.com"
+
+[sink.tickets]
+kind = "webhook"
+url = "http://localhost:3000/incoming"
+secret = { env = "WEBHOOK_SECRET" }
+allow = ["127.0.0.1", "10.1.0.0/16"]
+
+[sink.copies]
+kind = "maildir"
+path = "copies"
+
+[[watch]]
+mailbox = "support@contoso.com"
+folder = "Inbox"
+sinks = ["tickets", "copies"]
+from = "beginning"
+after = { move_to = "Done" }
+poll = "2m"
+"#;
