@@ -30,6 +30,9 @@ pub struct Dovecot {
 }
 
 impl Dovecot {
+    /// The password of everybody, for clients that know no tokens.
+    pub const PASSWORD: &'static str = "no-secret";
+
     /// Starts Dovecot, which accepts the tokens of `identity` and shows a certificate of the
     /// same authority. Returns when it greets.
     pub fn start(identity: &IdentityEndpoint) -> Result<Self, PeerError> {

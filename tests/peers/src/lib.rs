@@ -19,12 +19,14 @@
 //! need; the product's own imaginary tenant is another crate, and an independent one.
 
 mod authority;
+mod corpus;
 mod dovecot;
 mod error;
 mod folder;
 mod identity;
 
 pub use authority::{Authority, Identity};
+pub use corpus::{Specimen, corpus, large_message};
 pub use dovecot::Dovecot;
 pub use error::PeerError;
 pub use identity::{App, IdentityEndpoint, Proof};

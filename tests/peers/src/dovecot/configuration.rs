@@ -58,7 +58,7 @@ impl Configuration<'_> {
              mail_location = maildir:{root}/mail/%u\n\
              first_valid_uid = 1\n\
              mail_max_userip_connections = 5000\n\
-             auth_mechanisms = xoauth2\n\
+             auth_mechanisms = xoauth2 plain\n\
              namespace inbox {{\n  inbox = yes\n  separator = /\n}}\n"
         );
         for file in ["delegated.conf", "app-only.conf"] {
@@ -67,6 +67,11 @@ impl Configuration<'_> {
                 "passdb {{\n  driver = oauth2\n  mechanisms = xoauth2\n  args = {root}/{file}\n}}"
             );
         }
+        let _ = writeln!(
+            text,
+            "passdb {{\n  driver = static\n  mechanisms = plain\n  args = password={}\n}}",
+            super::Dovecot::PASSWORD
+        );
         let ids = match self.owner {
             Owner::Ourselves => format!(
                 "uid={} gid={}",
