@@ -1,1 +1,27 @@
-//! placeholder
+//! SQLite answers the storage traits of `oauth` and `mailroom`; secrets and what people wrote
+//! are sealed here, before they touch a disk.
+//!
+//! [`Store`] implements `gatepost_oauth::Grants` and `gatepost_mailroom::{Cursors, Deliveries}`.
+//! One method is one transaction; writing ones go through one connection and are durable when
+//! they return. Nothing about mail or tokens is decided here, and SQL is written nowhere else.
+//!
+//! To add a use case: a migration in `migrations/sqlite`, a module that implements its trait,
+//! and its contract in `tests`. Statements keep to what SQLite and PostgreSQL have in common.
+
+mod cursors;
+mod deliveries;
+mod error;
+mod events;
+mod grants;
+mod key;
+mod schema;
+mod sealed;
+mod state_folder;
+mod store;
+mod undone;
+mod writer;
+
+pub use error::StoreError;
+pub use key::KeySource;
+pub use state_folder::StateFolder;
+pub use store::{Access, Opening, Store};

@@ -1,0 +1,124 @@
+//! What is on its way to the sinks.
+
+mod claim;
+mod forget;
+mod look;
+mod settle;
+
+use async_trait::async_trait;
+use gatepost_mailroom::{
+    Deliveries, Delivery, DeliveryFilter, Due, Event, EventId, Lease, NewEvent, Settled, SinkName,
+    StorageError, WatchKey,
+};
+use jiff::Timestamp;
+
+use crate::undone::Undone;
+use crate::{Store, events};
+
+use claim::Order;
+
+#[async_trait]
+impl Deliveries for Store {
+    async fn claim_due(
+        &self,
+        sink: &SinkName,
+        now: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Due>, StorageError> {
+        let claimed = self.claim(Order::Any, sink, (now, until), limit).await;
+        self.answer(claimed)
+    }
+
+    async fn claim_heads(
+        &self,
+        sink: &SinkName,
+        now: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Due>, StorageError> {
+        let claimed = self.claim(Order::Strict, sink, (now, until), limit).await;
+        self.answer(claimed)
+    }
+
+    async fn reclaim(&self, sink: &SinkName, now: Timestamp) -> Result<usize, StorageError> {
+        let sink = sink.0.clone();
+        let taken = self.write(move |db| Box::pin(claim::reclaim(db, sink, now)));
+        self.answer(taken.await)
+    }
+
+    async fn next_due(&self, sink: &SinkName) -> Result<Option<Timestamp>, StorageError> {
+        self.answer(claim::next_due(self.readers(), sink).await)
+    }
+
+    async fn settle(
+        &self,
+        settled: Vec<(Lease, Settled)>,
+        reports: Vec<NewEvent>,
+        now: Timestamp,
+    ) -> Result<Vec<EventId>, StorageError> {
+        let reports = self.answer(events::prepare(self.key(), reports).await)?;
+        let key = self.key();
+        let due = self.write(move |db| {
+            Box::pin(async move {
+                let due = settle::settle(db, &key, (settled, now)).await?;
+                events::insert(db, reports, now).await?;
+                Ok(due)
+            })
+        });
+        self.answer(due.await)
+    }
+
+    async fn post_actions_due(
+        &self,
+        watch: &WatchKey,
+        limit: usize,
+    ) -> Result<Vec<Event>, StorageError> {
+        self.answer(self.events_with_post_action(watch, limit).await)
+    }
+
+    async fn post_actions_done(&self, events: &[EventId]) -> Result<(), StorageError> {
+        let events = events.to_vec();
+        let done = self.write(move |db| Box::pin(settle::post_actions_done(db, events)));
+        self.answer(done.await)
+    }
+
+    async fn list(&self, filter: &DeliveryFilter) -> Result<Vec<Delivery>, StorageError> {
+        self.answer(self.deliveries_like(filter).await)
+    }
+
+    async fn show(&self, id: i64) -> Result<Option<Delivery>, StorageError> {
+        self.answer(self.delivery(id).await)
+    }
+
+    async fn retry(&self, ids: &[i64], now: Timestamp) -> Result<usize, StorageError> {
+        let ids = ids.to_vec();
+        let retried = self.write(move |db| Box::pin(settle::retry(db, ids, now)));
+        self.answer(retried.await)
+    }
+
+    async fn discard(&self, ids: &[i64], now: Timestamp) -> Result<usize, StorageError> {
+        let ids = ids.to_vec();
+        let discarded = self.write(move |db| Box::pin(settle::discard(db, ids, now)));
+        self.answer(discarded.await)
+    }
+
+    async fn backlog(&self, mailbox: &str) -> Result<(u64, u64), StorageError> {
+        self.answer(claim::backlog(self.readers(), mailbox).await)
+    }
+
+    async fn forget(&self, before: Timestamp, limit: usize) -> Result<Vec<String>, StorageError> {
+        let forgotten = self.write(move |db| Box::pin(forget::forget(db, before, limit)));
+        self.answer(forgotten.await)
+    }
+
+    async fn unreferenced(&self, names: &[String]) -> Result<Vec<String>, StorageError> {
+        self.answer(forget::unreferenced(self.readers(), names).await)
+    }
+}
+
+impl Store {
+    fn answer<T>(&self, outcome: Result<T, Undone>) -> Result<T, StorageError> {
+        outcome.map_err(|undone| self.fault(undone).into())
+    }
+}

@@ -1,0 +1,179 @@
+//! Claims deliveries that are due, and says when the next one is.
+
+use gatepost_mailroom::{Due, Lease, SinkName};
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection, SqlitePool};
+
+use crate::Store;
+use crate::sealed::EventSeal;
+use crate::undone::{Columns, Undone};
+
+/// Whether a delivery waits for older ones of its folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    Any,
+    Strict,
+}
+
+impl Store {
+    pub(super) async fn claim(
+        &self,
+        order: Order,
+        sink: &SinkName,
+        times: (Timestamp, Timestamp),
+        limit: usize,
+    ) -> Result<Vec<Due>, Undone> {
+        let sink = sink.0.clone();
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        // Most claims find nothing; a look costs no transaction.
+        if nothing_due(self.readers(), &sink, times.0).await? {
+            return Ok(Vec::new());
+        }
+        let rows = self.write(move |db| {
+            Box::pin(async move {
+                let due = match order {
+                    Order::Any => ANY_DUE,
+                    Order::Strict => HEADS_DUE,
+                };
+                let rows = sqlx::query(due)
+                    .bind(sink)
+                    .bind(times.0.as_microsecond())
+                    .bind(limit)
+                    .fetch_all(&mut *db)
+                    .await?;
+                mark_claimed(db, &rows, times).await?;
+                Ok(rows)
+            })
+        });
+        let (rows, key) = (rows.await?, self.key());
+        let opening = move || {
+            let seal = EventSeal::new(&key);
+            rows.iter().map(|row| due(row, &seal, times.0)).collect()
+        };
+        tokio::task::spawn_blocking(opening)
+            .await
+            .map_err(|_| Undone::Closed)?
+    }
+}
+
+/// Ends all claims of a sink.
+pub(super) async fn reclaim(
+    db: &mut SqliteConnection,
+    sink: String,
+    now: Timestamp,
+) -> Result<usize, Undone> {
+    let taken = sqlx::query(
+        "UPDATE deliveries SET state = 'pending', due_at = $2
+         WHERE sink = $1 AND state = 'claimed' AND due_at IS NOT NULL",
+    )
+    .bind(sink)
+    .bind(now.as_microsecond())
+    .execute(db)
+    .await?;
+    Ok(usize::try_from(taken.rows_affected()).unwrap_or(usize::MAX))
+}
+
+/// When the next delivery is due, or its claim runs out.
+pub(super) async fn next_due(
+    readers: &SqlitePool,
+    sink: &SinkName,
+) -> Result<Option<Timestamp>, Undone> {
+    let row = sqlx::query(NEXT_DUE)
+        .bind(&sink.0)
+        .fetch_one(readers)
+        .await?;
+    Columns::new(&row, "deliveries", "sink").time("due_at")
+}
+
+/// Open deliveries of a mailbox, and the octets that their messages hold.
+pub(super) async fn backlog(readers: &SqlitePool, mailbox: &str) -> Result<(u64, u64), Undone> {
+    let row = sqlx::query(BACKLOG)
+        .bind(mailbox)
+        .fetch_one(readers)
+        .await?;
+    let row = Columns::new(&row, "deliveries", "open");
+    Ok((row.count("open")?, row.count("octets")?))
+}
+
+async fn nothing_due(readers: &SqlitePool, sink: &str, now: Timestamp) -> Result<bool, Undone> {
+    let earliest: Option<i64> = sqlx::query(NEXT_DUE)
+        .bind(sink)
+        .fetch_one(readers)
+        .await?
+        .try_get("due_at")?;
+    Ok(earliest.is_none_or(|due_at| due_at > now.as_microsecond()))
+}
+
+async fn mark_claimed(
+    db: &mut SqliteConnection,
+    rows: &[SqliteRow],
+    times: (Timestamp, Timestamp),
+) -> Result<(), Undone> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let (now, until) = times;
+    let mut sql = QueryBuilder::<Sqlite>::new(
+        "UPDATE deliveries SET state = 'claimed', claim = claim + 1, attempts = attempts + 1,
+             due_at = ",
+    );
+    sql.push_bind(until.as_microsecond())
+        .push(", first_attempt_at = COALESCE(first_attempt_at, ")
+        .push_bind(now.as_microsecond())
+        .push(") WHERE id IN (");
+    let mut ids = sql.separated(", ");
+    for row in rows {
+        ids.push_bind(row.try_get::<i64, _>("id")?);
+    }
+    sql.push(")");
+    sql.build().execute(db).await?;
+    Ok(())
+}
+
+/// Reads a row as it was before it was claimed.
+fn due(row: &SqliteRow, seal: &EventSeal<'_>, now: Timestamp) -> Result<Due, Undone> {
+    let delivery = Columns::new(row, "deliveries", "id");
+    let event = Columns::new(row, "events", "event_id");
+    let attempts = delivery.count("attempts")?;
+    Ok(Due {
+        lease: Lease {
+            delivery: delivery.get("id")?,
+            claim: delivery.get::<i64>("claim")? + 1,
+        },
+        event: seal.open_event(&event)?,
+        message: seal.open_message(&event)?,
+        attempt: u32::try_from(attempts + 1).unwrap_or(u32::MAX),
+        first_attempt_at: delivery.time("first_attempt_at")?.or(Some(now)),
+    })
+}
+
+/// Due deliveries to a sink, oldest event first.
+pub(crate) const ANY_DUE: &str = "
+    SELECT d.id, d.claim, d.attempts, d.first_attempt_at,
+           e.id AS event_id, e.sequence, e.octets, e.spool_file, e.sealed, e.message
+    FROM deliveries d JOIN events e ON e.position = d.event
+    WHERE d.sink = $1 AND d.due_at <= $2
+    ORDER BY d.event LIMIT $3";
+
+/// The oldest open delivery to a sink of each folder, if it is due.
+pub(crate) const HEADS_DUE: &str = "
+    SELECT d.id, d.claim, d.attempts, d.first_attempt_at,
+           e.id AS event_id, e.sequence, e.octets, e.spool_file, e.sealed, e.message
+    FROM watches w
+    JOIN deliveries d ON d.id = (
+        SELECT o.id FROM deliveries o
+        WHERE o.sink = $1 AND o.lane = w.id AND o.due_at IS NOT NULL
+        ORDER BY o.event LIMIT 1)
+    JOIN events e ON e.position = d.event
+    WHERE d.due_at <= $2
+    ORDER BY d.event LIMIT $3";
+
+pub(crate) const NEXT_DUE: &str =
+    "SELECT MIN(due_at) AS due_at FROM deliveries WHERE sink = $1 AND due_at IS NOT NULL";
+
+/// The octets of a message count once, to however many sinks it goes.
+pub(crate) const BACKLOG: &str = "
+    SELECT COALESCE(SUM(sinks), 0) AS open, COALESCE(SUM(octets), 0) AS octets FROM (
+        SELECT COUNT(*) AS sinks, MAX(octets) AS octets FROM deliveries
+        WHERE mailbox = $1 AND due_at IS NOT NULL GROUP BY event) held";

@@ -1,0 +1,232 @@
+//! Ends claims, and changes deliveries as people ask for it.
+
+use std::collections::BTreeMap;
+
+use gatepost_host::SealingKey;
+use gatepost_mailroom::{EventId, Lease, Settled};
+use jiff::Timestamp;
+use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection};
+
+use crate::events::PostAction;
+use crate::sealed::ReasonSeal;
+use crate::undone::{Columns, Undone};
+
+/// Settles those claims that still stand; answers the events whose post-action became due.
+pub(super) async fn settle(
+    db: &mut SqliteConnection,
+    key: &SealingKey,
+    settled: (Vec<(Lease, Settled)>, Timestamp),
+) -> Result<Vec<EventId>, Undone> {
+    let (settled, now) = settled;
+    let standing = standing_claims(db, &settled).await?;
+    let mut events = Vec::new();
+    let mut done = Vec::new();
+    for (lease, settled) in settled {
+        let Some(event) = standing.get(&lease) else {
+            continue;
+        };
+        match settled {
+            Settled::Done => done.push(lease.delivery),
+            other => settle_otherwise(db, lease.delivery, (other, key, now)).await?,
+        }
+        events.push(*event);
+    }
+    mark_done(db, &done, now).await?;
+    close_events(db, &events, now).await
+}
+
+/// The claims that were not lost meanwhile, each with the position of its event.
+async fn standing_claims(
+    db: &mut SqliteConnection,
+    settled: &[(Lease, Settled)],
+) -> Result<BTreeMap<Lease, i64>, Undone> {
+    let mut standing = BTreeMap::new();
+    for chunk in settled.chunks(CHUNK) {
+        let ids = chunk.iter().map(|(lease, _)| lease.delivery);
+        let mut sql = among(
+            "SELECT id, claim, event FROM deliveries WHERE state = 'claimed' AND id",
+            ids,
+        );
+        for row in sql.build().fetch_all(&mut *db).await? {
+            let lease = Lease {
+                delivery: row.try_get("id")?,
+                claim: row.try_get("claim")?,
+            };
+            standing.insert(lease, row.try_get("event")?);
+        }
+    }
+    Ok(standing)
+}
+
+async fn mark_done(db: &mut SqliteConnection, ids: &[i64], now: Timestamp) -> Result<(), Undone> {
+    for chunk in ids.chunks(CHUNK) {
+        let mut sql = QueryBuilder::<Sqlite>::new(
+            "UPDATE deliveries SET state = 'done', due_at = NULL, reason = NULL, settled_at = ",
+        );
+        sql.push_bind(now.as_microsecond()).push(" WHERE id");
+        push_among(&mut sql, chunk.iter().copied());
+        sql.build().execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
+async fn settle_otherwise(
+    db: &mut SqliteConnection,
+    id: i64,
+    settled: (Settled, &SealingKey, Timestamp),
+) -> Result<(), Undone> {
+    let (settled, key, now) = settled;
+    let seal = ReasonSeal(key);
+    let statement = match settled {
+        Settled::RetryAt { at, reason } => sqlx::query(
+            "UPDATE deliveries SET state = 'pending', due_at = $2, reason = $3 WHERE id = $1",
+        )
+        .bind(id)
+        .bind(at.as_microsecond())
+        .bind(seal.seal(id, &reason)),
+        Settled::Dead { reason } => sqlx::query(
+            "UPDATE deliveries SET state = 'dead', due_at = NULL, settled_at = $2, reason = $3
+             WHERE id = $1",
+        )
+        .bind(id)
+        .bind(now.as_microsecond())
+        .bind(seal.seal(id, &reason)),
+        Settled::Released => sqlx::query(
+            "UPDATE deliveries SET state = 'pending', due_at = $2, attempts = attempts - 1,
+                 first_attempt_at = CASE WHEN attempts > 1 THEN first_attempt_at END
+             WHERE id = $1",
+        )
+        .bind(id)
+        .bind(now.as_microsecond()),
+        Settled::Done => return mark_done(db, &[id], now).await,
+    };
+    statement.execute(db).await?;
+    Ok(())
+}
+
+/// Marks events that have nothing open any more, and answers those whose post-action is due
+/// from now on. A dead letter keeps its event for ever: it waits for a person.
+async fn close_events(
+    db: &mut SqliteConnection,
+    positions: &[i64],
+    now: Timestamp,
+) -> Result<Vec<EventId>, Undone> {
+    let mut due = Vec::new();
+    for chunk in positions.chunks(CHUNK) {
+        let mut sql = QueryBuilder::<Sqlite>::new("UPDATE events SET settled_at = ");
+        sql.push_bind(now.as_microsecond()).push(
+            " WHERE NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = events.position
+                 AND d.state NOT IN ('done', 'discarded')) AND position",
+        );
+        push_among(&mut sql, chunk.iter().copied());
+        sql.build().execute(&mut *db).await?;
+
+        let mut sql = QueryBuilder::<Sqlite>::new("UPDATE events SET post_action = ");
+        sql.push_bind(PostAction::Due as i64)
+            .push(" WHERE post_action = ")
+            .push_bind(PostAction::Waits as i64)
+            .push(
+                " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = events.position
+                     AND d.state <> 'done') AND position",
+            );
+        push_among(&mut sql, chunk.iter().copied());
+        sql.push(" RETURNING id, position");
+        for row in sql.build().fetch_all(&mut *db).await? {
+            let row = Columns::new(&row, "events", "position");
+            let id = EventId::parse(row.get("id")?);
+            due.push(id.ok_or_else(|| row.damaged("id", "it is no event id"))?);
+        }
+    }
+    Ok(due)
+}
+
+/// Records that post-actions are done.
+pub(super) async fn post_actions_done(
+    db: &mut SqliteConnection,
+    events: Vec<EventId>,
+) -> Result<(), Undone> {
+    for chunk in events.chunks(CHUNK) {
+        let mut sql = QueryBuilder::<Sqlite>::new("UPDATE events SET post_action = ");
+        sql.push_bind(PostAction::Done as i64)
+            .push(" WHERE post_action = ")
+            .push_bind(PostAction::Due as i64)
+            .push(" AND id IN (");
+        let mut ids = sql.separated(", ");
+        for id in chunk {
+            ids.push_bind(id.as_str());
+        }
+        sql.push(")");
+        sql.build().execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
+/// Makes deliveries due that are neither done nor being attempted.
+pub(super) async fn retry(
+    db: &mut SqliteConnection,
+    ids: Vec<i64>,
+    now: Timestamp,
+) -> Result<usize, Undone> {
+    let mut retried = 0;
+    for chunk in ids.chunks(CHUNK) {
+        let mut sql = QueryBuilder::<Sqlite>::new(
+            "UPDATE deliveries SET state = 'pending', settled_at = NULL, due_at = ",
+        );
+        sql.push_bind(now.as_microsecond())
+            .push(" WHERE state IN ('pending', 'dead', 'discarded') AND id");
+        push_among(&mut sql, chunk.iter().copied());
+        sql.push(" RETURNING event");
+        let mut events = Vec::new();
+        for row in sql.build().fetch_all(&mut *db).await? {
+            events.push(row.try_get::<i64, _>("event")?);
+        }
+        retried += events.len();
+        let mut sql = among("UPDATE events SET settled_at = NULL WHERE position", events);
+        sql.build().execute(&mut *db).await?;
+    }
+    Ok(retried)
+}
+
+/// Discards deliveries that are not done. One that is being attempted loses its claim.
+pub(super) async fn discard(
+    db: &mut SqliteConnection,
+    ids: Vec<i64>,
+    now: Timestamp,
+) -> Result<usize, Undone> {
+    let mut discarded = 0;
+    for chunk in ids.chunks(CHUNK) {
+        let mut sql = QueryBuilder::<Sqlite>::new(
+            "UPDATE deliveries SET state = 'discarded', due_at = NULL, settled_at = ",
+        );
+        sql.push_bind(now.as_microsecond())
+            .push(" WHERE state IN ('pending', 'claimed', 'dead') AND id");
+        push_among(&mut sql, chunk.iter().copied());
+        sql.push(" RETURNING event");
+        let mut events = Vec::new();
+        for row in sql.build().fetch_all(&mut *db).await? {
+            events.push(row.try_get::<i64, _>("event")?);
+        }
+        discarded += events.len();
+        close_events(db, &events, now).await?;
+    }
+    Ok(discarded)
+}
+
+/// `start` followed by `IN (…)` with these numbers.
+fn among(start: &'static str, ids: impl IntoIterator<Item = i64>) -> QueryBuilder<Sqlite> {
+    let mut sql = QueryBuilder::new(start);
+    push_among(&mut sql, ids);
+    sql
+}
+
+fn push_among(sql: &mut QueryBuilder<Sqlite>, ids: impl IntoIterator<Item = i64>) {
+    sql.push(" IN (");
+    let mut list = sql.separated(", ");
+    for id in ids {
+        list.push_bind(id);
+    }
+    sql.push(")");
+}
+
+/// Rows of one statement.
+const CHUNK: usize = 256;

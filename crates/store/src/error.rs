@@ -1,0 +1,219 @@
+//! What can be wrong with the store.
+
+use std::path::PathBuf;
+
+use gatepost_fault::{After, Fault, Next, Owner};
+use gatepost_host::{FileError, SecretError};
+use gatepost_mailroom::StorageError;
+use gatepost_oauth::GrantStoreError;
+
+/// Why the store cannot be opened, read or written. Nothing is destroyed by any of these.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another `gatepost serve` works on the same state folder.
+    #[error(
+        "{} is in use by another gatepost serve ({owner}); stop that one, or give this one its own state folder",
+        folder.display()
+    )]
+    InUse {
+        /// The state folder.
+        folder: PathBuf,
+        /// Who uses it, such as `pid 4711`.
+        owner: String,
+    },
+    /// Another process holds the database for longer than we wait.
+    #[error(
+        "the database {} is locked by another process for too long; find out which one with: fuser {}",
+        path.display(), path.display()
+    )]
+    Locked {
+        /// The database.
+        path: PathBuf,
+    },
+    /// There is no room left.
+    #[error("no room is left on the disk of {}; free some, nothing is lost", path.display())]
+    DiskFull {
+        /// The database.
+        path: PathBuf,
+    },
+    /// A newer version of Gatepost wrote it.
+    #[error(
+        "the database {} is from a newer version of Gatepost (schema {found}, this one knows {known}); it was left untouched, run the newer version",
+        path.display()
+    )]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// The newest migration in it.
+        found: i64,
+        /// The newest migration known here.
+        known: i64,
+    },
+    /// It is from an older version, and a running `serve` keeps us from bringing it up to date.
+    #[error(
+        "the database {} is from an older version of Gatepost and in use ({owner}); restart that gatepost serve with this version first",
+        path.display()
+    )]
+    Older {
+        /// The database.
+        path: PathBuf,
+        /// Who uses it.
+        owner: String,
+    },
+    /// The file is no database, or damaged.
+    #[error("the database {} is damaged; restore it from a backup: {reason}", path.display())]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite said.
+        reason: String,
+    },
+    /// The operating system refuses access.
+    #[error("the database {} cannot be used; check its owner and permissions: {reason}", path.display())]
+    Unusable {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite said.
+        reason: String,
+    },
+    /// The database was sealed with another key.
+    #[error(
+        "the key from {origin} is not the one that sealed the database {}; put the right key back, nothing was changed",
+        path.display()
+    )]
+    OtherKey {
+        /// The database.
+        path: PathBuf,
+        /// Where the key came from.
+        origin: String,
+    },
+    /// There is a sealed database and no key.
+    #[error(
+        "the key file {} is missing, and the database beside it is sealed with it; restore it from a backup",
+        path.display()
+    )]
+    KeyMissing {
+        /// Where the key should be.
+        path: PathBuf,
+    },
+    /// The key is not 32 octets.
+    #[error(
+        "the key from {origin} is neither 32 octets nor base64 of 32 octets; make one with: openssl rand -base64 32"
+    )]
+    KeyMalformed {
+        /// Where the key came from.
+        origin: String,
+    },
+    /// One row holds what nobody wrote there.
+    #[error(
+        "the database has a damaged row (table {table}, column {column}, row {row}); restore it from a backup: {reason}"
+    )]
+    DamagedRow {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row's name.
+        row: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file of the state folder cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The key cannot be fetched.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The store was closed while somebody still used it.
+    #[error("the store was closed while it was still in use")]
+    Closed,
+    /// A statement failed in a way that no state of the disk explains.
+    #[error("the database {} refused a statement; this is a bug in Gatepost: {reason}", path.display())]
+    Refused {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite said.
+        reason: String,
+    },
+}
+
+impl StoreError {
+    /// Every code this error answers; those of [`FileError`] and [`SecretError`] come on top.
+    pub const CODES: &'static [&'static str] = &[
+        "state_folder_in_use",
+        "store_locked",
+        "disk_full",
+        "store_newer",
+        "store_older",
+        "store_damaged",
+        "store_unusable",
+        "sealed_with_other_key",
+        "sealing_key_missing",
+        "sealing_key_malformed",
+        "store_row_damaged",
+        "store_closed",
+        "store_refused",
+    ];
+}
+
+impl Fault for StoreError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::InUse { .. } => "state_folder_in_use",
+            Self::Locked { .. } => "store_locked",
+            Self::DiskFull { .. } => "disk_full",
+            Self::Newer { .. } => "store_newer",
+            Self::Older { .. } => "store_older",
+            Self::Damaged { .. } => "store_damaged",
+            Self::Unusable { .. } => "store_unusable",
+            Self::OtherKey { .. } => "sealed_with_other_key",
+            Self::KeyMissing { .. } => "sealing_key_missing",
+            Self::KeyMalformed { .. } => "sealing_key_malformed",
+            Self::DamagedRow { .. } => "store_row_damaged",
+            Self::File(error) => error.code(),
+            Self::Secret(error) => error.code(),
+            Self::Closed => "store_closed",
+            Self::Refused { .. } => "store_refused",
+        }
+    }
+
+    fn owner(&self) -> Owner {
+        match self {
+            Self::Closed | Self::Refused { .. } => Owner::Gatepost,
+            _ => Owner::Operator,
+        }
+    }
+
+    fn next(&self) -> Next {
+        match self {
+            Self::Locked { .. } | Self::DiskFull { .. } | Self::Closed => {
+                Next::Retry(After::Backoff)
+            }
+            Self::File(error) => error.next(),
+            Self::DamagedRow { .. } => Next::Discard,
+            _ => Next::Reconfigure,
+        }
+    }
+}
+
+impl From<StoreError> for GrantStoreError {
+    fn from(error: StoreError) -> Self {
+        Self::Storage {
+            code: error.code(),
+            message: error.to_string(),
+            owner: error.owner(),
+            next: error.next(),
+        }
+    }
+}
+
+impl From<StoreError> for StorageError {
+    fn from(error: StoreError) -> Self {
+        Self::Storage {
+            code: error.code(),
+            message: error.to_string(),
+            owner: error.owner(),
+            next: error.next(),
+        }
+    }
+}

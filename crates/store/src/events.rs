@@ -1,0 +1,284 @@
+//! Events on their way into the database, with their deliveries.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gatepost_host::SealingKey;
+use gatepost_mailroom::{EventId, Fingerprint, Kept, NewEvent, SinkName};
+use jiff::Timestamp;
+use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection};
+
+use crate::sealed::EventSeal;
+use crate::undone::Undone;
+
+/// An event that is sealed and ready to be stored.
+pub(crate) struct Prepared {
+    id: EventId,
+    lane: Lane,
+    octets: i64,
+    sealed: Vec<u8>,
+    message: Option<Vec<u8>>,
+    spool_file: Option<String>,
+    fingerprint: Option<Fingerprint>,
+    sinks: Vec<SinkName>,
+    post_action: PostAction,
+}
+
+/// What the events of one folder (or, with an empty folder, of one mailbox) are ordered in.
+type Lane = (String, String);
+
+/// What follows once every delivery of an event is done, as column `events.post_action`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i64)]
+pub(crate) enum PostAction {
+    None = 0,
+    Waits = 1,
+    Due = 2,
+    Done = 3,
+}
+
+impl Prepared {
+    /// Seals an event. This takes time for large messages: not for the reactor.
+    pub(crate) fn seal(key: &SealingKey, new: NewEvent) -> Result<Self, Undone> {
+        let seal = EventSeal::new(key);
+        let sealed = seal.event(&new.event)?;
+        let event = new.event;
+        let (message, spool_file, octets) = match new.message {
+            None => (None, None, 0),
+            Some(Kept::Inline(octets)) => (
+                Some(seal.message(&event.id, &octets)),
+                None,
+                octets.len() as u64,
+            ),
+            Some(Kept::File { name, size }) => (None, Some(name), size),
+        };
+        let folder = event
+            .folder
+            .map_or(String::new(), |folder| folder.as_str().to_owned());
+        let post_action = match (new.post_action, new.sinks.is_empty()) {
+            (false, _) => PostAction::None,
+            (true, true) => PostAction::Due,
+            (true, false) => PostAction::Waits,
+        };
+        Ok(Self {
+            id: event.id,
+            lane: (event.mailbox, folder),
+            octets: i64::try_from(octets).unwrap_or(i64::MAX),
+            sealed,
+            message,
+            spool_file,
+            fingerprint: new.fingerprint,
+            sinks: new.sinks,
+            post_action,
+        })
+    }
+}
+
+/// Seals events away from the reactor.
+pub(crate) async fn prepare(
+    key: std::sync::Arc<SealingKey>,
+    events: Vec<NewEvent>,
+) -> Result<Vec<Prepared>, Undone> {
+    if events.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sealing = move || {
+        let sealed = events.into_iter().map(|event| Prepared::seal(&key, event));
+        sealed.collect()
+    };
+    tokio::task::spawn_blocking(sealing)
+        .await
+        .map_err(|_| Undone::Closed)?
+}
+
+/// Stores the events whose ids are not known yet, with their deliveries, and all fingerprints.
+/// Returns how many were new.
+pub(crate) async fn insert(
+    db: &mut SqliteConnection,
+    events: Vec<Prepared>,
+    at: Timestamp,
+) -> Result<usize, Undone> {
+    if events.is_empty() {
+        return Ok(0);
+    }
+    let mut known = known_ids(db, &events).await?;
+    let mut marks = Vec::new();
+    let mut lanes: BTreeMap<Lane, i64> = BTreeMap::new();
+    let mut fresh = Vec::with_capacity(events.len());
+    for event in events {
+        let is_new = known.insert(event.id.clone());
+        let in_lane = lanes.entry(event.lane.clone()).or_default();
+        *in_lane += i64::from(is_new);
+        if let Some(fingerprint) = event.fingerprint {
+            marks.push((event.lane.clone(), fingerprint));
+        }
+        if is_new {
+            fresh.push(event);
+        }
+    }
+    let mut lanes = enter_lanes(db, lanes).await?;
+    for (lane, mark) in marks {
+        remember(db, lanes[&lane].id, &[mark], at).await?;
+    }
+    let new = fresh.len();
+    for chunk in fresh.chunks(CHUNK) {
+        let positions = insert_events(db, chunk, (&mut lanes, at)).await?;
+        insert_deliveries(db, chunk, (&lanes, &positions, at)).await?;
+    }
+    Ok(new)
+}
+
+/// Remembers fingerprints of one watch; known ones keep their time.
+pub(crate) async fn remember(
+    db: &mut SqliteConnection,
+    watch: i64,
+    fingerprints: &[Fingerprint],
+    at: Timestamp,
+) -> Result<(), Undone> {
+    for chunk in fingerprints.chunks(CHUNK) {
+        let mut sql =
+            QueryBuilder::<Sqlite>::new("INSERT INTO fingerprints (watch, fingerprint, seen_at) ");
+        sql.push_values(chunk, |mut row, fingerprint| {
+            row.push_bind(watch)
+                .push_bind(fingerprint.to_vec())
+                .push_bind(at.as_microsecond());
+        });
+        sql.push(" ON CONFLICT (watch, fingerprint) DO NOTHING");
+        sql.build().execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
+/// The row of a watch; made if there is none.
+pub(crate) async fn enter_lane(
+    db: &mut SqliteConnection,
+    lane: &Lane,
+    events: i64,
+) -> Result<(i64, i64), Undone> {
+    let row = sqlx::query(
+        "INSERT INTO watches (mailbox, folder, sequence) VALUES ($1, $2, $3)
+         ON CONFLICT (mailbox, folder) DO UPDATE SET
+             sequence = watches.sequence + excluded.sequence
+         RETURNING id, sequence",
+    )
+    .bind(&lane.0)
+    .bind(&lane.1)
+    .bind(events)
+    .fetch_one(db)
+    .await?;
+    Ok((row.try_get("id")?, row.try_get("sequence")?))
+}
+
+/// A lane's row, and the number of its next event; events of a whole mailbox have none.
+struct Entered {
+    id: i64,
+    next: Option<i64>,
+}
+
+async fn enter_lanes(
+    db: &mut SqliteConnection,
+    lanes: BTreeMap<Lane, i64>,
+) -> Result<BTreeMap<Lane, Entered>, Undone> {
+    let mut entered = BTreeMap::new();
+    for (lane, events) in lanes {
+        let counted = if lane.1.is_empty() { 0 } else { events };
+        let (id, last) = enter_lane(db, &lane, counted).await?;
+        let next = (!lane.1.is_empty()).then_some(last - counted + 1);
+        entered.insert(lane, Entered { id, next });
+    }
+    Ok(entered)
+}
+
+async fn known_ids(
+    db: &mut SqliteConnection,
+    events: &[Prepared],
+) -> Result<BTreeSet<EventId>, Undone> {
+    let mut known = BTreeSet::new();
+    for chunk in events.chunks(CHUNK) {
+        let mut sql = QueryBuilder::<Sqlite>::new("SELECT id FROM events WHERE id IN (");
+        let mut ids = sql.separated(", ");
+        for event in chunk {
+            ids.push_bind(event.id.as_str().to_owned());
+        }
+        sql.push(")");
+        for row in sql.build().fetch_all(&mut *db).await? {
+            let id: String = row.try_get("id")?;
+            known.extend(EventId::parse(&id));
+        }
+    }
+    Ok(known)
+}
+
+/// Answers the positions of the events, in their order.
+async fn insert_events(
+    db: &mut SqliteConnection,
+    events: &[Prepared],
+    placing: (&mut BTreeMap<Lane, Entered>, Timestamp),
+) -> Result<BTreeMap<EventId, i64>, Undone> {
+    let (lanes, at) = placing;
+    let mut sql = QueryBuilder::<Sqlite>::new(
+        "INSERT INTO events (id, mailbox, folder, sequence, octets, post_action, settled_at,
+             spool_file, sealed, message) ",
+    );
+    sql.push_values(events, |mut row, event| {
+        let lane = lanes
+            .get_mut(&event.lane)
+            .and_then(|lane| lane.next.as_mut());
+        let sequence = lane.map(|next| {
+            *next += 1;
+            *next - 1
+        });
+        let settled_at = event.sinks.is_empty().then(|| at.as_microsecond());
+        row.push_bind(event.id.as_str())
+            .push_bind(&event.lane.0)
+            .push_bind(&event.lane.1)
+            .push_bind(sequence)
+            .push_bind(event.octets)
+            .push_bind(event.post_action as i64)
+            .push_bind(settled_at)
+            .push_bind(&event.spool_file)
+            .push_bind(&event.sealed)
+            .push_bind(&event.message);
+    });
+    sql.push(" RETURNING position, id");
+    let mut positions = BTreeMap::new();
+    for row in sql.build().fetch_all(db).await? {
+        let id: String = row.try_get("id")?;
+        let id = EventId::parse(&id).ok_or(Undone::Beaten)?;
+        positions.insert(id, row.try_get("position")?);
+    }
+    Ok(positions)
+}
+
+async fn insert_deliveries(
+    db: &mut SqliteConnection,
+    events: &[Prepared],
+    placing: (&BTreeMap<Lane, Entered>, &BTreeMap<EventId, i64>, Timestamp),
+) -> Result<(), Undone> {
+    let (lanes, positions, at) = placing;
+    let mut rows = Vec::new();
+    for event in events {
+        let sinks: BTreeSet<&SinkName> = event.sinks.iter().collect();
+        for sink in sinks {
+            rows.push((event, sink));
+        }
+    }
+    for chunk in rows.chunks(CHUNK) {
+        let mut sql = QueryBuilder::<Sqlite>::new(
+            "INSERT INTO deliveries (event, sink, lane, mailbox, octets, state, due_at) ",
+        );
+        sql.push_values(chunk, |mut row, (event, sink)| {
+            row.push_bind(positions[&event.id])
+                .push_bind(&sink.0)
+                .push_bind(lanes[&event.lane].id)
+                .push_bind(&event.lane.0)
+                .push_bind(event.octets)
+                .push("'pending'")
+                .push_bind(at.as_microsecond());
+        });
+        sql.build().execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
+/// Rows of one statement; the widest has ten parameters, and SQLite takes 32,766.
+const CHUNK: usize = 256;

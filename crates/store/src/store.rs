@@ -1,0 +1,197 @@
+//! The store: one database, one key, one writer and a few readers.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatepost_host::{Chance, Clock, SealingKey, Tasks};
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use crate::key::Sealed;
+use crate::state_folder::ServeLock;
+use crate::undone::Undone;
+use crate::writer::{Work, Writer};
+use crate::{KeySource, StateFolder, StoreError, key, schema};
+
+/// Answers the storage traits of `oauth` and `mailroom` from one SQLite database.
+/// Cheap to clone; clones share everything.
+#[derive(Debug, Clone)]
+pub struct Store(Arc<Shared>);
+
+/// What the store is opened with.
+#[derive(Debug)]
+pub struct Opening<'a> {
+    /// Where everything is kept.
+    pub folder: StateFolder,
+    /// Where the key is found.
+    pub key: KeySource,
+    /// For whom.
+    pub access: Access,
+    /// What tells the time.
+    pub clock: &'a Clock,
+    /// What a new key is made from.
+    pub chance: &'a Chance,
+}
+
+/// Who opens the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// The one `gatepost serve` (or `watch`) of a state folder: a second one is refused.
+    Serve,
+    /// A command that does its work beside it and ends, such as `gatepost token`.
+    Beside,
+}
+
+#[derive(Debug)]
+struct Shared {
+    folder: StateFolder,
+    key: Arc<SealingKey>,
+    readers: SqlitePool,
+    writer: Writer,
+    tasks: Tasks,
+    _lock: Option<ServeLock>,
+}
+
+impl Store {
+    /// Opens the store of a state folder, and makes both on first use. Nothing is changed in
+    /// a database that cannot be used: one of a newer version, or one sealed with another key.
+    pub async fn open(opening: Opening<'_>) -> Result<Self, StoreError> {
+        let folder = opening.folder.clone();
+        folder.prepare()?;
+        let lock = match opening.access {
+            Access::Serve => Some(folder.try_lock()?.map_err(|owner| StoreError::InUse {
+                folder: folder.path().to_owned(),
+                owner,
+            })?),
+            Access::Beside => None,
+        };
+        folder.prepare_database()?;
+        let options = options(&folder.database());
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .test_before_acquire(false)
+            .connect_lazy_with(options.clone().pragma("query_only", "ON"));
+        schema::settle(&folder, &readers, lock.as_ref(), (&options, opening.clock)).await?;
+        let tasks = Tasks::new();
+        let writer = Writer::start(options, &tasks);
+        let key = fetch_key(&opening, &readers, &writer).await?;
+        Ok(Self(Arc::new(Shared {
+            folder,
+            key: Arc::new(key),
+            readers,
+            writer,
+            tasks,
+            _lock: lock,
+        })))
+    }
+
+    /// The folder it works in.
+    pub fn folder(&self) -> &StateFolder {
+        &self.0.folder
+    }
+
+    /// The key that seals it; the spool beside it is sealed with the same.
+    pub fn key(&self) -> Arc<SealingKey> {
+        Arc::clone(&self.0.key)
+    }
+
+    /// Ends what is being written and closes the database.
+    pub async fn close(&self) {
+        self.0.tasks.end().await;
+        self.0.readers.close().await;
+    }
+
+    /// Runs one transaction. It is durable when this returns `Ok`.
+    pub(crate) async fn write<T, F>(&self, work: F) -> Result<T, Undone>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
+    {
+        self.0.writer.run(work).await
+    }
+
+    /// The connections that only read.
+    pub(crate) fn readers(&self) -> &SqlitePool {
+        &self.0.readers
+    }
+
+    /// Says what went wrong, with the database's place.
+    pub(crate) fn fault(&self, undone: Undone) -> StoreError {
+        undone.at(&self.0.folder.database())
+    }
+}
+
+/// Fetches the key and makes sure that it is the one which sealed the database.
+async fn fetch_key(
+    opening: &Opening<'_>,
+    readers: &SqlitePool,
+    writer: &Writer,
+) -> Result<SealingKey, StoreError> {
+    let path = opening.folder.database();
+    let stored = proof(readers).await.map_err(|undone| undone.at(&path))?;
+    let sealed = if stored.is_some() {
+        Sealed::Already
+    } else {
+        Sealed::NotYet
+    };
+    let key = key::fetch(opening, sealed).await?;
+    let stored = match stored {
+        Some(stored) => stored,
+        None => prove(&key, readers, writer)
+            .await
+            .map_err(|undone| undone.at(&path))?,
+    };
+    match key.open(PROOF_PLACE, &stored) {
+        Ok(_) => Ok(key),
+        Err(_) => Err(StoreError::OtherKey {
+            path,
+            origin: opening.key.origin(&opening.folder),
+        }),
+    }
+}
+
+async fn proof(readers: &SqlitePool) -> Result<Option<Vec<u8>>, Undone> {
+    Ok(
+        sqlx::query_scalar("SELECT sealed FROM proofs WHERE name = 'key'")
+            .fetch_optional(readers)
+            .await?,
+    )
+}
+
+/// Leaves something sealed that the right key opens; answers what stands there, which another
+/// process may have written first.
+async fn prove(key: &SealingKey, readers: &SqlitePool, writer: &Writer) -> Result<Vec<u8>, Undone> {
+    let sealed = key.seal(PROOF_PLACE, b"");
+    writer
+        .run(move |db| {
+            Box::pin(async move {
+                sqlx::query("INSERT INTO proofs (name, sealed) VALUES ('key', $1) ON CONFLICT (name) DO NOTHING")
+                    .bind(sealed)
+                    .execute(db)
+                    .await?;
+                Ok(())
+            })
+        })
+        .await?;
+    proof(readers).await?.ok_or(Undone::Beaten)
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .foreign_keys(true)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY)
+        .disable_statement_logging()
+}
+
+/// The place that the proof of the key is bound to.
+const PROOF_PLACE: &str = "proofs/sealed/key";
+/// How long a statement waits for another process.
+const BUSY: Duration = Duration::from_secs(10);
+/// Reading connections at most; each is a thread.
+const READERS: u32 = 4;

@@ -1,0 +1,8 @@
+//! The store as its users see it: through the traits that it answers.
+
+mod cursors;
+mod deliveries;
+mod grants;
+mod opening;
+mod samples;
+mod secrecy;

@@ -1,0 +1,142 @@
+//! A store in a temporary folder, and things to put into it.
+
+use gatepost_host::{Chance, Clock};
+use gatepost_mail::{Cursor, Envelope, FolderName, MessageKey};
+use gatepost_mailroom::{
+    Advance, Event, EventData, EventId, EventType, Kept, MessageData, MessageIds, NewEvent,
+    SinkName, WatchKey,
+};
+use gatepost_oauth::{CredentialId, GrantState};
+use gatepost_store::{Access, KeySource, Opening, StateFolder, Store, StoreError};
+use jiff::Timestamp;
+use secrecy::SecretSlice;
+use tempfile::TempDir;
+
+pub(crate) struct Fixture {
+    pub(crate) store: Store,
+    pub(crate) folder: TempDir,
+}
+
+/// A new store.
+pub(crate) async fn fixture() -> Fixture {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = reopen(&folder).await.expect("a new store opens");
+    Fixture { store, folder }
+}
+
+/// Opens the store of a folder beside whoever has it.
+pub(crate) async fn reopen(folder: &TempDir) -> Result<Store, StoreError> {
+    open(folder, KeySource::StateFolder, Access::Beside).await
+}
+
+pub(crate) async fn open(
+    folder: &TempDir,
+    key: KeySource,
+    access: Access,
+) -> Result<Store, StoreError> {
+    let opening = Opening {
+        folder: StateFolder::new(folder.path().join("state")),
+        key,
+        access,
+        clock: &Clock::system(),
+        chance: &Chance::system(),
+    };
+    Store::open(opening).await
+}
+
+pub(crate) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + seconds).expect("a time in this century")
+}
+
+pub(crate) fn watch(folder: &str) -> WatchKey {
+    WatchKey {
+        mailbox: "ada@contoso.com".to_owned(),
+        folder: FolderName::new(folder),
+    }
+}
+
+pub(crate) fn cursor(state: u32) -> Cursor {
+    Cursor {
+        transport: "imap".to_owned(),
+        version: 1,
+        state: state.to_string(),
+    }
+}
+
+pub(crate) fn sink(name: &str) -> SinkName {
+    SinkName(name.to_owned())
+}
+
+/// The arrival of message `uid` in a folder, going to `sinks`.
+pub(crate) fn arrival(watch: &WatchKey, uid: u32, sinks: &[&str]) -> NewEvent {
+    let key = MessageKey::Imap {
+        uidvalidity: 1,
+        uid,
+    };
+    let event = Event {
+        id: EventId::of_message(&watch.mailbox, &watch.folder, EventType::MailReceived, &key),
+        schema: 1,
+        kind: EventType::MailReceived,
+        timestamp: at(0),
+        mailbox: watch.mailbox.clone(),
+        folder: Some(watch.folder.clone()),
+        sequence: None,
+        data: EventData::Message(Box::new(MessageData {
+            ids: MessageIds {
+                key,
+                internet_message_id: Some(format!("{uid}@contoso.com")),
+            },
+            envelope: Envelope {
+                subject: Some(format!("message {uid}")),
+                ..Envelope::default()
+            },
+            received_at: Some(at(i64::from(uid))),
+            size: 5,
+            sha256: "00".to_owned(),
+            flags: Vec::new(),
+            preview: None,
+            attachments: Vec::new(),
+        })),
+    };
+    NewEvent {
+        event,
+        message: Some(Kept::Inline(b"hello".to_vec())),
+        fingerprint: Some(fingerprint(uid)),
+        sinks: sinks.iter().map(|name| sink(name)).collect(),
+        post_action: false,
+    }
+}
+
+pub(crate) fn fingerprint(uid: u32) -> [u8; 32] {
+    let mut fingerprint = [7; 32];
+    fingerprint[..4].copy_from_slice(&uid.to_be_bytes());
+    fingerprint
+}
+
+/// One step of a watch.
+pub(crate) fn advance(
+    watch: &WatchKey,
+    steps: (Option<u32>, u32),
+    events: Vec<NewEvent>,
+) -> Advance {
+    Advance {
+        watch: watch.clone(),
+        from: steps.0.map(cursor),
+        to: cursor(steps.1),
+        high_water: None,
+        events,
+        at: at(0),
+    }
+}
+
+pub(crate) fn credential(name: &str) -> CredentialId {
+    CredentialId::new(name)
+}
+
+pub(crate) fn grant_state(secret: &str) -> GrantState {
+    GrantState {
+        kind: "authorization_code".to_owned(),
+        version: 1,
+        secret: SecretSlice::from(secret.as_bytes().to_vec()),
+    }
+}
