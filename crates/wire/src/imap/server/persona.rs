@@ -1,0 +1,109 @@
+//! What a server calls itself, what it offers and how it words things.
+
+/// The manners of a server, as data.
+#[derive(Debug, Clone)]
+pub struct Persona {
+    /// Its words.
+    pub texts: Texts,
+    /// What CAPABILITY lists before login.
+    pub capability_before_login: String,
+    /// What CAPABILITY lists after login.
+    pub capability_after_login: String,
+    /// How one can sign in.
+    pub mechanisms: Vec<Mechanism>,
+    /// What it bears.
+    pub limits: Limits,
+    /// What it does against the RFC.
+    pub quirks: Quirks,
+}
+
+/// The words of a server: each the text after the status or the `+`, without end of line.
+#[derive(Debug, Clone)]
+pub struct Texts {
+    /// After the greeting's `* OK `.
+    pub greeting: String,
+    /// After `* ID `: a list in parentheses.
+    pub id: String,
+    /// After the name of a command that succeeded.
+    pub completed: &'static str,
+    /// After the name of a sign-in that failed.
+    pub failed: &'static str,
+    /// After `+ `, when the octets of a literal may come.
+    pub go_ahead: &'static str,
+    /// After `+ `, when IDLE begins.
+    pub idle: &'static str,
+    /// After `* BYE `, on LOGOUT.
+    pub logout: &'static str,
+    /// After `BAD `: no such command, or it cannot be read.
+    pub bad_command: &'static str,
+    /// After `BAD `: too long, or its arguments are wrong.
+    pub bad_arguments: &'static str,
+    /// After `BAD `: not now.
+    pub wrong_state: &'static str,
+    /// After `BAD `: a sequence number that does not exist.
+    pub bad_set: &'static str,
+    /// After `NO `: the folder was opened with EXAMINE.
+    pub read_only: &'static str,
+    /// After `BAD `: the client sent `*` instead of its credentials.
+    pub sign_in_cancelled: &'static str,
+    /// After `NO `: the mechanism is not offered.
+    pub no_such_mechanism: &'static str,
+    /// After `NO `: SEARCH with another charset than US-ASCII or UTF-8.
+    pub bad_charset: &'static str,
+    /// After `* BYE `: too many errors, or an answer nobody expected.
+    pub closed: &'static str,
+}
+
+/// How one can sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mechanism {
+    /// `AUTHENTICATE XOAUTH2`.
+    Xoauth2,
+    /// `AUTHENTICATE PLAIN` (RFC 4616).
+    Plain,
+    /// `LOGIN`.
+    Login,
+    /// `STARTTLS`, before any of the others.
+    StartTls,
+}
+
+/// What a server bears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest command without its literals, in octets.
+    pub line: usize,
+    /// The longest literal that is no uploaded message, in octets.
+    pub literal: usize,
+    /// How many commands may be wrong before the connection is closed.
+    pub errors: u32,
+}
+
+/// What a server does against the RFC, so that clients can be tried on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Quirks {
+    /// COPYUID of a MOVE comes as a bare line without `* OK`.
+    pub bare_copyuid: bool,
+    /// BODYSTRUCTURE is malformed in this way.
+    pub structure: Option<StructureFault>,
+}
+
+/// Ways in which Exchange was seen to malform BODYSTRUCTURE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StructureFault {
+    /// `"inline"` instead of `("inline" NIL)`.
+    DispositionAsString,
+    /// `(NIL NIL NIL NIL NIL "7BIT" 0 …)`: a part without a type.
+    PartWithoutType,
+    /// `(NIL "alternative" …)`: a multipart without parts.
+    MultipartWithoutParts,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            line: 10_240,
+            literal: 10_240,
+            errors: 10,
+        }
+    }
+}
