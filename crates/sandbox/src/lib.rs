@@ -1,1 +1,17 @@
-//! placeholder
+//! A small Microsoft 365 in this process: the identity platform and the mailboxes of an
+//! imaginary tenant, with faults on demand.
+//!
+//! It is an independent judge: it shares the wire formats of IMAP with the rest of the
+//! workspace and nothing of the clients it judges.
+
+mod ca;
+mod entra;
+mod error;
+pub mod faults;
+mod https;
+mod sandbox;
+mod state_folder;
+pub mod tenant;
+
+pub use error::SandboxError;
+pub use sandbox::{Addresses, Ports, Sandbox, SandboxConfig};

@@ -1,0 +1,74 @@
+//! The identity platform: Entra ID's addresses, answers and errors over the imaginary tenant.
+//!
+//! A new grant is one file in `entra/grants/` and one line in its list.
+
+mod answer;
+mod assertion;
+mod call;
+mod client_proof;
+mod discovery;
+mod grants;
+mod parameters;
+mod refusal;
+mod refusals;
+mod token;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{any, get};
+
+use crate::faults::Faults;
+use crate::tenant::Tenant;
+
+/// What every handler needs. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Entra(Arc<Platform>);
+
+/// The identity platform.
+#[derive(Debug)]
+pub(crate) struct Platform {
+    pub(crate) tenant: Tenant,
+    pub(crate) faults: Faults,
+    pub(crate) clock: gatepost_host::Clock,
+    pub(crate) chance: gatepost_host::Chance,
+    /// The port it listens on: its address is `https://localhost:PORT`.
+    pub(crate) port: u16,
+    /// How long an access token lives.
+    pub(crate) token_lifetime: Duration,
+}
+
+impl Entra {
+    pub(crate) fn new(platform: Platform) -> Self {
+        Self(Arc::new(platform))
+    }
+
+    /// Every address of the identity platform.
+    pub(crate) fn router(self) -> Router {
+        Router::new()
+            .route("/{tenant}/oauth2/v2.0/token", any(token::v2))
+            .route("/{tenant}/oauth2/token", any(token::v1))
+            .route(
+                "/{tenant}/v2.0/.well-known/openid-configuration",
+                get(discovery::v2),
+            )
+            .route(
+                "/{tenant}/.well-known/openid-configuration",
+                get(discovery::v1),
+            )
+            .route("/{tenant}/discovery/v2.0/keys", get(discovery::keys))
+            .route("/{tenant}/discovery/keys", get(discovery::keys))
+            .route("/common/discovery/instance", get(discovery::instance))
+            .route("/common/userrealm/{upn}", get(discovery::user_realm))
+            .with_state(self)
+    }
+}
+
+impl std::ops::Deref for Entra {
+    type Target = Platform;
+
+    fn deref(&self) -> &Platform {
+        &self.0
+    }
+}

@@ -1,0 +1,28 @@
+//! The grants, one file each.
+
+mod client_credentials;
+
+use super::answer::Granted;
+use super::refusal::Refusal;
+use super::refusals;
+use super::token::TokenRequest;
+
+/// A way to a token.
+pub(super) trait Grant: Sync {
+    /// Its values of `grant_type`.
+    fn names(&self) -> &'static [&'static str];
+
+    /// Gives the token, or refuses it.
+    fn answer(&self, request: &TokenRequest<'_>) -> Result<Granted, Refusal>;
+}
+
+/// The grant of this name.
+pub(super) fn find(name: &str) -> Result<&'static dyn Grant, Refusal> {
+    let found = GRANTS
+        .iter()
+        .copied()
+        .find(|grant| grant.names().contains(&name));
+    found.ok_or_else(|| refusals::grant_unsupported(name))
+}
+
+const GRANTS: &[&dyn Grant] = &[&client_credentials::ClientCredentials];

@@ -1,0 +1,49 @@
+//! The parameters of a request, from a form or a query.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::refusal::Refusal;
+use super::refusals;
+
+/// Parameters by name. Unknown ones are ignored; clients send many.
+#[derive(Clone, Default)]
+pub(super) struct Parameters(BTreeMap<String, String>);
+
+impl Parameters {
+    /// Reads `application/x-www-form-urlencoded` octets; a parameter may stand there only once
+    /// (RFC 6749 §3.2).
+    pub(super) fn parse(octets: &[u8]) -> Result<Self, Refusal> {
+        let mut parameters = BTreeMap::new();
+        for (name, value) in url::form_urlencoded::parse(octets) {
+            if parameters
+                .insert(name.to_string(), value.into_owned())
+                .is_some()
+            {
+                return Err(refusals::parameter_twice(&name));
+            }
+        }
+        Ok(Self(parameters))
+    }
+
+    /// A parameter; an empty one counts as absent (RFC 6749 §3.2).
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// A parameter that must be there.
+    pub(super) fn require(&self, name: &'static str) -> Result<&str, Refusal> {
+        self.get(name)
+            .ok_or_else(|| refusals::parameter_missing(name))
+    }
+}
+
+/// Shows names only: among the values are passwords.
+impl fmt::Debug for Parameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}

@@ -1,0 +1,107 @@
+//! The names of the faults.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::OrderError;
+
+/// What can go wrong on demand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FaultKind {
+    /// Every access token handed out until now has expired: the mail protocols refuse it.
+    ExpireTokens,
+    /// The consent is gone: AADSTS65001 until somebody consents anew.
+    RevokeConsent,
+    /// The sessions are revoked: refresh tokens handed out until now give AADSTS50173.
+    RevokeSessions,
+    /// Too many requests: HTTP 429 with `Retry-After`, `BAD Request is throttled.` in IMAP.
+    Throttle,
+    /// HTTP 503 with AADSTS90033, `BAD Server Unavailable. 15` and a closed line in IMAP.
+    ServerError,
+    /// No answer at all.
+    Hang,
+    /// A web page where JSON was expected, as a proxy or a captive portal gives it.
+    HtmlAnswer,
+    /// A connection in IDLE is closed without a word.
+    DropIdle,
+    /// The inbox gets a new UIDVALIDITY, as after a migration of the mailbox.
+    BumpUidvalidity,
+    /// IMAP accepts the token and answers the next command with
+    /// `BAD User is authenticated but not connected.`
+    AuthenticatedButNotConnected,
+    /// The client secret has expired: AADSTS7000222.
+    SecretExpired,
+    /// The clock of the identity platform is a quarter of an hour ahead.
+    SkewedClock,
+}
+
+impl FaultKind {
+    /// Every fault, in the order of the documentation.
+    pub const ALL: &'static [Self] = &[
+        Self::ExpireTokens,
+        Self::RevokeConsent,
+        Self::RevokeSessions,
+        Self::Throttle,
+        Self::ServerError,
+        Self::Hang,
+        Self::HtmlAnswer,
+        Self::DropIdle,
+        Self::BumpUidvalidity,
+        Self::AuthenticatedButNotConnected,
+        Self::SecretExpired,
+        Self::SkewedClock,
+    ];
+
+    /// Its name on the command line and in the control API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ExpireTokens => "expire-tokens",
+            Self::RevokeConsent => "revoke-consent",
+            Self::RevokeSessions => "revoke-sessions",
+            Self::Throttle => "throttle",
+            Self::ServerError => "server-error",
+            Self::Hang => "hang",
+            Self::HtmlAnswer => "html-answer",
+            Self::DropIdle => "drop-idle",
+            Self::BumpUidvalidity => "bump-uidvalidity",
+            Self::AuthenticatedButNotConnected => "authenticated-but-not-connected",
+            Self::SecretExpired => "secret-expired",
+            Self::SkewedClock => "skewed-clock",
+        }
+    }
+
+    /// What it does, in one line, for `--help`.
+    pub fn summary(self) -> &'static str {
+        match self {
+            Self::ExpireTokens => "access tokens handed out until now are refused",
+            Self::RevokeConsent => "AADSTS65001 until somebody consents anew",
+            Self::RevokeSessions => "refresh tokens handed out until now give AADSTS50173",
+            Self::Throttle => "HTTP 429 with Retry-After; IMAP `Request is throttled.`",
+            Self::ServerError => "HTTP 503 with AADSTS90033; IMAP `Server Unavailable.`",
+            Self::Hang => "no answer",
+            Self::HtmlAnswer => "a web page instead of JSON",
+            Self::DropIdle => "IMAP connections in IDLE are closed without a word",
+            Self::BumpUidvalidity => "the inbox gets a new UIDVALIDITY",
+            Self::AuthenticatedButNotConnected => "IMAP accepts the token and refuses the mailbox",
+            Self::SecretExpired => "AADSTS7000222",
+            Self::SkewedClock => "the identity platform's clock is 15 minutes ahead",
+        }
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for FaultKind {
+    type Err = OrderError;
+
+    fn from_str(text: &str) -> Result<Self, OrderError> {
+        let found = Self::ALL.iter().find(|kind| kind.name() == text);
+        found.copied().ok_or_else(|| OrderError::Unknown {
+            name: text.to_owned(),
+        })
+    }
+}

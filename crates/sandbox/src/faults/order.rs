@@ -1,0 +1,170 @@
+//! An order for a fault, as values and as text.
+
+use std::fmt;
+use std::str::FromStr;
+
+use gatepost_fault::{Fault, Next, Owner};
+
+use super::{FaultKind, Target};
+
+/// What shall go wrong, for whom, how often.
+///
+/// As text: `throttle`, `throttle,mailbox=ada@contoso.com`, `server-error,app=GUID,times=3`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FaultOrder {
+    /// What goes wrong.
+    pub kind: FaultKind,
+    /// For whom.
+    pub reach: Reach,
+    /// How often; `None` until it is taken back.
+    pub times: Option<u32>,
+}
+
+/// Whom a fault concerns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// Everybody.
+    All,
+    /// The app with this client id.
+    App(String),
+    /// The mailbox, or the person, with this address.
+    Mailbox(String),
+}
+
+impl FaultOrder {
+    /// For everybody, until it is taken back.
+    pub fn everywhere(kind: FaultKind) -> Self {
+        Self {
+            kind,
+            reach: Reach::All,
+            times: None,
+        }
+    }
+
+    pub(super) fn hits(&self, kind: FaultKind, target: Target<'_>) -> bool {
+        let same = |wanted: &str, given: Option<&str>| {
+            given.is_some_and(|given| given.to_lowercase() == wanted.to_lowercase())
+        };
+        self.kind == kind
+            && match &self.reach {
+                Reach::All => true,
+                Reach::App(client_id) => same(client_id, target.app),
+                Reach::Mailbox(address) => same(address, target.mailbox),
+            }
+    }
+}
+
+impl fmt::Display for FaultOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.name())?;
+        match &self.reach {
+            Reach::All => {}
+            Reach::App(client_id) => write!(f, ",app={client_id}")?,
+            Reach::Mailbox(address) => write!(f, ",mailbox={address}")?,
+        }
+        self.times
+            .map_or(Ok(()), |times| write!(f, ",times={times}"))
+    }
+}
+
+impl FromStr for FaultOrder {
+    type Err = OrderError;
+
+    fn from_str(text: &str) -> Result<Self, OrderError> {
+        let mut parts = text.split(',').map(str::trim);
+        let mut order = Self::everywhere(parts.next().unwrap_or_default().parse()?);
+        for part in parts {
+            let unknown = || OrderError::Part {
+                part: part.to_owned(),
+            };
+            match part.split_once('=').ok_or_else(unknown)? {
+                ("app", client_id) => order.reach = Reach::App(client_id.to_owned()),
+                ("mailbox", address) => order.reach = Reach::Mailbox(address.to_owned()),
+                ("times", count) => {
+                    let count = count.parse().ok().filter(|count| *count > 0);
+                    order.times = Some(count.ok_or_else(unknown)?);
+                }
+                _ => return Err(unknown()),
+            }
+        }
+        Ok(order)
+    }
+}
+
+/// The text is no order for a fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OrderError {
+    /// There is no such fault.
+    #[error("the sandbox knows no fault `{name}`; it knows {}", names())]
+    Unknown {
+        /// What was asked for.
+        name: String,
+    },
+    /// The rest is not understood.
+    #[error(
+        "`{part}` is not understood in the order for a fault; write app=CLIENT_ID, \
+         mailbox=ADDRESS or times=NUMBER"
+    )]
+    Part {
+        /// The part.
+        part: String,
+    },
+}
+
+impl OrderError {
+    /// Every code this error answers.
+    pub const CODES: &'static [&'static str] = &["sandbox_fault_unknown"];
+}
+
+impl Fault for OrderError {
+    fn code(&self) -> &'static str {
+        "sandbox_fault_unknown"
+    }
+
+    fn owner(&self) -> Owner {
+        Owner::Operator
+    }
+
+    fn next(&self) -> Next {
+        Next::Discard
+    }
+}
+
+fn names() -> String {
+    let names: Vec<&str> = FaultKind::ALL.iter().map(|kind| kind.name()).collect();
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_reads_as_it_is_written() {
+        for text in [
+            "throttle",
+            "expire-tokens,mailbox=ada@contoso.com",
+            "server-error,app=1b0b0c2f,times=3",
+        ] {
+            let order: FaultOrder = text.parse().expect(text);
+            assert_eq!(order.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn every_name_is_understood() {
+        for kind in FaultKind::ALL {
+            assert_eq!(kind.name().parse(), Ok(*kind));
+        }
+    }
+
+    #[test]
+    fn a_wrong_order_says_what_is_possible() {
+        let unknown = "throtle".parse::<FaultOrder>().expect_err("misspelt");
+        assert!(unknown.to_string().contains("throttle"), "{unknown}");
+        for text in ["throttle,times=0", "throttle,user=ada", "throttle,often"] {
+            let error = text.parse::<FaultOrder>().expect_err(text);
+            assert!(error.to_string().contains("times=NUMBER"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What the sandbox's tenant is made of when it starts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::{
+    App, AppCertificate, ClientKind, ClientSecret, Directory, MailboxRights, Person, RedirectUri,
+    Resource, Trustee,
+};
+
+/// The tenant's id, the same in every sandbox, so that examples can name it.
+pub const TENANT_ID: &str = "7c9f2b64-5d3e-4a18-9b0c-2e6f41d8a3b5";
+
+/// Its verified domain.
+pub const DOMAIN: &str = "contoso.com";
+
+/// The client id of the app that is registered in every sandbox.
+pub const CLIENT_ID: &str = "bcdb5ae8-1ab8-47c3-b0b2-6756048e2ddc";
+
+/// The person who signs in when nobody says otherwise.
+pub const USER: &str = "ada.berg@contoso.com";
+
+/// A mailbox that nobody gave to the app: what a missing permission looks like.
+pub const ADMIN_ONLY_MAILBOX: &str = "board@contoso.com";
+
+/// The tenant Contoso: its people, its app, and who may open what.
+#[derive(Debug)]
+pub struct Contoso {
+    /// Everybody's password.
+    pub password: SecretString,
+    /// The app's secret.
+    pub client_secret: SecretString,
+    /// The app's certificate.
+    pub certificate: AppCertificate,
+}
+
+impl Contoso {
+    /// People who sign in: object id, address, name.
+    pub const PEOPLE: &'static [(&'static str, &'static str, &'static str)] = &[
+        ("2f4c5d0e-9f0b-4d3a-8a55-0a4f7a3b1c01", USER, "Ada Berg"),
+        (
+            "2f4c5d0e-9f0b-4d3a-8a55-0a4f7a3b1c02",
+            "jun.tanaka@contoso.com",
+            "Jun Tanaka",
+        ),
+        (
+            "2f4c5d0e-9f0b-4d3a-8a55-0a4f7a3b1c03",
+            "marta.kowalska@contoso.com",
+            "Marta Kowalska",
+        ),
+    ];
+
+    /// Mailboxes that nobody signs in to.
+    pub const SHARED: &'static [&'static str] = &[
+        "support@contoso.com",
+        "invoices@contoso.com",
+        ADMIN_ONLY_MAILBOX,
+    ];
+
+    /// Who and what is in it at `now`.
+    pub fn directory(&self, now: Timestamp) -> Directory {
+        let mut directory =
+            Directory::new(TENANT_ID, "Contoso", &[DOMAIN, "contoso.onmicrosoft.com"]);
+        for (oid, upn, name) in Self::PEOPLE {
+            let password = SecretString::from(self.password.expose_secret());
+            directory.add_person(Person::new(oid, upn, name, password));
+        }
+        directory.add_app(self.app(now));
+        directory
+    }
+
+    /// Who may open what.
+    pub fn rights() -> MailboxRights {
+        let mut rights = MailboxRights::default();
+        rights.add_service_principal(CLIENT_ID);
+        let app = Trustee::App(CLIENT_ID.to_owned());
+        let people = Self::PEOPLE.iter().map(|(_, upn, _)| *upn);
+        for mailbox in people.chain(Self::SHARED.iter().copied()) {
+            if mailbox != ADMIN_ONLY_MAILBOX {
+                rights.add_full_access(&app, mailbox);
+            }
+        }
+        rights.add_full_access(&Trustee::Person(USER.to_owned()), "support@contoso.com");
+        rights
+    }
+
+    fn app(&self, now: Timestamp) -> App {
+        let object_id = "0d5a9c1e-6b7f-4c0d-a1f2-93c84be7d610";
+        // Confidential and public at once: foreign clients come both ways.
+        let mut app = App::new(CLIENT_ID, object_id, "Gatepost", ClientKind::Both);
+        let secret = SecretString::from(self.client_secret.expose_secret());
+        let expires_at = now.checked_add(SECRET_LIFETIME).unwrap_or(Timestamp::MAX);
+        app.secrets.push(ClientSecret::new(secret, expires_at));
+        app.certificates.push(self.certificate.clone());
+        app.redirect_uris = REDIRECT_URIS
+            .iter()
+            .copied()
+            .filter_map(RedirectUri::parse)
+            .collect();
+        let roles = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        app.roles = BTreeMap::from([
+            (
+                Resource::Exchange,
+                roles(&["IMAP.AccessAsApp", "POP.AccessAsApp", "SMTP.SendAsApp"]),
+            ),
+            (
+                Resource::Graph,
+                roles(&["Mail.ReadWrite", "Mail.Send", "User.Read.All"]),
+            ),
+        ]) as BTreeMap<Resource, BTreeSet<String>>;
+        app
+    }
+}
+
+/// The loopback addresses stand for any port.
+const REDIRECT_URIS: &[&str] = &[
+    "http://localhost",
+    "http://127.0.0.1",
+    "http://[::1]",
+    "https://login.microsoftonline.com/common/oauth2/nativeclient",
+];
+
+/// The longest that Entra offers.
+const SECRET_LIFETIME: Duration = Duration::from_hours(24 * 730);

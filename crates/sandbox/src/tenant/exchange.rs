@@ -1,0 +1,107 @@
+//! Who may open which mailbox: the part of the tenant that `Add-MailboxPermission` fills.
+
+use std::collections::BTreeSet;
+
+use super::Principal;
+
+/// The mailbox permissions (`FullAccess`).
+#[derive(Debug, Default)]
+pub struct MailboxRights {
+    /// Apps that Exchange knows as a service principal (`New-ServicePrincipal`).
+    service_principals: BTreeSet<String>,
+    full_access: BTreeSet<(Trustee, String)>,
+}
+
+/// Who was given a permission.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trustee {
+    /// The app with this client id.
+    App(String),
+    /// The person with this address.
+    Person(String),
+}
+
+impl MailboxRights {
+    /// Makes an app known to Exchange; without that its permissions count for nothing.
+    pub fn add_service_principal(&mut self, client_id: &str) {
+        self.service_principals.insert(client_id.to_lowercase());
+    }
+
+    /// Lets somebody open a mailbox.
+    pub fn add_full_access(&mut self, trustee: &Trustee, mailbox: &str) {
+        self.full_access
+            .insert((trustee.lowered(), mailbox.to_lowercase()));
+    }
+
+    /// Takes that back.
+    pub fn remove_full_access(&mut self, trustee: &Trustee, mailbox: &str) {
+        self.full_access
+            .remove(&(trustee.lowered(), mailbox.to_lowercase()));
+    }
+
+    /// Whether `principal` may open `mailbox`.
+    pub fn may_open(&self, principal: &Principal, mailbox: &str) -> bool {
+        let mailbox = mailbox.to_lowercase();
+        match principal {
+            Principal::App { client_id, .. } => {
+                self.service_principals.contains(&client_id.to_lowercase())
+                    && self.has(Trustee::App(client_id.clone()), mailbox)
+            }
+            Principal::Person { upn, .. } => {
+                upn.to_lowercase() == mailbox || self.has(Trustee::Person(upn.clone()), mailbox)
+            }
+        }
+    }
+
+    fn has(&self, trustee: Trustee, mailbox: String) -> bool {
+        self.full_access.contains(&(trustee.lowered(), mailbox))
+    }
+}
+
+impl Trustee {
+    fn lowered(&self) -> Self {
+        match self {
+            Self::App(client_id) => Self::App(client_id.to_lowercase()),
+            Self::Person(upn) => Self::Person(upn.to_lowercase()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn app() -> Principal {
+        Principal::App {
+            client_id: "APP".to_owned(),
+            roles: BTreeSet::new(),
+        }
+    }
+
+    #[test]
+    fn an_app_needs_a_service_principal_and_full_access() {
+        let mut rights = MailboxRights::default();
+        rights.add_full_access(&Trustee::App("app".to_owned()), "Ada@contoso.com");
+        assert!(!rights.may_open(&app(), "ada@contoso.com"));
+        rights.add_service_principal("app");
+        assert!(rights.may_open(&app(), "ada@contoso.com"));
+        assert!(!rights.may_open(&app(), "bob@contoso.com"));
+    }
+
+    #[test]
+    fn a_person_opens_their_own_mailbox_and_shared_ones() {
+        let mut rights = MailboxRights::default();
+        let ada = Principal::Person {
+            client_id: "app".to_owned(),
+            upn: "ada@contoso.com".to_owned(),
+            scopes: BTreeSet::new(),
+        };
+        assert!(rights.may_open(&ada, "Ada@Contoso.com"));
+        assert!(!rights.may_open(&ada, "support@contoso.com"));
+        rights.add_full_access(
+            &Trustee::Person("ada@contoso.com".to_owned()),
+            "support@contoso.com",
+        );
+        assert!(rights.may_open(&ada, "support@contoso.com"));
+    }
+}

@@ -1,0 +1,5 @@
+//! The identity platform, seen from outside over HTTPS.
+
+mod app_only;
+mod discovery;
+mod visitor;
