@@ -16,6 +16,11 @@ pub enum PeerError {
         /// The Debian package that brings it.
         package: &'static str,
     },
+    /// The program under test has not been built.
+    #[error(
+        "gatepost is not built: run `cargo build --bins`, or all tests with `cargo xtask test`"
+    )]
+    NotBuilt,
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
     File {

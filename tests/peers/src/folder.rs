@@ -30,6 +30,12 @@ pub(crate) fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), PeerEr
     fs::write(path, content).map_err(PeerError::file(path))
 }
 
+/// Writes a whole file that only its owner may read.
+pub(crate) fn write_private(path: &Path, content: impl AsRef<[u8]>) -> Result<(), PeerError> {
+    write(path, content)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(PeerError::file(path))
+}
+
 /// Gives a file or folder to the user that counterparts run as, if we are root.
 pub(crate) fn give(path: &Path, owner: Owner) -> Result<(), PeerError> {
     match owner {

@@ -24,9 +24,11 @@ mod dovecot;
 mod error;
 mod folder;
 mod identity;
+mod program;
 
 pub use authority::{Authority, Identity};
 pub use corpus::{Specimen, corpus, large_message};
 pub use dovecot::Dovecot;
 pub use error::PeerError;
 pub use identity::{App, IdentityEndpoint, Proof};
+pub use program::{Program, Running, gatepost};
