@@ -30,6 +30,8 @@ pub struct Reply {
     pub request_id: Option<String>,
     /// The body, which may hold tokens.
     pub body: Zeroizing<Vec<u8>>,
+    /// Whether there was more than [`MOST_OCTETS`], and nothing was kept.
+    pub is_oversized: bool,
 }
 
 /// What an answer is read against.
@@ -58,6 +60,10 @@ pub struct TokenAnswer {
 
 /// Reads an answer of the token endpoint.
 pub fn read(reply: &Reply, expecting: &Expecting) -> Result<TokenAnswer, TokenError> {
+    if reply.is_oversized {
+        let reason = format!("its answer is longer than {} KiB", MOST_OCTETS / 1024);
+        return Err(unusable(reply, expecting, reason));
+    }
     if reply.status == 200 {
         return success::read(reply, expecting);
     }

@@ -56,17 +56,13 @@ impl HttpEndpoint {
             date: text(headers, &DATE),
             request_id: text(headers, &HeaderName::from_static("x-ms-request-id")),
             body: Zeroizing::new(Vec::new()),
+            is_oversized: false,
         };
         while let Some(piece) = response.chunk().await.map_err(unreachable)? {
             if reply.body.len() + piece.len() > MOST_OCTETS {
                 reply.body.zeroize();
-                return Err(TokenError::AnswerUnusable {
-                    who: "this registration".to_owned(),
-                    host: host(&form.to),
-                    status: reply.status,
-                    reason: format!("its answer is longer than {} KiB", MOST_OCTETS / 1024),
-                    excerpt: String::new(),
-                });
+                reply.is_oversized = true;
+                break;
             }
             reply.body.extend_from_slice(&piece);
         }
@@ -106,23 +102,30 @@ fn host(url: &Url) -> String {
 
 /// Tells apart: no connection, no trust, no answer. The innermost cause says most.
 fn trouble(to: &Url, error: &reqwest::Error) -> TokenError {
-    let mut reason = error.to_string();
-    let mut untrusted = false;
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let text = inner.to_string();
-        untrusted |= text.contains("invalid peer certificate");
-        reason = text;
-        cause = inner.source();
-    }
     let host = host(to);
+    let causes = || std::iter::successors(error.source(), |cause| cause.source());
+    let reason = causes()
+        .last()
+        .map_or_else(|| error.to_string(), ToString::to_string);
     if error.is_timeout() {
         TokenError::TimedOut { host, limit: LIMIT }
-    } else if untrusted {
+    } else if causes().any(is_distrust) {
         TokenError::Untrusted { host, reason }
     } else {
         TokenError::Unreachable { host, reason }
     }
+}
+
+fn is_distrust(cause: &(dyn std::error::Error + 'static)) -> bool {
+    // An io::Error hides what it wraps from `source`.
+    let wrapped = cause
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref)
+        .and_then(|inner| inner.downcast_ref());
+    matches!(
+        wrapped.or_else(|| cause.downcast_ref()),
+        Some(rustls::Error::InvalidCertificate(_))
+    )
 }
 
 /// For the whole exchange. Entra answers in under a second; a proxy may take longer.

@@ -131,6 +131,12 @@ pub enum TokenError {
         /// What happened instead.
         reason: String,
     },
+    /// This machine gives no port to receive the browser on.
+    #[error("no port of 127.0.0.1 can be opened to receive the browser: {reason}")]
+    LoopbackUnusable {
+        /// What the system said.
+        reason: String,
+    },
     /// The id token does not belong to this sign-in.
     #[error(
         "the sign-in server's id token for {who} does not belong to this sign-in: {reason}; start it again"
@@ -177,6 +183,7 @@ impl TokenError {
         "proof_missing",
         "sign_in_state_mismatch",
         "sign_in_unfinished",
+        "loopback_unusable",
         "id_token_unusable",
         "token_refused_repeatedly",
         "token_request_broken_off",
@@ -221,6 +228,7 @@ impl Fault for TokenError {
             Self::ProofMissing { .. } => "proof_missing",
             Self::StateMismatch { .. } => "sign_in_state_mismatch",
             Self::SignInUnfinished { .. } => "sign_in_unfinished",
+            Self::LoopbackUnusable { .. } => "loopback_unusable",
             Self::IdTokenUnusable { .. } => "id_token_unusable",
             Self::RefusedRepeatedly { .. } => "token_refused_repeatedly",
             Self::BrokenOff { .. } => "token_request_broken_off",
@@ -235,6 +243,7 @@ impl Fault for TokenError {
             Self::ClockSkew { .. }
             | Self::Unreachable { .. }
             | Self::Untrusted { .. }
+            | Self::LoopbackUnusable { .. }
             | Self::TenantNeeded { .. }
             | Self::ProofMissing { .. } => Owner::Operator,
             Self::Throttled { .. }
@@ -262,6 +271,7 @@ impl Fault for TokenError {
             Self::ClockSkew { .. }
             | Self::AnswerUnusable { .. }
             | Self::Unreachable { .. }
+            | Self::LoopbackUnusable { .. }
             | Self::TimedOut { .. }
             | Self::BrokenOff { .. } => Next::Retry(After::Backoff),
             Self::Untrusted { .. } | Self::TenantNeeded { .. } | Self::ProofMissing { .. } => {

@@ -1,18 +1,17 @@
 //! The grants: each is one folder here and one line in [`GRANTS`].
 
-//pub mod authorization_code;
+pub mod authorization_code;
 pub mod client_credentials;
 mod client_proof;
-#[expect(dead_code)]
 mod refresh_token;
 
 use secrecy::SecretString;
-use url::Url;
 
+use crate::Audience;
 use crate::flow::{Asking, Flow};
 
 /// Every grant there is. Configuration, help and documentation are made from this list.
-pub const GRANTS: &[Grant] = &[client_credentials::GRANT];
+pub const GRANTS: &[Grant] = &[client_credentials::GRANT, authorization_code::GRANT];
 
 /// One way to obtain a token.
 #[derive(Debug, Clone, Copy)]
@@ -27,8 +26,11 @@ pub struct Grant {
     pub begin: fn(Opening) -> Box<dyn Flow>,
     /// Begins the conversation that obtains the next one from a refresh token, where the grant
     /// gives refresh tokens.
-    pub renew: Option<fn(Asking, SecretString) -> Box<dyn Flow>>,
+    pub renew: Option<Renew>,
 }
+
+/// Begins a renewal from a refresh token.
+pub type Renew = fn(Asking, SecretString) -> Box<dyn Flow>;
 
 /// Whether a first token can be had with nobody at the keyboard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,8 +46,11 @@ pub enum Attendance {
 pub struct Opening {
     /// For whom and for what.
     pub asking: Asking,
-    /// Where the browser is sent back to, if a browser is part of it.
-    pub redirect: Option<Url>,
+    /// Further audiences to consent to in the same sign-in.
+    pub also: Vec<Audience>,
+    /// Where the browser is sent back to, if a browser is part of it: `http://localhost:PORT`,
+    /// to the letter as the token request repeats it.
+    pub redirect: Option<String>,
 }
 
 impl Grant {

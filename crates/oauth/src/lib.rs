@@ -7,6 +7,7 @@
 pub mod answers;
 pub mod assertion;
 mod certificate;
+mod claims;
 mod cloud;
 #[doc(hidden)]
 pub mod contract;
@@ -17,20 +18,25 @@ mod flow;
 mod form;
 pub mod grants;
 mod keeper;
+mod loopback;
 mod registration;
 pub mod scopes;
+mod sign_in;
 mod storage;
 mod token;
 
 pub use certificate::{Certificate, CertificateFiles, ProofError, ProofProblem, Signing};
+pub use claims::{ProofStrength, TokenClaims};
 pub use cloud::{Cloud, CloudError, CustomCloud, EndpointVersion, HostPort, ResourceNames, Tenant};
 pub use conversation::converse;
 pub use endpoint::{Endpoint, HttpEndpoint};
 pub use error::TokenError;
 pub use flow::{Asking, Event, Flow, Granted, Person, Prompt, Step};
 pub use form::Form;
-pub use grants::{Attendance, GRANTS, Grant, Opening};
+pub use grants::{Attendance, GRANTS, Grant, Opening, Renew};
 pub use keeper::{Credential, Surroundings, TokenKeeper};
+pub use loopback::Loopback;
 pub use registration::{Permissions, Proof, Registration};
+pub use sign_in::SignIn;
 pub use storage::{CredentialId, Generation, GrantState, GrantStoreError, Grants};
 pub use token::{AccessToken, Audience, TokenSource};

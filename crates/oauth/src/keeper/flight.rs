@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gatepost_fault::{Fault as _, Next};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::Keeper;
 use super::keepsake::Keepsake;
@@ -19,6 +19,17 @@ pub(super) struct Vault {
     seen: Option<Generation>,
     /// The store did not take the newest state: it lives here until it does.
     unsaved: bool,
+    /// The issuer declared this state dead.
+    dead: Option<Dead>,
+}
+
+/// A stored state that the issuer refused for good, so that a person must sign in.
+#[derive(Debug)]
+struct Dead {
+    generation: Option<Generation>,
+    error: TokenError,
+    /// Somebody may have unblocked the account or consented: then it is tried again.
+    until: Timestamp,
 }
 
 /// What became of a state that was to be stored.
@@ -36,22 +47,28 @@ impl Keeper {
         if let Some(token) = self.stored_token(&vault, audience) {
             return Ok(token);
         }
-        let granted = match self.ask(&vault, audience).await {
+        if let Some(error) = vault.death(self.around.clock.now()) {
+            return Err(error);
+        }
+        let asked_with = vault.seen;
+        let mut answer = self.ask(&vault, audience).await;
+        if needs_sign_in(&answer) {
             // Another process may have rotated the refresh token while we asked with the old one.
-            Err(error) if error.next() == Next::SignIn => {
-                let asked_with = vault.seen;
-                self.load(&mut vault).await?;
-                if vault.seen == asked_with {
-                    return Err(error);
-                }
+            self.load(&mut vault).await?;
+            if vault.seen != asked_with {
                 match self.stored_token(&vault, audience) {
                     Some(token) => return Ok(token),
-                    None => self.ask(&vault, audience).await?,
+                    None => answer = self.ask(&vault, audience).await,
                 }
             }
-            other => other?,
-        };
-        self.keep(&mut vault, granted).await
+        }
+        match answer {
+            Ok(granted) => self.keep(&mut vault, granted).await,
+            Err(error) => {
+                vault.note_death(&error, self.around.clock.now());
+                Err(error)
+            }
+        }
     }
 
     /// Stores what a sign-in brought and hands it out from now on.
@@ -94,16 +111,27 @@ impl Keeper {
     }
 
     async fn load(&self, vault: &mut Vault) -> Result<(), TokenError> {
-        let stored = self.around.grants.load(&self.credential.id).await?;
-        *vault = match stored {
-            Some((state, generation)) => Vault {
-                keepsake: Keepsake::read(&self.credential.id, &state)?,
-                seen: Some(generation),
-                unsaved: false,
-            },
-            None => Vault::default(),
+        let (keepsake, seen) = match self.read_store().await {
+            Ok(read) => read,
+            // Without a refresh token to lose, the store only saves a request.
+            Err(error) if self.credential.grant.renew.is_none() => {
+                tracing::warn!(credential = %self.credential.id, "no stored token: {error}");
+                (Keepsake::default(), None)
+            }
+            Err(error) => return Err(error.into()),
         };
+        vault.keepsake = keepsake;
+        vault.seen = seen;
+        vault.unsaved = false;
         Ok(())
+    }
+
+    async fn read_store(&self) -> Result<(Keepsake, Option<Generation>), GrantStoreError> {
+        let id = &self.credential.id;
+        Ok(match self.around.grants.load(id).await? {
+            Some((state, generation)) => (Keepsake::read(id, &state)?, Some(generation)),
+            None => (Keepsake::default(), None),
+        })
     }
 
     /// The same for a sign-in, to which a state that cannot be read is no obstacle.
@@ -135,6 +163,7 @@ impl Keeper {
             (Some(refresh), Some(renew), _) => renew(asking, refresh.clone()),
             (_, _, Attendance::Unattended) => (grant.begin)(Opening {
                 asking,
+                also: Vec::new(),
                 redirect: None,
             }),
             (_, _, Attendance::Attended) => {
@@ -205,7 +234,33 @@ impl Vault {
         self.keepsake
             .access
             .insert(granted.access.audience, granted.access.clone());
+        self.dead = None;
     }
+
+    /// Remembers that the issuer wants a person for this state, so that it is not asked with it
+    /// every minute.
+    fn note_death(&mut self, error: &TokenError, now: Timestamp) {
+        if error.next() == Next::SignIn {
+            self.dead = Some(Dead {
+                generation: self.seen,
+                error: error.clone(),
+                until: now.checked_add(DEAD_FOR).unwrap_or(Timestamp::MAX),
+            });
+        }
+    }
+
+    fn death(&self, now: Timestamp) -> Option<TokenError> {
+        self.dead
+            .as_ref()
+            .filter(|dead| dead.generation == self.seen && now < dead.until)
+            .map(|dead| dead.error.clone())
+    }
+}
+
+fn needs_sign_in(answer: &Result<Granted, TokenError>) -> bool {
+    answer
+        .as_ref()
+        .is_err_and(|error| error.next() == Next::SignIn)
 }
 
 /// A stored token with less to live than this is as good as none.
@@ -213,4 +268,5 @@ fn is_worth_keeping(token: &AccessToken, now: Timestamp) -> bool {
     token.expires_at.duration_since(now) > LEAST_LEFT
 }
 
-const LEAST_LEFT: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
+const LEAST_LEFT: SignedDuration = SignedDuration::from_secs(60);
+const DEAD_FOR: SignedDuration = SignedDuration::from_mins(15);
