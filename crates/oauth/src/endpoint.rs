@@ -103,7 +103,7 @@ fn host(url: &Url) -> String {
 /// Tells apart: no connection, no trust, no answer. The innermost cause says most.
 fn trouble(to: &Url, error: &reqwest::Error) -> TokenError {
     let host = host(to);
-    let causes = || std::iter::successors(error.source(), |cause| cause.source());
+    let causes = || std::iter::successors(error.source(), |&cause| cause.source());
     let reason = causes()
         .last()
         .map_or_else(|| error.to_string(), ToString::to_string);

@@ -1,0 +1,90 @@
+//! The mailboxes of the imaginary tenant, in memory: the one truth behind every protocol
+//! the sandbox speaks.
+//!
+//! A [`Mailboxes`] is cheap to clone; all clones are the same tenant. Message bodies are
+//! [`Bytes`], so that handing one out copies nothing. Nothing here waits: every call locks one
+//! mailbox, does its work and returns.
+
+mod changes;
+mod error;
+mod folder;
+mod mailbox;
+mod message;
+mod path;
+mod usual;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+pub use changes::{Changes, Delta};
+pub use error::MailboxError;
+pub use folder::{FolderId, FolderState};
+pub use mailbox::{FolderEntry, Mailbox, MailboxKind, Subscription};
+pub use gatepost_wire::imap::server::{Flag, FlagEdit, Flags};
+pub use message::{Filed, Message, MessageId, NewMessage};
+pub use path::FolderPath;
+pub use usual::Use;
+
+/// Every mailbox of the tenant, by address.
+#[derive(Debug, Clone, Default)]
+pub struct Mailboxes {
+    by_address: Arc<RwLock<BTreeMap<String, Arc<Mailbox>>>>,
+}
+
+impl Mailboxes {
+    /// A tenant without mailboxes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes an empty mailbox with Exchange's usual folders.
+    pub fn add(&self, address: &str, kind: MailboxKind) -> Result<Arc<Mailbox>, MailboxError> {
+        let mut mailboxes = self.by_address.write().unwrap_or_else(PoisonError::into_inner);
+        let key = key(address);
+        if mailboxes.contains_key(&key) {
+            return Err(MailboxError::MailboxExists { address: address.to_owned() });
+        }
+        let mailbox = Arc::new(Mailbox::new(address, kind));
+        mailboxes.insert(key, Arc::clone(&mailbox));
+        Ok(mailbox)
+    }
+
+    /// The mailbox with this address, in any case.
+    pub fn open(&self, address: &str) -> Result<Arc<Mailbox>, MailboxError> {
+        self.read()
+            .get(&key(address))
+            .cloned()
+            .ok_or_else(|| MailboxError::MailboxUnknown { address: address.to_owned() })
+    }
+
+    /// Every mailbox, in the order of the addresses.
+    pub fn all(&self) -> Vec<Arc<Mailbox>> {
+        self.read().values().cloned().collect()
+    }
+
+    /// Puts a raw message into the inbox of `address`, unread, received at `at`.
+    pub fn deliver(
+        &self,
+        address: &str,
+        raw: impl Into<Bytes>,
+        at: Timestamp,
+    ) -> Result<Filed, MailboxError> {
+        let mailbox = self.open(address)?;
+        mailbox.file(mailbox.inbox(), NewMessage::received(raw.into(), at))
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<String, Arc<Mailbox>>> {
+        self.by_address.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Exchange compares addresses without regard to case, local part included.
+fn key(address: &str) -> String {
+    address.to_lowercase()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,490 @@
+//! One mailbox: its folders, and what can be done to them.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use gatepost_wire::imap::server::Flags;
+use tokio::sync::watch;
+
+use super::folder::Folder;
+use super::usual::{RESERVED, USUAL};
+use super::{
+    Changes, Filed, FlagEdit, FolderId, FolderPath, FolderState, MailboxError, Message, MessageId,
+    NewMessage, Use,
+};
+
+/// A mailbox of a person or of a group.
+#[derive(Debug)]
+pub struct Mailbox {
+    address: String,
+    kind: MailboxKind,
+    folders: Mutex<Folders>,
+    inbox: FolderId,
+    changed: watch::Sender<u64>,
+}
+
+/// Whose mailbox it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailboxKind {
+    /// A person signs in to it.
+    User,
+    /// Nobody can sign in to it; delegates open it.
+    Shared,
+}
+
+/// A folder in a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderEntry {
+    /// Its name for good.
+    pub id: FolderId,
+    /// Its name now.
+    pub path: FolderPath,
+    /// What it is for.
+    pub special: Option<Use>,
+    /// Whether somebody subscribed to it (RFC 3501 §6.3.6).
+    pub subscribed: bool,
+    /// Whether there are folders below it.
+    pub has_children: bool,
+}
+
+impl Mailbox {
+    pub(super) fn new(address: &str, kind: MailboxKind) -> Self {
+        let mut folders = Folders::default();
+        let usual = USUAL.iter().map(|(name, special)| {
+            let path = FolderPath::parse(name).expect("the usual names are good names");
+            folders.insert(path, *special)
+        });
+        let inbox = usual.fold(None, |first, id| first.or(Some(id)));
+        Self {
+            address: address.to_owned(),
+            kind,
+            inbox: inbox.expect("the usual folders begin with the inbox"),
+            folders: Mutex::new(folders),
+            changed: watch::Sender::new(0),
+        }
+    }
+
+    /// Its address, as it was spelt.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Whose it is.
+    pub fn kind(&self) -> MailboxKind {
+        self.kind
+    }
+
+    /// Its inbox.
+    pub fn inbox(&self) -> FolderId {
+        self.inbox
+    }
+
+    /// Wakes up after every change in any folder; the number counts them.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Every folder, in the order of the names.
+    pub fn folders(&self) -> Vec<FolderEntry> {
+        let folders = self.lock();
+        let mut entries: Vec<FolderEntry> = Vec::with_capacity(folders.by_path.len());
+        for (path, id) in &folders.by_path {
+            let Some(folder) = folders.by_id.get(id) else {
+                continue;
+            };
+            entries.push(FolderEntry {
+                id: *id,
+                path: folder.path.clone(),
+                special: folder.special,
+                subscribed: folder.subscribed,
+                has_children: folders.has_children(path),
+            });
+        }
+        entries
+    }
+
+    /// The folder of this name.
+    pub fn find(&self, name: &str) -> Result<FolderId, MailboxError> {
+        let unknown = || self.unknown(name);
+        let path = FolderPath::parse(name).map_err(|_| unknown())?;
+        self.lock().by_path.get(&path).copied().ok_or_else(unknown)
+    }
+
+    /// A folder in figures; `None` once it is deleted.
+    pub fn state(&self, folder: FolderId) -> Option<FolderState> {
+        self.lock().by_id.get(&folder).map(Folder::state)
+    }
+
+    /// Makes a folder, and the levels above it that are missing.
+    pub fn create(&self, name: &str) -> Result<FolderId, MailboxError> {
+        let path = FolderPath::parse(name)?;
+        if RESERVED
+            .iter()
+            .any(|reserved| reserved.eq_ignore_ascii_case(path.as_str()))
+        {
+            return Err(self.reserved(&path));
+        }
+        let made = self
+            .lock()
+            .create(&path)
+            .ok_or_else(|| self.exists(&path))?;
+        self.tell();
+        Ok(made)
+    }
+
+    /// Deletes a folder with its messages.
+    pub fn delete(&self, name: &str) -> Result<(), MailboxError> {
+        let path = FolderPath::parse(name)?;
+        if is_usual(&path) {
+            return Err(self.reserved(&path));
+        }
+        {
+            let mut folders = self.lock();
+            if folders.has_children(&path) {
+                let (address, folder) = (self.address.clone(), path.to_string());
+                return Err(MailboxError::FolderNotEmpty { address, folder });
+            }
+            let id = folders
+                .by_path
+                .remove(&path)
+                .ok_or_else(|| self.unknown(name))?;
+            folders.by_id.remove(&id);
+        }
+        self.tell();
+        Ok(())
+    }
+
+    /// Renames a folder and all folders below it.
+    pub fn rename(&self, from: &str, to: &str) -> Result<(), MailboxError> {
+        let (from, to) = (FolderPath::parse(from)?, FolderPath::parse(to)?);
+        if is_usual(&from) || to.is_below(&from) {
+            return Err(self.reserved(&from));
+        }
+        {
+            let mut folders = self.lock();
+            if !folders.by_path.contains_key(&from) {
+                return Err(self.unknown(from.as_str()));
+            }
+            if to != from && folders.by_path.contains_key(&to) {
+                return Err(self.exists(&to));
+            }
+            folders.rename(&from, &to);
+        }
+        self.tell();
+        Ok(())
+    }
+
+    /// Notes whether somebody is subscribed to a folder.
+    pub fn set_subscribed(
+        &self,
+        name: &str,
+        subscription: Subscription,
+    ) -> Result<(), MailboxError> {
+        let id = self.find(name)?;
+        if let Some(folder) = self.lock().by_id.get_mut(&id) {
+            folder.subscribed = subscription == Subscription::Subscribed;
+        }
+        Ok(())
+    }
+
+    /// Puts a message into a folder.
+    pub fn file(&self, folder: FolderId, new: NewMessage) -> Result<Filed, MailboxError> {
+        let filed = {
+            let mut folders = self.lock();
+            let id = folders.next_message();
+            let folder = folders.by_id.get_mut(&folder).ok_or_else(|| self.gone())?;
+            let uid = folder.add(id, new);
+            Filed {
+                uidvalidity: folder.uidvalidity(),
+                uid,
+            }
+        };
+        self.tell();
+        Ok(filed)
+    }
+
+    /// One message.
+    pub fn message(&self, folder: FolderId, uid: u32) -> Option<Message> {
+        self.lock().by_id.get(&folder)?.message(uid).cloned()
+    }
+
+    /// Every message of a folder, by rising UID, without copying bodies.
+    pub fn messages(&self, folder: FolderId) -> Vec<Message> {
+        let folders = self.lock();
+        folders
+            .by_id
+            .get(&folder)
+            .map(|f| f.messages().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    /// UID and flags of every message, by rising UID, with the folder in figures.
+    pub fn overview(&self, folder: FolderId) -> Option<(FolderState, Vec<(u32, Flags)>)> {
+        let folders = self.lock();
+        let folder = folders.by_id.get(&folder)?;
+        Some((
+            folder.state(),
+            folder.messages().map(|m| (m.uid, m.flags)).collect(),
+        ))
+    }
+
+    /// What changed in a folder since `version` under this UIDVALIDITY; `None` if the folder
+    /// was deleted or renumbered.
+    pub fn changes(&self, folder: FolderId, uidvalidity: u32, version: u64) -> Option<Changes> {
+        let folders = self.lock();
+        let folder = folders.by_id.get(&folder)?;
+        (folder.uidvalidity() == uidvalidity).then(|| folder.changes_since(version))
+    }
+
+    /// Changes the flags of messages; answers those that are there, with their flags now.
+    pub fn edit_flags(&self, folder: FolderId, uids: &[u32], edit: FlagEdit) -> Vec<(u32, Flags)> {
+        let edited = {
+            let mut folders = self.lock();
+            let Some(folder) = folders.by_id.get_mut(&folder) else {
+                return Vec::new();
+            };
+            uids.iter()
+                .filter_map(|uid| Some((*uid, folder.edit(*uid, edit)?)))
+                .collect()
+        };
+        self.tell();
+        edited
+    }
+
+    /// Copies messages; answers each old UID with where its copy went.
+    pub fn copy(
+        &self,
+        folder: FolderId,
+        uids: &[u32],
+        to: FolderId,
+    ) -> Result<Vec<(u32, Filed)>, MailboxError> {
+        self.transfer(folder, uids, to, |folders, uid| {
+            let message = folders.by_id.get(&folder)?.message(uid)?.clone();
+            let id = folders.next_message();
+            Some(Message { id, ..message })
+        })
+    }
+
+    /// Moves messages; answers each old UID with where the message went.
+    pub fn relocate(
+        &self,
+        folder: FolderId,
+        uids: &[u32],
+        to: FolderId,
+    ) -> Result<Vec<(u32, Filed)>, MailboxError> {
+        self.transfer(folder, uids, to, |folders, uid| {
+            folders.by_id.get_mut(&folder)?.remove(uid)
+        })
+    }
+
+    /// Removes messages for good; answers those that were there.
+    pub fn remove(&self, folder: FolderId, uids: &[u32]) -> Vec<u32> {
+        let removed = {
+            let mut folders = self.lock();
+            let Some(folder) = folders.by_id.get_mut(&folder) else {
+                return Vec::new();
+            };
+            uids.iter()
+                .copied()
+                .filter(|uid| folder.remove(*uid).is_some())
+                .collect()
+        };
+        self.tell();
+        removed
+    }
+
+    /// Fault: the folder loses its UIDs and starts anew under another UIDVALIDITY.
+    pub fn bump_uidvalidity(&self, name: &str) -> Result<FolderState, MailboxError> {
+        let id = self.find(name)?;
+        let state = {
+            let mut folders = self.lock();
+            let uidvalidity = folders.next_uidvalidity();
+            let folder = folders
+                .by_id
+                .get_mut(&id)
+                .ok_or_else(|| self.unknown(name))?;
+            folder.renumber(uidvalidity);
+            folder.state()
+        };
+        self.tell();
+        Ok(state)
+    }
+
+    fn transfer(
+        &self,
+        from: FolderId,
+        uids: &[u32],
+        to: FolderId,
+        mut take: impl FnMut(&mut Folders, u32) -> Option<Message>,
+    ) -> Result<Vec<(u32, Filed)>, MailboxError> {
+        let filed = {
+            let mut folders = self.lock();
+            if !folders.by_id.contains_key(&from) || !folders.by_id.contains_key(&to) {
+                return Err(self.gone());
+            }
+            let mut filed = Vec::with_capacity(uids.len());
+            for uid in uids {
+                let Some(message) = take(&mut folders, *uid) else {
+                    continue;
+                };
+                let Some(target) = folders.by_id.get_mut(&to) else {
+                    continue;
+                };
+                let Message {
+                    id,
+                    raw,
+                    flags,
+                    received_at,
+                    ..
+                } = message;
+                let new = target.add(
+                    id,
+                    NewMessage {
+                        raw,
+                        flags,
+                        received_at,
+                    },
+                );
+                filed.push((
+                    *uid,
+                    Filed {
+                        uidvalidity: target.uidvalidity(),
+                        uid: new,
+                    },
+                ));
+            }
+            filed
+        };
+        self.tell();
+        Ok(filed)
+    }
+
+    fn tell(&self) {
+        self.changed
+            .send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// A panic while the lock was held leaves whole messages behind: carry on.
+    fn lock(&self) -> MutexGuard<'_, Folders> {
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unknown(&self, folder: &str) -> MailboxError {
+        MailboxError::FolderUnknown {
+            address: self.address.clone(),
+            folder: folder.to_owned(),
+        }
+    }
+
+    fn gone(&self) -> MailboxError {
+        self.unknown("(deleted)")
+    }
+
+    fn exists(&self, path: &FolderPath) -> MailboxError {
+        MailboxError::FolderExists {
+            address: self.address.clone(),
+            folder: path.to_string(),
+        }
+    }
+
+    fn reserved(&self, path: &FolderPath) -> MailboxError {
+        MailboxError::FolderReserved {
+            address: self.address.clone(),
+            folder: path.to_string(),
+        }
+    }
+}
+
+/// Whether somebody wants a folder in LSUB (RFC 3501 §6.3.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subscription {
+    /// It is wanted.
+    Subscribed,
+    /// It is not.
+    Unsubscribed,
+}
+
+#[derive(Debug, Default)]
+struct Folders {
+    by_id: BTreeMap<FolderId, Folder>,
+    by_path: BTreeMap<FolderPath, FolderId>,
+    last_folder: u64,
+    last_message: u64,
+    last_uidvalidity: u32,
+}
+
+impl Folders {
+    fn insert(&mut self, path: FolderPath, special: Option<Use>) -> FolderId {
+        self.last_folder += 1;
+        let id = FolderId(self.last_folder);
+        let uidvalidity = self.next_uidvalidity();
+        self.by_path.insert(path.clone(), id);
+        self.by_id
+            .insert(id, Folder::new(path, special, uidvalidity));
+        id
+    }
+
+    /// `None` if the name is taken.
+    fn create(&mut self, path: &FolderPath) -> Option<FolderId> {
+        if self.by_path.contains_key(path) {
+            return None;
+        }
+        let above = std::iter::successors(path.parent(), FolderPath::parent);
+        let missing: Vec<_> = above
+            .filter(|path| !self.by_path.contains_key(path))
+            .collect();
+        for parent in missing {
+            self.insert(parent, None);
+        }
+        Some(self.insert(path.clone(), None))
+    }
+
+    fn rename(&mut self, from: &FolderPath, to: &FolderPath) {
+        if let Some(parent) = to.parent() {
+            self.create(&parent);
+        }
+        let moved: Vec<(FolderPath, FolderPath)> = self
+            .by_path
+            .keys()
+            .filter_map(|path| Some((path.clone(), path.rebased(from, to)?)))
+            .collect();
+        for (old, new) in moved {
+            let Some(id) = self.by_path.remove(&old) else {
+                continue;
+            };
+            if let Some(folder) = self.by_id.get_mut(&id) {
+                folder.path = new.clone();
+            }
+            self.by_path.insert(new, id);
+        }
+    }
+
+    fn has_children(&self, path: &FolderPath) -> bool {
+        let from = path.first_below();
+        self.by_path
+            .range(from..)
+            .next()
+            .is_some_and(|(other, _)| other.is_below(path))
+    }
+
+    /// Never the same twice in one mailbox, so that a folder made again under an old name has
+    /// other UIDs than the one before (RFC 3501 §2.3.1.1).
+    fn next_uidvalidity(&mut self) -> u32 {
+        self.last_uidvalidity += 1;
+        FIRST_UIDVALIDITY + self.last_uidvalidity
+    }
+
+    fn next_message(&mut self) -> MessageId {
+        self.last_message += 1;
+        MessageId(self.last_message)
+    }
+}
+
+fn is_usual(path: &FolderPath) -> bool {
+    USUAL
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case(path.as_str()))
+}
+
+/// Exchange's are small numbers; its own documents show 4352.
+const FIRST_UIDVALIDITY: u32 = 4351;
