@@ -5,7 +5,7 @@ use std::fmt;
 use gatepost_mail::{Envelope, Flag, FolderName, MessageKey};
 use jiff::Timestamp;
 
-use crate::SinkName;
+use crate::{SinkName, WatchKey};
 
 /// The deterministic name of an event: the same happening has the same id after any crash.
 /// `evt_` and the first 40 hexadecimal digits of a SHA-256.
@@ -27,14 +27,19 @@ impl EventId {
         Self::hashed(&[mailbox, folder.as_str(), kind.as_str(), &key.to_string()])
     }
 
-    /// The id of something that happened to a mailbox at a time.
-    pub fn of_mailbox(mailbox: &str, kind: EventType, at: Timestamp) -> Self {
-        Self::hashed(&[mailbox, kind.as_str(), &at.to_string()])
+    /// The id of something that happened to a watch; `what` tells it from others of its kind.
+    pub fn of_watch(watch: &WatchKey, kind: EventType, what: &str) -> Self {
+        Self::hashed(&[&watch.mailbox, watch.folder.as_str(), kind.as_str(), what])
     }
 
     /// The id of something that happened to the delivery of `event` to `sink`.
     pub fn of_delivery(event: &EventId, sink: &SinkName, kind: EventType) -> Self {
         Self::hashed(&[event.as_str(), &sink.0, kind.as_str()])
+    }
+
+    /// The id of something that happened to a sink at a time.
+    pub fn of_sink(sink: &SinkName, kind: EventType, at: Timestamp) -> Self {
+        Self::hashed(&[&sink.0, kind.as_str(), &at.to_string()])
     }
 
     /// Reads an id as it was written.
@@ -136,6 +141,11 @@ pub struct Event {
     pub sequence: Option<u64>,
     /// The rest, by kind.
     pub data: EventData,
+}
+
+impl Event {
+    /// The version of the shape that is written.
+    pub const SCHEMA: u32 = 1;
 }
 
 /// The part of an event that depends on its kind.

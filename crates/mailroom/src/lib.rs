@@ -1,14 +1,34 @@
 //! Watches mailboxes and hands out what arrives, at least once, each message under one
 //! stable event id. Declares what must be stored ([`Cursors`], [`Deliveries`]); stores nothing
 //! itself, speaks no SQL and no mail protocol.
+//!
+//! A [`Mailroom`] holds what all share. Its [`Listener`]s watch one folder each, its [`Courier`]s
+//! take deliveries to one [`Sink`] each, its [`Watchman`] reports who is in trouble, its
+//! [`Sweeper`] removes what is no longer needed.
 
+mod courier;
 mod event;
+mod health;
+mod listener;
+mod message;
+mod room;
 mod sink;
+pub mod sinks;
+mod spool;
 mod storage;
+mod watch;
 
+pub use courier::{Bell, Courier, Ear, Ordering, Route, Schedule};
 pub use event::{Attachment, Event, EventData, EventId, EventType, MessageData, MessageIds};
+pub use health::{Board, LastError, MailboxStatus, SinkState, SinkStatus, WatchState, Watchman};
+pub use listener::{ListenError, Listener};
+pub use room::Mailroom;
 pub use sink::{Handover, Outcome, Sink, SinkName, Spooled};
+pub use spool::{Spool, SpoolError, SpooledMessage, Sweeper};
+#[doc(hidden)]
+pub use storage::contract;
 pub use storage::{
     Advance, Cursors, Deliveries, Delivery, DeliveryFilter, DeliveryState, Due, Fingerprint, Kept,
-    Lease, NewEvent, Settled, Standing, StorageError, WatchKey,
+    Lease, MemoryStorage, NewEvent, Settled, Standing, StorageError, WatchKey,
 };
+pub use watch::{Marks, Pace, PostAction, StartFrom, Watch, Watermarks};

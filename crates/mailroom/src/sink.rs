@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::io::AsyncRead;
 
@@ -58,7 +59,7 @@ pub trait Spooled: Send + Sync {
     fn size(&self) -> u64;
 
     /// The octets themselves where they are at hand, which spares small messages a copy.
-    fn at_hand(&self) -> Option<&[u8]> {
+    fn at_hand(&self) -> Option<Bytes> {
         None
     }
 

@@ -1,9 +1,15 @@
 //! What the mailroom needs stored. `store` answers these traits; one method is one transaction.
 
+#[doc(hidden)]
+pub mod contract;
+mod memory;
+
 use async_trait::async_trait;
 use gatepost_fault::{Fault, Next, Owner};
 use gatepost_mail::{Cursor, FolderName};
 use jiff::Timestamp;
+
+pub use memory::MemoryStorage;
 
 use crate::{Event, EventId, SinkName};
 
@@ -41,7 +47,7 @@ pub struct Standing {
 pub type Fingerprint = [u8; 32];
 
 /// One step of a watch: everything in it becomes durable together, or nothing does.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Advance {
     /// The watch.
     pub watch: WatchKey,
@@ -60,7 +66,7 @@ pub struct Advance {
 }
 
 /// An event that is about to be stored, with its message and its destinations.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct NewEvent {
     /// What happened. Its `sequence` is assigned by the storage.
     pub event: Event,

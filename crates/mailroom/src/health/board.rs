@@ -1,0 +1,221 @@
+//! Where every watch and every sink writes how it is, and everybody reads it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use gatepost_fault::{Fault, Next, Owner};
+use jiff::Timestamp;
+
+use super::{LastError, MailboxStatus, SinkState, SinkStatus, WatchState};
+use crate::{SinkName, Watch, WatchKey};
+
+/// The present state of all watches and sinks. Clones show the same board.
+#[derive(Debug, Clone, Default)]
+pub struct Board(Arc<Mutex<Entries>>);
+
+#[derive(Debug, Default)]
+struct Entries {
+    watches: BTreeMap<WatchKey, Entry>,
+    sinks: BTreeMap<SinkName, SinkState>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    status: MailboxStatus,
+    limit: Duration,
+    report_to: Vec<SinkName>,
+    started_at: Timestamp,
+    /// Whether the mailbox refuses our sign-in.
+    refused: bool,
+    /// What was reported and has not ended.
+    reported: Vec<Trouble>,
+}
+
+/// A trouble that is reported when it begins and when it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trouble {
+    Refused,
+    Stalled,
+}
+
+/// Something about a watch that is to be reported.
+#[derive(Debug, Clone)]
+pub(super) struct Report {
+    pub(super) watch: WatchKey,
+    pub(super) turn: Turn,
+    /// When the watch was last proven alive before its trouble.
+    pub(super) proven_at: Timestamp,
+    pub(super) report_to: Vec<SinkName>,
+    pub(super) last_error: Option<LastError>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    Begins(Trouble),
+    Ends,
+}
+
+impl Board {
+    /// Every watch, ordered by mailbox and folder.
+    pub fn mailboxes(&self) -> Vec<MailboxStatus> {
+        let entries = self.lock();
+        let statuses = entries.watches.values().map(|entry| entry.status.clone());
+        statuses.collect()
+    }
+
+    /// Every sink, ordered by name.
+    pub fn sinks(&self) -> Vec<SinkStatus> {
+        let entries = self.lock();
+        let statuses = entries.sinks.iter().map(|(sink, state)| SinkStatus {
+            sink: sink.clone(),
+            state: state.clone(),
+        });
+        statuses.collect()
+    }
+
+    pub(crate) fn enter(&self, watch: &Watch, now: Timestamp) {
+        let entry = Entry {
+            status: MailboxStatus {
+                watch: watch.key.clone(),
+                state: WatchState::Starting,
+                proven_at: None,
+                stalled_since: None,
+                cursor_moved_at: None,
+                last_error: None,
+                next_attempt_at: None,
+            },
+            limit: watch.pace.stalled_after,
+            report_to: watch.report_to.clone(),
+            started_at: now,
+            refused: false,
+            reported: Vec::new(),
+        };
+        self.lock().watches.insert(watch.key.clone(), entry);
+    }
+
+    pub(crate) fn loaded(&self, watch: &WatchKey, proven_at: Option<Timestamp>) {
+        self.change(watch, |entry| {
+            entry.status.proven_at = entry.status.proven_at.max(proven_at);
+        });
+    }
+
+    pub(crate) fn state(&self, watch: &WatchKey, state: WatchState) {
+        self.change(watch, |entry| entry.status.state = state);
+    }
+
+    pub(crate) fn moved(&self, watch: &WatchKey, now: Timestamp) {
+        self.change(watch, |entry| entry.status.cursor_moved_at = Some(now));
+    }
+
+    /// The server answered, and the folder was looked at.
+    pub(crate) fn proven(&self, watch: &WatchKey, now: Timestamp) {
+        self.change(watch, |entry| {
+            entry.status.proven_at = entry.status.proven_at.max(Some(now));
+            entry.status.last_error = None;
+            entry.status.next_attempt_at = None;
+            entry.refused = false;
+        });
+    }
+
+    pub(crate) fn failed(&self, watch: &WatchKey, fault: &dyn Fault, now: Timestamp) {
+        self.change(watch, |entry| {
+            entry.refused = is_refusal(fault);
+            entry.status.last_error = Some(LastError {
+                code: fault.code().to_owned(),
+                sentence: fault.to_string(),
+                at: now,
+            });
+        });
+    }
+
+    pub(crate) fn retrying(&self, watch: &WatchKey, until: Timestamp) {
+        self.change(watch, |entry| {
+            entry.status.state = WatchState::Retrying;
+            entry.status.next_attempt_at = Some(until);
+        });
+    }
+
+    pub(crate) fn sink(&self, sink: &SinkName, state: SinkState) {
+        self.lock().sinks.insert(sink.clone(), state);
+    }
+
+    /// Everything that is to be reported at `now`.
+    pub(super) fn reports(&self, now: Timestamp) -> Vec<Report> {
+        let mut entries = self.lock();
+        let mut reports = Vec::new();
+        for (watch, entry) in &mut entries.watches {
+            for turn in entry.turns(now) {
+                reports.push(Report {
+                    watch: watch.clone(),
+                    turn,
+                    proven_at: entry.last_alive(),
+                    report_to: entry.report_to.clone(),
+                    last_error: entry.status.last_error.clone(),
+                });
+            }
+        }
+        reports
+    }
+
+    /// The report is durable.
+    pub(super) fn reported(&self, report: &Report) {
+        self.change(&report.watch, |entry| match report.turn {
+            Turn::Begins(trouble) => entry.reported.push(trouble),
+            Turn::Ends => entry.reported.clear(),
+        });
+    }
+
+    fn change(&self, watch: &WatchKey, change: impl FnOnce(&mut Entry)) {
+        if let Some(entry) = self.lock().watches.get_mut(watch) {
+            change(entry);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    fn turns(&mut self, now: Timestamp) -> Vec<Turn> {
+        let silent = Duration::try_from(now.duration_since(self.last_alive()));
+        let stalled = self.status.state != WatchState::Stopped
+            && silent.is_ok_and(|silent| silent > self.limit);
+        self.status.stalled_since = match (stalled, self.status.stalled_since) {
+            (false, _) => None,
+            (true, Some(since)) => Some(since),
+            (true, None) => Some(now),
+        };
+        let holds = [
+            (Trouble::Refused, self.refused),
+            (Trouble::Stalled, stalled),
+        ];
+        let mut turns: Vec<Turn> = holds
+            .into_iter()
+            .filter(|(trouble, holds)| *holds && !self.reported.contains(trouble))
+            .map(|(trouble, _)| Turn::Begins(trouble))
+            .collect();
+        let well = !self.refused && !stalled && self.status.last_error.is_none();
+        if well && !self.reported.is_empty() {
+            turns.push(Turn::Ends);
+        }
+        turns
+    }
+
+    /// A watch that was never proven alive has the time since its start.
+    fn last_alive(&self) -> Timestamp {
+        self.status
+            .proven_at
+            .map_or(self.started_at, |at| at.max(self.started_at))
+    }
+}
+
+/// Whether somebody other than the operator must give us back the permission to sign in.
+fn is_refusal(fault: &dyn Fault) -> bool {
+    match fault.next() {
+        Next::SignIn => true,
+        Next::Reconfigure => matches!(fault.owner(), Owner::TenantAdmin | Owner::Person),
+        Next::Retry(_) | Next::Discard => false,
+    }
+}

@@ -1,0 +1,258 @@
+//! Watches one folder: a pure machine says what is wanted, a thin driver does it.
+
+mod acts;
+mod backoff;
+mod batch;
+mod error;
+mod machine;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatepost_fault::Fault as _;
+use gatepost_host::Stop;
+use gatepost_mail::{Mailbox, Opener, Pull, Woke};
+use jiff::Timestamp;
+
+pub use error::ListenError;
+use machine::{Machine, Outstanding, Saw, Session, Signals, Step, Want};
+
+use crate::{Mailroom, StorageError, Watch, WatchState};
+
+/// Watches one folder and stores what arrives. Nothing that happens to it touches another.
+#[derive(Debug)]
+pub struct Listener {
+    room: Mailroom,
+    watch: Watch,
+    opener: Arc<dyn Opener>,
+    proof_stored_at: Option<Timestamp>,
+}
+
+impl Listener {
+    /// A listener for `watch`, whose sessions `opener` opens.
+    pub fn new(room: Mailroom, watch: Watch, opener: Arc<dyn Opener>) -> Self {
+        room.board.enter(&watch, room.clock.now());
+        Self {
+            room,
+            watch,
+            opener,
+            proof_stored_at: None,
+        }
+    }
+
+    /// Listens until it is stopped.
+    pub async fn run(mut self, stop: Stop) {
+        let mut session = None;
+        stop.or(self.listen(&mut session)).await;
+        self.room.board.state(&self.watch.key, WatchState::Stopped);
+        if let Some(mut session) = session {
+            let _ = self.room.clock.within(GOODBYE, session.close()).await;
+        }
+    }
+
+    async fn listen(&mut self, session: &mut Option<Box<dyn Mailbox>>) {
+        let mut machine = Machine::new(&self.watch, self.room.chance.clone());
+        let mut want = Want::Load;
+        loop {
+            self.show(&want, &machine);
+            let saw = match self.fulfil(want, session).await {
+                Ok(saw) => saw,
+                Err(error) => self.failed(&error, session),
+            };
+            want = machine.next(self.room.clock.now(), saw);
+        }
+    }
+
+    /// Does what the machine wants.
+    async fn fulfil(
+        &mut self,
+        want: Want,
+        session: &mut Option<Box<dyn Mailbox>>,
+    ) -> Result<Saw, ListenError> {
+        let key = &self.watch.key;
+        match want {
+            Want::Load => {
+                let standing = self.room.cursors.load(key).await?;
+                let proven_at = standing.as_ref().and_then(|standing| standing.proven_at);
+                self.room.board.loaded(key, proven_at);
+                Ok(Saw::Loaded(standing))
+            }
+            Want::Open => self.open(session).await,
+            Want::Measure => {
+                let backlog = self.room.deliveries.backlog(&key.mailbox).await?;
+                Ok(Saw::Measured(backlog))
+            }
+            Want::Recognise(fingerprints) => {
+                let known = self.room.cursors.known(key, &fingerprints).await?;
+                Ok(Saw::Recognised(known))
+            }
+            Want::Sleep { until } => {
+                self.room.clock.sleep_until(until).await;
+                Ok(Saw::Woke)
+            }
+            Want::Baseline
+            | Want::Pull { .. }
+            | Want::Commit(_)
+            | Want::Act
+            | Want::Idle { .. } => match session.as_deref_mut() {
+                Some(mailbox) => self.with_session(want, mailbox).await,
+                None => self.open(session).await,
+            },
+        }
+    }
+
+    async fn open(&self, session: &mut Option<Box<dyn Mailbox>>) -> Result<Saw, ListenError> {
+        *session = None;
+        let opened = self.answered(ANSWER, self.opener.open()).await??;
+        let signals = if opened.is_pushed() {
+            Signals::Pushed
+        } else {
+            Signals::Polled
+        };
+        *session = Some(opened);
+        Ok(Saw::Opened(signals))
+    }
+
+    async fn with_session(
+        &mut self,
+        want: Want,
+        mailbox: &mut dyn Mailbox,
+    ) -> Result<Saw, ListenError> {
+        let folder = &self.watch.key.folder;
+        match want {
+            Want::Baseline => {
+                let cursor = self.answered(ANSWER, mailbox.present(folder)).await??;
+                Ok(Saw::Baseline(cursor))
+            }
+            Want::Pull { since, limit } => {
+                let since = since.as_ref();
+                let changes = mailbox.changes(folder, Pull { since, limit });
+                let changes = self.answered(ANSWER, changes).await??;
+                self.proven().await?;
+                Ok(Saw::Changes(changes))
+            }
+            Want::Commit(step) => self.commit(step, mailbox).await,
+            Want::Act => Ok(Saw::Acted(self.act(mailbox).await?)),
+            Want::Idle { until } => {
+                let left = until.duration_since(self.room.clock.now());
+                let left = Duration::try_from(left).unwrap_or_default();
+                match self.answered(left + ANSWER, mailbox.wait(until)).await?? {
+                    Woke::Changed | Woke::TimeOver => Ok(Saw::Woke),
+                }
+            }
+            Want::Load | Want::Open | Want::Measure | Want::Recognise(_) | Want::Sleep { .. } => {
+                Ok(Saw::Woke)
+            }
+        }
+    }
+
+    /// Fetches and spools, then stores events and cursor in one transaction.
+    async fn commit(&self, step: Step, mailbox: &mut dyn Mailbox) -> Result<Saw, ListenError> {
+        let stored = batch::commit(&self.room, &self.watch, step, mailbox).await;
+        match stored {
+            Ok(new) => {
+                self.room
+                    .board
+                    .moved(&self.watch.key, self.room.clock.now());
+                if new > 0 {
+                    tracing::info!(
+                        mailbox = %self.watch.key.mailbox, folder = %self.watch.key.folder, new,
+                        "new messages"
+                    );
+                    self.room.bell.ring();
+                }
+                Ok(Saw::Committed)
+            }
+            Err(ListenError::Storage(StorageError::Overtaken { watch })) => {
+                let error = StorageError::Overtaken { watch };
+                let code = error.code();
+                tracing::warn!(mailbox = %self.watch.key.mailbox, code, "{error}");
+                Ok(Saw::Overtaken)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn act(&self, mailbox: &mut dyn Mailbox) -> Result<Outstanding, ListenError> {
+        match &self.watch.post_action {
+            None => Ok(Outstanding::Nothing),
+            Some(action) => {
+                let acted = acts::perform(&self.room, &self.watch.key, action, mailbox).await;
+                acted.or_else(|error| self.not_acted(error))
+            }
+        }
+    }
+
+    /// A post-action that fails does not hold back what arrives; it is tried at the next look.
+    fn not_acted(&self, error: ListenError) -> Result<Outstanding, ListenError> {
+        if error.ends_session() {
+            return Err(error);
+        }
+        let (mailbox, folder) = (&self.watch.key.mailbox, &self.watch.key.folder);
+        tracing::warn!(%mailbox, %folder, code = error.code(), "a post-action is not done: {error}");
+        Ok(Outstanding::Nothing)
+    }
+
+    /// The server answered: it is alive. That is stored once a minute at most.
+    async fn proven(&mut self) -> Result<(), ListenError> {
+        let now = self.room.clock.now();
+        self.room.board.proven(&self.watch.key, now);
+        let due = self
+            .proof_stored_at
+            .is_none_or(|at| now.duration_since(at).as_secs() >= PROOF_EVERY_SECONDS);
+        if due {
+            self.room.cursors.proven(&self.watch.key, now).await?;
+            self.proof_stored_at = Some(now);
+        }
+        Ok(())
+    }
+
+    /// Waits for an answer of the server, but not for ever.
+    async fn answered<T>(
+        &self,
+        limit: Duration,
+        answer: impl Future<Output = T>,
+    ) -> Result<T, ListenError> {
+        let answer = self.room.clock.within(limit, answer).await;
+        answer.map_err(|_| ListenError::Silent {
+            watch: self.watch.key.clone(),
+            limit,
+        })
+    }
+
+    fn failed(&self, error: &ListenError, session: &mut Option<Box<dyn Mailbox>>) -> Saw {
+        let (mailbox, folder) = (&self.watch.key.mailbox, &self.watch.key.folder);
+        tracing::warn!(%mailbox, %folder, code = error.code(), "{error}");
+        let now = self.room.clock.now();
+        self.room.board.failed(&self.watch.key, error, now);
+        let left = if error.ends_session() {
+            *session = None;
+            Session::Ended
+        } else {
+            Session::Kept
+        };
+        Saw::Failed(error.next(), left)
+    }
+
+    fn show(&self, want: &Want, machine: &Machine) {
+        let key = &self.watch.key;
+        let state = match want {
+            Want::Load => WatchState::Starting,
+            Want::Open => WatchState::Connecting,
+            Want::Baseline | Want::Measure | Want::Pull { .. } | Want::Recognise(_) | Want::Act => {
+                WatchState::Looking
+            }
+            Want::Commit(_) => WatchState::Fetching,
+            Want::Idle { .. } if machine.is_paused() => WatchState::Paused,
+            Want::Idle { .. } => WatchState::Watching,
+            Want::Sleep { until } => return self.room.board.retrying(key, *until),
+        };
+        self.room.board.state(key, state);
+    }
+}
+
+/// How long any answer but that to a fetch may take.
+const ANSWER: Duration = Duration::from_mins(3);
+const GOODBYE: Duration = Duration::from_secs(2);
+const PROOF_EVERY_SECONDS: i64 = 60;

@@ -1,0 +1,88 @@
+//! Why a listener could not do its next step.
+
+use std::time::Duration;
+
+use gatepost_fault::{After, Fault, Next, Owner};
+use gatepost_mail::MailError;
+
+use crate::{SpoolError, StorageError, WatchKey};
+
+/// Why a watch could not go on. It is tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// The mailbox or its server.
+    #[error(transparent)]
+    Mail(#[from] MailError),
+    /// The storage.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The spool.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// The server said nothing at all.
+    #[error(
+        "the server of {watch} did not answer within {} seconds; the connection is given up and opened again",
+        limit.as_secs()
+    )]
+    Silent {
+        /// The watch.
+        watch: WatchKey,
+        /// How long it was waited for.
+        limit: Duration,
+    },
+    /// The server left messages out and said that all was well.
+    #[error(
+        "the server of {watch} left out {missing} messages that it had announced; they are fetched again"
+    )]
+    Incomplete {
+        /// The watch.
+        watch: WatchKey,
+        /// How many.
+        missing: usize,
+    },
+}
+
+impl ListenError {
+    /// Every code this error answers by itself; those of mailbox, storage and spool come on top.
+    pub const CODES: &'static [&'static str] = &["mailbox_silent", "fetch_incomplete"];
+
+    /// Whether the session with the mailbox is finished.
+    pub(super) fn ends_session(&self) -> bool {
+        match self {
+            Self::Mail(error) => error.is_disconnected(),
+            Self::Storage(_) | Self::Incomplete { .. } => false,
+            // The rest of a message that could not be kept is still on its way.
+            Self::Spool(_) | Self::Silent { .. } => true,
+        }
+    }
+}
+
+impl Fault for ListenError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Mail(error) => error.code(),
+            Self::Storage(error) => error.code(),
+            Self::Spool(error) => error.code(),
+            Self::Silent { .. } => "mailbox_silent",
+            Self::Incomplete { .. } => "fetch_incomplete",
+        }
+    }
+
+    fn owner(&self) -> Owner {
+        match self {
+            Self::Mail(error) => error.owner(),
+            Self::Storage(error) => error.owner(),
+            Self::Spool(error) => error.owner(),
+            Self::Silent { .. } | Self::Incomplete { .. } => Owner::Remote,
+        }
+    }
+
+    fn next(&self) -> Next {
+        match self {
+            Self::Mail(error) => error.next(),
+            Self::Storage(error) => error.next(),
+            Self::Spool(error) => error.next(),
+            Self::Silent { .. } | Self::Incomplete { .. } => Next::Retry(After::Backoff),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What everybody in the mailroom works with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatepost_host::{Chance, Clock};
+use gatepost_mail::Opener;
+
+use crate::courier::Bell;
+use crate::{
+    Board, Courier, Cursors, Deliveries, Listener, Route, Sink, Spool, Sweeper, Watch, Watchman,
+};
+
+/// Everything that listeners and couriers share. Clones share it too.
+#[derive(Debug, Clone)]
+pub struct Mailroom {
+    /// How far each watch has come.
+    pub cursors: Arc<dyn Cursors>,
+    /// What is on its way.
+    pub deliveries: Arc<dyn Deliveries>,
+    /// The raw messages.
+    pub spool: Arc<Spool>,
+    /// How everybody is.
+    pub board: Board,
+    /// Rings when there is something to deliver.
+    pub bell: Bell,
+    /// The time.
+    pub clock: Clock,
+    /// The dice.
+    pub chance: Chance,
+}
+
+impl Mailroom {
+    /// A listener for `watch`, whose sessions `opener` opens.
+    pub fn listener(&self, watch: Watch, opener: Arc<dyn Opener>) -> Listener {
+        Listener::new(self.clone(), watch, opener)
+    }
+
+    /// A courier who takes deliveries to `sink` by `route`.
+    pub fn courier(&self, route: Route, sink: Arc<dyn Sink>) -> Courier {
+        Courier::new(self.clone(), route, sink)
+    }
+
+    /// The watchman of all watches.
+    pub fn watchman(&self) -> Watchman {
+        Watchman::new(
+            self.board.clone(),
+            Arc::clone(&self.cursors),
+            self.clock.clone(),
+        )
+    }
+
+    /// The sweeper, who forgets events `retention` after their last delivery was settled.
+    pub fn sweeper(&self, retention: Duration) -> Sweeper {
+        Sweeper::new(
+            Arc::clone(&self.spool),
+            Arc::clone(&self.deliveries),
+            self.clock.clone(),
+            retention,
+        )
+    }
+}

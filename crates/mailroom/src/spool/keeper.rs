@@ -1,0 +1,219 @@
+//! Takes in what a mailbox fetches, and keeps it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_lc_rs::digest::{SHA256, digest};
+use gatepost_mail::{Intake, IntakeError, MessageKey};
+
+use super::writer::Writer;
+use super::{Spool, SpoolError, hexadecimal};
+use crate::Kept;
+
+/// Keeps the messages of one fetch. Files stay pinned until the keeper is dropped, which is to
+/// happen after the events that refer to them are stored.
+pub(crate) struct Keeper {
+    spool: Arc<Spool>,
+    current: Option<Current>,
+    taken: Vec<Taken>,
+    /// The files among what was taken in.
+    pinned: Vec<String>,
+    inline: usize,
+    failure: Option<SpoolError>,
+}
+
+/// What became of one message of a fetch.
+pub(crate) struct Taken {
+    /// Which.
+    pub(crate) key: MessageKey,
+    /// What.
+    pub(crate) fetched: Fetched,
+}
+
+/// What a fetch brought.
+pub(crate) enum Fetched {
+    /// It is no longer in the folder.
+    Gone,
+    /// It is there, and the server will never hand it over.
+    Refused,
+    /// It is kept.
+    Kept {
+        /// Where.
+        kept: Kept,
+        /// Its true size in octets.
+        size: u64,
+        /// The SHA-256 of its octets, in hexadecimal.
+        sha256: String,
+        /// Its beginning, if it is not kept inline.
+        head: Vec<u8>,
+    },
+}
+
+struct Current {
+    key: MessageKey,
+    /// The whole message as long as it is small, afterwards its beginning.
+    head: Vec<u8>,
+    file: Option<Writer>,
+}
+
+impl Keeper {
+    pub(crate) fn new(spool: &Arc<Spool>) -> Self {
+        Self {
+            spool: Arc::clone(spool),
+            current: None,
+            taken: Vec::new(),
+            pinned: Vec::new(),
+            inline: 0,
+            failure: None,
+        }
+    }
+
+    /// What was taken in so far, in the order in which it came, made durable.
+    pub(crate) async fn taken(&mut self) -> Result<Vec<Taken>, SpoolError> {
+        if !self.pinned.is_empty() {
+            Writer::sync_folder(&self.spool).await?;
+        }
+        Ok(std::mem::take(&mut self.taken))
+    }
+
+    /// Why the last fetch was given up, if the reason is ours.
+    pub(crate) fn failure(&mut self) -> Option<SpoolError> {
+        self.failure.take()
+    }
+
+    async fn begin_message(
+        &mut self,
+        key: &MessageKey,
+        size: Option<u64>,
+    ) -> Result<(), SpoolError> {
+        let size = size.and_then(|size| usize::try_from(size).ok());
+        let large = size.is_some_and(|size| size > self.room());
+        let capacity = size.unwrap_or_default().min(Spool::INLINE_LIMIT);
+        let file = if large {
+            Some(Writer::begin(&self.spool).await?)
+        } else {
+            None
+        };
+        self.current = Some(Current {
+            key: key.clone(),
+            head: Vec::with_capacity(capacity),
+            file,
+        });
+        Ok(())
+    }
+
+    async fn take_chunk(&mut self, octets: &[u8]) -> Result<(), SpoolError> {
+        let room = self.room();
+        let current = self
+            .current
+            .as_mut()
+            .expect("octets come only between the begin and the end of a message");
+        if current.file.is_none() && current.head.len() + octets.len() > room {
+            let mut file = Writer::begin(&self.spool).await?;
+            file.write(&current.head).await?;
+            current.file = Some(file);
+        }
+        match &mut current.file {
+            None => current.head.extend_from_slice(octets),
+            Some(file) => {
+                let missing = HEAD_LIMIT.saturating_sub(current.head.len());
+                current
+                    .head
+                    .extend_from_slice(&octets[..missing.min(octets.len())]);
+                file.write(octets).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn end_message(&mut self) -> Result<(), SpoolError> {
+        let current = self
+            .current
+            .take()
+            .expect("a message ends only after it began");
+        let fetched = match current.file {
+            None => {
+                self.inline += current.head.len();
+                Fetched::Kept {
+                    size: current.head.len() as u64,
+                    sha256: hexadecimal(digest(&SHA256, &current.head).as_ref()),
+                    kept: Kept::Inline(current.head),
+                    head: Vec::new(),
+                }
+            }
+            Some(file) => {
+                let (name, size) = file.finish().await?;
+                self.pinned.push(name.clone());
+                Fetched::Kept {
+                    size,
+                    sha256: name.clone(),
+                    kept: Kept::File { name, size },
+                    head: current.head,
+                }
+            }
+        };
+        self.taken.push(Taken {
+            key: current.key,
+            fetched,
+        });
+        Ok(())
+    }
+
+    /// How many octets the current message may have and still be kept inline. A fetch that
+    /// brings more than expected goes on in files, so that its memory stays bounded.
+    fn room(&self) -> usize {
+        if self.inline >= INLINE_OF_A_FETCH {
+            0
+        } else {
+            self.spool.inline_limit
+        }
+    }
+
+    fn noted(&mut self, result: Result<(), SpoolError>) -> Result<(), IntakeError> {
+        result.map_err(|error| {
+            let sentence = error.to_string();
+            self.failure = Some(error);
+            IntakeError(sentence.into())
+        })
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        for name in &self.pinned {
+            self.spool.let_go(name);
+        }
+    }
+}
+
+#[async_trait]
+impl Intake for Keeper {
+    async fn begin(&mut self, key: &MessageKey, size: Option<u64>) -> Result<(), IntakeError> {
+        let begun = self.begin_message(key, size).await;
+        self.noted(begun)
+    }
+
+    async fn chunk(&mut self, octets: &[u8]) -> Result<(), IntakeError> {
+        let taken = self.take_chunk(octets).await;
+        self.noted(taken)
+    }
+
+    async fn end(&mut self) -> Result<(), IntakeError> {
+        let ended = self.end_message().await;
+        self.noted(ended)
+    }
+
+    async fn gone(&mut self, key: &MessageKey) -> Result<(), IntakeError> {
+        self.current = None;
+        self.taken.push(Taken {
+            key: key.clone(),
+            fetched: Fetched::Gone,
+        });
+        Ok(())
+    }
+}
+
+/// How much of a large message is looked at for its envelope and preview, in octets.
+const HEAD_LIMIT: usize = 128 * 1024;
+/// How much one fetch keeps inline before the rest goes to files, in octets.
+const INLINE_OF_A_FETCH: usize = 8 << 20;

@@ -1,0 +1,95 @@
+//! Removes what is no longer needed: settled events after their retention, and files of the
+//! spool that no event refers to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatepost_fault::Fault as _;
+use gatepost_host::{Clock, Stop};
+
+use super::{Spool, SweepError};
+use crate::Deliveries;
+
+/// Sweeps the spool at its start and then every ten minutes.
+#[derive(Debug)]
+pub struct Sweeper {
+    spool: Arc<Spool>,
+    deliveries: Arc<dyn Deliveries>,
+    clock: Clock,
+    retention: Duration,
+}
+
+impl Sweeper {
+    /// A sweeper that forgets events `retention` after their last delivery was settled.
+    pub fn new(
+        spool: Arc<Spool>,
+        deliveries: Arc<dyn Deliveries>,
+        clock: Clock,
+        retention: Duration,
+    ) -> Self {
+        Self {
+            spool,
+            deliveries,
+            clock,
+            retention,
+        }
+    }
+
+    /// Sweeps until it is stopped.
+    pub async fn run(self, stop: Stop) {
+        let work = async {
+            if let Err(error) = self.sweep_orphans().await {
+                log(&error);
+            }
+            loop {
+                if let Err(error) = self.sweep().await {
+                    log(&error);
+                }
+                self.clock.sleep(PAUSE).await;
+            }
+        };
+        stop.or(work).await;
+    }
+
+    /// Removes the files that no event refers to: a fetch was interrupted between the file and
+    /// its event.
+    async fn sweep_orphans(&self) -> Result<(), SweepError> {
+        let names = self.spool.names()?;
+        for names in names.chunks(AT_ONCE) {
+            self.remove(names.to_vec()).await?;
+        }
+        Ok(())
+    }
+
+    async fn sweep(&self) -> Result<(), SweepError> {
+        let now = self.clock.now();
+        let before = now.checked_sub(self.retention).unwrap_or(now);
+        for _ in 0..ROUNDS {
+            let names = self.deliveries.forget(before, AT_ONCE).await?;
+            self.remove(names).await?;
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, names: Vec<String>) -> Result<(), SweepError> {
+        let deliveries = self.deliveries.as_ref();
+        let removed = self.spool.remove_unreferenced(names, deliveries).await?;
+        if removed > 0 {
+            tracing::debug!(removed, "spooled messages were removed");
+        }
+        Ok(())
+    }
+}
+
+fn log(error: &SweepError) {
+    let code = match error {
+        SweepError::Spool(error) => error.code(),
+        SweepError::Storage(error) => error.code(),
+    };
+    tracing::warn!(code, "the spool was not swept, it is tried again: {error}");
+}
+
+const PAUSE: Duration = Duration::from_mins(10);
+const AT_ONCE: usize = 500;
+/// Ten thousand events in ten minutes: more than ever arrive for long.
+const ROUNDS: usize = 20;

@@ -1,0 +1,1 @@
+//! The sentences that every storage obeys. Run them against each implementation.
