@@ -1,14 +1,118 @@
 //! What can go wrong with a mailbox, as sentences that say what to do.
 
+use std::time::Duration;
+
 use gatepost_fault::{After, Fault, Next, Owner};
 use gatepost_oauth::TokenError;
 
-/// Why something could not be done with a mailbox.
+use crate::{CursorError, IntakeError};
+
+/// Why something could not be done with a mailbox. What the server said comes last.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
     /// There is no token to sign in with.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// The server does not take the token for this mailbox.
+    #[error(
+        "{host} refused the token for {mailbox}: the app lacks the permission IMAP.AccessAsApp (app-only) or IMAP.AccessAsUser.All (delegated), or consent to it, or the token belongs to another tenant or person; {host} said: {said}"
+    )]
+    SignInRefused {
+        /// The server.
+        host: String,
+        /// The mailbox.
+        mailbox: String,
+        /// The server's words.
+        said: String,
+    },
+    /// The token is good, and does not open this mailbox.
+    #[error(
+        "{host} accepted the token but does not open {mailbox} with it. The usual causes: the app has no FullAccess to the mailbox (Add-MailboxPermission), its service principal was made with the ObjectId of the registration instead of the enterprise application (New-ServicePrincipal), IMAP is off for the mailbox (Set-CASMailbox -ImapEnabled), it has no licence, or too many connections are open; {host} said: {said}"
+    )]
+    NotConnected {
+        /// The server.
+        host: String,
+        /// The mailbox.
+        mailbox: String,
+        /// The server's words.
+        said: String,
+    },
+    /// IMAP is not allowed for this mailbox.
+    #[error(
+        "IMAP is switched off for {mailbox}: an administrator can run Set-CASMailbox {mailbox} -ImapEnabled $true; {host} said: {said}"
+    )]
+    ImapSwitchedOff {
+        /// The server.
+        host: String,
+        /// The mailbox.
+        mailbox: String,
+        /// The server's words.
+        said: String,
+    },
+    /// The server has no sign-in with tokens.
+    #[error(
+        "{host} offers no sign-in with a token (AUTH=XOAUTH2); is it the right server and port for {mailbox}?"
+    )]
+    NoTokenSignIn {
+        /// The server.
+        host: String,
+        /// The mailbox.
+        mailbox: String,
+    },
+    /// The mailbox address or the token cannot stand in a sign-in message.
+    #[error("{mailbox} cannot sign in: {reason}")]
+    UnusableName {
+        /// The mailbox.
+        mailbox: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The server wants to be asked less often.
+    #[error("{host} throttles {mailbox}{}; {host} said: {said}", wait(*.back_off))]
+    Throttled {
+        /// The server.
+        host: String,
+        /// The mailbox.
+        mailbox: String,
+        /// How long to wait, if it said.
+        back_off: Option<Duration>,
+        /// The server's words.
+        said: String,
+    },
+    /// The server has trouble of its own.
+    #[error("{host} cannot serve {mailbox} now; {host} said: {said}")]
+    Unavailable {
+        /// The server.
+        host: String,
+        /// The mailbox.
+        mailbox: String,
+        /// The server's words.
+        said: String,
+    },
+    /// The folder does not exist, or cannot be opened.
+    #[error(
+        "{mailbox} has no folder {folder} that can be opened: `gatepost folders {mailbox}` lists those it has; the server said: {said}"
+    )]
+    FolderMissing {
+        /// The mailbox.
+        mailbox: String,
+        /// The folder.
+        folder: String,
+        /// The server's words.
+        said: String,
+    },
+    /// The server refused to do something.
+    #[error("{host} refused to {what} in {mailbox}: {said}")]
+    Refused {
+        /// The server.
+        host: String,
+        /// The mailbox.
+        mailbox: String,
+        /// What it was asked to do.
+        what: &'static str,
+        /// The server's words.
+        said: String,
+    },
     /// The connection is gone.
     #[error("the connection to {host} for {mailbox} was lost: {reason}; it is opened again")]
     Disconnected {
@@ -19,12 +123,151 @@ pub enum MailError {
         /// What the operating system or the server said.
         reason: String,
     },
+    /// The server does not answer.
+    #[error("{host} did not answer for {mailbox} within {} seconds while we waited for {awaited}; the connection is given up", limit.as_secs())]
+    Silent {
+        /// The server.
+        host: String,
+        /// The mailbox.
+        mailbox: String,
+        /// What was waited for.
+        awaited: &'static str,
+        /// How long.
+        limit: Duration,
+    },
+    /// There is no connection to be had.
+    #[error(
+        "{host}:{port} cannot be reached for {mailbox}: {reason}; check the network, the name and any firewall"
+    )]
+    Unreachable {
+        /// The server.
+        host: String,
+        /// Its port.
+        port: u16,
+        /// The mailbox.
+        mailbox: String,
+        /// What the operating system said.
+        reason: String,
+    },
+    /// The certificate is for another name.
+    #[error(
+        "the certificate of {host}:{port} is for another name: write the name that is in the certificate into the configuration, or look for a proxy on the way; {reason}"
+    )]
+    CertificateName {
+        /// The server.
+        host: String,
+        /// Its port.
+        port: u16,
+        /// What the check said.
+        reason: String,
+    },
+    /// The certificate is not trusted, or TLS does not come about.
+    #[error(
+        "no protected connection to {host}:{port}: {reason}; if a proxy or a server of your own has its own authority, name it as ca_file of the cloud"
+    )]
+    Tls {
+        /// The server.
+        host: String,
+        /// Its port.
+        port: u16,
+        /// What the check said.
+        reason: String,
+    },
+    /// The server does not start TLS on this port.
+    #[error(
+        "{host}:{port} does not offer STARTTLS, and nothing is sent unprotected; use port 993 with TLS from the start"
+    )]
+    NoStartTls {
+        /// The server.
+        host: String,
+        /// Its port.
+        port: u16,
+    },
+    /// What the server sends is no IMAP, or passes every bound.
+    #[error(
+        "{host} does not speak IMAP as it should, so the connection for {mailbox} is given up: {reason}"
+    )]
+    Garbled {
+        /// The server.
+        host: String,
+        /// The mailbox.
+        mailbox: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// One message is larger than this transport takes.
+    #[error(
+        "a message in {folder} of {mailbox} has {size} octets, more than the {most} that are taken; UID {uid}"
+    )]
+    MessageTooLarge {
+        /// The mailbox.
+        mailbox: String,
+        /// The folder.
+        folder: String,
+        /// Its UID.
+        uid: u32,
+        /// Its size in octets.
+        size: u64,
+        /// The largest that is taken.
+        most: u64,
+    },
+    /// Whoever receives the octets of a message could not go on.
+    #[error("a message from {mailbox} could not be taken in: {reason}")]
+    Intake {
+        /// The mailbox.
+        mailbox: String,
+        /// What stopped it.
+        reason: IntakeError,
+    },
+    /// The stored cursor is of no use here.
+    #[error(
+        "{mailbox}, folder {folder}: {reason}; `gatepost watch` with from = \"now\" starts afresh"
+    )]
+    Cursor {
+        /// The mailbox.
+        mailbox: String,
+        /// The folder.
+        folder: String,
+        /// What is wrong with it.
+        reason: CursorError,
+    },
 }
 
 impl MailError {
+    /// Every code that [`Fault::code`] can answer, besides those of [`TokenError`].
+    pub const CODES: &'static [&'static str] = &[
+        "imap_sign_in_refused",
+        "imap_not_connected",
+        "imap_switched_off",
+        "imap_no_token_sign_in",
+        "mailbox_name_unusable",
+        "mailbox_throttled",
+        "mailbox_unavailable",
+        "folder_missing",
+        "mailbox_command_refused",
+        "mailbox_disconnected",
+        "mail_server_silent",
+        "mail_server_unreachable",
+        "mail_certificate_name",
+        "mail_tls_failed",
+        "mail_starttls_missing",
+        "mail_server_garbled",
+        "message_too_large",
+        "message_not_taken",
+        "cursor_unusable",
+    ];
+
     /// Whether the session is finished and another must be opened.
     pub fn is_disconnected(&self) -> bool {
-        matches!(self, Self::Disconnected { .. })
+        matches!(
+            self,
+            Self::Disconnected { .. }
+                | Self::Silent { .. }
+                | Self::Garbled { .. }
+                | Self::NotConnected { .. }
+                | Self::Intake { .. }
+                | Self::MessageTooLarge { .. }
+        )
     }
 }
 
@@ -32,21 +275,88 @@ impl Fault for MailError {
     fn code(&self) -> &'static str {
         match self {
             Self::Token(token) => token.code(),
+            Self::SignInRefused { .. } => "imap_sign_in_refused",
+            Self::NotConnected { .. } => "imap_not_connected",
+            Self::ImapSwitchedOff { .. } => "imap_switched_off",
+            Self::NoTokenSignIn { .. } => "imap_no_token_sign_in",
+            Self::UnusableName { .. } => "mailbox_name_unusable",
+            Self::Throttled { .. } => "mailbox_throttled",
+            Self::Unavailable { .. } => "mailbox_unavailable",
+            Self::FolderMissing { .. } => "folder_missing",
+            Self::Refused { .. } => "mailbox_command_refused",
             Self::Disconnected { .. } => "mailbox_disconnected",
+            Self::Silent { .. } => "mail_server_silent",
+            Self::Unreachable { .. } => "mail_server_unreachable",
+            Self::CertificateName { .. } => "mail_certificate_name",
+            Self::Tls { .. } => "mail_tls_failed",
+            Self::NoStartTls { .. } => "mail_starttls_missing",
+            Self::Garbled { .. } => "mail_server_garbled",
+            Self::MessageTooLarge { .. } => "message_too_large",
+            Self::Intake { .. } => "message_not_taken",
+            Self::Cursor { .. } => "cursor_unusable",
         }
     }
 
     fn owner(&self) -> Owner {
         match self {
             Self::Token(token) => token.owner(),
-            Self::Disconnected { .. } => Owner::Remote,
+            Self::SignInRefused { .. }
+            | Self::NotConnected { .. }
+            | Self::ImapSwitchedOff { .. } => Owner::TenantAdmin,
+            Self::NoTokenSignIn { .. }
+            | Self::UnusableName { .. }
+            | Self::FolderMissing { .. }
+            | Self::Unreachable { .. }
+            | Self::CertificateName { .. }
+            | Self::Tls { .. }
+            | Self::NoStartTls { .. }
+            | Self::Intake { .. }
+            | Self::Cursor { .. } => Owner::Operator,
+            Self::Throttled { .. }
+            | Self::Unavailable { .. }
+            | Self::Refused { .. }
+            | Self::Disconnected { .. }
+            | Self::Silent { .. }
+            | Self::Garbled { .. }
+            | Self::MessageTooLarge { .. } => Owner::Remote,
         }
     }
 
     fn next(&self) -> Next {
         match self {
             Self::Token(token) => token.next(),
-            Self::Disconnected { .. } => Next::Retry(After::Backoff),
+            Self::SignInRefused { .. }
+            | Self::NotConnected { .. }
+            | Self::ImapSwitchedOff { .. }
+            | Self::NoTokenSignIn { .. }
+            | Self::UnusableName { .. }
+            | Self::FolderMissing { .. }
+            | Self::CertificateName { .. }
+            | Self::Tls { .. }
+            | Self::NoStartTls { .. }
+            | Self::Cursor { .. } => Next::Reconfigure,
+            Self::Throttled {
+                back_off: Some(least),
+                ..
+            } => Next::Retry(After::AtLeast(*least)),
+            Self::Throttled { back_off: None, .. }
+            | Self::Unavailable { .. }
+            | Self::Refused { .. }
+            | Self::Disconnected { .. }
+            | Self::Silent { .. }
+            | Self::Unreachable { .. }
+            | Self::Garbled { .. }
+            | Self::Intake { .. } => Next::Retry(After::Backoff),
+            Self::MessageTooLarge { .. } => Next::Discard,
         }
     }
+}
+
+fn wait(back_off: Option<Duration>) -> String {
+    back_off.map_or_else(String::new, |back_off| {
+        format!(
+            " and asks to wait for {} seconds",
+            back_off.as_secs().max(1)
+        )
+    })
 }

@@ -1,13 +1,14 @@
 //! One trait to read a mailbox, whatever protocol is behind it.
 //!
-//! Transports (IMAP first; POP3 and Microsoft Graph follow) are entries of
-//! `TRANSPORTS`. A transport gets its tokens from a `TokenSource`, never refreshes
+//! The first transport is [`imap`]. A transport gets its tokens from a `TokenSource`, never refreshes
 //! one, and stores nothing: what must survive is handed to the caller as a
 //! [`Cursor`] or streamed into an [`Intake`].
 
+pub mod content;
 mod cursor;
 mod error;
 mod fingerprint;
+pub mod imap;
 mod mailbox;
 mod message;
 

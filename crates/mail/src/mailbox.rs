@@ -13,11 +13,8 @@ pub trait Mailbox: Send {
     async fn folders(&mut self) -> Result<Vec<Folder>, MailError>;
 
     /// The newest messages of `folder` that match `query`, newest first, without their bodies.
-    async fn list(
-        &mut self,
-        folder: &FolderName,
-        query: &Query,
-    ) -> Result<Vec<Summary>, MailError>;
+    async fn list(&mut self, folder: &FolderName, query: &Query)
+    -> Result<Vec<Summary>, MailError>;
 
     /// What is new in `folder` since `pull.since`, oldest first, at most `pull.limit` of it.
     /// Never changes a flag (EXAMINE on IMAP).

@@ -6,14 +6,20 @@ use jiff::Timestamp;
 
 /// The name of a folder as a person writes it, in Unicode, with `/` between levels.
 /// `INBOX` is the same in any case (RFC 9051 §5.1).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 pub struct FolderName(String);
 
 impl FolderName {
     /// Names a folder; every spelling of `inbox` becomes `INBOX`.
     pub fn new(name: impl Into<String>) -> Self {
         let name = name.into();
-        if name.eq_ignore_ascii_case("inbox") { Self::inbox() } else { Self(name) }
+        if name.eq_ignore_ascii_case("inbox") {
+            Self::inbox()
+        } else {
+            Self(name)
+        }
     }
 
     /// The folder that every mailbox has.
@@ -70,7 +76,9 @@ pub enum SpecialUse {
 
 /// Names one message in one folder, for as long as the server keeps its promise.
 /// It is stable text: event ids are computed from it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum MessageKey {
     /// IMAP: UIDVALIDITY and UID (RFC 9051 §2.3.1.1).
@@ -104,7 +112,9 @@ pub struct Arrival {
 }
 
 /// A message flag (RFC 9051 §2.3.2).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Flag {
     /// It has been read.

@@ -54,6 +54,15 @@ pub enum Command {
     },
     /// Which UIDs meet all these criteria?
     UidSearch(Vec<Criterion>),
+    /// What is known of the messages with these sequence numbers?
+    Fetch {
+        /// The first of them, from 1.
+        first: u32,
+        /// The last of them.
+        last: u32,
+        /// What is wanted of them.
+        items: FetchItems,
+    },
     /// What is known of these messages?
     UidFetch {
         /// The messages; not empty.
@@ -94,6 +103,8 @@ pub enum Command {
 /// both in ways that no grammar allows, and the header has all there is to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FetchItems {
+    /// The UID, which comes with all the others too.
+    Uids,
     /// Flags, date and size.
     Overview,
     /// Those and the header.
@@ -118,8 +129,10 @@ pub enum Criterion {
     Unseen,
     /// Received on this day or later, by the clock of the server.
     Since(Date),
-    /// Within these UIDs.
-    Uid(UidSet),
+    /// Marked `\Deleted`.
+    Deleted,
+    /// Not among these UIDs.
+    NotUid(UidSet),
     /// With this text in `From`.
     From(String),
     /// With this text in `Subject`.
@@ -173,6 +186,9 @@ impl Command {
             Self::Examine { folder } => writer.verb_and_folder("EXAMINE", folder),
             Self::Create { folder } => writer.verb_and_folder("CREATE", folder),
             Self::UidSearch(criteria) => write_search(criteria, writer),
+            Self::Fetch { first, last, items } => {
+                writer.text(&format!("FETCH {first}:{last} ({})", items.names()));
+            }
             Self::UidFetch { uids, items } => {
                 writer.text(&format!("UID FETCH {uids} ({})", items.names()));
             }
@@ -202,6 +218,7 @@ impl Command {
 impl FetchItems {
     fn names(self) -> &'static str {
         match self {
+            Self::Uids => "UID",
             Self::Overview => "UID FLAGS INTERNALDATE RFC822.SIZE",
             Self::Headers => "UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER]",
             Self::Body => "UID BODY.PEEK[]",
@@ -248,7 +265,8 @@ fn write_search(criteria: &[Criterion], writer: &mut Writer<'_>) {
         match criterion {
             Criterion::Unseen => writer.text(" UNSEEN"),
             Criterion::Since(day) => writer.text(&day.strftime(" SINCE %-d-%b-%Y").to_string()),
-            Criterion::Uid(uids) => writer.text(&format!(" UID {uids}")),
+            Criterion::Deleted => writer.text(" DELETED"),
+            Criterion::NotUid(uids) => writer.text(&format!(" NOT UID {uids}")),
             Criterion::From(text) => writer.verb_and_string(" FROM ", text),
             Criterion::Subject(text) => writer.verb_and_string(" SUBJECT ", text),
             Criterion::Text(text) => writer.verb_and_string(" TEXT ", text),
@@ -260,7 +278,7 @@ impl Criterion {
     fn text(&self) -> Option<&str> {
         match self {
             Self::From(text) | Self::Subject(text) | Self::Text(text) => Some(text),
-            Self::Unseen | Self::Since(_) | Self::Uid(_) => None,
+            Self::Unseen | Self::Since(_) | Self::Deleted | Self::NotUid(_) => None,
         }
     }
 }

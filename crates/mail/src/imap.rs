@@ -1,0 +1,26 @@
+//! A mailbox over IMAP with XOAUTH2: the driver of [`gatepost_wire::imap::client`].
+//!
+//! [`ImapOpener`] knows where a mailbox is and whose token opens it. Its sessions keep one
+//! connection with one folder open, read bodies in streams, and wait by IDLE where the server
+//! has it. What a provider does differently is data in [`Quirks`].
+
+mod alter;
+mod changes;
+mod connect;
+mod cursor;
+mod fetch;
+mod folders;
+mod link;
+mod list;
+mod names;
+mod opener;
+mod quirks;
+mod session;
+mod settings;
+mod sign_in;
+mod verdict;
+mod wait;
+
+pub use opener::ImapOpener;
+pub use quirks::{Meaning, Phrase, Pushing, Quirks};
+pub use settings::{ImapSettings, Security, TimeLimits};

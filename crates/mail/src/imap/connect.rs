@@ -1,0 +1,135 @@
+//! From a host name to a protected connection with a greeting.
+
+use std::io;
+use std::sync::Arc;
+
+use gatepost_host::Elapsed;
+use gatepost_wire::imap::client::{Capability, Client, Command, Event, Outcome, StatusKind};
+use rustls::CertificateError;
+use rustls_pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::link::{Link, Stream};
+use super::settings::{ImapSettings, Security};
+use super::verdict;
+use crate::MailError;
+
+/// Connects, protects the connection, and reads the greeting.
+pub(super) async fn connect(settings: &ImapSettings) -> Result<Link, MailError> {
+    let tcp = reach(settings).await?;
+    match settings.security {
+        Security::ImplicitTls => {
+            let stream = protect(tcp, settings).await?;
+            let mut link = Link::new(stream, settings);
+            greet(&mut link).await?;
+            Ok(link)
+        }
+        Security::StartTls => {
+            let (tcp, client) = ask_for_tls(tcp, settings).await?;
+            let stream = protect(tcp, settings).await?;
+            let mut link = Link::resumed(stream, client, settings);
+            link.client.tls_started();
+            Ok(link)
+        }
+    }
+}
+
+async fn reach(settings: &ImapSettings) -> Result<TcpStream, MailError> {
+    let unreachable = |reason: String| MailError::Unreachable {
+        host: settings.host.clone(),
+        port: settings.port,
+        mailbox: settings.mailbox.clone(),
+        reason,
+    };
+    let connecting = TcpStream::connect((settings.host.as_str(), settings.port));
+    let limit = settings.limits.connect;
+    let tcp = settings
+        .clock
+        .within(limit, connecting)
+        .await
+        .map_err(|Elapsed| unreachable(format!("no answer within {} seconds", limit.as_secs())))?
+        .map_err(|error| unreachable(error.to_string()))?;
+    // Without this, every small command waits for a delayed acknowledgement of the last.
+    tcp.set_nodelay(true)
+        .map_err(|error| unreachable(error.to_string()))?;
+    Ok(tcp)
+}
+
+async fn protect(tcp: TcpStream, settings: &ImapSettings) -> Result<Stream, MailError> {
+    let name = ServerName::try_from(settings.host.clone())
+        .map_err(|error| tls_error(settings, &io::Error::other(error)))?;
+    let connector = TlsConnector::from(Arc::clone(&settings.tls));
+    let limit = settings.limits.tls;
+    match settings
+        .clock
+        .within(limit, connector.connect(name, tcp))
+        .await
+    {
+        Ok(Ok(stream)) => Ok(Stream::Tls(Box::new(stream))),
+        Ok(Err(error)) => Err(tls_error(settings, &error)),
+        Err(Elapsed) => Err(MailError::Silent {
+            host: settings.host.clone(),
+            mailbox: settings.mailbox.clone(),
+            awaited: "TLS (is this a port with TLS from the start?)",
+            limit,
+        }),
+    }
+}
+
+/// Octets behind the answer to STARTTLS end the connection: the machine sees to that.
+async fn ask_for_tls(
+    tcp: TcpStream,
+    settings: &ImapSettings,
+) -> Result<(TcpStream, Client), MailError> {
+    let mut link = Link::new(Stream::Plain(tcp), settings);
+    greet(&mut link).await?;
+    if !link.client.capabilities().has(Capability::StartTls) {
+        link.run(&Command::Capability, |_| {}).await?;
+    }
+    let missing = || MailError::NoStartTls {
+        host: settings.host.clone(),
+        port: settings.port,
+    };
+    if !link.client.capabilities().has(Capability::StartTls) {
+        return Err(missing());
+    }
+    let ticket = link.client.start_tls().map_err(|_| missing())?;
+    let reply = link.answer_to(ticket, |_| {}).await?;
+    if reply.outcome != Outcome::Ok {
+        return Err(missing());
+    }
+    // One more look: what came in the same read must not be taken for protected.
+    link.client
+        .next_event()
+        .map_err(|violation| link.garbled(&violation.to_string()))?;
+    match link.into_parts() {
+        (Stream::Plain(tcp), client) => Ok((tcp, client)),
+        (Stream::Tls(_), _) => Err(missing()),
+    }
+}
+
+async fn greet(link: &mut Link) -> Result<(), MailError> {
+    loop {
+        if let Event::Greeting(greeting) = link.event("the greeting").await? {
+            return match greeting.kind {
+                StatusKind::Bye => Err(verdict::goodbye(&greeting.text, &link.place, &link.quirks)),
+                _ => Ok(()),
+            };
+        }
+    }
+}
+
+fn tls_error(settings: &ImapSettings, error: &io::Error) -> MailError {
+    let (host, port) = (settings.host.clone(), settings.port);
+    let reason = error.to_string();
+    let tls = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match tls {
+        Some(rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        )) => MailError::CertificateName { host, port, reason },
+        _ => MailError::Tls { host, port, reason },
+    }
+}

@@ -1,0 +1,302 @@
+//! One connection: the wire's client machine with a stream, a clock and time limits.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use gatepost_host::{Clock, Elapsed};
+use gatepost_wire::imap::client::{
+    Client, Command, Event, Reply, StatusKind, StatusLine, Ticket, Untagged, Violation,
+};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use super::quirks::Quirks;
+use super::settings::{ImapSettings, TimeLimits};
+use super::verdict::{self, Asked};
+use crate::MailError;
+
+/// One connection. Dropping a future of it in the middle loses nothing: what has been read and
+/// what is still to be written is kept here.
+#[derive(Debug)]
+pub(super) struct Link {
+    stream: Stream,
+    pub(super) client: Client,
+    unsent: Bytes,
+    pub(super) place: Place,
+    pub(super) clock: Clock,
+    pub(super) limits: TimeLimits,
+    pub(super) quirks: Quirks,
+    /// How many messages the selected folder holds, by what the server said so far.
+    pub(super) exists: u32,
+    /// Whether messages came since this was last set to `false`.
+    pub(super) news: bool,
+    goodbye: Option<String>,
+}
+
+/// Whose connection to whom.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) host: String,
+    pub(super) mailbox: String,
+}
+
+/// How much is read at once.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Reading {
+    /// A server that may have much to say.
+    Bulk,
+    /// A server that says a line now and then: a thousand of those are cheap.
+    Quiet,
+}
+
+#[derive(Debug)]
+pub(super) enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Link {
+    pub(super) fn new(stream: Stream, settings: &ImapSettings) -> Self {
+        let place = Place {
+            host: settings.host.clone(),
+            mailbox: settings.mailbox.clone(),
+        };
+        Self {
+            stream,
+            client: Client::new(),
+            unsent: Bytes::new(),
+            place,
+            clock: settings.clock.clone(),
+            limits: settings.limits,
+            quirks: settings.quirks.clone(),
+            exists: 0,
+            news: false,
+            goodbye: None,
+        }
+    }
+
+    /// Puts another stream in the place of this one, which is given back: for STARTTLS.
+    pub(super) fn into_parts(self) -> (Stream, Client) {
+        (self.stream, self.client)
+    }
+
+    /// Goes on with a client that has talked already.
+    pub(super) fn resumed(stream: Stream, client: Client, settings: &ImapSettings) -> Self {
+        Self {
+            client,
+            ..Self::new(stream, settings)
+        }
+    }
+
+    /// Queues a command.
+    pub(super) fn send(&mut self, command: &Command) -> Ticket {
+        self.client
+            .send(command)
+            .expect("sign-in and STARTTLS are over before anything is sent")
+    }
+
+    /// Sends a command and waits for its answer; hands on what the server says meanwhile.
+    pub(super) async fn run(
+        &mut self,
+        command: &Command,
+        each: impl FnMut(Untagged),
+    ) -> Result<Reply, MailError> {
+        let ticket = self.send(command);
+        self.answer_to(ticket, each).await
+    }
+
+    /// Sends a command that must succeed.
+    pub(super) async fn must(
+        &mut self,
+        command: &Command,
+        asked: Asked<'_>,
+        each: impl FnMut(Untagged),
+    ) -> Result<(), MailError> {
+        let reply = self.run(command, each).await?;
+        self.check(&reply, asked)
+    }
+
+    /// Waits for the answer to a command that was sent.
+    pub(super) async fn answer_to(
+        &mut self,
+        ticket: Ticket,
+        mut each: impl FnMut(Untagged),
+    ) -> Result<Reply, MailError> {
+        loop {
+            match self.event("the answer to a command").await? {
+                Event::Completed(of, reply) if of == ticket => return Ok(reply),
+                Event::Untagged(untagged) => each(untagged),
+                _ => {}
+            }
+        }
+    }
+
+    /// An error if the server did not say OK.
+    pub(super) fn check(&self, reply: &Reply, asked: Asked<'_>) -> Result<(), MailError> {
+        verdict::check(reply, asked, &self.place, &self.quirks)
+    }
+
+    /// The next thing the server says, within the limit for a reply.
+    pub(super) async fn event(&mut self, awaited: &'static str) -> Result<Event, MailError> {
+        let limit = self.limits.reply;
+        match self.event_within(limit, Reading::Bulk).await? {
+            Some(event) => Ok(event),
+            None => Err(self.silent(awaited, limit)),
+        }
+    }
+
+    /// The next thing the server says, or `None` if it says nothing for this long.
+    pub(super) async fn event_within(
+        &mut self,
+        limit: Duration,
+        reading: Reading,
+    ) -> Result<Option<Event>, MailError> {
+        loop {
+            if let Some(event) = self.next_event()? {
+                return Ok(Some(event));
+            }
+            self.flush().await?;
+            let buffer = self.client.buffer();
+            reading.prepare(buffer);
+            match self.clock.within(limit, self.stream.read(buffer)).await {
+                Err(Elapsed) => return Ok(None),
+                Ok(Ok(0)) => return Err(self.lost("the server closed it")),
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => return Err(self.lost(&error.to_string())),
+            }
+        }
+    }
+
+    /// Writes what is to be sent.
+    pub(super) async fn flush(&mut self) -> Result<(), MailError> {
+        loop {
+            if self.unsent.is_empty() {
+                self.unsent = self.client.take_output();
+            }
+            if self.unsent.is_empty() {
+                return Ok(());
+            }
+            let writing = self.stream.write_some(&mut self.unsent);
+            match self.clock.within(self.limits.reply, writing).await {
+                Err(Elapsed) => {
+                    return Err(self.silent("it to read our commands", self.limits.reply));
+                }
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Err(self.lost(&error.to_string())),
+            }
+        }
+    }
+
+    pub(super) fn silent(&self, awaited: &'static str, limit: Duration) -> MailError {
+        let Place { host, mailbox } = self.place.clone();
+        MailError::Silent {
+            host,
+            mailbox,
+            awaited,
+            limit,
+        }
+    }
+
+    pub(super) fn garbled(&self, reason: &str) -> MailError {
+        let Place { host, mailbox } = self.place.clone();
+        MailError::Garbled {
+            host,
+            mailbox,
+            reason: reason.to_owned(),
+        }
+    }
+
+    fn lost(&self, reason: &str) -> MailError {
+        match &self.goodbye {
+            Some(said) => verdict::goodbye(said, &self.place, &self.quirks),
+            None => verdict::goodbye(reason, &self.place, &self.quirks),
+        }
+    }
+
+    fn next_event(&mut self) -> Result<Option<Event>, MailError> {
+        let event = self
+            .client
+            .next_event()
+            .map_err(|violation| self.violated(&violation))?;
+        if let Some(Event::Untagged(untagged)) = &event {
+            self.note(untagged);
+        }
+        if let Some(Event::Unreadable(octets)) = &event {
+            tracing::debug!(
+                host = self.place.host,
+                mailbox = self.place.mailbox,
+                octets = octets.len(),
+                count = self.client.unreadable(),
+                "a line of the server could not be read"
+            );
+        }
+        Ok(event)
+    }
+
+    fn violated(&self, violation: &Violation) -> MailError {
+        self.garbled(&violation.to_string())
+    }
+
+    /// Keeps what concerns the selected folder, whatever it was said in answer to.
+    fn note(&mut self, untagged: &Untagged) {
+        match untagged {
+            Untagged::Exists(count) => {
+                self.news |= *count > self.exists;
+                self.exists = *count;
+            }
+            Untagged::Expunged(_) => self.exists = self.exists.saturating_sub(1),
+            Untagged::Status(StatusLine {
+                kind: StatusKind::Bye,
+                text,
+                ..
+            }) => {
+                self.goodbye = Some(text.clone());
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Reading {
+    fn prepare(self, buffer: &mut BytesMut) {
+        match self {
+            Self::Bulk => buffer.reserve(BULK),
+            Self::Quiet => {
+                if buffer.is_empty() && buffer.capacity() > QUIET {
+                    *buffer = BytesMut::with_capacity(QUIET);
+                }
+                buffer.reserve(QUIET / 2);
+            }
+        }
+    }
+}
+
+impl Stream {
+    async fn read(&mut self, buffer: &mut BytesMut) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read_buf(buffer).await,
+            Self::Tls(stream) => stream.read_buf(buffer).await,
+        }
+    }
+
+    /// Writes some octets and takes them off `octets`; a flush follows the last.
+    async fn write_some(&mut self, octets: &mut Bytes) -> io::Result<()> {
+        let written = match self {
+            Self::Plain(stream) => stream.write(octets).await?,
+            Self::Tls(stream) => stream.write(octets).await?,
+        };
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        octets.advance(written);
+        match self {
+            Self::Plain(stream) => stream.flush().await,
+            Self::Tls(stream) => stream.flush().await,
+        }
+    }
+}
+
+const BULK: usize = 64 * 1024;
+const QUIET: usize = 1024;

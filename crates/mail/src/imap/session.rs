@@ -1,0 +1,205 @@
+//! A signed-in session: one connection, with at most one folder open.
+
+use async_trait::async_trait;
+use gatepost_wire::imap::client::{Code, Command, StatusLine, Ticket, Untagged};
+use jiff::Timestamp;
+
+use super::changes::Upcoming;
+use super::link::Link;
+use super::names::Delimiter;
+use super::verdict::Asked;
+use crate::{
+    Changes, Cursor, Flag, Folder, FolderName, Intake, MailError, Mailbox, MessageKey, Pull, Query,
+    Summary, Woke,
+};
+
+/// One session with one mailbox.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) link: Link,
+    pub(super) delimiter: Delimiter,
+    pub(super) largest_message: u64,
+    pub(super) selected: Option<Selected>,
+    /// What is known of the messages behind the last answer of `changes`.
+    pub(super) upcoming: Option<Upcoming>,
+    /// Whether this server writes the UID behind the body, so that bodies have to be asked for
+    /// one by one.
+    pub(super) uid_trails: bool,
+    pub(super) idling: Option<Ticket>,
+}
+
+/// The open folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Selected {
+    pub(super) folder: FolderName,
+    pub(super) mode: Mode,
+    pub(super) uidvalidity: u32,
+    /// The next UID, if the server said it when the folder was opened.
+    pub(super) uidnext: Option<u32>,
+}
+
+/// What the folder is open for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// EXAMINE: nothing changes, not even `\Recent`.
+    Read,
+    /// SELECT.
+    Write,
+}
+
+impl Session {
+    pub(super) fn new(link: Link, delimiter: Delimiter, largest_message: u64) -> Self {
+        Self {
+            link,
+            delimiter,
+            largest_message,
+            selected: None,
+            upcoming: None,
+            uid_trails: false,
+            idling: None,
+        }
+    }
+
+    /// Opens `folder` in this mode, unless it is open in it.
+    pub(super) async fn open(
+        &mut self,
+        folder: &FolderName,
+        mode: Mode,
+    ) -> Result<Selected, MailError> {
+        self.leave_idle();
+        match &self.selected {
+            Some(selected) if selected.folder == *folder && selected.mode == mode => {
+                Ok(selected.clone())
+            }
+            _ => self.reopen(folder, mode).await,
+        }
+    }
+
+    /// Opens `folder` in this mode, afresh.
+    pub(super) async fn reopen(
+        &mut self,
+        folder: &FolderName,
+        mode: Mode,
+    ) -> Result<Selected, MailError> {
+        self.leave_idle();
+        self.selected = None;
+        self.upcoming = None;
+        self.link.exists = 0;
+        let name = self.delimiter.for_server(folder);
+        let command = match mode {
+            Mode::Read => Command::Examine { folder: name },
+            Mode::Write => Command::Select { folder: name },
+        };
+        let (mut uidvalidity, mut uidnext) = (None, None);
+        self.link
+            .must(
+                &command,
+                Asked::Folder(folder.as_str()),
+                |untagged| match untagged {
+                    Untagged::Status(StatusLine {
+                        code: Some(Code::UidValidity(number)),
+                        ..
+                    }) => {
+                        uidvalidity = Some(number);
+                    }
+                    Untagged::Status(StatusLine {
+                        code: Some(Code::UidNext(number)),
+                        ..
+                    }) => {
+                        uidnext = Some(number);
+                    }
+                    _ => {}
+                },
+            )
+            .await?;
+        self.link.news = false;
+        // Without UIDVALIDITY the UIDs are worth nothing (RFC 9051 §6.3.2 requires it).
+        let uidvalidity = uidvalidity
+            .ok_or_else(|| self.link.garbled("it opened a folder without UIDVALIDITY"))?;
+        let selected = Selected {
+            folder: folder.clone(),
+            mode,
+            uidvalidity,
+            uidnext,
+        };
+        self.selected = Some(selected.clone());
+        Ok(selected)
+    }
+
+    /// The UIDs of those keys that are still good, with the others left out.
+    pub(super) fn uids(selected: &Selected, keys: &[MessageKey]) -> Vec<u32> {
+        keys.iter()
+            .filter_map(|key| match key {
+                MessageKey::Imap { uidvalidity, uid } => {
+                    (*uidvalidity == selected.uidvalidity).then_some(*uid)
+                }
+            })
+            .collect()
+    }
+}
+
+#[async_trait]
+impl Mailbox for Session {
+    async fn folders(&mut self) -> Result<Vec<Folder>, MailError> {
+        self.all_folders().await
+    }
+
+    async fn list(
+        &mut self,
+        folder: &FolderName,
+        query: &Query,
+    ) -> Result<Vec<Summary>, MailError> {
+        self.newest(folder, query).await
+    }
+
+    async fn changes(&mut self, folder: &FolderName, pull: Pull<'_>) -> Result<Changes, MailError> {
+        self.changes_since(folder, pull).await
+    }
+
+    async fn present(&mut self, folder: &FolderName) -> Result<Cursor, MailError> {
+        self.position_of_all(folder).await
+    }
+
+    async fn wait(&mut self, until: Timestamp) -> Result<Woke, MailError> {
+        self.wait_until(until).await
+    }
+
+    async fn fetch(
+        &mut self,
+        folder: &FolderName,
+        keys: &[MessageKey],
+        intake: &mut dyn Intake,
+    ) -> Result<(), MailError> {
+        self.fetch_bodies(folder, keys, intake).await
+    }
+
+    async fn mark(
+        &mut self,
+        folder: &FolderName,
+        keys: &[MessageKey],
+        add: &[Flag],
+        remove: &[Flag],
+    ) -> Result<(), MailError> {
+        self.change_flags(folder, keys, (add, remove)).await
+    }
+
+    async fn move_to(
+        &mut self,
+        folder: &FolderName,
+        keys: &[MessageKey],
+        to: &FolderName,
+    ) -> Result<(), MailError> {
+        self.move_messages(folder, keys, to).await
+    }
+
+    async fn delete(&mut self, folder: &FolderName, keys: &[MessageKey]) -> Result<(), MailError> {
+        self.delete_messages(folder, keys).await
+    }
+
+    async fn close(&mut self) {
+        self.leave_idle();
+        let goodbye = self.link.run(&Command::Logout, |_| {});
+        // The connection is dropped in any case.
+        let _ = goodbye.await;
+    }
+}

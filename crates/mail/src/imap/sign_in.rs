@@ -1,0 +1,111 @@
+//! From a greeting to an opened mailbox.
+
+use gatepost_oauth::AccessToken;
+use gatepost_wire::imap::client::{Capability, Command, Event, Reply, Untagged};
+use gatepost_wire::sasl::Xoauth2;
+use secrecy::SecretString;
+
+use super::link::Link;
+use super::names::{self, Delimiter};
+use super::verdict::Asked;
+use crate::MailError;
+
+/// Signs in with `token` and proves that the mailbox is open: on Exchange the sign-in may
+/// succeed and the first command after it be refused.
+pub(super) async fn sign_in(link: &mut Link, token: &AccessToken) -> Result<Delimiter, MailError> {
+    learn_capabilities(link).await?;
+    if !link.client.capabilities().has(Capability::Xoauth2) {
+        let place = link.place.clone();
+        return Err(MailError::NoTokenSignIn {
+            host: place.host,
+            mailbox: place.mailbox,
+        });
+    }
+    let mailbox = link.place.mailbox.clone();
+    let credentials =
+        Xoauth2::new(&mailbox, SecretString::from(token.expose())).map_err(|error| {
+            MailError::UnusableName {
+                mailbox,
+                reason: error.to_string(),
+            }
+        })?;
+    let reply = authenticate(link, &credentials).await?;
+    link.check(&reply, Asked::SignIn)?;
+    learn_capabilities(link).await?;
+    tracing::debug!(
+        host = link.place.host,
+        mailbox = link.place.mailbox,
+        capabilities = names::capability_words(link.client.capabilities()),
+        "signed in"
+    );
+    introduce(link).await
+}
+
+/// A refusal may come with a reason, as a challenge before it.
+async fn authenticate(link: &mut Link, credentials: &Xoauth2) -> Result<Reply, MailError> {
+    let ticket = link
+        .client
+        .authenticate(credentials)
+        .expect("nothing is in flight before the sign-in");
+    let mut reason = None;
+    loop {
+        match link.event("the answer to the sign-in").await? {
+            Event::Challenge(said) => reason = Some(said),
+            Event::Completed(of, mut reply) if of == ticket => {
+                if let Some(reason) = reason {
+                    reply.text = format!("{} {reason}", reply.text);
+                }
+                return Ok(reply);
+            }
+            _ => {}
+        }
+    }
+}
+
+async fn learn_capabilities(link: &mut Link) -> Result<(), MailError> {
+    if link.client.capabilities().iter().next().is_none() {
+        link.must(
+            &Command::Capability,
+            Asked::Other("list its capabilities"),
+            |_| {},
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// Says who we are and asks what separates folder names, both at once.
+async fn introduce(link: &mut Link) -> Result<Delimiter, MailError> {
+    let capabilities = link.client.capabilities();
+    let (has_id, has_namespace) = (
+        capabilities.has(Capability::Id),
+        capabilities.has(Capability::Namespace),
+    );
+    if has_id {
+        link.send(&Command::Id {
+            name: "gatepost".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        });
+    }
+    let question = if has_namespace {
+        Command::Namespace
+    } else {
+        Command::List {
+            pattern: String::new(),
+        }
+    };
+    let mut delimiter = Delimiter(None);
+    link.must(
+        &question,
+        Asked::Other("open the mailbox"),
+        |untagged| match untagged {
+            Untagged::Namespace {
+                delimiter: found, ..
+            } => delimiter = Delimiter(found),
+            Untagged::Listed(listed) => delimiter = Delimiter(listed.delimiter),
+            _ => {}
+        },
+    )
+    .await?;
+    Ok(delimiter)
+}

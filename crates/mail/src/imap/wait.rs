@@ -1,0 +1,124 @@
+//! Waits for a change, by IDLE or by asking, and proves all the while that the server lives.
+
+use std::time::Duration;
+
+use gatepost_wire::imap::client::{Capability, Command, Event, Outcome};
+use jiff::Timestamp;
+
+use super::link::Reading;
+use super::quirks::Pushing;
+use super::session::Session;
+use super::verdict::Asked;
+use crate::{MailError, Woke};
+
+impl Session {
+    /// Waits until messages came to the open folder, at most until `until`. `TimeOver` is
+    /// answered only by a server that has just proved to be alive.
+    pub(super) async fn wait_until(&mut self, until: Timestamp) -> Result<Woke, MailError> {
+        loop {
+            if self.link.news {
+                self.leave_idle();
+                return Ok(Woke::Changed);
+            }
+            let left = self.until(until);
+            let renewal = self.link.limits.probe.min(self.link.quirks.renew_idle);
+            if self.is_pushed() {
+                self.idle(left.min(renewal)).await?;
+            } else {
+                let pause = left.min(self.link.quirks.poll_every);
+                self.pause(pause).await?;
+                self.ask().await?;
+            }
+            if !self.link.news && self.until(until).is_zero() {
+                return Ok(Woke::TimeOver);
+            }
+        }
+    }
+
+    /// Ends the idling, if there is any. The answer to it comes before that to the next
+    /// command, so nobody waits for it here.
+    pub(super) fn leave_idle(&mut self) {
+        if self.idling.take().is_some() {
+            self.link.client.done();
+        }
+    }
+
+    fn is_pushed(&self) -> bool {
+        self.selected.is_some()
+            && self.link.quirks.pushing == Pushing::Announced
+            && self.link.client.capabilities().has(Capability::Idle)
+    }
+
+    /// Idles until there is news, or for this long; then the server must confirm the end.
+    async fn idle(&mut self, at_most: Duration) -> Result<(), MailError> {
+        let deadline = later(self.link.clock.now(), at_most);
+        if self.idling.is_none() {
+            self.idling = Some(
+                self.link
+                    .client
+                    .idle()
+                    .expect("the sign-in is over before any waiting"),
+            );
+        }
+        let Some(ticket) = self.idling else {
+            return Ok(());
+        };
+        loop {
+            let left = self.until(deadline);
+            match self.link.event_within(left, Reading::Quiet).await? {
+                Some(Event::Completed(of, reply)) if of == ticket => {
+                    // The server ended it by itself, or does not idle after all.
+                    self.idling = None;
+                    self.link.check(&reply, Asked::Other("push changes"))?;
+                    return Ok(());
+                }
+                Some(_) if self.link.news => {
+                    self.leave_idle();
+                    return self.link.flush().await;
+                }
+                Some(_) => {}
+                None => {
+                    self.leave_idle();
+                    let reply = self.link.answer_to(ticket, |_| {}).await?;
+                    return match reply.outcome {
+                        Outcome::Ok => Ok(()),
+                        Outcome::No | Outcome::Bad => {
+                            self.link.check(&reply, Asked::Other("push changes"))
+                        }
+                    };
+                }
+            }
+        }
+    }
+
+    /// Lets time pass; what the server says meanwhile is taken note of.
+    async fn pause(&mut self, pause: Duration) -> Result<(), MailError> {
+        let deadline = later(self.link.clock.now(), pause);
+        loop {
+            let left = self.until(deadline);
+            if left.is_zero()
+                || self
+                    .link
+                    .event_within(left, Reading::Quiet)
+                    .await?
+                    .is_none()
+            {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn ask(&mut self) -> Result<(), MailError> {
+        self.link
+            .must(&Command::Noop, Asked::Other("say what is new"), |_| {})
+            .await
+    }
+
+    fn until(&self, at: Timestamp) -> Duration {
+        Duration::try_from(at.duration_since(self.link.clock.now())).unwrap_or(Duration::ZERO)
+    }
+}
+
+fn later(now: Timestamp, by: Duration) -> Timestamp {
+    now.checked_add(by).unwrap_or(Timestamp::MAX)
+}
