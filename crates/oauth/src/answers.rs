@@ -211,3 +211,6 @@ pub(crate) const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
 const EXCERPT: usize = 120;
 const LEAST_SKEW: SignedDuration = SignedDuration::from_secs(60);
+
+#[cfg(test)]
+mod tests;

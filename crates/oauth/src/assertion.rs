@@ -65,3 +65,6 @@ pub fn sign(certificate: &Certificate, claims: &Claims) -> Result<SecretString, 
 
 /// Microsoft advises five to ten minutes; an assertion is sent at once and used once.
 const LIFE: Duration = Duration::from_mins(10);
+
+#[cfg(test)]
+mod tests;

@@ -255,3 +255,6 @@ impl Fault for ProofError {
         Next::Reconfigure
     }
 }
+
+#[cfg(test)]
+mod tests;

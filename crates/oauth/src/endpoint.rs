@@ -66,6 +66,9 @@ impl HttpEndpoint {
             }
             reply.body.extend_from_slice(&piece);
         }
+        if reply.status != 200 {
+            form.hide_secrets(&mut reply.body);
+        }
         Ok(reply)
     }
 }

@@ -57,6 +57,29 @@ impl Form {
         }
         Zeroizing::new(encoder.finish())
     }
+
+    /// Takes the form's secrets out of what a server answered: one that echoes the request, as
+    /// debugging proxies do, must not carry them into a log.
+    pub fn hide_secrets(&self, answer: &mut Zeroizing<Vec<u8>>) {
+        for (_, field) in &self.fields {
+            if let Field::Secret(secret) = field {
+                let secret = secret.expose_secret().as_bytes();
+                while let Some(at) = position(answer, secret) {
+                    answer.splice(at..at + secret.len(), HIDDEN.iter().copied());
+                }
+            }
+        }
+    }
+}
+
+/// Where a secret stands in an answer. A very short one would be found everywhere.
+fn position(answer: &[u8], secret: &[u8]) -> Option<usize> {
+    if secret.len() < SHORTEST {
+        return None;
+    }
+    answer
+        .windows(secret.len())
+        .position(|window| window == secret)
 }
 
 impl fmt::Debug for Form {
@@ -70,5 +93,37 @@ impl fmt::Debug for Form {
             };
         }
         form.finish()
+    }
+}
+
+const HIDDEN: &[u8] = b"[...]";
+/// Longer than [`HIDDEN`], so that hiding comes to an end.
+const SHORTEST: usize = 6;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form() -> Form {
+        let to = Url::parse("https://login.microsoftonline.com/").expect("a URL");
+        Form::new(to)
+            .plain("client_id", "a b")
+            .secret("client_secret", "can&ary=é".into())
+    }
+
+    #[test]
+    fn the_wire_sees_the_secret_and_a_log_does_not() {
+        assert_eq!(
+            *form().expose(),
+            "client_id=a+b&client_secret=can%26ary%3D%C3%A9"
+        );
+        assert!(!format!("{:?}", form()).contains("can&ary"));
+    }
+
+    #[test]
+    fn an_echo_is_hidden() {
+        let mut answer = Zeroizing::new("you sent can&ary=é, can&ary=é!".as_bytes().to_vec());
+        form().hide_secrets(&mut answer);
+        assert_eq!(*answer, b"you sent [...], [...]!");
     }
 }

@@ -219,3 +219,6 @@ impl Keeper {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

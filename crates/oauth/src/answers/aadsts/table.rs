@@ -446,7 +446,7 @@ static REQUEST_MALFORMED: Verdict = Verdict {
     owner: Owner::Operator,
     next: Next::Reconfigure,
     title: "the request is not as it should be",
-    advice: "check the registration; if nothing is odd there, report this with the ids below",
+    advice: "check the registration; if nothing is odd there, report this with the ids it gives",
 };
 
 static SERVER_BUSY: Verdict = Verdict {
