@@ -9,6 +9,7 @@ mod entra;
 mod error;
 pub mod faults;
 mod https;
+mod imap;
 pub mod mailboxes;
 mod sandbox;
 mod state_folder;

@@ -9,10 +9,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::TcpListener;
 
 use crate::ca::{self, Authority};
-use crate::entra::{Entra, Platform};
+use crate::entra::{Entra, FlowKey, Platform};
 use crate::error::SandboxError;
 use crate::faults::Faults;
 use crate::https::{self, Listener};
+use crate::imap::{self, Imap};
+use crate::mailboxes::{MailboxKind, Mailboxes};
 use crate::state_folder::{Passwords, StateFolder};
 use crate::tenant::{Contoso, Surroundings, Tenant};
 
@@ -53,6 +55,7 @@ pub struct Sandbox {
     addresses: Addresses,
     ca_pem: String,
     tenant: Tenant,
+    mailboxes: Mailboxes,
     faults: Faults,
     passwords: Passwords,
     folder: StateFolder,
@@ -64,6 +67,8 @@ pub struct Sandbox {
 pub struct Addresses {
     /// The identity platform and the control API.
     pub https: SocketAddr,
+    /// IMAP with implicit TLS.
+    pub imap: SocketAddr,
 }
 
 impl Sandbox {
@@ -92,11 +97,14 @@ impl Sandbox {
             keys: ca::token_keys(&folder, now)?,
         };
         let tenant = Tenant::new(surroundings, contoso.directory(now), Contoso::rights());
+        let mailboxes = contoso_mailboxes();
         let (socket, address) = bind(config.ports, 0).await?;
+        let (imap_socket, imap) = bind(config.ports, 1).await?;
         let platform = Platform {
             tenant: tenant.clone(),
             faults: faults.clone(),
             clock: clock.clone(),
+            flow_key: FlowKey::new(&chance),
             chance,
             port: address.port(),
             token_lifetime: config.token_lifetime,
@@ -105,11 +113,23 @@ impl Sandbox {
             socket,
             tls: authority.server_config(&[b"h2", b"http/1.1"]),
         };
-        https::serve(listener, Entra::new(platform).router(), clock, &tasks);
+        https::serve(listener, Entra::new(platform).router(), clock.clone(), &tasks);
+        let listener = Listener {
+            socket: imap_socket,
+            tls: authority.server_config(&[]),
+        };
+        let server = Imap {
+            tenant: tenant.clone(),
+            mailboxes: mailboxes.clone(),
+            faults: faults.clone(),
+            clock,
+        };
+        imap::serve(listener, server, &tasks);
         Ok(Self {
-            addresses: Addresses { https: address },
+            addresses: Addresses { https: address, imap },
             ca_pem: authority.ca_pem,
             tenant,
+            mailboxes,
             faults,
             passwords,
             folder,
@@ -150,6 +170,11 @@ impl Sandbox {
         &self.tenant
     }
 
+    /// Everybody's mail. [`Mailboxes::deliver`] brings more.
+    pub fn mailboxes(&self) -> &Mailboxes {
+        &self.mailboxes
+    }
+
     /// What goes wrong on demand.
     pub fn faults(&self) -> &Faults {
         &self.faults
@@ -169,6 +194,17 @@ impl Sandbox {
     pub async fn end(self) {
         self.tasks.end().await;
     }
+}
+
+/// A mailbox for everybody in Contoso.
+fn contoso_mailboxes() -> Mailboxes {
+    let mailboxes = Mailboxes::new();
+    let people = Contoso::PEOPLE.iter().map(|(_, upn, _)| (*upn, MailboxKind::User));
+    let shared = Contoso::SHARED.iter().map(|address| (*address, MailboxKind::Shared));
+    for (address, kind) in people.chain(shared) {
+        mailboxes.add(address, kind).expect("nobody in Contoso has the address of another");
+    }
+    mailboxes
 }
 
 async fn bind(ports: Ports, offset: u16) -> Result<(TcpListener, SocketAddr), SandboxError> {

@@ -26,6 +26,14 @@ pub enum FaultKind {
     DropIdle,
     /// The inbox gets a new UIDVALIDITY, as after a migration of the mailbox.
     BumpUidvalidity,
+    /// An IMAP session ends with `* BYE Connection closed. 14` at its next command.
+    CloseSession,
+    /// RFC822.SIZE is a bad estimate, as Exchange's is.
+    WrongSizes,
+    /// COPYUID of an IMAP MOVE comes on a line of its own, without `* OK`.
+    BareCopyuid,
+    /// IMAP's BODYSTRUCTURE has a disposition that is a string instead of a list.
+    MalformedStructure,
     /// IMAP accepts the token and answers the next command with
     /// `BAD User is authenticated but not connected.`
     AuthenticatedButNotConnected,
@@ -47,6 +55,10 @@ impl FaultKind {
         Self::HtmlAnswer,
         Self::DropIdle,
         Self::BumpUidvalidity,
+        Self::CloseSession,
+        Self::WrongSizes,
+        Self::BareCopyuid,
+        Self::MalformedStructure,
         Self::AuthenticatedButNotConnected,
         Self::SecretExpired,
         Self::SkewedClock,
@@ -64,6 +76,10 @@ impl FaultKind {
             Self::HtmlAnswer => "html-answer",
             Self::DropIdle => "drop-idle",
             Self::BumpUidvalidity => "bump-uidvalidity",
+            Self::CloseSession => "close-session",
+            Self::WrongSizes => "wrong-sizes",
+            Self::BareCopyuid => "bare-copyuid",
+            Self::MalformedStructure => "malformed-structure",
             Self::AuthenticatedButNotConnected => "authenticated-but-not-connected",
             Self::SecretExpired => "secret-expired",
             Self::SkewedClock => "skewed-clock",
@@ -82,6 +98,10 @@ impl FaultKind {
             Self::HtmlAnswer => "a web page instead of JSON",
             Self::DropIdle => "IMAP connections in IDLE are closed without a word",
             Self::BumpUidvalidity => "the inbox gets a new UIDVALIDITY",
+            Self::CloseSession => "IMAP sessions end with BYE at their next command",
+            Self::WrongSizes => "IMAP's RFC822.SIZE is a bad estimate",
+            Self::BareCopyuid => "IMAP's COPYUID comes without `* OK`",
+            Self::MalformedStructure => "IMAP's BODYSTRUCTURE cannot be parsed",
             Self::AuthenticatedButNotConnected => "IMAP accepts the token and refuses the mailbox",
             Self::SecretExpired => "AADSTS7000222",
             Self::SkewedClock => "the identity platform's clock is 15 minutes ahead",

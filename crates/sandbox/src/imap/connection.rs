@@ -1,0 +1,125 @@
+//! One connection: moves octets between the socket and the IMAP machine.
+
+use std::time::Duration;
+
+use gatepost_host::Stop;
+use gatepost_wire::imap::server::{Server, Waiting, Want};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio_rustls::server::TlsStream;
+
+use super::exchange::{TIMED_OUT, UNAVAILABLE, persona};
+use super::places::Places;
+use super::session::{Act, Session};
+use super::Imap;
+
+/// A connection whose TLS is up.
+pub(super) struct Connection {
+    stream: TlsStream<TcpStream>,
+    server: Server,
+    session: Session,
+    orders: watch::Receiver<u64>,
+}
+
+/// Whether the connection goes on.
+enum Flow {
+    On,
+    End,
+}
+
+impl Connection {
+    pub(super) fn new(stream: TlsStream<TcpStream>, imap: Imap, places: Places) -> Self {
+        let orders = imap.faults.watch();
+        let server = Server::new(persona());
+        Self { stream, server, session: Session::new(imap, places), orders }
+    }
+
+    /// Serves the client until it leaves, is sent away, or the sandbox stops.
+    pub(super) async fn converse(mut self, stop: Stop) {
+        loop {
+            let flow = match self.server.want() {
+                Want::Write(octets) => self.write(&octets, &stop).await,
+                Want::Read(waiting) => self.read(waiting, &stop).await,
+                Want::Ask(ask) => match self.session.answer(ask) {
+                    Act::Answer(answer) => {
+                        self.server.set_quirks(self.session.quirks());
+                        self.server.answer(answer);
+                        Flow::On
+                    }
+                    Act::SayBye(text) => {
+                        self.server.bye(text);
+                        Flow::On
+                    }
+                    Act::FallSilent => {
+                        self.outwait(&stop).await;
+                        Flow::End
+                    }
+                },
+                Want::Close => {
+                    // The client may be gone already.
+                    let _ = self.session.within(LONGEST_WRITE, self.stream.shutdown()).await;
+                    Flow::End
+                }
+                // Port 993 has no STARTTLS, and every question is answered above.
+                Want::StartTls | Want::Answer => Flow::End,
+            };
+            if matches!(flow, Flow::End) {
+                return;
+            }
+        }
+    }
+
+    async fn write(&mut self, octets: &[u8], stop: &Stop) -> Flow {
+        let write = async {
+            self.stream.write_all(octets).await?;
+            self.stream.flush().await
+        };
+        match stop.or(self.session.within(LONGEST_WRITE, write)).await {
+            Some(Ok(Ok(()))) => Flow::On,
+            _ => Flow::End,
+        }
+    }
+
+    async fn read(&mut self, waiting: Waiting, stop: &Stop) -> Flow {
+        let limit = if self.server.is_signed_in() { SIGNED_IN_LIMIT } else { SIGNED_OUT_LIMIT };
+        let idle = waiting == Waiting::Idle;
+        if idle && self.session.drops_idle() {
+            return Flow::End;
+        }
+        let clock = self.session.clock();
+        let buffer = self.server.buffer();
+        buffer.reserve(READ_AT_ONCE);
+        tokio::select! {
+            biased;
+            () = stop.requested() => self.server.bye(UNAVAILABLE),
+            read = clock.within(limit, self.stream.read_buf(buffer)) => match read {
+                Ok(Ok(octets)) if octets > 0 => {}
+                Ok(_) => return Flow::End,
+                Err(_elapsed) => self.server.bye(TIMED_OUT),
+            },
+            () = self.session.changed(), if idle => self.server.changed(),
+            _ = self.orders.changed(), if idle => {}
+        }
+        Flow::On
+    }
+
+    /// Says nothing more, but hears when the client gives up.
+    async fn outwait(&mut self, stop: &Stop) {
+        let mut ignored = [0; 1024];
+        loop {
+            let read = self.session.within(SIGNED_IN_LIMIT, self.stream.read(&mut ignored));
+            if !matches!(stop.or(read).await, Some(Ok(Ok(octets))) if octets > 0) {
+                return;
+            }
+        }
+    }
+}
+
+/// `AuthenticatedConnectionTimeout` of Set-ImapSettings, by default.
+const SIGNED_IN_LIMIT: Duration = Duration::from_mins(30);
+/// `PreAuthenticatedConnectionTimeout` of Set-ImapSettings, by default.
+const SIGNED_OUT_LIMIT: Duration = Duration::from_mins(1);
+/// A client that takes nothing for so long is gone.
+const LONGEST_WRITE: Duration = Duration::from_mins(2);
+const READ_AT_ONCE: usize = 16 * 1024;
