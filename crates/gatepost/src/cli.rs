@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand};
 
-use crate::verbs::{config, explain};
+use crate::verbs::{config, explain, token};
 
 /// The gate between software and Microsoft 365 mail.
 #[derive(Debug, Parser)]
@@ -34,6 +34,8 @@ pub struct Settings {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// Print a valid access token for another program.
+    Token(token::Arguments),
     /// Check or show the configuration, or print its JSON Schema.
     Config(config::Arguments),
     /// Explain a code: what you see, why, who must act, what to do.

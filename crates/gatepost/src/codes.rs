@@ -19,3 +19,11 @@ pub fn nearest(typed: &str) -> Option<&'static str> {
         .min()?;
     (near.0 <= typed.len() / 3).then_some(near.1)
 }
+
+/// `code` as one that lives as long as the program, if it has a page.
+pub fn known(code: &str) -> Option<&'static str> {
+    PAGES
+        .iter()
+        .find(|(name, _)| *name == code)
+        .map(|(name, _)| *name)
+}

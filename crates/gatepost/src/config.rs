@@ -16,13 +16,18 @@ mod schema;
 use std::path::Path;
 
 pub use checked::{
-    After, Begin, CommandSettings, Config, Grant, KeySource, Limits, Log, LogFormat,
-    MailboxSettings, MaildirSettings, ProofSource, ReadBy, RegistrationSettings, Signature,
-    SinkSettings, StreamSettings, StreamTarget, WatchSettings, WebhookSettings,
+    After, Begin, CommandSettings, Config, GrantSettings, Limits, Log, LogFormat, MailboxSettings,
+    MaildirSettings, ProofSource, ReadBy, RegistrationSettings, SinkSettings, SinkTarget,
+    StreamSettings, StreamTarget, WatchSettings, WebhookSettings,
 };
 pub use find::{Found, find};
 pub use problem::{ConfigError, Place, Problem};
 pub use schema::schema;
+
+/// `; did you mean …?` for a name that is not among `known`.
+pub fn advice<'a>(found: &str, known: impl Iterator<Item = &'a String> + Clone) -> String {
+    key_names::advice(found, known.map(String::as_str))
+}
 
 /// Reads and checks the configuration in `file`. Opens nothing but that file and the files with
 /// secrets and certificates that it names.

@@ -4,8 +4,12 @@
 pub mod address;
 pub mod cli;
 pub mod codes;
+pub mod compose;
 pub mod config;
+pub mod control;
 pub mod failure;
+pub mod logging;
+pub mod runtime;
 pub mod screen;
 pub mod usage;
 pub mod verbs;

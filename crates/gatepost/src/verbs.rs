@@ -1,7 +1,11 @@
 //! The verbs: one file each.
 
+mod chosen;
 pub mod config;
 pub mod explain;
+pub mod token;
+
+pub use chosen::{Chosen, named_mailbox};
 
 use crate::cli::{Cli, Settings, Verb};
 use crate::config::{Config, find, load};
@@ -12,6 +16,7 @@ use crate::screen;
 pub fn run(cli: Cli) -> Result<(), Failure> {
     let settings = &cli.settings;
     match cli.verb {
+        Verb::Token(arguments) => token::run(&arguments, settings),
         Verb::Config(arguments) => config::run(&arguments, settings),
         Verb::Explain(arguments) => explain::run(&arguments),
     }

@@ -7,9 +7,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use gatepost::config::{self, After, Begin, Grant, KeySource, ProofSource, SinkSettings};
+use gatepost::config::{self, After, Begin, GrantSettings, ProofSource, SinkTarget};
 use gatepost_fault::{Exit, Fault as _};
 use gatepost_host::{SecretSource, environment};
+use gatepost_store::KeySource;
 
 #[test]
 fn every_bad_configuration_gets_its_sentence() {
@@ -64,7 +65,7 @@ fn no_golden_shows_a_secret() {
 fn a_whole_configuration_means_what_it_says() {
     let folder = folder_with(GOOD);
     let config = config::load(&folder.path().join("gatepost.toml")).expect("it is good");
-    assert_eq!(config.state, folder.path().join("state"));
+    assert_eq!(config.state.path(), folder.path().join("state"));
     assert_eq!(config.key, KeySource::StateFolder);
     let registration = &config.registrations["contoso"];
     assert_eq!(registration.cloud.imap.to_string(), "localhost:1993");
@@ -75,7 +76,7 @@ fn a_whole_configuration_means_what_it_says() {
     let shared = &config.mailboxes["office@contoso.com"];
     assert_eq!(
         shared.grant,
-        Grant::AuthorizationCode {
+        GrantSettings::AuthorizationCode {
             person: "ada@contoso.com".to_owned()
         }
     );
@@ -88,7 +89,7 @@ fn a_whole_configuration_means_what_it_says() {
     assert_eq!(watch.from, Begin::Beginning);
     assert_eq!(watch.after, Some(After::MoveTo("Done".to_owned())));
     assert_eq!(watch.poll, Duration::from_mins(2));
-    let SinkSettings::Webhook(webhook) = &config.sinks["tickets"] else {
+    let SinkTarget::Webhook(webhook) = &config.sinks["tickets"].target else {
         panic!("tickets is a webhook");
     };
     assert_eq!(webhook.allow, ["127.0.0.1/32", "10.1.0.0/16"]);

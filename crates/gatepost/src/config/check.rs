@@ -8,12 +8,14 @@ mod sinks;
 mod values;
 mod watches;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy as _;
 use gatepost_host::environment;
+use gatepost_store::{KeySource, StateFolder};
 
-use super::checked::{Config, KeySource, Limits, Log, LogFormat};
+use super::checked::{Config, Limits, Log, LogFormat};
 use super::problem::Source;
 use super::raw::{Placed, RawConfig, RawLog, RawLogFormat};
 use super::{ConfigError, Problem, key_names};
@@ -27,7 +29,7 @@ pub(super) fn check(raw: &RawConfig, source: &Source<'_>) -> Result<Config, Conf
         .map_or_else(usual_state, |state| check.path(state));
     let key = match &raw.key {
         None => KeySource::StateFolder,
-        Some(key) => KeySource::Given(check.secret_source(key)),
+        Some(key) => KeySource::Elsewhere(check.secret_source(key)),
     };
     let log = log(&raw.log);
     let limits = limits(raw, &mut check);
@@ -39,7 +41,7 @@ pub(super) fn check(raw: &RawConfig, source: &Source<'_>) -> Result<Config, Conf
     check.end()?;
     Ok(Config {
         file: source.file.to_owned(),
-        state,
+        state: StateFolder::new(state),
         key,
         log,
         limits,
@@ -74,8 +76,13 @@ impl<'a> Check<'a> {
 
     /// Reports that `at` is wrong.
     fn report<T>(&mut self, at: &Placed<T>, code: &'static str, sentence: impl Into<String>) {
-        let problem = self.source.problem(at.span(), code, sentence);
-        self.problems.push((at.span().start, problem));
+        self.report_at(at.span(), code, sentence);
+    }
+
+    /// Reports that what stands at `span` is wrong.
+    fn report_at(&mut self, span: Range<usize>, code: &'static str, sentence: impl Into<String>) {
+        let problem = self.source.problem(span.clone(), code, sentence);
+        self.problems.push((span.start, problem));
     }
 
     /// Unwraps a value, or reports why it is wrong.

@@ -1,11 +1,14 @@
 //! The configuration as it is meant: every name leads somewhere, every value is possible.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use gatepost_host::SecretSource;
-use gatepost_oauth::{Cloud, EndpointVersion, Tenant};
+use gatepost_mailroom::Ordering;
+use gatepost_oauth::{Cloud, EndpointVersion, Signing, Tenant};
+use gatepost_store::{KeySource, StateFolder};
 use jiff::Timestamp;
 use url::Url;
 
@@ -15,7 +18,7 @@ pub struct Config {
     /// The file it was read from.
     pub file: PathBuf,
     /// The folder with database, key, spool and socket.
-    pub state: PathBuf,
+    pub state: StateFolder,
     /// Where the sealing key is found.
     pub key: KeySource,
     /// What is logged, and how.
@@ -32,13 +35,13 @@ pub struct Config {
     pub watches: Vec<WatchSettings>,
 }
 
-/// Where the sealing key is found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeySource {
-    /// In the state folder, made on first use.
-    StateFolder,
-    /// Where the configuration says.
-    Given(SecretSource),
+impl Config {
+    /// The registration of that name, which a mailbox of this configuration names.
+    pub fn registration(&self, name: &str) -> &RegistrationSettings {
+        self.registrations
+            .get(name)
+            .expect("the check refused names that lead nowhere")
+    }
 }
 
 /// What is logged, and how.
@@ -94,19 +97,16 @@ pub enum ProofSource {
     Secret(SecretSource),
     /// By an assertion signed with the key of a certificate.
     Certificate {
-        /// The certificate in PEM, and with it the key unless `key` is given.
+        /// The certificate in PEM, and with it the key unless `private_key` is given.
         certificate: SecretSource,
         /// The private key in PEM.
-        key: Option<SecretSource>,
+        private_key: Option<SecretSource>,
         /// The password of the private key.
-        key_password: Option<SecretSource>,
+        password: Option<SecretSource>,
         /// How the assertion is signed.
-        signature: Signature,
+        signing: Signing,
     },
 }
-
-/// How an assertion is signed.
-pub type Signature = super::raw::RawSignature;
 
 /// A mailbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,14 +116,14 @@ pub struct MailboxSettings {
     /// The name of the registration that opens it.
     pub registration: String,
     /// How its token is obtained.
-    pub grant: Grant,
+    pub grant: GrantSettings,
     /// How it is read.
     pub read: ReadBy,
 }
 
 /// How a token is obtained.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Grant {
+pub enum GrantSettings {
     /// The app acts in its own name.
     ClientCredentials,
     /// A person signed in.
@@ -140,9 +140,20 @@ pub enum ReadBy {
     Imap,
 }
 
+/// Where events go, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SinkSettings {
+    /// Where.
+    pub target: SinkTarget,
+    /// Whether an event may overtake another.
+    pub ordering: Ordering,
+    /// How many are on their way at once.
+    pub parallel: NonZeroUsize,
+}
+
 /// Where events go.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SinkSettings {
+pub enum SinkTarget {
     /// A program.
     Command(CommandSettings),
     /// A folder in Maildir form.
@@ -162,8 +173,6 @@ pub struct CommandSettings {
     pub arguments: Vec<String>,
     /// How long it may run.
     pub timeout: Duration,
-    /// How many may run at once.
-    pub parallel: usize,
 }
 
 /// A folder in Maildir form.
@@ -198,8 +207,6 @@ pub struct WebhookSettings {
     pub secret: Option<SecretSource>,
     /// How long the endpoint may take.
     pub timeout: Duration,
-    /// How many events may be on their way at once.
-    pub parallel: usize,
     /// Networks that may be posted to though they are not public, as `address/bits`.
     pub allow: Vec<String>,
     /// Authorities trusted besides the system's.

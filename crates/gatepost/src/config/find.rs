@@ -32,17 +32,14 @@ pub fn find(given: Option<&Path>) -> Result<Found, ConfigError> {
         });
     }
     let places = usual_places();
-    let found = places.iter().find(|(file, _)| file.is_file());
-    match found {
-        Some((file, by)) => Ok(Found {
+    if let Some((file, by)) = places.iter().find(|(file, _)| file.is_file()) {
+        return Ok(Found {
             file: file.clone(),
             by,
-        }),
-        None => {
-            let files: Vec<_> = places.into_iter().map(|(file, _)| file).collect();
-            Err(ConfigError::nowhere(&files))
-        }
+        });
     }
+    let files: Vec<_> = places.into_iter().map(|(file, _)| file).collect();
+    Err(ConfigError::nowhere(&files))
 }
 
 fn usual_places() -> Vec<(PathBuf, &'static str)> {

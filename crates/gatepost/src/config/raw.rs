@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 pub use placed::Placed;
 pub use secret::{INLINE_SECRET, RawSecret};
-pub use sink::{RawCommand, RawMaildir, RawSink, RawStream, RawWebhook, SINK_KINDS};
+pub use sink::{RawCommand, RawMaildir, RawOrdering, RawSink, RawStream, RawWebhook, SINK_KINDS};
 pub use watch::{RawAfter, RawWatch};
 
 /// The configuration of Gatepost. Paths are relative to the file.
@@ -24,8 +24,8 @@ pub struct RawConfig {
     /// The folder with database, key, spool and socket. Otherwise `$STATE_DIRECTORY`, otherwise
     /// `~/.local/state/gatepost`, and for root `/var/lib/gatepost`.
     pub state: Option<PathBuf>,
-    /// Where the key is found that seals what is stored: 32 octets as 64 hexadecimal digits or
-    /// as base64. Otherwise a key file is made in the state folder on first use.
+    /// Where the key is found that seals what is stored: 32 octets, or base64 of 32
+    /// octets. Otherwise a key file is made in the state folder on first use.
     pub key: Option<RawSecret>,
     /// What is logged, and how.
     #[serde(default)]
@@ -112,12 +112,12 @@ pub struct RawRegistration {
     pub client_id: Placed<String>,
     /// Where the client secret is found. Leave it and `certificate` away for a public client.
     pub secret: Option<Placed<RawSecret>>,
-    /// Where the certificate is found, in PEM, with its private key unless `key` is set.
+    /// Where the certificate is found, in PEM, with its private key unless `private_key` is set.
     pub certificate: Option<Placed<RawSecret>>,
     /// Where the private key of the certificate is found, in PEM (PKCS#1 or PKCS#8).
-    pub key: Option<Placed<RawSecret>>,
+    pub private_key: Option<Placed<RawSecret>>,
     /// Where the password of an encrypted private key is found.
-    pub key_password: Option<Placed<RawSecret>>,
+    pub private_key_password: Option<Placed<RawSecret>>,
     /// How the proof by certificate is signed: `PS256` (the default) or `RS256`.
     pub signature: Option<Placed<RawSignature>>,
     /// Which token endpoints are used: `v2` (the default) or `v1`.

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::Check;
-use crate::config::checked::{Grant, MailboxSettings, ProofSource, ReadBy, RegistrationSettings};
+use crate::config::checked::{
+    GrantSettings, MailboxSettings, ProofSource, ReadBy, RegistrationSettings,
+};
 use crate::config::raw::{Placed, RawConfig, RawGrant, RawMailbox, RawRead};
 
 pub(super) fn check(
@@ -47,7 +49,7 @@ fn grant(
     mailbox: &RawMailbox,
     registration: Option<&RegistrationSettings>,
     check: &mut Check<'_>,
-) -> Grant {
+) -> GrantSettings {
     let name = mailbox.registration.as_str();
     match *mailbox.grant {
         RawGrant::ClientCredentials => {
@@ -59,12 +61,12 @@ fn grant(
             if let Some(registration) = registration {
                 can_act_alone(name, registration, &mailbox.grant, check);
             }
-            Grant::ClientCredentials
+            GrantSettings::ClientCredentials
         }
         RawGrant::AuthorizationCode => {
             let person = mailbox.sign_in_as.as_ref();
             let person = person.and_then(|person| check.address(person));
-            Grant::AuthorizationCode {
+            GrantSettings::AuthorizationCode {
                 person: person.unwrap_or_else(|| address.to_owned()),
             }
         }

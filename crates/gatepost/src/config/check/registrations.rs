@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use gatepost_oauth::{Cloud, EndpointVersion, Tenant};
+use gatepost_oauth::{Cloud, EndpointVersion, Signing, Tenant};
 
 use super::Check;
 use super::clouds::Described;
-use crate::config::checked::{ProofSource, RegistrationSettings, Signature};
-use crate::config::raw::{Placed, RawEndpoint, RawRegistration};
+use crate::config::checked::{ProofSource, RegistrationSettings};
+use crate::config::raw::{Placed, RawEndpoint, RawRegistration, RawSignature};
 
 pub(super) fn check(
     raw: &BTreeMap<Placed<String>, RawRegistration>,
@@ -85,34 +85,33 @@ fn proof(name: &Placed<String>, raw: &RawRegistration, check: &mut Check<'_>) ->
             ProofSource::Public
         }
         (_, Some(certificate)) => ProofSource::Certificate {
-            certificate: match &raw.key {
+            certificate: match &raw.private_key {
                 Some(_) => check.public(certificate),
                 None => check.secret(certificate),
             },
-            key: raw.key.as_ref().map(|key| check.secret(key)),
-            key_password: raw
-                .key_password
+            private_key: raw.private_key.as_ref().map(|key| check.secret(key)),
+            password: raw
+                .private_key_password
                 .as_ref()
                 .map(|password| check.secret(password)),
-            signature: raw
-                .signature
-                .as_deref()
-                .copied()
-                .unwrap_or(Signature::PS256),
+            signing: match raw.signature.as_deref() {
+                None | Some(RawSignature::PS256) => Signing::Ps256,
+                Some(RawSignature::RS256) => Signing::Rs256,
+            },
         },
         (secret, None) => {
             let alone = [
-                ("key", raw.key.as_ref()),
-                ("key_password", raw.key_password.as_ref()),
+                ("private_key", raw.private_key.as_ref().map(Placed::span)),
+                (
+                    "private_key_password",
+                    raw.private_key_password.as_ref().map(Placed::span),
+                ),
+                ("signature", raw.signature.as_ref().map(Placed::span)),
             ];
-            for (key, at) in alone {
-                let Some(at) = at else { continue };
+            for (key, span) in alone {
+                let Some(span) = span else { continue };
                 let sentence = format!("`{key}` has no use without `certificate`");
-                check.report(at, "config_contradiction", sentence);
-            }
-            if let Some(signature) = &raw.signature {
-                let sentence = "`signature` has no use without `certificate`";
-                check.report(signature, "config_contradiction", sentence);
+                check.report_at(span, "config_contradiction", sentence);
             }
             secret.as_ref().map_or(ProofSource::Public, |secret| {
                 ProofSource::Secret(check.secret(secret))

@@ -5,13 +5,17 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use gatepost_mailroom::Ordering;
 use url::Url;
 
 use super::{Check, clouds};
 use crate::config::checked::{
-    CommandSettings, MaildirSettings, SinkSettings, StreamSettings, StreamTarget, WebhookSettings,
+    CommandSettings, MaildirSettings, SinkSettings, SinkTarget, StreamSettings, StreamTarget,
+    WebhookSettings,
 };
-use crate::config::raw::{Placed, RawCommand, RawMaildir, RawSink, RawStream, RawWebhook};
+use crate::config::raw::{
+    Placed, RawCommand, RawMaildir, RawOrdering, RawSink, RawStream, RawWebhook,
+};
 
 pub(super) fn check(
     raw: &BTreeMap<Placed<String>, RawSink>,
@@ -19,14 +23,32 @@ pub(super) fn check(
 ) -> BTreeMap<String, SinkSettings> {
     let mut sinks = BTreeMap::new();
     for (name, sink) in raw {
-        let settings = match sink {
-            RawSink::Command(sink) => command(sink, check).map(SinkSettings::Command),
-            RawSink::Maildir(sink) => Some(SinkSettings::Maildir(maildir(sink, check))),
-            RawSink::Stream(sink) => Some(SinkSettings::Stream(stream(sink, check))),
-            RawSink::Webhook(sink) => webhook(sink, check).map(SinkSettings::Webhook),
+        let (parallel, ordering) = match sink {
+            RawSink::Command(sink) => (sink.parallel.as_ref(), sink.ordering),
+            RawSink::Webhook(sink) => (sink.parallel.as_ref(), sink.ordering),
+            // These write to a disk, one after the other.
+            RawSink::Maildir(_) | RawSink::Stream(_) => (None, None),
         };
-        if let Some(settings) = settings {
-            sinks.insert(name.to_string(), settings);
+        let parallel = check.parallel(parallel);
+        let ordering = match ordering {
+            None | Some(RawOrdering::Parallel) => Ordering::Parallel,
+            Some(RawOrdering::Strict) => Ordering::Strict,
+        };
+        let target = match sink {
+            RawSink::Command(sink) => command(sink, check).map(SinkTarget::Command),
+            RawSink::Maildir(sink) => Some(SinkTarget::Maildir(maildir(sink, check))),
+            RawSink::Stream(sink) => Some(SinkTarget::Stream(stream(sink, check))),
+            RawSink::Webhook(sink) => webhook(sink, check).map(SinkTarget::Webhook),
+        };
+        if let Some(target) = target {
+            sinks.insert(
+                name.to_string(),
+                SinkSettings {
+                    target,
+                    ordering,
+                    parallel,
+                },
+            );
         }
     }
     sinks
@@ -34,7 +56,6 @@ pub(super) fn check(
 
 fn command(raw: &RawCommand, check: &mut Check<'_>) -> Option<CommandSettings> {
     let timeout = check.duration(raw.timeout.as_ref(), COMMAND_TIMEOUT);
-    let parallel = check.parallel(raw.parallel.as_ref());
     let Some((program, arguments)) = raw.run.split_first() else {
         let sentence = "`run` names no program; write [\"PROGRAM\", \"ARGUMENT\", …]";
         check.report(&raw.run, "config_wrong_value", sentence);
@@ -50,7 +71,6 @@ fn command(raw: &RawCommand, check: &mut Check<'_>) -> Option<CommandSettings> {
         program,
         arguments: arguments.to_vec(),
         timeout,
-        parallel,
     })
 }
 
@@ -79,7 +99,6 @@ fn stream(raw: &RawStream, check: &Check<'_>) -> StreamSettings {
 
 fn webhook(raw: &RawWebhook, check: &mut Check<'_>) -> Option<WebhookSettings> {
     let timeout = check.duration(raw.timeout.as_ref(), WEBHOOK_TIMEOUT);
-    let parallel = check.parallel(raw.parallel.as_ref());
     let secret = raw.secret.as_ref().map(|secret| check.secret(secret));
     let ca_file = raw
         .ca_file
@@ -95,7 +114,6 @@ fn webhook(raw: &RawWebhook, check: &mut Check<'_>) -> Option<WebhookSettings> {
         url,
         secret,
         timeout,
-        parallel,
         allow,
         ca_file,
     })

@@ -1,5 +1,6 @@
 //! Values that mean the same wherever they stand: addresses and durations.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -35,17 +36,19 @@ impl Check<'_> {
     }
 
     /// How many deliveries run side by side.
-    pub(super) fn parallel(&mut self, raw: Option<&Placed<u64>>) -> usize {
-        let Some(raw) = raw else { return 1 };
-        match usize::try_from(**raw) {
-            Ok(number) if (1..=MOST_PARALLEL).contains(&number) => number,
-            _ => {
-                let sentence = format!("`parallel` is a number from 1 to {MOST_PARALLEL}");
-                self.report(raw, "config_wrong_value", sentence);
-                1
-            }
+    pub(super) fn parallel(&mut self, raw: Option<&Placed<u64>>) -> NonZeroUsize {
+        let Some(raw) = raw else {
+            return USUAL_PARALLEL;
+        };
+        let number = usize::try_from(**raw).ok().and_then(NonZeroUsize::new);
+        if let Some(number) = number.filter(|number| number.get() <= MOST_PARALLEL) {
+            return number;
         }
+        let sentence = format!("`parallel` is a number from 1 to {MOST_PARALLEL}");
+        self.report(raw, "config_wrong_value", sentence);
+        USUAL_PARALLEL
     }
 }
 
+const USUAL_PARALLEL: NonZeroUsize = const { NonZeroUsize::new(4).expect("four is not zero") };
 const MOST_PARALLEL: usize = 64;

@@ -35,8 +35,10 @@ pub struct RawCommand {
     pub run: Placed<Vec<String>>,
     /// How long it may run, such as `30s`; a minute if it is not set.
     pub timeout: Option<Placed<String>>,
-    /// How many may run at once; 1 if it is not set, which keeps the order.
+    /// How many may run at once; 4 if it is not set.
     pub parallel: Option<Placed<u64>>,
+    /// Whether an event may overtake another of its folder; `parallel` if it is not set.
+    pub ordering: Option<RawOrdering>,
 }
 
 /// A folder in Maildir form.
@@ -65,14 +67,27 @@ pub struct RawWebhook {
     pub secret: Option<Placed<RawSecret>>,
     /// How long the endpoint may take; 20 seconds if it is not set.
     pub timeout: Option<Placed<String>>,
-    /// How many events may be on their way at once; 1 if it is not set, which keeps the order.
+    /// How many events may be on their way at once; 4 if it is not set.
     pub parallel: Option<Placed<u64>>,
+    /// Whether an event may overtake another of its folder; `parallel` if it is not set.
+    pub ordering: Option<RawOrdering>,
     /// Networks that are no part of the public internet and may be posted to all the same, such
     /// as `10.1.0.0/16` or `127.0.0.1/32`.
     #[serde(default)]
     pub allow: Vec<Placed<String>>,
     /// A PEM file with the certificates of an authority that is trusted besides the system's.
     pub ca_file: Option<Placed<PathBuf>>,
+}
+
+/// Whether an event may overtake another of its folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RawOrdering {
+    /// It may: one that fails holds back no other.
+    Parallel,
+    /// It may not: one that fails holds back those behind it, until it is delivered, has given
+    /// up or is discarded.
+    Strict,
 }
 
 /// Reads the table of a sink without its key `kind`.

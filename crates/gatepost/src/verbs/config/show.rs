@@ -1,19 +1,21 @@
 //! A checked configuration as it is shown: what is left out filled in, secrets by their place.
 
 use gatepost_host::SecretSource;
-use gatepost_oauth::EndpointVersion;
+use gatepost_mailroom::Ordering;
+use gatepost_oauth::{EndpointVersion, Signing};
+use gatepost_store::KeySource;
 use serde_json::{Map, Value, json};
 
 use crate::config::{
-    After, Begin, Config, Grant, KeySource, LogFormat, MailboxSettings, ProofSource, ReadBy,
-    RegistrationSettings, Signature, SinkSettings, StreamTarget, WatchSettings,
+    After, Begin, Config, GrantSettings, LogFormat, MailboxSettings, ProofSource, ReadBy,
+    RegistrationSettings, SinkSettings, SinkTarget, StreamTarget, WatchSettings,
 };
 
 /// What `config` means, in the shape of the file.
 pub(super) fn meaning(config: &Config) -> Value {
     let mut shown = json!({
         "file": config.file,
-        "state": config.state,
+        "state": config.state.path(),
         "log": {
             "level": config.log.level,
             "format": match config.log.format { LogFormat::Text => "text", LogFormat::Json => "json" },
@@ -24,8 +26,8 @@ pub(super) fn meaning(config: &Config) -> Value {
         },
     });
     shown["key"] = match &config.key {
-        KeySource::StateFolder => json!({ "file": config.state.join("key") }),
-        KeySource::Given(source) => secret(source),
+        KeySource::StateFolder => json!({ "file": config.state.key() }),
+        KeySource::Elsewhere(source) => secret(source),
     };
     shown["registration"] = by_name(&config.registrations, registration);
     shown["mailbox"] = by_name(&config.mailboxes, mailbox);
@@ -68,20 +70,20 @@ fn registration(registration: &RegistrationSettings) -> Value {
         ProofSource::Secret(source) => shown["secret"] = secret(source),
         ProofSource::Certificate {
             certificate,
-            key,
-            key_password,
-            signature,
+            private_key,
+            password,
+            signing,
         } => {
             shown["certificate"] = secret(certificate);
-            shown["signature"] = match signature {
-                Signature::PS256 => json!("PS256"),
-                Signature::RS256 => json!("RS256"),
+            shown["signature"] = match signing {
+                Signing::Ps256 => json!("PS256"),
+                Signing::Rs256 => json!("RS256"),
             };
-            if let Some(key) = key {
-                shown["key"] = secret(key);
+            if let Some(key) = private_key {
+                shown["private_key"] = secret(key);
             }
-            if let Some(password) = key_password {
-                shown["key_password"] = secret(password);
+            if let Some(password) = password {
+                shown["private_key_password"] = secret(password);
             }
         }
     }
@@ -94,8 +96,8 @@ fn mailbox(mailbox: &MailboxSettings) -> Value {
         "read": match mailbox.read { ReadBy::Imap => "imap" },
     });
     match &mailbox.grant {
-        Grant::ClientCredentials => shown["grant"] = json!("client_credentials"),
-        Grant::AuthorizationCode { person } => {
+        GrantSettings::ClientCredentials => shown["grant"] = json!("client_credentials"),
+        GrantSettings::AuthorizationCode { person } => {
             shown["grant"] = json!("authorization_code");
             shown["sign_in_as"] = json!(person);
         }
@@ -105,30 +107,24 @@ fn mailbox(mailbox: &MailboxSettings) -> Value {
 
 fn sink(sink: &SinkSettings) -> Value {
     let seconds = |time: std::time::Duration| format!("{}s", time.as_secs());
-    match sink {
-        SinkSettings::Command(command) => {
+    let mut shown = match &sink.target {
+        SinkTarget::Command(command) => {
             let program = command.program.display().to_string();
             let run: Vec<_> = std::iter::once(&program)
                 .chain(&command.arguments)
                 .collect();
-            json!({
-                "kind": "command",
-                "run": run,
-                "timeout": seconds(command.timeout),
-                "parallel": command.parallel,
-            })
+            json!({ "kind": "command", "run": run, "timeout": seconds(command.timeout) })
         }
-        SinkSettings::Maildir(maildir) => json!({ "kind": "maildir", "path": maildir.path }),
-        SinkSettings::Stream(stream) => match &stream.target {
+        SinkTarget::Maildir(maildir) => json!({ "kind": "maildir", "path": maildir.path }),
+        SinkTarget::Stream(stream) => match &stream.target {
             StreamTarget::StandardOutput => json!({ "kind": "stream" }),
             StreamTarget::File(file) => json!({ "kind": "stream", "file": file }),
         },
-        SinkSettings::Webhook(webhook) => {
+        SinkTarget::Webhook(webhook) => {
             let mut shown = json!({
                 "kind": "webhook",
                 "url": webhook.url,
                 "timeout": seconds(webhook.timeout),
-                "parallel": webhook.parallel,
                 "allow": webhook.allow,
             });
             if let Some(source) = &webhook.secret {
@@ -139,7 +135,15 @@ fn sink(sink: &SinkSettings) -> Value {
             }
             shown
         }
+    };
+    if matches!(sink.target, SinkTarget::Command(_) | SinkTarget::Webhook(_)) {
+        shown["parallel"] = json!(sink.parallel);
+        shown["ordering"] = match sink.ordering {
+            Ordering::Parallel => json!("parallel"),
+            Ordering::Strict => json!("strict"),
+        };
     }
+    shown
 }
 
 fn watch(watch: &WatchSettings) -> Value {

@@ -1,0 +1,169 @@
+//! What is asked and answered on the control socket.
+
+use std::fmt;
+use std::time::Duration;
+
+use gatepost_fault::{After, Fault, Next, Owner};
+use gatepost_mailroom::{MailboxStatus, SinkStatus};
+use gatepost_oauth::{AccessToken, Audience};
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use crate::codes;
+
+/// What is asked.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case")]
+pub enum Question {
+    /// A token that opens a mailbox.
+    Token {
+        /// The address.
+        mailbox: String,
+        /// Whether it is for Microsoft Graph; otherwise it is for IMAP, POP3 and SMTP.
+        graph: bool,
+    },
+    /// How every watch and sink is.
+    Health,
+}
+
+impl Question {
+    /// The audience a token is asked for.
+    pub fn audience(graph: bool) -> Audience {
+        if graph {
+            Audience::Graph
+        } else {
+            Audience::Exchange
+        }
+    }
+}
+
+/// What is answered.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Answer {
+    /// The token.
+    Token(WireToken),
+    /// How every watch and sink is.
+    Health {
+        /// The watches, ordered by mailbox and folder.
+        watches: Vec<MailboxStatus>,
+        /// The sinks, ordered by name.
+        sinks: Vec<SinkStatus>,
+    },
+    /// It could not be done.
+    Fault(RelayedFault),
+}
+
+/// A token on its way through the socket. It cannot be printed.
+#[derive(Serialize, Deserialize)]
+pub struct WireToken {
+    token: String,
+    expires_at: Timestamp,
+    scope: Option<String>,
+}
+
+impl WireToken {
+    /// Takes a token into the socket.
+    pub fn of(token: &AccessToken) -> Self {
+        Self {
+            token: token.expose().to_owned(),
+            expires_at: token.expires_at,
+            scope: token.scope.clone(),
+        }
+    }
+
+    /// Takes it out again.
+    pub fn into_token(self, audience: Audience) -> AccessToken {
+        let mut token = AccessToken::new(SecretString::from(self.token), audience, self.expires_at);
+        token.scope = self.scope;
+        token
+    }
+}
+
+/// A fault that happened in the running `serve`, as if it had happened here.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RelayedFault {
+    code: String,
+    sentence: String,
+    owner: WireOwner,
+    next: WireNext,
+}
+
+impl RelayedFault {
+    /// Takes a fault into the socket.
+    pub fn of(fault: &dyn Fault) -> Self {
+        Self {
+            code: fault.code().to_owned(),
+            sentence: fault.to_string(),
+            owner: match fault.owner() {
+                Owner::Person => WireOwner::Person,
+                Owner::Operator => WireOwner::Operator,
+                Owner::TenantAdmin => WireOwner::TenantAdmin,
+                Owner::Remote => WireOwner::Remote,
+                Owner::Gatepost => WireOwner::Gatepost,
+            },
+            next: match fault.next() {
+                Next::Retry(After::Backoff) => WireNext::Retry,
+                Next::Retry(After::AtLeast(time)) => WireNext::RetryAfter(time),
+                Next::SignIn => WireNext::SignIn,
+                Next::Reconfigure => WireNext::Reconfigure,
+                Next::Discard => WireNext::Discard,
+            },
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WireOwner {
+    Person,
+    Operator,
+    TenantAdmin,
+    Remote,
+    Gatepost,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WireNext {
+    Retry,
+    RetryAfter(Duration),
+    SignIn,
+    Reconfigure,
+    Discard,
+}
+
+impl fmt::Display for RelayedFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence)
+    }
+}
+
+impl std::error::Error for RelayedFault {}
+
+impl Fault for RelayedFault {
+    fn code(&self) -> &'static str {
+        codes::known(&self.code).unwrap_or("serve_of_other_version")
+    }
+
+    fn owner(&self) -> Owner {
+        match self.owner {
+            WireOwner::Person => Owner::Person,
+            WireOwner::Operator => Owner::Operator,
+            WireOwner::TenantAdmin => Owner::TenantAdmin,
+            WireOwner::Remote => Owner::Remote,
+            WireOwner::Gatepost => Owner::Gatepost,
+        }
+    }
+
+    fn next(&self) -> Next {
+        match self.next {
+            WireNext::Retry => Next::Retry(After::Backoff),
+            WireNext::RetryAfter(time) => Next::Retry(After::AtLeast(time)),
+            WireNext::SignIn => Next::SignIn,
+            WireNext::Reconfigure => Next::Reconfigure,
+            WireNext::Discard => Next::Discard,
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The side of the control socket that `serve` holds.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatepost_fault::{Fault, Next, Owner};
+use gatepost_mailroom::Board;
+use gatepost_oauth::TokenSource as _;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use super::{Answer, Question, RelayedFault, WireToken};
+use crate::compose::Gatepost;
+
+/// Binds the socket. The caller holds the lock of the state folder, so what is left there is a
+/// socket of a process that is gone.
+pub fn bind(path: &Path) -> Result<UnixListener, ControlError> {
+    let failed = |source| ControlError {
+        path: path.to_owned(),
+        source,
+    };
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path).map_err(failed)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    Ok(listener)
+}
+
+/// Answers questions until the tasks end.
+pub async fn serve(listener: UnixListener, gatepost: Arc<Gatepost>, board: Board) {
+    let stop = gatepost.tasks.stop();
+    let places = Arc::new(Semaphore::new(AT_ONCE));
+    loop {
+        let accepted = stop.or(listener.accept()).await;
+        let stream = match accepted {
+            None => return,
+            Some(Ok((stream, _))) => stream,
+            Some(Err(error)) => {
+                tracing::warn!("the control socket accepts no one: {error}");
+                gatepost.clock.sleep(PAUSE).await;
+                continue;
+            }
+        };
+        if !is_ours(&stream) {
+            tracing::warn!("somebody else's process was turned away at the control socket");
+            continue;
+        }
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
+        let (asked, board) = (Arc::clone(&gatepost), board.clone());
+        gatepost.tasks.start("control connection", async move {
+            let answered = asked
+                .clock
+                .within(LIMIT, answer(stream, &asked, &board))
+                .await;
+            if let Ok(Err(error)) = answered {
+                tracing::debug!("a question at the control socket broke off: {error}");
+            }
+            drop(place);
+        });
+    }
+}
+
+/// Whether the other side is the same user, or root.
+fn is_ours(stream: &UnixStream) -> bool {
+    let ours = rustix::process::geteuid().as_raw();
+    stream
+        .peer_cred()
+        .is_ok_and(|peer| peer.uid() == ours || peer.uid() == 0)
+}
+
+async fn answer(mut stream: UnixStream, gatepost: &Gatepost, board: &Board) -> io::Result<()> {
+    let (reading, mut writing) = stream.split();
+    let mut line = String::new();
+    BufReader::new(reading.take(MOST_ASKED))
+        .read_line(&mut line)
+        .await?;
+    let question: Question = serde_json::from_str(&line)?;
+    let answer = match question {
+        Question::Health => Answer::Health {
+            watches: board.mailboxes(),
+            sinks: board.sinks(),
+        },
+        Question::Token { mailbox, graph } => token(gatepost, &mailbox, graph).await,
+    };
+    let mut text = Zeroizing::new(serde_json::to_vec(&answer)?);
+    text.push(b'\n');
+    writing.write_all(&text).await
+}
+
+async fn token(gatepost: &Gatepost, mailbox: &str, graph: bool) -> Answer {
+    let settings = match crate::verbs::named_mailbox(&gatepost.config, mailbox) {
+        Ok(settings) => settings,
+        Err(error) => return Answer::Fault(RelayedFault::of(&error)),
+    };
+    match gatepost
+        .keeper(settings)
+        .token(Question::audience(graph))
+        .await
+    {
+        Ok(token) => Answer::Token(WireToken::of(&token)),
+        Err(error) => Answer::Fault(RelayedFault::of(&error)),
+    }
+}
+
+/// The control socket cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the control socket {} cannot be made: {source}; the path may be too long for a socket (107 \
+     octets), or the folder may not be writable",
+    path.display()
+)]
+pub struct ControlError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl ControlError {
+    /// Every code this error answers.
+    pub const CODES: &'static [&'static str] = &["control_socket_unusable"];
+}
+
+impl Fault for ControlError {
+    fn code(&self) -> &'static str {
+        "control_socket_unusable"
+    }
+
+    fn owner(&self) -> Owner {
+        Owner::Operator
+    }
+
+    fn next(&self) -> Next {
+        Next::Reconfigure
+    }
+}
+
+/// Connections at once.
+const AT_ONCE: usize = 64;
+/// A question names one mailbox.
+const MOST_ASKED: u64 = 4 * 1024;
+const LIMIT: Duration = Duration::from_secs(40);
+const PAUSE: Duration = Duration::from_secs(1);
