@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use gatepost_host::Clock;
-use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool};
-use sqlx::{ConnectOptions as _, Connection as _};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use crate::state_folder::ServeLock;
 use crate::undone::Undone;
-use crate::{StateFolder, StoreError};
+use crate::{Opening, StoreError};
 
 /// How the schema of the database stands to that of this version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,12 +20,12 @@ enum Age {
 /// Sees to it that the database has the schema of this version. With `lock` held, an older one
 /// is brought up to date at once; without, only when no `gatepost serve` is running.
 pub(crate) async fn settle(
-    folder: &StateFolder,
-    readers: &SqlitePool,
+    opening: &Opening<'_>,
     lock: Option<&ServeLock>,
-    hands: (&SqliteConnectOptions, &Clock),
+    readers: &SqlitePool,
+    options: &SqliteConnectOptions,
 ) -> Result<(), StoreError> {
-    let path = folder.database();
+    let path = opening.folder.database();
     let mut waited = Duration::ZERO;
     loop {
         match age(readers).await.map_err(|undone| undone.at(&path))? {
@@ -42,13 +40,13 @@ pub(crate) async fn settle(
             Age::Older => {}
         }
         if lock.is_some() {
-            return migrate(hands.0).await.map_err(|undone| undone.at(&path));
+            return migrate(options).await.map_err(|undone| undone.at(&path));
         }
-        match folder.try_lock()? {
-            Ok(_held) => return migrate(hands.0).await.map_err(|undone| undone.at(&path)),
+        match opening.folder.try_lock()? {
+            Ok(_held) => return migrate(options).await.map_err(|undone| undone.at(&path)),
             // Whoever has the lock may be about to do it.
             Err(_) if waited < LONGEST_WAIT => {
-                hands.1.sleep(STEP).await;
+                opening.clock.sleep(STEP).await;
                 waited += STEP;
             }
             Err(owner) => return Err(StoreError::Older { path, owner }),
@@ -58,17 +56,16 @@ pub(crate) async fn settle(
 
 async fn age(readers: &SqlitePool) -> Result<Age, Undone> {
     let migrated: bool = sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations')",
+        "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migrations')",
     )
     .fetch_one(readers)
     .await?;
     if !migrated {
         return Ok(Age::Older);
     }
-    let found: Option<i64> =
-        sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations WHERE success")
-            .fetch_one(readers)
-            .await?;
+    let found: Option<i64> = sqlx::query_scalar("SELECT MAX(version) FROM migrations")
+        .fetch_one(readers)
+        .await?;
     Ok(match found.unwrap_or(0) {
         found if found > known() => Age::Newer(found),
         found if found < known() => Age::Older,
@@ -76,23 +73,44 @@ async fn age(readers: &SqlitePool) -> Result<Age, Undone> {
     })
 }
 
-/// Applies what is missing, each migration in a transaction of its own.
+/// Applies what is missing, all of it or nothing. The migrator of sqlx would do, but its future
+/// cannot be sent between threads (<https://github.com/rust-lang/rust/issues/100013>).
 async fn migrate(options: &SqliteConnectOptions) -> Result<(), Undone> {
     let options = options.clone().journal_mode(SqliteJournalMode::Wal);
     let mut db: SqliteConnection = options.connect().await?;
-    let migrated = MIGRATIONS.run(&mut db).await;
+    db.execute("BEGIN IMMEDIATE").await?;
+    db.execute("CREATE TABLE IF NOT EXISTS migrations (version BIGINT NOT NULL PRIMARY KEY)")
+        .await?;
+    let found: Option<i64> = sqlx::query_scalar("SELECT MAX(version) FROM migrations")
+        .fetch_one(&mut db)
+        .await?;
+    for (version, statements) in MIGRATIONS {
+        if *version > found.unwrap_or(0) {
+            db.execute(*statements).await?;
+            sqlx::query("INSERT INTO migrations (version) VALUES ($1)")
+                .bind(version)
+                .execute(&mut db)
+                .await?;
+        }
+    }
+    db.execute("COMMIT").await?;
     SqliteConnection::close(db).await?;
-    migrated.map_err(|error| match error {
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
-        other => sqlx::Error::from(other).into(),
-    })
+    Ok(())
 }
 
 /// The newest migration of this version.
 fn known() -> i64 {
-    MIGRATIONS.iter().map(|one| one.version).max().unwrap_or(0)
+    MIGRATIONS
+        .iter()
+        .map(|(version, _)| *version)
+        .max()
+        .unwrap_or(0)
 }
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+/// Every migration there ever was, in order. A released one is never changed.
+const MIGRATIONS: &[(i64, &str)] = &[(
+    1,
+    include_str!("../migrations/sqlite/0001_first_schema.sql"),
+)];
 const STEP: Duration = Duration::from_millis(50);
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);

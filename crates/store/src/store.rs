@@ -74,7 +74,7 @@ impl Store {
             .max_connections(READERS)
             .test_before_acquire(false)
             .connect_lazy_with(options.clone().pragma("query_only", "ON"));
-        schema::settle(&folder, &readers, lock.as_ref(), (&options, opening.clock)).await?;
+        schema::settle(&opening, lock.as_ref(), &readers, &options).await?;
         let tasks = Tasks::new();
         let writer = Writer::start(options, &tasks);
         let key = fetch_key(&opening, &readers, &writer).await?;

@@ -154,3 +154,129 @@ async fn run_group(
 const QUEUE: usize = 256;
 /// Transactions committed together at most.
 const GROUP: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::undone::DatabaseFault;
+
+    fn options(folder: &Path) -> SqliteConnectOptions {
+        SqliteConnectOptions::new()
+            .filename(folder.join("test.db"))
+            .create_if_missing(true)
+            .busy_timeout(Duration::from_millis(1))
+    }
+
+    async fn started(options: SqliteConnectOptions) -> (Writer, Tasks) {
+        let tasks = Tasks::new();
+        let writer = Writer::start(options, &tasks);
+        let made = execute(
+            &writer,
+            "CREATE TABLE IF NOT EXISTS notes (text TEXT UNIQUE)",
+        );
+        made.await.expect("a new database");
+        (writer, tasks)
+    }
+
+    async fn execute(writer: &Writer, sql: &'static str) -> Result<(), Undone> {
+        let work = writer.run(move |db| {
+            Box::pin(async move {
+                db.execute(sql).await?;
+                Ok(())
+            })
+        });
+        work.await
+    }
+
+    async fn notes(writer: &Writer) -> Vec<String> {
+        let read = writer.run(|db| {
+            Box::pin(async move {
+                let notes = sqlx::query_scalar("SELECT text FROM notes ORDER BY text");
+                Ok(notes.fetch_all(db).await?)
+            })
+        });
+        read.await.expect("the table is there")
+    }
+
+    #[tokio::test]
+    async fn in_one_group_each_stands_or_falls_by_itself() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (writer, _tasks) = started(options(folder.path())).await;
+        let ended = tokio::join!(
+            execute(&writer, "INSERT INTO notes VALUES ('a')"),
+            execute(&writer, "INSERT INTO notes VALUES ('b'), ('a')"),
+            execute(&writer, "INSERT INTO notes VALUES ('c')"),
+        );
+        ended.0.expect("the first of its name");
+        ended.1.expect_err("there is an a");
+        ended.2.expect("the first of its name");
+        assert_eq!(notes(&writer).await, ["a", "c"]);
+    }
+
+    #[tokio::test]
+    async fn a_transaction_whose_asker_went_away_runs_to_its_end() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (writer, tasks) = started(options(folder.path())).await;
+        let asked = Box::pin(execute(&writer, "INSERT INTO notes VALUES ('a')"));
+        let gone = poll_once(asked).await;
+        assert!(gone.is_none(), "it waits for the writer");
+        assert_eq!(notes(&writer).await, ["a"]);
+        tasks.end().await;
+        let late = execute(&writer, "INSERT INTO notes VALUES ('b')").await;
+        assert!(matches!(late, Err(Undone::Closed)), "{late:?}");
+    }
+
+    #[tokio::test]
+    async fn a_locked_database_undoes_and_is_tried_again() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (writer, _tasks) = started(options(folder.path())).await;
+        let mut other = options(folder.path()).connect().await.expect("it is there");
+        other
+            .execute("BEGIN EXCLUSIVE")
+            .await
+            .expect("nobody writes");
+        let locked = execute(&writer, "INSERT INTO notes VALUES ('a')").await;
+        let is_locked = matches!(locked, Err(Undone::Database(DatabaseFault::Locked)));
+        assert!(is_locked, "{locked:?}");
+        other.execute("COMMIT").await.expect("it began");
+        execute(&writer, "INSERT INTO notes VALUES ('a')")
+            .await
+            .expect("it is free again");
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_undoes_the_whole_and_later_work_is_done() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let few = options(folder.path()).pragma("max_page_count", "16");
+        let (writer, _tasks) = started(few).await;
+        let ended = tokio::join!(
+            execute(&writer, "INSERT INTO notes VALUES ('a')"),
+            execute(&writer, "INSERT INTO notes VALUES (hex(zeroblob(200000)))"),
+        );
+        let is_full = |ended: &_| matches!(ended, Err(Undone::Database(DatabaseFault::DiskFull)));
+        assert!(is_full(&ended.1), "{:?}", ended.1);
+        let kept = notes(&writer).await.len();
+        assert_eq!(
+            kept,
+            usize::from(ended.0.is_ok()),
+            "what was answered is true"
+        );
+        execute(&writer, "INSERT INTO notes VALUES ('b')")
+            .await
+            .expect("there is room for this");
+    }
+
+    /// Polls a future once and drops it.
+    async fn poll_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
+        std::future::poll_fn(|context| {
+            std::task::Poll::Ready(match Pin::new(&mut future).poll(context) {
+                std::task::Poll::Ready(output) => Some(output),
+                std::task::Poll::Pending => None,
+            })
+        })
+        .await
+    }
+}

@@ -63,14 +63,11 @@ pub(super) async fn reclaim(
     sink: String,
     now: Timestamp,
 ) -> Result<usize, Undone> {
-    let taken = sqlx::query(
-        "UPDATE deliveries SET state = 'pending', due_at = $2
-         WHERE sink = $1 AND state = 'claimed' AND due_at IS NOT NULL",
-    )
-    .bind(sink)
-    .bind(now.as_microsecond())
-    .execute(db)
-    .await?;
+    let taken = sqlx::query(RECLAIM)
+        .bind(sink)
+        .bind(now.as_microsecond())
+        .execute(db)
+        .await?;
     Ok(usize::try_from(taken.rows_affected()).unwrap_or(usize::MAX))
 }
 
@@ -148,16 +145,17 @@ fn due(row: &SqliteRow, seal: &EventSeal<'_>, now: Timestamp) -> Result<Due, Und
     })
 }
 
-/// Due deliveries to a sink, oldest event first.
-pub(crate) const ANY_DUE: &str = "
+/// Due deliveries to a sink, oldest event first. The plus keeps SQLite from walking by time, which
+/// would sort the whole backlog at every claim.
+pub(super) const ANY_DUE: &str = "
     SELECT d.id, d.claim, d.attempts, d.first_attempt_at,
            e.id AS event_id, e.sequence, e.octets, e.spool_file, e.sealed, e.message
     FROM deliveries d JOIN events e ON e.position = d.event
-    WHERE d.sink = $1 AND d.due_at <= $2
+    WHERE d.sink = $1 AND d.due_at IS NOT NULL AND +d.due_at <= $2
     ORDER BY d.event LIMIT $3";
 
 /// The oldest open delivery to a sink of each folder, if it is due.
-pub(crate) const HEADS_DUE: &str = "
+pub(super) const HEADS_DUE: &str = "
     SELECT d.id, d.claim, d.attempts, d.first_attempt_at,
            e.id AS event_id, e.sequence, e.octets, e.spool_file, e.sealed, e.message
     FROM watches w
@@ -169,11 +167,15 @@ pub(crate) const HEADS_DUE: &str = "
     WHERE d.due_at <= $2
     ORDER BY d.event LIMIT $3";
 
-pub(crate) const NEXT_DUE: &str =
+pub(super) const RECLAIM: &str = "
+    UPDATE deliveries SET state = 'pending', due_at = $2
+    WHERE sink = $1 AND state = 'claimed' AND due_at IS NOT NULL";
+
+pub(super) const NEXT_DUE: &str =
     "SELECT MIN(due_at) AS due_at FROM deliveries WHERE sink = $1 AND due_at IS NOT NULL";
 
 /// The octets of a message count once, to however many sinks it goes.
-pub(crate) const BACKLOG: &str = "
+pub(super) const BACKLOG: &str = "
     SELECT COALESCE(SUM(sinks), 0) AS open, COALESCE(SUM(octets), 0) AS octets FROM (
         SELECT COUNT(*) AS sinks, MAX(octets) AS octets FROM deliveries
         WHERE mailbox = $1 AND due_at IS NOT NULL GROUP BY event) held";

@@ -79,13 +79,13 @@ async fn forget_fingerprints(
     Ok(())
 }
 
-pub(crate) const FORGET: &str = "
+pub(super) const FORGET: &str = "
     DELETE FROM events WHERE position IN (
         SELECT position FROM events WHERE settled_at < $1 AND post_action <> 2
         ORDER BY settled_at LIMIT $2)
     RETURNING spool_file";
 
-pub(crate) const FORGET_FINGERPRINTS: &str = "
+pub(super) const FORGET_FINGERPRINTS: &str = "
     DELETE FROM fingerprints WHERE (watch, fingerprint) IN (
         SELECT watch, fingerprint FROM fingerprints WHERE seen_at < $1
         ORDER BY seen_at LIMIT $2)";

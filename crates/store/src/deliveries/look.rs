@@ -134,13 +134,13 @@ macro_rules! listed {
     };
 }
 
-const ONE: &str = deliveries!("d.id = $1");
-const NEWEST: &str = listed!("d.id > 0");
-const OF_EVENT: &str = listed!("e.id = $4");
-const GIVEN_UP: &str = listed!("d.state = 'dead'");
-const OPEN_OF_MAILBOX: &str = listed!("d.mailbox = $3 AND d.due_at IS NOT NULL");
+pub(super) const ONE: &str = deliveries!("d.id = $1");
+pub(super) const NEWEST: &str = listed!("d.id > 0");
+pub(super) const OF_EVENT: &str = listed!("e.id = $4");
+pub(super) const GIVEN_UP: &str = listed!("d.state = 'dead'");
+pub(super) const OPEN_OF_MAILBOX: &str = listed!("d.mailbox = $3 AND d.due_at IS NOT NULL");
 
-pub(crate) const POST_ACTIONS_DUE: &str = "
+pub(super) const POST_ACTIONS_DUE: &str = "
     SELECT id AS event_id, sequence, sealed FROM events
     WHERE mailbox = $1 AND folder = $2 AND post_action = 2
     ORDER BY position LIMIT $3";

@@ -1,8 +1,10 @@
 //! The store as its users see it: through the traits that it answers.
 
+mod crash;
 mod cursors;
 mod deliveries;
 mod grants;
 mod opening;
 mod samples;
 mod secrecy;
+mod upkeep;

@@ -1,1 +1,310 @@
-//! What is refused, and in which words.
+//! What is made on first use, what is refused, and in which words. Nothing is ever destroyed.
+
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use gatepost_fault::{Exit, Fault as _};
+use gatepost_host::SecretSource;
+use gatepost_mailroom::{Cursors as _, Deliveries as _};
+use gatepost_oauth::{GrantStoreError, Grants};
+use gatepost_store::{Access, KeySource, StateFolder, Store, StoreError};
+use sqlx::{Connection as _, SqliteConnection};
+use tempfile::TempDir;
+
+use crate::samples::{advance, arrival, at, credential, fixture, open, reopen, sign_in, watch};
+
+fn files(folder: &TempDir) -> StateFolder {
+    StateFolder::new(folder.path().join("state"))
+}
+
+fn mode(path: &Path) -> u32 {
+    let metadata = std::fs::metadata(path).expect("it is there");
+    metadata.permissions().mode() & 0o777
+}
+
+/// Changes the database behind the store's back.
+async fn tamper(folder: &TempDir, sql: &'static str) {
+    let url = format!("sqlite:{}", files(folder).database().display());
+    let mut db = SqliteConnection::connect(&url).await.expect("a database");
+    sqlx::query(sql)
+        .execute(&mut db)
+        .await
+        .expect("a statement");
+    db.close().await.expect("a connection");
+}
+
+/// A state folder with one sign-in in it, and nobody using it.
+async fn used() -> TempDir {
+    let fixture = fixture().await;
+    sign_in(&fixture.store, "a", "one").await;
+    fixture.store.close().await;
+    fixture.folder
+}
+
+/// Asserts that the store opens and still has its sign-in.
+async fn assert_whole(folder: &TempDir, key: KeySource) {
+    let store = open(folder, key, Access::Beside).await.expect("it opens");
+    let state = Grants::load(&store, &credential("a")).await;
+    assert!(state.expect("a store").is_some());
+    store.close().await;
+}
+
+fn key_file(folder: &TempDir, content: &[u8]) -> (PathBuf, KeySource) {
+    let path = folder.path().join("elsewhere.key");
+    std::fs::write(&path, content).expect("a writable folder");
+    std::fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("ours");
+    let source = KeySource::Elsewhere(SecretSource::File(path.clone()));
+    (path, source)
+}
+
+#[tokio::test]
+async fn everything_that_is_made_is_private() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let state = files(&folder);
+    std::fs::create_dir(state.path()).expect("a writable folder");
+    std::fs::set_permissions(state.path(), Permissions::from_mode(0o755)).expect("ours");
+    let store = open(&folder, KeySource::StateFolder, Access::Serve).await;
+    let store = store.expect("it opens");
+    sign_in(&store, "a", "one").await;
+    assert_eq!(mode(state.path()), 0o700);
+    let mut seen = Vec::new();
+    for entry in std::fs::read_dir(state.path()).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+        seen.push(path);
+    }
+    seen.sort();
+    let wal = |suffix: &str| PathBuf::from(format!("{}{suffix}", state.database().display()));
+    let made = [
+        state.database(),
+        wal("-shm"),
+        wal("-wal"),
+        state.key(),
+        state.lock(),
+    ];
+    assert_eq!(seen, made);
+}
+
+#[tokio::test]
+async fn the_key_may_come_from_elsewhere() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (_, raw) = key_file(&folder, &[42; 32]);
+    let program = "printf KioqKioqKioqKioqKioqKioqKioqKioqKioqKioqKio=";
+    let words = ["sh", "-c", program].map(str::to_owned);
+    let command = KeySource::Elsewhere(SecretSource::Command(words.to_vec()));
+    let store = open(&folder, raw.clone(), Access::Beside).await;
+    let store = store.expect("32 octets are a key");
+    sign_in(&store, "a", "one").await;
+    store.close().await;
+    assert_whole(&folder, raw).await;
+    assert_whole(&folder, command).await;
+    assert!(!files(&folder).key().exists(), "no key file was made");
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_named_and_destroys_nothing() {
+    let folder = used().await;
+    let before = std::fs::read(files(&folder).database()).expect("a database");
+    let (path, wrong) = key_file(&folder, &[1; 32]);
+    let error = open(&folder, wrong, Access::Serve)
+        .await
+        .expect_err("wrong");
+    assert_eq!(error.code(), "sealed_with_other_key");
+    assert_eq!(error.exit(), Exit::Configuration);
+    assert!(
+        error.to_string().contains(&path.display().to_string()),
+        "{error}"
+    );
+    let after = std::fs::read(files(&folder).database()).expect("a database");
+    assert!(before == after, "the database was changed");
+    assert_whole(&folder, KeySource::StateFolder).await;
+}
+
+#[tokio::test]
+async fn a_lost_key_is_not_replaced_by_a_new_one() {
+    let folder = used().await;
+    let state = files(&folder);
+    let aside = folder.path().join("aside");
+    std::fs::rename(state.key(), &aside).expect("a key file");
+    let error = reopen(&folder).await.expect_err("there is no key");
+    assert_eq!(error.code(), "sealing_key_missing");
+    assert!(!state.key().exists());
+    std::fs::rename(&aside, state.key()).expect("the same folder");
+    assert_whole(&folder, KeySource::StateFolder).await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_none_or_that_others_may_read_is_refused() {
+    let folder = used().await;
+    for content in [&b""[..], b"short", &[b'x'; 31], &[b'x'; 64]] {
+        let (_, source) = key_file(&folder, content);
+        let error = open(&folder, source, Access::Beside).await;
+        assert_eq!(error.expect_err("no key").code(), "sealing_key_malformed");
+    }
+    let key = files(&folder).key();
+    std::fs::set_permissions(&key, Permissions::from_mode(0o640)).expect("ours");
+    let metadata = std::fs::metadata(&key).expect("a key file");
+    let of_root = std::os::unix::fs::MetadataExt::uid(&metadata) == 0;
+    let open_to = if of_root { 0o644 } else { 0o640 };
+    std::fs::set_permissions(&key, Permissions::from_mode(open_to)).expect("ours");
+    let error = reopen(&folder).await.expect_err("others may read it");
+    assert_eq!(error.code(), "file_readable_by_others");
+}
+
+#[tokio::test]
+async fn a_second_serve_is_refused_with_the_pid_and_a_verb_is_not() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let serve = async || open(&folder, KeySource::StateFolder, Access::Serve).await;
+    let first = serve().await.expect("nobody else serves");
+    let error = serve().await.expect_err("the first one serves");
+    assert_eq!(error.code(), "state_folder_in_use");
+    let pid = format!("pid {}", std::process::id());
+    assert!(error.to_string().contains(&pid), "{error}");
+    let verb = reopen(&folder).await.expect("a verb may work beside");
+    sign_in(&verb, "a", "one").await;
+    let state = Grants::load(&first, &credential("a")).await;
+    assert!(
+        state.expect("a store").is_some(),
+        "each sees the other's work"
+    );
+    first.close().await;
+    drop(first);
+    serve().await.expect("nobody else serves any more");
+}
+
+#[tokio::test]
+async fn a_newer_database_is_refused_and_left_untouched() {
+    let folder = used().await;
+    let newer = "INSERT INTO migrations (version) VALUES (9999)";
+    tamper(&folder, newer).await;
+    let before = std::fs::read(files(&folder).database()).expect("a database");
+    for access in [Access::Serve, Access::Beside] {
+        let error = open(&folder, KeySource::StateFolder, access).await;
+        let error = error.expect_err("it is newer");
+        assert_eq!(error.code(), "store_newer");
+        assert!(error.to_string().contains("9999"), "{error}");
+    }
+    let after = std::fs::read(files(&folder).database()).expect("a database");
+    assert!(before == after, "the database was changed");
+}
+
+#[tokio::test]
+async fn an_older_database_is_not_changed_under_a_running_serve() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let state = files(&folder);
+    std::fs::create_dir(state.path()).expect("a writable folder");
+    let lock = File::create(state.lock()).expect("a writable folder");
+    std::fs::write(state.lock(), "4711\n").expect("a writable folder");
+    lock.try_lock().expect("nobody has it");
+    let error = reopen(&folder).await.expect_err("it has no schema yet");
+    assert_eq!(error.code(), "store_older");
+    assert!(error.to_string().contains("pid 4711"), "{error}");
+    drop(lock);
+    reopen(&folder).await.expect("nobody serves");
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_named_and_left_alone() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = files(&folder).database();
+    std::fs::create_dir(files(&folder).path()).expect("a writable folder");
+    std::fs::write(&path, "this is somebody's letter ".repeat(100)).expect("a writable folder");
+    let error = reopen(&folder).await.expect_err("it is a letter");
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+    assert!(
+        error.to_string().contains(&path.display().to_string()),
+        "{error}"
+    );
+    let left = std::fs::read_to_string(&path).expect("the letter");
+    assert!(left.starts_with("this is somebody's letter"));
+}
+
+#[tokio::test]
+async fn a_damaged_row_names_itself() {
+    let fixture = fixture().await;
+    let (store, inbox) = (&fixture.store, watch("INBOX"));
+    let events = vec![arrival(&inbox, 1, &["a"])];
+    let advanced = store.advance(advance(&inbox, (None, 1), events)).await;
+    advanced.expect("the first step");
+    let claim = async || {
+        let claimed = store
+            .claim_due(&crate::samples::sink("a"), at(0), at(0), 1)
+            .await;
+        claimed.expect_err("the row is damaged").to_string()
+    };
+    let id = arrival(&inbox, 1, &[]).event.id;
+    tamper(&fixture.folder, "UPDATE events SET message = sealed").await;
+    let sentence = claim().await;
+    let place = format!("table events, column message, row {id}");
+    assert!(sentence.contains(&place), "{sentence}");
+    tamper(&fixture.folder, "UPDATE events SET sealed = x'01'").await;
+    let sentence = claim().await;
+    assert!(sentence.contains("column sealed"), "{sentence}");
+    tamper(&fixture.folder, "UPDATE watches SET cursor_state = NULL").await;
+    let error = store
+        .advance(advance(&inbox, (Some(1), 2), Vec::new()))
+        .await;
+    let error = error.expect_err("half a cursor");
+    assert_eq!(error.code(), "store_row_damaged");
+    assert!(error.to_string().contains("table watches"), "{error}");
+}
+
+#[tokio::test]
+async fn a_sealed_state_that_was_moved_does_not_open() {
+    let folder = used().await;
+    let store = reopen(&folder).await.expect("it opens");
+    sign_in(&store, "b", "two").await;
+    let swap = "UPDATE grants SET sealed = (SELECT sealed FROM grants WHERE credential = 'b')";
+    tamper(&folder, swap).await;
+    let error = Grants::load(&store, &credential("a")).await;
+    let error = error.expect_err("it belongs to b");
+    assert!(
+        matches!(error, GrantStoreError::Unsealable { .. }),
+        "{error}"
+    );
+    let other = Grants::load(&store, &credential("b")).await;
+    assert!(other.expect("its own").is_some());
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_made_is_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("state"), "").expect("a writable folder");
+    let error = reopen(&folder).await.expect_err("a file stands there");
+    assert_eq!(error.code(), "file_unusable");
+    assert!(error.to_string().contains("state"), "{error}");
+}
+
+#[tokio::test]
+async fn many_first_openings_at_once_make_one_key() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut openings = tokio::task::JoinSet::new();
+    let path = folder.path().join("state");
+    for _ in 0..8 {
+        let folder = StateFolder::new(&path);
+        openings.spawn(async move { Store::open(opening(folder)).await });
+    }
+    let stores = openings.join_all().await;
+    for store in &stores {
+        let store = store.as_ref().expect("it opens");
+        assert_eq!(
+            format!("{:?}", store.key()),
+            format!("{:?}", stores[0].as_ref().expect("it opens").key())
+        );
+    }
+}
+
+fn opening(folder: StateFolder) -> gatepost_store::Opening<'static> {
+    static CLOCK: std::sync::LazyLock<gatepost_host::Clock> =
+        std::sync::LazyLock::new(gatepost_host::Clock::system);
+    static CHANCE: std::sync::LazyLock<gatepost_host::Chance> =
+        std::sync::LazyLock::new(gatepost_host::Chance::system);
+    gatepost_store::Opening {
+        folder,
+        key: KeySource::StateFolder,
+        access: Access::Beside,
+        clock: &CLOCK,
+        chance: &CHANCE,
+    }
+}

@@ -1,12 +1,14 @@
 //! A store in a temporary folder, and things to put into it.
 
+use std::path::Path;
+
 use gatepost_host::{Chance, Clock};
 use gatepost_mail::{Cursor, Envelope, FolderName, MessageKey};
 use gatepost_mailroom::{
     Advance, Event, EventData, EventId, EventType, Kept, MessageData, MessageIds, NewEvent,
     SinkName, WatchKey,
 };
-use gatepost_oauth::{CredentialId, GrantState};
+use gatepost_oauth::{CredentialId, GrantState, Grants as _};
 use gatepost_store::{Access, KeySource, Opening, StateFolder, Store, StoreError};
 use jiff::Timestamp;
 use secrecy::SecretSlice;
@@ -34,8 +36,16 @@ pub(crate) async fn open(
     key: KeySource,
     access: Access,
 ) -> Result<Store, StoreError> {
+    open_at(folder.path(), key, access).await
+}
+
+pub(crate) async fn open_at(
+    folder: &Path,
+    key: KeySource,
+    access: Access,
+) -> Result<Store, StoreError> {
     let opening = Opening {
-        folder: StateFolder::new(folder.path().join("state")),
+        folder: StateFolder::new(folder.join("state")),
         key,
         access,
         clock: &Clock::system(),
@@ -139,4 +149,11 @@ pub(crate) fn grant_state(secret: &str) -> GrantState {
         version: 1,
         secret: SecretSlice::from(secret.as_bytes().to_vec()),
     }
+}
+
+/// Stores the first state of a credential.
+pub(crate) async fn sign_in(store: &Store, name: &str, secret: &str) {
+    let (id, state) = (credential(name), grant_state(secret));
+    let stored = store.replace(&id, None, &state).await;
+    stored.expect("nobody signed in before");
 }

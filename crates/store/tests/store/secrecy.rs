@@ -1,1 +1,65 @@
 //! Nothing that anybody wrote, and no secret, is readable in the state folder.
+
+use std::path::Path;
+
+use gatepost_mail::Address;
+use gatepost_mailroom::{Cursors as _, Deliveries as _, EventData, Kept, NewEvent, Settled};
+
+use crate::samples::{advance, arrival, at, fixture, sign_in, sink, watch};
+
+#[tokio::test]
+async fn no_canary_is_found_in_any_file() {
+    let fixture = fixture().await;
+    let (store, inbox) = (&fixture.store, watch("INBOX"));
+    sign_in(store, "a", "a refresh CANARY").await;
+    let step = advance(&inbox, (None, 1), vec![singing(arrival(&inbox, 1, &["a"]))]);
+    store.advance(step).await.expect("the first step");
+    let due = store.claim_due(&sink("a"), at(0), at(60), 1).await;
+    let due = due.expect("a store").remove(0);
+    let retry = Settled::RetryAt {
+        at: at(60),
+        reason: "the program wrote: CANARY".to_owned(),
+    };
+    let settled = store.settle(vec![(due.lease, retry)], Vec::new(), at(1));
+    settled.await.expect("a store");
+    assert_silent(fixture.folder.path());
+    fixture.store.close().await;
+    assert_silent(fixture.folder.path());
+    assert!(!format!("{:?}", fixture.store).contains("CANARY"));
+}
+
+/// An event with a canary wherever a person's words may stand.
+fn singing(mut new: NewEvent) -> NewEvent {
+    let canary = || "a yellow CANARY".to_owned();
+    let EventData::Message(message) = &mut new.event.data else {
+        unreachable!("an arrival is a message");
+    };
+    message.envelope.subject = Some(canary());
+    message.envelope.from = vec![Address {
+        name: Some(canary()),
+        address: "CANARY@contoso.com".to_owned(),
+    }];
+    message.preview = Some(canary());
+    message.ids.internet_message_id = Some(canary());
+    new.message = Some(Kept::Inline(b"Subject: CANARY\r\n\r\nCANARY\r\n".to_vec()));
+    new
+}
+
+fn assert_silent(folder: &Path) {
+    let mut files = 0;
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            files += 1;
+            let content = std::fs::read(&path).expect("a file");
+            let found = content.windows(6).any(|octets| octets == b"CANARY");
+            assert!(!found, "a canary sings in {}", path.display());
+        }
+    }
+    assert!(files >= 2, "the database and the key are there");
+}

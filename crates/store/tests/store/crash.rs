@@ -1,0 +1,195 @@
+//! Killed at any moment, the store opens again, and everything that was answered is in it.
+//!
+//! The test starts itself as a child that rotates a grant, moves a cursor and hands out
+//! deliveries as fast as it can, says what was answered, and is killed in the middle.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use gatepost_host::{Chance, environment};
+use gatepost_mailroom::{Cursors, Deliveries, DeliveryFilter, DeliveryState, Settled};
+use gatepost_oauth::{Generation, Grants};
+use gatepost_store::{Access, KeySource, Store};
+use secrecy::ExposeSecret as _;
+
+use crate::samples::{advance, arrival, at, credential, grant_state, open_at, sink, watch};
+
+#[tokio::test]
+async fn killed_at_any_moment_it_opens_with_all_that_was_answered() {
+    if let Some(folder) = environment::path(CHILD) {
+        work_until_killed(&folder).await;
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let chance = Chance::seeded(seed());
+    let mut answered = Answered::default();
+    for kill in 0..KILLS {
+        let lines = 1 + chance.below(MOST_LINES);
+        run_and_kill(folder.path(), lines, &mut answered);
+        let store = open_at(folder.path(), KeySource::StateFolder, Access::Serve).await;
+        let store = store.expect("it always opens");
+        assert_kept(&store, &answered).await;
+        if kill % 20 == 0 || kill + 1 == KILLS {
+            assert_consistent(&store).await;
+        }
+        store.close().await;
+    }
+    assert!(
+        answered.generation > 1 && answered.cursor > 1,
+        "the child worked"
+    );
+}
+
+/// The seed that is asked for, or a new one, which is said for the next time.
+#[expect(clippy::print_stderr, reason = "a failure is repeated with this seed")]
+fn seed() -> u64 {
+    let wanted = environment::text("GATEPOST_SEED").and_then(|seed| seed.parse().ok());
+    let seed = wanted.unwrap_or_else(|| Chance::system().number());
+    eprintln!("GATEPOST_SEED={seed}");
+    seed
+}
+
+/// What the child was told to be durable.
+#[derive(Debug, Default)]
+struct Answered {
+    generation: u64,
+    cursor: u32,
+}
+
+/// Starts the child, reads `lines` of what it says, and kills it wherever it is by then.
+fn run_and_kill(folder: &Path, lines: u64, answered: &mut Answered) {
+    let program = std::env::current_exe().expect("this test is a program");
+    let name = "crash::killed_at_any_moment_it_opens_with_all_that_was_answered";
+    let mut child = Command::new(program)
+        .args(["--exact", name, "--nocapture"])
+        .env(CHILD, folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the test starts again");
+    let output = child.stdout.take().expect("it is piped");
+    let mut wanted = lines;
+    let mut killed = false;
+    // Reading goes on after the kill: what was said before it counts.
+    for line in BufReader::new(output).lines() {
+        let line = line.expect("text");
+        match line.split_once(' ') {
+            Some(("generation", number)) => answered.generation = number.parse().expect("a number"),
+            Some(("cursor", number)) => answered.cursor = number.parse().expect("a number"),
+            _ => continue,
+        }
+        wanted = wanted.saturating_sub(1);
+        if wanted == 0 && !killed {
+            child.kill().expect("it is ours");
+            killed = true;
+        }
+    }
+    child.wait().expect("it is ours");
+    assert!(killed, "the child ended by itself");
+}
+
+/// Works until it is killed, and tells what was answered.
+async fn work_until_killed(folder: &Path) {
+    let store = open_at(folder, KeySource::StateFolder, Access::Serve).await;
+    let store = store.expect("it opens after every kill");
+    tokio::join!(rotate(&store), receive(&store), hand_out(&store));
+}
+
+async fn rotate(store: &Store) {
+    let id = credential("a");
+    loop {
+        let seen = Grants::load(store, &id).await.expect("a store");
+        let seen = seen.map(|(_, generation)| generation);
+        let next = seen.map_or(1, |seen| seen.0 + 1);
+        let state = grant_state(&format!("generation {next}"));
+        let stored = store.replace(&id, seen, &state).await;
+        say("generation", stored.expect("nobody else rotates").0);
+    }
+}
+
+async fn receive(store: &Store) {
+    let inbox = watch("INBOX");
+    loop {
+        let standing = Cursors::load(store, &inbox).await.expect("a store");
+        let from = standing.map(|standing| standing.cursor.state.parse().expect("a number"));
+        let to = from.unwrap_or(0) + 1;
+        let uids = to * BATCH..(to + 1) * BATCH;
+        let events = uids.map(|uid| arrival(&inbox, uid, &["a", "b"])).collect();
+        let advanced = store.advance(advance(&inbox, (from, to), events)).await;
+        assert_eq!(advanced.expect("nobody else watches"), BATCH as usize);
+        say("cursor", to);
+    }
+}
+
+async fn hand_out(store: &Store) {
+    store.reclaim(&sink("a"), at(0)).await.expect("a store");
+    loop {
+        let due = store.claim_due(&sink("a"), at(0), at(60), 8).await;
+        let done = due.expect("a store");
+        let done = done.iter().map(|due| (due.lease, Settled::Done)).collect();
+        store
+            .settle(done, Vec::new(), at(1))
+            .await
+            .expect("a store");
+    }
+}
+
+fn say(what: &str, number: impl std::fmt::Display) {
+    let mut output = std::io::stdout().lock();
+    writeln!(output, "{what} {number}").expect("the parent reads");
+}
+
+/// What was answered is there, and what is there belongs together.
+async fn assert_kept(store: &Store, answered: &Answered) {
+    let grant = Grants::load(store, &credential("a"))
+        .await
+        .expect("a store");
+    let (state, Generation(generation)) = grant.expect("it was rotated");
+    assert!(generation >= answered.generation, "a generation was lost");
+    let wanted = format!("generation {generation}");
+    assert_eq!(state.secret.expose_secret(), wanted.as_bytes());
+    let standing = Cursors::load(store, &watch("INBOX"))
+        .await
+        .expect("a store");
+    let standing = standing.expect("it advanced");
+    let cursor: u32 = standing.cursor.state.parse().expect("a number");
+    assert!(cursor >= answered.cursor, "a step was lost");
+    assert_eq!(
+        standing.sequence,
+        u64::from(cursor * BATCH),
+        "the cursor is not with its events"
+    );
+}
+
+/// Each event up to the cursor is there once, with a delivery to each sink.
+async fn assert_consistent(store: &Store) {
+    let standing = Cursors::load(store, &watch("INBOX"))
+        .await
+        .expect("a store");
+    let sequence = standing.expect("it advanced").sequence;
+    for name in ["a", "b"] {
+        let filter = DeliveryFilter {
+            sink: Some(sink(name)),
+            limit: usize::MAX,
+            ..DeliveryFilter::default()
+        };
+        let mut listed = Deliveries::list(store, &filter).await.expect("a store");
+        listed.reverse();
+        let sequences = listed.iter().map(|delivery| delivery.event.sequence);
+        assert!(sequences.eq((1..=sequence).map(Some)), "a gap");
+        if name == "b" {
+            let untouched = |delivery: &gatepost_mailroom::Delivery| {
+                delivery.state == DeliveryState::Pending && delivery.attempts == 0
+            };
+            assert!(listed.iter().all(untouched), "nobody claims for b");
+        }
+    }
+}
+
+/// Set for the child only: the state folder.
+const CHILD: &str = "GATEPOST_STORE_CRASH_CHILD";
+const KILLS: u32 = 120;
+const MOST_LINES: u64 = 24;
+/// Events of one step.
+const BATCH: u32 = 4;
