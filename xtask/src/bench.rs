@@ -3,9 +3,14 @@
 use crate::command::{self, cargo};
 use crate::packages;
 
-/// Runs the benchmarks; `arguments` choose among them.
-pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
+/// Runs the benchmarks in `benches`; `names` choose among them.
+pub(crate) fn run(names: &[String]) -> anyhow::Result<()> {
     packages::install()?;
-    let mut bench = cargo("bench --workspace --benches --");
-    command::run(bench.args(arguments))
+    // They measure the program as it is shipped.
+    command::run(&mut cargo("build --release --package gatepost"))?;
+    let mut bench = cargo("bench --package gatepost-benches");
+    for name in names {
+        bench.args(["--bench", name]);
+    }
+    command::run(&mut bench)
 }

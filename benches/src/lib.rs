@@ -1,0 +1,11 @@
+//! What the benchmarks share. Each prints ratios of things measured in one run on one machine,
+//! with the spread of each measurement; none of them fails because a machine is slow.
+
+#![expect(clippy::print_stdout, reason = "benchmarks report to a terminal")]
+#![expect(clippy::disallowed_methods, reason = "benchmarks measure real time")]
+
+mod measure;
+mod waiting;
+
+pub use measure::{Sample, Stopwatch, compare};
+pub use waiting::{count_files, until};

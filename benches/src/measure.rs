@@ -1,0 +1,68 @@
+//! Durations, and how they compare.
+
+use std::time::{Duration, Instant};
+
+/// Measures real time.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts it.
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// The time since it was started.
+    pub fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// The same thing measured several times.
+#[derive(Debug, Clone, Default)]
+pub struct Sample(Vec<Duration>);
+
+impl Sample {
+    /// Adds a measurement.
+    pub fn push(&mut self, duration: Duration) {
+        self.0.push(duration);
+        self.0.sort_unstable();
+    }
+
+    /// The measurement that `share` (0 to 1) of all are not above.
+    pub fn quantile(&self, share: f64) -> Duration {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a place in a list of some thousands"
+        )]
+        let place = (share * self.0.len().saturating_sub(1) as f64).round() as usize;
+        self.0.get(place).copied().unwrap_or_default()
+    }
+
+    /// The middle one.
+    pub fn median(&self) -> Duration {
+        self.quantile(0.5)
+    }
+
+    /// How far the measurements lie apart, as a share of the median: the noise.
+    pub fn spread(&self) -> f64 {
+        let width = self.quantile(1.0).saturating_sub(self.quantile(0.0));
+        width.as_secs_f64() / self.median().as_secs_f64().max(f64::MIN_POSITIVE)
+    }
+}
+
+/// Prints how two samples compare.
+pub fn compare(what: &str, (name, ours): (&str, &Sample), (other, theirs): (&str, &Sample)) {
+    let ratio = theirs.median().as_secs_f64() / ours.median().as_secs_f64();
+    println!("{what}:");
+    for (name, sample) in [(name, ours), (other, theirs)] {
+        println!(
+            "  {name:<12} {:>9.3} s  (spread {:.0} %)",
+            sample.median().as_secs_f64(),
+            sample.spread() * 100.0
+        );
+    }
+    println!("  {name} is {ratio:.2} times as fast as {other}");
+}
