@@ -4,23 +4,30 @@
 
 mod answer;
 mod assertion;
+mod authorize;
 mod call;
 mod client_proof;
+mod delegated;
 mod discovery;
+mod flow;
 mod grants;
+mod pages;
 mod parameters;
+mod redirect;
 mod refusal;
 mod refusals;
+mod sign_in;
 mod token;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 
 use crate::faults::Faults;
 use crate::tenant::Tenant;
+pub(crate) use flow::FlowKey;
 
 /// What every handler needs. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -33,6 +40,8 @@ pub(crate) struct Platform {
     pub(crate) faults: Faults,
     pub(crate) clock: gatepost_host::Clock,
     pub(crate) chance: gatepost_host::Chance,
+    /// Signs what travels through the browser.
+    pub(crate) flow_key: FlowKey,
     /// The port it listens on: its address is `https://localhost:PORT`.
     pub(crate) port: u16,
     /// How long an access token lives.
@@ -47,6 +56,10 @@ impl Entra {
     /// Every address of the identity platform.
     pub(crate) fn router(self) -> Router {
         Router::new()
+            .route("/{tenant}/oauth2/v2.0/authorize", get(authorize::v2))
+            .route("/{tenant}/oauth2/authorize", get(authorize::v1))
+            .route("/{tenant}/login", post(sign_in::password))
+            .route("/{tenant}/consent", post(sign_in::consent))
             .route("/{tenant}/oauth2/v2.0/token", any(token::v2))
             .route("/{tenant}/oauth2/token", any(token::v1))
             .route(

@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use gatepost_fault::{Fault, Next, Owner};
 use gatepost_host::FileError;
 
+use crate::mailboxes::MailboxError;
+
 /// The sandbox cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
@@ -23,6 +25,9 @@ pub enum SandboxError {
     /// A file of the sandbox cannot be read or written.
     #[error("the sandbox's own file: {0}")]
     File(#[from] FileError),
+    /// A mailbox that it starts with cannot be made or filled.
+    #[error(transparent)]
+    Mailbox(#[from] MailboxError),
     /// A key or a certificate cannot be made or read.
     #[error("the sandbox cannot use {what}: {reason}; remove its state folder to start afresh")]
     Key {
@@ -43,7 +48,8 @@ pub enum SandboxError {
 }
 
 impl SandboxError {
-    /// Every code this error answers; those of [`FileError`] come on top.
+    /// Every code this error answers; those of [`FileError`] and of
+    /// [`MailboxError`] come on top.
     pub const CODES: &'static [&'static str] = &["sandbox_cannot_listen", "sandbox_state_unusable"];
 }
 
@@ -52,6 +58,7 @@ impl Fault for SandboxError {
         match self {
             Self::Listen { .. } => "sandbox_cannot_listen",
             Self::File(file) => file.code(),
+            Self::Mailbox(mailbox) => mailbox.code(),
             Self::Key { .. } | Self::Passwords { .. } => "sandbox_state_unusable",
         }
     }
@@ -59,6 +66,7 @@ impl Fault for SandboxError {
     fn owner(&self) -> Owner {
         match self {
             Self::File(file) => file.owner(),
+            Self::Mailbox(mailbox) => mailbox.owner(),
             _ => Owner::Operator,
         }
     }
@@ -66,6 +74,7 @@ impl Fault for SandboxError {
     fn next(&self) -> Next {
         match self {
             Self::File(file) => file.next(),
+            Self::Mailbox(mailbox) => mailbox.next(),
             _ => Next::Reconfigure,
         }
     }

@@ -113,7 +113,12 @@ impl Sandbox {
             socket,
             tls: authority.server_config(&[b"h2", b"http/1.1"]),
         };
-        https::serve(listener, Entra::new(platform).router(), clock.clone(), &tasks);
+        https::serve(
+            listener,
+            Entra::new(platform).router(),
+            clock.clone(),
+            &tasks,
+        );
         let listener = Listener {
             socket: imap_socket,
             tls: authority.server_config(&[]),
@@ -126,7 +131,10 @@ impl Sandbox {
         };
         imap::serve(listener, server, &tasks);
         Ok(Self {
-            addresses: Addresses { https: address, imap },
+            addresses: Addresses {
+                https: address,
+                imap,
+            },
             ca_pem: authority.ca_pem,
             tenant,
             mailboxes,
@@ -199,10 +207,16 @@ impl Sandbox {
 /// A mailbox for everybody in Contoso.
 fn contoso_mailboxes() -> Mailboxes {
     let mailboxes = Mailboxes::new();
-    let people = Contoso::PEOPLE.iter().map(|(_, upn, _)| (*upn, MailboxKind::User));
-    let shared = Contoso::SHARED.iter().map(|address| (*address, MailboxKind::Shared));
+    let people = Contoso::PEOPLE
+        .iter()
+        .map(|(_, upn, _)| (*upn, MailboxKind::User));
+    let shared = Contoso::SHARED
+        .iter()
+        .map(|address| (*address, MailboxKind::Shared));
     for (address, kind) in people.chain(shared) {
-        mailboxes.add(address, kind).expect("nobody in Contoso has the address of another");
+        mailboxes
+            .add(address, kind)
+            .expect("nobody in Contoso has the address of another");
     }
     mailboxes
 }

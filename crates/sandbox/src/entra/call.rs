@@ -4,6 +4,7 @@ use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, header};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::Entra;
 use super::parameters::Parameters;
@@ -42,7 +43,7 @@ pub(super) enum Place {
 }
 
 /// The two generations of the protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Version {
     /// `resource`, and numbers as strings.
     V1,

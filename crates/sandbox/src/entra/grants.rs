@@ -1,6 +1,8 @@
 //! The grants, one file each.
 
+mod authorization_code;
 mod client_credentials;
+mod refresh_token;
 
 use super::answer::Granted;
 use super::refusal::Refusal;
@@ -25,4 +27,8 @@ pub(super) fn find(name: &str) -> Result<&'static dyn Grant, Refusal> {
     found.ok_or_else(|| refusals::grant_unsupported(name))
 }
 
-const GRANTS: &[&dyn Grant] = &[&client_credentials::ClientCredentials];
+const GRANTS: &[&dyn Grant] = &[
+    &client_credentials::ClientCredentials,
+    &authorization_code::AuthorizationCode,
+    &refresh_token::RefreshToken,
+];

@@ -436,3 +436,85 @@ pub(super) fn assertion_out_of_time(now: Timestamp, start: i64, end: i64) -> Ref
         ),
     )
 }
+
+pub(super) fn redirect_not_registered(given: &str, app: &App) -> Refusal {
+    Refusal::new(
+        "invalid_request",
+        50011,
+        format!(
+            "The redirect URI '{given}' specified in the request does not match the redirect URIs \
+             configured for the application '{}'. Make sure the redirect URI sent in the request \
+             matches one added to your application in the Azure portal. Navigate to \
+             https://aka.ms/redirectUriMismatchError to learn more about how to troubleshoot this \
+             error.",
+            app.client_id
+        ),
+    )
+}
+
+pub(super) fn response_type_unsupported(name: &str) -> Refusal {
+    Refusal::new(
+        "unsupported_response_type",
+        700_054,
+        format!("response_type '{name}' is not enabled for the application."),
+    )
+}
+
+pub(super) fn nobody_signed_in() -> Refusal {
+    Refusal::new(
+        "login_required",
+        50058,
+        "A silent sign-in request was sent but no user is signed in.",
+    )
+}
+
+pub(super) fn challenge_size() -> Refusal {
+    Refusal::new(
+        "invalid_request",
+        50147,
+        "Invalid size of Code_Challenge parameter.",
+    )
+}
+
+pub(super) fn verifier_size() -> Refusal {
+    Refusal::new(
+        "invalid_request",
+        501_491,
+        "Invalid size of Code_Verifier parameter.",
+    )
+}
+
+pub(super) fn flow_expired() -> Refusal {
+    Refusal::new(
+        "invalid_grant",
+        50089,
+        "Flow token expired - Authentication Failed.",
+    )
+}
+
+pub(super) fn person_not_found(upn: &str) -> Refusal {
+    Refusal::new(
+        "invalid_grant",
+        50034,
+        format!(
+            "The user account {upn} does not exist in the Contoso directory. To sign into this \
+             application, the account must be added to the directory."
+        ),
+    )
+}
+
+pub(super) fn password_wrong() -> Refusal {
+    Refusal::new(
+        "invalid_grant",
+        50126,
+        "Error validating credentials due to invalid username or password.",
+    )
+}
+
+pub(super) fn consent_declined() -> Refusal {
+    Refusal::new(
+        "access_denied",
+        65004,
+        "User declined to consent to access the app.",
+    )
+}

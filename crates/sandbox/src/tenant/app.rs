@@ -30,6 +30,8 @@ pub struct App {
     pub redirect_uris: Vec<RedirectUri>,
     /// The application permissions that an administrator granted.
     pub roles: BTreeMap<Resource, BTreeSet<String>>,
+    /// The delegated permissions in its registration, which `.default` asks for.
+    pub permissions: BTreeMap<Resource, BTreeSet<&'static str>>,
 }
 
 /// Whether an app can keep a secret.
@@ -55,6 +57,7 @@ impl App {
             certificates: Vec::new(),
             redirect_uris: Vec::new(),
             roles: BTreeMap::new(),
+            permissions: BTreeMap::new(),
         }
     }
 

@@ -100,7 +100,6 @@ impl Contoso {
             .copied()
             .filter_map(RedirectUri::parse)
             .collect();
-        let roles = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         app.roles = BTreeMap::from([
             (
                 Resource::Exchange,
@@ -110,9 +109,23 @@ impl Contoso {
                 Resource::Graph,
                 roles(&["Mail.ReadWrite", "Mail.Send", "User.Read.All"]),
             ),
-        ]) as BTreeMap<Resource, BTreeSet<String>>;
+        ]);
+        app.permissions = BTreeMap::from([
+            (
+                Resource::Exchange,
+                BTreeSet::from(["IMAP.AccessAsUser.All", "POP.AccessAsUser.All", "SMTP.Send"]),
+            ),
+            (
+                Resource::Graph,
+                BTreeSet::from(["Mail.ReadWrite", "Mail.Send", "User.Read"]),
+            ),
+        ]);
         app
     }
+}
+
+fn roles(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
 }
 
 /// The loopback addresses stand for any port.

@@ -1,0 +1,226 @@
+//! What happens when a person sends the sign-in page or the consent page.
+
+use std::collections::BTreeSet;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::request::Parts;
+use axum::http::{Response, StatusCode};
+
+use super::call::{Call, Version};
+use super::flow::{ChallengeMethod, ConsentPrompt, Flow};
+use super::pages::{self, ConsentPage, SignInPage, Wish};
+use super::parameters::Parameters;
+use super::redirect::WayBack;
+use super::refusal::Refusal;
+use super::{Entra, refusals};
+use crate::tenant::{
+    Acting, App, AuthorizationCode, Challenge, Person, Resource, Scopes, SignInScope, Wanted,
+};
+
+/// `/{tenant}/login`: address and password.
+pub(super) async fn password(
+    State(entra): State<Entra>,
+    Path(place): Path<String>,
+    parts: Parts,
+    body: Bytes,
+) -> Response<Body> {
+    let call = Call::new(&entra, &parts, &place, Version::V2);
+    match Visit::read(&call, &body) {
+        Ok(visit) if visit.is_cancelled() => visit.way_back().with_cancel(&call),
+        Ok(visit) => visit.with_password(),
+        Err(refusal) => pages::refused(&refusal, &call),
+    }
+}
+
+/// `/{tenant}/consent`: yes or no.
+pub(super) async fn consent(
+    State(entra): State<Entra>,
+    Path(place): Path<String>,
+    parts: Parts,
+    body: Bytes,
+) -> Response<Body> {
+    let call = Call::new(&entra, &parts, &place, Version::V2);
+    match Visit::read(&call, &body) {
+        Ok(visit) if visit.is_cancelled() => visit
+            .way_back()
+            .with_refusal(&refusals::consent_declined(), &call),
+        Ok(visit) => visit.with_consent(),
+        Err(refusal) => pages::refused(&refusal, &call),
+    }
+}
+
+/// A page that came back.
+struct Visit<'a> {
+    call: &'a Call,
+    form: Parameters,
+    flow: Flow,
+    app: App,
+    scopes: Scopes,
+}
+
+impl<'a> Visit<'a> {
+    fn read(call: &'a Call, body: &[u8]) -> Result<Self, Refusal> {
+        let form = Parameters::parse(body)?;
+        let flow = call.entra.flow_key.open(form.require("flow")?, call.at)?;
+        let app = call.entra.tenant.directory().app(&flow.client_id).cloned();
+        let app = app.ok_or_else(|| refusals::app_not_found(&flow.client_id))?;
+        let scopes = flow
+            .scopes(&call.base)
+            .map_err(|error| refusals::scope_error(&error))?;
+        Ok(Self {
+            call,
+            form,
+            flow,
+            app,
+            scopes,
+        })
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.form.get("answer") == Some("cancel")
+    }
+
+    fn way_back(&self) -> WayBack<'_> {
+        WayBack {
+            uri: &self.flow.redirect_uri,
+            mode: self.flow.mode,
+            state: self.flow.state.as_deref(),
+        }
+    }
+
+    fn with_password(mut self) -> Response<Body> {
+        let username = self.form.get("username").unwrap_or_default();
+        let offered = self.form.get("password").unwrap_or_default();
+        let person = self.call.entra.tenant.directory().person(username).cloned();
+        let refusal = match person {
+            None => refusals::person_not_found(username),
+            Some(person) if !person.has_password(offered) => refusals::password_wrong(),
+            Some(person) => {
+                self.flow.person = Some(person.upn.clone());
+                return self.after_password(&person);
+            }
+        };
+        self.ask_again(&refusal)
+    }
+
+    fn ask_again(&self, refusal: &Refusal) -> Response<Body> {
+        let template = SignInPage {
+            app: &self.app.name,
+            action: self.action("login"),
+            flow: self.call.entra.flow_key.seal(&self.flow),
+            username: self.form.get("username").unwrap_or_default(),
+            fault: Some(refusal.sentence()),
+        };
+        pages::page(StatusCode::OK, &template)
+    }
+
+    fn after_password(&self, person: &Person) -> Response<Body> {
+        let missing = self.missing(&person.upn);
+        if missing.is_empty() && self.flow.consent == ConsentPrompt::IfNeeded {
+            return self.finish(&person.upn);
+        }
+        let template = ConsentPage {
+            app: &self.app.name,
+            person: &person.name,
+            wishes: self.wishes(),
+            action: self.action("consent"),
+            flow: self.call.entra.flow_key.seal(&self.flow),
+        };
+        pages::page(StatusCode::OK, &template)
+    }
+
+    fn with_consent(self) -> Response<Body> {
+        // Only a flow that came past the password names a person, and only we can sign it.
+        let Some(upn) = self.flow.person.clone() else {
+            return pages::refused(&refusals::malformed(), self.call);
+        };
+        if self.form.get("answer") != Some("accept") {
+            return pages::refused(&refusals::malformed(), self.call);
+        }
+        for (resource, names) in self.wanted() {
+            self.call
+                .entra
+                .tenant
+                .consent(self.acting(&upn), resource, &names);
+        }
+        self.finish(&upn)
+    }
+
+    fn finish(&self, upn: &str) -> Response<Body> {
+        let tenant = &self.call.entra.tenant;
+        let code = tenant.issue_code(AuthorizationCode {
+            sign_in: tenant.sign_in(self.acting(upn), self.scopes.clone()),
+            redirect_uri: self.flow.redirect_uri.clone(),
+            challenge: self
+                .flow
+                .challenge
+                .clone()
+                .map(|(method, text)| match method {
+                    ChallengeMethod::Plain => Challenge::Plain(text),
+                    ChallengeMethod::S256 => Challenge::S256(text),
+                }),
+            nonce: self.flow.nonce.clone(),
+        });
+        self.way_back()
+            .with_code(code, self.call.entra.chance.uuid(), self.call)
+    }
+
+    fn acting<'s>(&'s self, upn: &'s str) -> Acting<'s> {
+        Acting {
+            client_id: &self.app.client_id,
+            upn,
+        }
+    }
+
+    /// The permissions asked for, by API; `.default` asks for those in the registration.
+    fn wanted(&self) -> Vec<(Resource, BTreeSet<&'static str>)> {
+        let named = |wanted: &Wanted, resource| match wanted {
+            Wanted::Named(names) => names.clone(),
+            Wanted::Default => self
+                .app
+                .permissions
+                .get(&resource)
+                .cloned()
+                .unwrap_or_default(),
+        };
+        let apis = self.scopes.apis.iter();
+        apis.map(|api| (api.resource, named(&api.wanted, api.resource)))
+            .collect()
+    }
+
+    fn missing(&self, upn: &str) -> BTreeSet<&'static str> {
+        let tenant = &self.call.entra.tenant;
+        let mut missing = BTreeSet::new();
+        for (resource, names) in self.wanted() {
+            let granted = tenant.granted(self.acting(upn), resource);
+            missing.extend(names.difference(&granted).copied());
+        }
+        missing
+    }
+
+    fn wishes(&self) -> Vec<Wish> {
+        let mut wishes = Vec::new();
+        for (resource, names) in self.wanted() {
+            wishes.extend(names.iter().filter_map(|name| {
+                let meaning = resource.permission(name)?.meaning;
+                Some(Wish {
+                    meaning,
+                    name: format!("{}: {name}", resource.name()),
+                })
+            }));
+        }
+        if self.scopes.has(SignInScope::OfflineAccess) {
+            let meaning = "Maintain access to data you have given it access to";
+            wishes.push(Wish {
+                meaning,
+                name: SignInScope::OfflineAccess.name().to_owned(),
+            });
+        }
+        wishes
+    }
+
+    fn action(&self, step: &str) -> String {
+        format!("{}/{}/{step}", self.call.base, self.call.segment())
+    }
+}
