@@ -120,13 +120,12 @@ fn trouble(to: &Url, error: &reqwest::Error) -> TokenError {
 }
 
 fn is_distrust(cause: &(dyn std::error::Error + 'static)) -> bool {
-    // An io::Error hides what it wraps from `source`.
-    let wrapped = cause
-        .downcast_ref::<std::io::Error>()
-        .and_then(std::io::Error::get_ref)
-        .and_then(|inner| inner.downcast_ref());
+    if let Some(error) = cause.downcast_ref::<std::io::Error>() {
+        // An io::Error hides what it wraps from `source`, and often wraps another one.
+        return error.get_ref().is_some_and(|inner| is_distrust(inner));
+    }
     matches!(
-        wrapped.or_else(|| cause.downcast_ref()),
+        cause.downcast_ref(),
         Some(rustls::Error::InvalidCertificate(_))
     )
 }

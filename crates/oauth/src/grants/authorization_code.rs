@@ -181,3 +181,6 @@ impl Flow for AuthorizationCode {
 
 /// 256 bits, which is also what RFC 7636 §4.1 recommends for the verifier.
 const ENTROPY: usize = 32;
+
+#[cfg(test)]
+mod tests;

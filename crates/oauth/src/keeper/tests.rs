@@ -294,7 +294,7 @@ async fn a_wait_that_the_server_asks_for_holds_for_everybody() {
     throttled.retry_after = Some("90.5".to_owned());
     world.issuer.book().scripted.push_back(throttled);
     exchange(&keeper).await.expect_err("throttled");
-    world.clock.sleep(Duration::from_secs(60)).await;
+    world.clock.sleep(Duration::from_mins(1)).await;
     let error = exchange(&keeper).await.expect_err("still");
     let gatepost_fault::Next::Retry(gatepost_fault::After::AtLeast(left)) = error.next() else {
         panic!("it says how long: {error}");

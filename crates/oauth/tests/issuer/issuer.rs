@@ -40,6 +40,13 @@ impl Issuer {
         }
     }
 
+    /// From now on it answers this.
+    pub(crate) fn will_answer(&self, answer: Answer) {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.clear();
+        answers.push_back(answer);
+    }
+
     pub(crate) fn posted(&self) -> Vec<Posted> {
         self.posted
             .lock()

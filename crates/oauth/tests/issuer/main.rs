@@ -1,4 +1,6 @@
 //! Tokens over real HTTP, from an issuer on loopback.
 
 mod app_only;
+mod browser;
+mod failures;
 mod issuer;
