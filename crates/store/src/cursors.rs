@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection};
 
 use crate::Store;
-use crate::events::{self, enter_lane};
+use crate::events::{self, Numbers, enter_lane};
 use crate::undone::{Columns, Undone};
 
 #[async_trait]
@@ -51,7 +51,7 @@ impl Cursors for Store {
                 let (id, _) = enter_lane(db, &lane, 0).await?;
                 move_cursor(db, id, (from, to)).await?;
                 prove(db, id, (high_water, at)).await?;
-                events::insert(db, events, at).await
+                events::insert(db, events, Numbers::Counted, at).await
             })
         });
         advanced.await.map_err(|undone| match undone {
@@ -124,8 +124,9 @@ impl Cursors for Store {
         let events = events::prepare(self.key(), events)
             .await
             .map_err(|undone| self.fault(undone))?;
-        let recorded =
-            self.write(move |db| Box::pin(async move { events::insert(db, events, at).await }));
+        let recorded = self.write(move |db| {
+            Box::pin(async move { events::insert(db, events, Numbers::None, at).await })
+        });
         recorded.await.map_err(|undone| self.fault(undone).into())
     }
 }

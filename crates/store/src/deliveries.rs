@@ -14,8 +14,9 @@ use gatepost_mailroom::{
 };
 use jiff::Timestamp;
 
+use crate::Store;
+use crate::events::{self, Numbers};
 use crate::undone::Undone;
-use crate::{Store, events};
 
 use claim::Order;
 
@@ -67,7 +68,7 @@ impl Deliveries for Store {
         let due = self.write(move |db| {
             Box::pin(async move {
                 let due = settle::settle(db, &key, (settled, now)).await?;
-                events::insert(db, reports, now).await?;
+                events::insert(db, reports, Numbers::None, now).await?;
                 Ok(due)
             })
         });

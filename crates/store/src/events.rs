@@ -90,11 +90,20 @@ pub(crate) async fn prepare(
         .map_err(|_| Undone::Closed)?
 }
 
+/// Whether events take sequence numbers: those that a watch found do, those that are about a
+/// watch or a delivery do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Numbers {
+    Counted,
+    None,
+}
+
 /// Stores the events whose ids are not known yet, with their deliveries, and all fingerprints.
 /// Returns how many were new.
 pub(crate) async fn insert(
     db: &mut SqliteConnection,
     events: Vec<Prepared>,
+    numbers: Numbers,
     at: Timestamp,
 ) -> Result<usize, Undone> {
     if events.is_empty() {
@@ -115,7 +124,7 @@ pub(crate) async fn insert(
             fresh.push(event);
         }
     }
-    let mut lanes = enter_lanes(db, lanes).await?;
+    let mut lanes = enter_lanes(db, lanes, numbers).await?;
     for (lane, mark) in marks {
         remember(db, lanes[&lane].id, &[mark], at).await?;
     }
@@ -168,7 +177,7 @@ pub(crate) async fn enter_lane(
     Ok((row.try_get("id")?, row.try_get("sequence")?))
 }
 
-/// A lane's row, and the number of its next event; events of a whole mailbox have none.
+/// A lane's row, and the number of its next event, if its events are counted.
 struct Entered {
     id: i64,
     next: Option<i64>,
@@ -177,12 +186,14 @@ struct Entered {
 async fn enter_lanes(
     db: &mut SqliteConnection,
     lanes: BTreeMap<Lane, i64>,
+    numbers: Numbers,
 ) -> Result<BTreeMap<Lane, Entered>, Undone> {
     let mut entered = BTreeMap::new();
     for (lane, events) in lanes {
-        let counted = if lane.1.is_empty() { 0 } else { events };
+        let is_counted = numbers == Numbers::Counted && !lane.1.is_empty();
+        let counted = if is_counted { events } else { 0 };
         let (id, last) = enter_lane(db, &lane, counted).await?;
-        let next = (!lane.1.is_empty()).then_some(last - counted + 1);
+        let next = is_counted.then_some(last - counted + 1);
         entered.insert(lane, Entered { id, next });
     }
     Ok(entered)

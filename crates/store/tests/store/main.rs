@@ -1,5 +1,6 @@
 //! The store as its users see it: through the traits that it answers.
 
+mod contracts;
 mod crash;
 mod cursors;
 mod deliveries;
