@@ -16,6 +16,8 @@ mod endpoint;
 mod error;
 mod flow;
 mod form;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod grants;
 mod keeper;
 mod loopback;

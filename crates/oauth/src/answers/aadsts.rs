@@ -85,6 +85,13 @@ mod tests {
     }
 
     #[test]
+    fn every_code_of_the_table_is_listed() {
+        let table: std::collections::BTreeSet<_> = verdicts().map(|verdict| verdict.code).collect();
+        let listed: Vec<_> = table.into_iter().collect();
+        assert_eq!(crate::answers::Refusal::CODES, listed);
+    }
+
+    #[test]
     fn words_decide_and_numbers_refine() {
         let code = |error, suberror, number| verdict(error, suberror, number).code;
         assert_eq!(

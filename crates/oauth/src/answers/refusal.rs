@@ -39,9 +39,52 @@ pub struct Refusal {
 
 impl Refusal {
     /// Every code a refusal answers.
-    pub fn codes() -> impl Iterator<Item = &'static str> {
-        aadsts::verdicts().map(|verdict| verdict.code)
-    }
+    pub const CODES: &'static [&'static str] = &[
+        "access_denied",
+        "account_disabled",
+        "account_elsewhere",
+        "account_locked",
+        "admin_consent_needed",
+        "assertion_invalid",
+        "assertion_not_in_time",
+        "certificate_unknown",
+        "client_disabled",
+        "client_refused",
+        "client_unknown",
+        "cloud_unknown",
+        "consent_declined",
+        "consent_missing",
+        "device_code_over",
+        "device_code_pending",
+        "endpoint_too_old",
+        "federation_mismatch",
+        "mfa_required",
+        "password_expired",
+        "password_missing",
+        "password_wrong",
+        "permission_not_listed",
+        "policy_blocked",
+        "proof_not_sent",
+        "public_client_proof",
+        "redirect_unknown",
+        "resource_unknown",
+        "scope_invalid",
+        "secret_expired",
+        "secret_wrong",
+        "sign_in_expired",
+        "sign_in_incomplete",
+        "sign_in_invalid",
+        "sign_in_revoked",
+        "sign_in_server_busy",
+        "subscription_missing",
+        "tenant_throttled",
+        "tenant_too_wide",
+        "tenant_unknown",
+        "token_refused",
+        "token_request_malformed",
+        "user_not_assigned",
+        "user_unknown",
+    ];
 
     /// What the program does next.
     pub fn next(&self) -> Next {

@@ -126,9 +126,8 @@ fn an_oversized_answer_is_none() {
 
 #[test]
 fn every_code_is_listed_and_listed_once() {
-    let refusals: std::collections::BTreeSet<_> = Refusal::codes().collect();
     for code in TokenError::CODES {
-        assert!(!refusals.contains(code), "{code} means two things");
+        assert!(!Refusal::CODES.contains(code), "{code} means two things");
     }
 }
 
