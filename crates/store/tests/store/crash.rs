@@ -43,7 +43,7 @@ async fn killed_at_any_moment_it_opens_with_all_that_was_answered() {
 
 /// The seed that is asked for, or a new one, which is said for the next time.
 #[expect(clippy::print_stderr, reason = "a failure is repeated with this seed")]
-fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     let wanted = environment::text("GATEPOST_SEED").and_then(|seed| seed.parse().ok());
     let seed = wanted.unwrap_or_else(|| Chance::system().number());
     eprintln!("GATEPOST_SEED={seed}");

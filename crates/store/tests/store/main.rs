@@ -8,4 +8,5 @@ mod grants;
 mod opening;
 mod samples;
 mod secrecy;
+mod twins;
 mod upkeep;
