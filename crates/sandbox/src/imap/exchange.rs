@@ -25,7 +25,7 @@ pub(super) fn persona() -> Persona {
             read_only: "The mailbox is read-only.",
             sign_in_cancelled: "The AUTH protocol exchange was canceled by the client.",
             no_such_mechanism: "AUTHENTICATE failed.",
-            bad_charset: "[BADCHARSET (US-ASCII UTF-8)] The specified charset is not supported.",
+            bad_charset: "[BADCHARSET (US-ASCII)] The specified charset is not supported.",
             closed: CLOSED,
         },
         capability_before_login: "IMAP4 IMAP4rev1 AUTH=XOAUTH2 LOGINDISABLED SASL-IR UIDPLUS ID \
@@ -36,6 +36,7 @@ pub(super) fn persona() -> Persona {
             NAMESPACE LITERAL+"
             .into(),
         mechanisms: vec![Mechanism::Xoauth2],
+        charsets: &["US-ASCII"],
         limits: Limits::default(),
         quirks: Quirks::default(),
     }

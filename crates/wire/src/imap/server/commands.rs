@@ -10,7 +10,7 @@ use super::fetch::Fetching;
 use super::login::Authenticate;
 use super::machine::{End, Job, Stage};
 use super::numbers::{By, Numbers};
-use super::order::{Charset, Leaving, Order, SelectedOrder};
+use super::order::{Leaving, Order, SelectedOrder};
 use super::view::View;
 use super::{Access, Ask, Mechanism, Refusal, Server, criteria};
 
@@ -183,34 +183,27 @@ impl Server {
     }
 
     fn carry_out_selected(&mut self, tag: String, name: &'static str, order: SelectedOrder) {
-        let texts = self.persona.texts.clone();
+        let charsets = self.persona.charsets;
         let Some(view) = self.view() else {
-            return self.bad(&tag, texts.wrong_state);
+            return self.bad(&tag, self.persona.texts.wrong_state);
         };
-        let writes = matches!(
-            order,
-            SelectedOrder::Store { .. } | SelectedOrder::Move { .. } | SelectedOrder::Expunge(_)
-        );
-        if writes && view.access == Access::ReadOnly {
-            return self.no(&tag, texts.read_only);
-        }
-        if matches!(
-            order,
-            SelectedOrder::Search {
-                charset: Charset::Unknown,
-                ..
-            }
-        ) {
-            return self.no(&tag, texts.bad_charset);
-        }
-        match plan(view, order) {
+        let plan = if order.writes() && view.access == Access::ReadOnly {
+            Plan::ReadOnly
+        } else if order.charset().is_some_and(|name| !is_among(name, charsets)) {
+            Plan::BadCharset
+        } else {
+            plan(view, order)
+        };
+        match plan {
             Plan::Ask(ask, step) => self.ask(ask, Pending { tag, name, step }),
             Plan::Fetch(mut fetching) => {
                 fetching.tag = tag;
                 self.job = Job::Fetch(fetching);
             }
             Plan::Nothing => self.finish(tag, name),
-            Plan::BadSet => self.bad(&tag, texts.bad_set),
+            Plan::BadSet => self.bad(&tag, self.persona.texts.bad_set),
+            Plan::ReadOnly => self.no(&tag, self.persona.texts.read_only),
+            Plan::BadCharset => self.no(&tag, self.persona.texts.bad_charset),
         }
     }
 
@@ -240,7 +233,10 @@ enum Plan {
     Fetch(Fetching),
     /// It names no message that exists.
     Nothing,
+    /// It names a sequence number that does not exist.
     BadSet,
+    ReadOnly,
+    BadCharset,
 }
 
 fn plan(view: &View, order: SelectedOrder) -> Plan {
@@ -285,6 +281,10 @@ fn plan(view: &View, order: SelectedOrder) -> Plan {
             Plan::Ask(Ask::Move(uids, folder.clone()), Step::Move)
         }),
     }
+}
+
+fn is_among(name: &str, names: &[&str]) -> bool {
+    names.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 /// A tag (RFC 3501 §9) and what follows it.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::imap::codec::types::command::CommandBody;
-use crate::imap::codec::types::core::{AString, Charset as CodecCharset, Vec1};
+use crate::imap::codec::types::core::{AString, Charset, Vec1};
 use crate::imap::codec::types::flag::{Flag as CodecFlag, StoreResponse, StoreType};
 use crate::imap::codec::types::mailbox::{ListMailbox, Mailbox};
 use crate::imap::codec::types::search::SearchKey;
@@ -58,7 +58,7 @@ pub(super) enum Order {
 pub(super) enum SelectedOrder {
     Expunge(Option<Numbers>),
     Search {
-        charset: Charset,
+        charset: Option<String>,
         key: SearchKey<'static>,
         by: By,
     },
@@ -99,13 +99,6 @@ pub(super) enum Leaving {
 pub(super) enum Echo {
     Flags,
     Silence,
-}
-
-/// Whether the charset of a SEARCH is one this server knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Charset {
-    Known,
-    Unknown,
 }
 
 /// What STATUS tells (RFC 3501 §6.3.10).
@@ -241,6 +234,19 @@ impl Order {
 }
 
 impl SelectedOrder {
+    /// Whether it changes the open folder.
+    pub(super) fn writes(&self) -> bool {
+        matches!(self, Self::Store { .. } | Self::Move { .. } | Self::Expunge(_))
+    }
+
+    /// The charset in which it gives texts, if it says so.
+    pub(super) fn charset(&self) -> Option<&str> {
+        match self {
+            Self::Search { charset, .. } => charset.as_deref(),
+            _ => None,
+        }
+    }
+
     fn read(body: CommandBody<'_>) -> Option<Order> {
         let by = |uid: bool| if uid { By::Uid } else { By::Sequence };
         Some(Order::Selected(match body {
@@ -253,7 +259,7 @@ impl SelectedOrder {
                 criteria,
                 uid,
             } => Self::Search {
-                charset: charset.as_ref().map_or(Charset::Known, Charset::read),
+                charset: charset.as_ref().map(charset_name),
                 key: one_key(criteria),
                 by: by(uid),
             },
@@ -334,16 +340,10 @@ impl StatusItem {
     }
 }
 
-impl Charset {
-    fn read(name: &CodecCharset<'_>) -> Self {
-        let name = match name {
-            CodecCharset::Atom(atom) => atom.as_ref(),
-            CodecCharset::Quoted(quoted) => quoted.as_ref(),
-        };
-        let known = ["US-ASCII", "UTF-8"]
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(name));
-        if known { Self::Known } else { Self::Unknown }
+fn charset_name(charset: &Charset<'_>) -> String {
+    match charset {
+        Charset::Atom(atom) => atom.as_ref().to_owned(),
+        Charset::Quoted(quoted) => quoted.as_ref().to_owned(),
     }
 }
 

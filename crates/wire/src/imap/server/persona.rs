@@ -11,6 +11,8 @@ pub struct Persona {
     pub capability_after_login: String,
     /// How one can sign in.
     pub mechanisms: Vec<Mechanism>,
+    /// The charsets that SEARCH understands, in capitals.
+    pub charsets: &'static [&'static str],
     /// What it bears.
     pub limits: Limits,
     /// What it does against the RFC.
@@ -48,7 +50,7 @@ pub struct Texts {
     pub sign_in_cancelled: &'static str,
     /// After `NO `: the mechanism is not offered.
     pub no_such_mechanism: &'static str,
-    /// After `NO `: SEARCH with another charset than US-ASCII or UTF-8.
+    /// After `NO `: SEARCH with a charset that it does not understand.
     pub bad_charset: &'static str,
     /// After `* BYE `: too many errors, or an answer nobody expected.
     pub closed: &'static str,

@@ -1,0 +1,214 @@
+//! The server machine against the dialogues, and against anything at all.
+
+use gatepost_wire::imap::server::{
+    Limits, Mechanism, Persona, Quirks, Server, Texts, Waiting, Want,
+};
+use proptest::prelude::*;
+
+use crate::dialogue::{self, Dialogue, Step};
+use crate::owner::Owner;
+
+#[test]
+fn the_server_holds_its_part_of_every_dialogue() {
+    let dialogues: Vec<Dialogue> = dialogue::all().into_iter().filter(|d| d.for_server).collect();
+    assert!(dialogues.len() >= 8, "the dialogues for the server are there");
+    for dialogue in dialogues {
+        for octets_at_once in [usize::MAX, 7, 1] {
+            replay(&dialogue, octets_at_once);
+        }
+    }
+}
+
+fn replay(dialogue: &Dialogue, octets_at_once: usize) {
+    let mut conversation = Conversation::new();
+    let mut expected = Vec::new();
+    for step in &dialogue.steps {
+        match step {
+            Step::Server(octets) => expected.extend_from_slice(octets),
+            Step::Client(octets) => {
+                conversation.said(&dialogue.name, &mut expected);
+                for some in octets.chunks(octets_at_once) {
+                    conversation.server.push(some);
+                    conversation.go_on();
+                }
+            }
+            Step::Wait(_) => {
+                conversation.said(&dialogue.name, &mut expected);
+                conversation.owner.deliver("Subject: new\r\n\r\n", [].into_iter().collect());
+                conversation.server.changed();
+            }
+            Step::Drop => {
+                conversation.said(&dialogue.name, &mut expected);
+                assert!(conversation.closed, "{}: the server hangs up", dialogue.name);
+            }
+        }
+    }
+    conversation.said(&dialogue.name, &mut expected);
+}
+
+struct Conversation {
+    server: Server,
+    owner: Owner,
+    written: Vec<u8>,
+    waiting: Waiting,
+    closed: bool,
+}
+
+impl Conversation {
+    fn new() -> Self {
+        Self {
+            server: Server::new(persona()),
+            owner: Owner::new(),
+            written: Vec::new(),
+            waiting: Waiting::Command,
+            closed: false,
+        }
+    }
+
+    fn go_on(&mut self) {
+        while !self.closed {
+            match self.server.want() {
+                Want::Write(octets) => self.written.extend_from_slice(&octets),
+                Want::Ask(ask) => self.server.answer(self.owner.answer(ask)),
+                Want::Read(waiting) => {
+                    self.waiting = waiting;
+                    return;
+                }
+                Want::StartTls | Want::Close => self.closed = true,
+                Want::Answer => panic!("every question was answered"),
+            }
+        }
+    }
+
+    fn said(&mut self, name: &str, expected: &mut Vec<u8>) {
+        self.go_on();
+        let said = String::from_utf8_lossy(&self.written);
+        assert_eq!(said, String::from_utf8_lossy(expected), "in {name}");
+        self.written.clear();
+        expected.clear();
+    }
+}
+
+#[test]
+fn a_message_passes_through_while_it_is_uploaded() {
+    let mut conversation = signed_in();
+    conversation.server.push(b"a APPEND INBOX {900+}\r\n");
+    for _ in 0..9 {
+        conversation.server.push(&[b'x'; 100]);
+        conversation.go_on();
+        assert!(conversation.server.buffer().is_empty(), "nothing is held back");
+    }
+    assert_eq!(conversation.waiting, Waiting::Rest);
+    conversation.server.push(b"\r\n");
+    conversation.go_on();
+    assert!(conversation.written.ends_with(b"a OK [APPENDUID 7 4] APPEND completed.\r\n"));
+}
+
+#[test]
+fn the_debug_form_of_a_server_shows_no_credentials() {
+    let mut conversation = Conversation::new();
+    conversation.server.push(b"a LOGIN me canary\r\n");
+    conversation.server.push(b"b AUTHENTICATE PLAIN AG1lAGNhbmFyeQ==");
+    assert!(!format!("{:?}", conversation.server).contains("canary"));
+}
+
+#[test]
+fn a_client_that_only_errs_is_sent_away() {
+    let mut conversation = Conversation::new();
+    for _ in 0..11 {
+        conversation.server.push(b"a nonsense\r\n");
+        conversation.go_on();
+    }
+    assert!(conversation.closed);
+    let said = String::from_utf8_lossy(&conversation.written);
+    assert_eq!(said.matches("a BAD").count(), 10);
+    assert!(said.ends_with("* BYE Connection closed. 14\r\n"), "{said}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Nothing a client sends makes the server panic, loop or collect more than its limits.
+    #[test]
+    fn any_octets_are_borne(pieces in proptest::collection::vec(piece(), 0..40)) {
+        let mut conversation = Conversation::new();
+        for piece in pieces {
+            conversation.server.push(&piece);
+            conversation.go_on();
+            prop_assert!(conversation.server.buffer().len() <= 2 * 10_240);
+            conversation.server.changed();
+        }
+    }
+
+    /// The same, from a client that has signed in and opened a folder.
+    #[test]
+    fn any_octets_are_borne_after_login(pieces in proptest::collection::vec(piece(), 0..40)) {
+        let mut conversation = signed_in();
+        conversation.server.push(b"s SELECT INBOX\r\n");
+        for piece in pieces {
+            conversation.go_on();
+            conversation.server.push(&piece);
+            conversation.server.changed();
+        }
+        conversation.go_on();
+    }
+}
+
+/// Commands that make sense, beginnings and ends of such, and noise.
+fn piece() -> impl Strategy<Value = Vec<u8>> {
+    let known = prop::sample::select(PIECES).prop_map(|text| text.as_bytes().to_vec());
+    let noise = proptest::collection::vec(any::<u8>(), 0..30);
+    prop_oneof![4 => known, 1 => noise]
+}
+
+const PIECES: &[&str] = &[
+    "a ", "\r\n", "\n", "{3}\r\n", "{3+}\r\n", "{4294967295+}\r\n", "{99999999999}\r\n", "abc",
+    "a NOOP\r\n", "a IDLE\r\n", "DONE\r\n", "a AUTHENTICATE XOAUTH2\r\n", "*\r\n",
+    "a APPEND INBOX {3}\r\n", "a APPEND INBOX (\\Seen) {5+}\r\nhello\r\n", "a APPEND {5}\r\nINBOX",
+    "a SELECT INBOX\r\n", "a EXAMINE Archive\r\n", "a UNSELECT\r\n", "a CLOSE\r\n",
+    "a FETCH 1:* (FLAGS BODY[] BODY[1.2.MIME] BODY[HEADER.FIELDS (A B)]<1.5> ENVELOPE)\r\n",
+    "a FETCH 4294967295:* FULL\r\n", "a UID FETCH *:1 (BODYSTRUCTURE RFC822)\r\n",
+    "a STORE 1 FLAGS (\\Deleted $x)\r\n", "a UID STORE 1:* -FLAGS.SILENT (\\Seen)\r\n",
+    "a EXPUNGE\r\n", "a UID EXPUNGE 1:2\r\n", "a UID MOVE 1 Archive\r\n", "a COPY 2:3 Nowhere\r\n",
+    "a SEARCH NOT OR 1:* (UID 5 BEFORE 31-Feb-2026) TEXT \"x\"\r\n", "a SEARCH CHARSET X ALL\r\n",
+    "a LIST \"\" *%*%*\r\n", "a LSUB \"\" \"\"\r\n", "a STATUS INBOX (MESSAGES UIDNEXT)\r\n",
+    "a LOGIN {2}\r\nme x\r\n", "a CREATE &AAA-\r\n", "a ID NIL\r\n", "a CAPABILITY\r\n",
+];
+
+fn signed_in() -> Conversation {
+    let mut conversation = Conversation::new();
+    conversation.server.push(b"l LOGIN me secret\r\n");
+    conversation.go_on();
+    assert!(conversation.server.is_signed_in());
+    conversation
+}
+
+/// The manners in which the dialogues for the server are written.
+fn persona() -> Persona {
+    Persona {
+        texts: Texts {
+            greeting: "ready".to_owned(),
+            id: "(\"name\" \"test\")".to_owned(),
+            completed: "completed.",
+            failed: "failed.",
+            go_ahead: "go ahead",
+            idle: "idling",
+            logout: "bye",
+            bad_command: "Command Error. 12",
+            bad_arguments: "Command Argument Error. 11",
+            wrong_state: "Command received in Invalid state.",
+            bad_set: "The specified message set is invalid.",
+            read_only: "read-only",
+            sign_in_cancelled: "cancelled",
+            no_such_mechanism: "no such mechanism",
+            bad_charset: "[BADCHARSET (US-ASCII)] no such charset",
+            closed: "Connection closed. 14",
+        },
+        capability_before_login: "IMAP4rev1 AUTH=XOAUTH2".to_owned(),
+        capability_after_login: "IMAP4rev1 MOVE".to_owned(),
+        mechanisms: vec![Mechanism::Xoauth2, Mechanism::Plain, Mechanism::Login],
+        charsets: &["US-ASCII"],
+        limits: Limits { errors: 10, ..Limits::default() },
+        quirks: Quirks::default(),
+    }
+}
