@@ -1,5 +1,9 @@
 //! The IMAP machines against the dialogues, and every decoder against the fuzz corpus.
 
+mod any_octets;
 mod client;
 mod codec;
+mod corpus;
 mod dialogue;
+mod owner;
+mod server;
