@@ -212,6 +212,10 @@ const TITLES: &[(u32, &str)] = &[
     (7518, "JSON Web Algorithms"),
     (7519, "JSON Web Token"),
     (7521, "Assertion framework for OAuth 2.0"),
+    (
+        7523,
+        "JWT profile for OAuth 2.0 client authentication and authorization grants",
+    ),
     (7525, "Recommendations for secure use of TLS"),
     (7534, "AS112 nameserver operations"),
     (7578, "multipart/form-data"),

@@ -190,7 +190,9 @@ pub enum ProofProblem {
     #[error("its private key is unusable: {0}")]
     KeyDamaged(String),
     /// The key is encrypted and no password was given.
-    #[error("its private key is encrypted and no password is configured for it")]
+    #[error(
+        "its private key is encrypted; say where its password is found as private_key_password"
+    )]
     PasswordMissing,
     /// The password is wrong.
     #[error("the password does not open its private key")]

@@ -93,8 +93,8 @@ const OWNED: &[(&str, &[&str], &str)] = &[
     ),
     (
         "axum",
-        &["sandbox"],
-        "only the imaginary tenant serves HTTP",
+        &["sandbox", "oauth"],
+        "the imaginary tenant serves HTTP, and `oauth` the redirect of a sign-in",
     ),
 ];
 
