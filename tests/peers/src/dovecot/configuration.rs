@@ -28,7 +28,12 @@ impl Configuration<'_> {
         // does for an app with full access.
         folder::write(
             &self.root.join("app-only.conf"),
-            self.tokens("username_attribute = idtyp\nusername_format = app"),
+            self.tokens(
+                "active_attribute = idtyp\n\
+                 active_value = app\n\
+                 username_attribute = sub\n\
+                 username_format = anybody",
+            ),
         )?;
         folder::write(&self.root.join(MAIN), self.main()?)
     }
@@ -50,6 +55,7 @@ impl Configuration<'_> {
              state_dir = {root}/run\n\
              log_path = {root}/{LOG}\n\
              auth_verbose = yes\n\
+             auth_failure_delay = 0\n\
              protocols = imap\n\
              listen = 127.0.0.1\n\
              ssl = required\n\

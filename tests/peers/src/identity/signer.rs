@@ -95,6 +95,7 @@ impl Signer {
                     roles: ["IMAP.AccessAsApp"],
                 },
                 Bearer::Person(upn) => Holder::Person {
+                    idtyp: "user",
                     upn,
                     scp: "IMAP.AccessAsUser.All",
                 },
@@ -135,6 +136,7 @@ enum Holder<'a> {
         roles: [&'static str; 1],
     },
     Person {
+        idtyp: &'static str,
         upn: &'a str,
         scp: &'static str,
     },
