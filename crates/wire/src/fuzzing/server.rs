@@ -34,9 +34,12 @@ fn agree(ask: Ask) -> Answer {
             attributes: vec![Attribute::HasNoChildren],
             subscribed: true,
         }]),
-        Ask::Status(_) => {
-            Answer::Status(Status { messages: 3, unseen: 3, uidnext: 9, uidvalidity: 7 })
-        }
+        Ask::Status(_) => Answer::Status(Status {
+            messages: 3,
+            unseen: 3,
+            uidnext: 9,
+            uidvalidity: 7,
+        }),
         Ask::Open(..) => Answer::Opened(Opened {
             uidvalidity: 7,
             uidnext: 9,
@@ -50,9 +53,11 @@ fn agree(ask: Ask) -> Answer {
             received_at: Timestamp::UNIX_EPOCH,
         })),
         Ask::Search(_) => Answer::Found(vec![1, 8]),
-        Ask::Store(uids, edit) => {
-            Answer::Flags(uids.into_iter().map(|uid| (uid, edit.apply(Flags::NONE))).collect())
-        }
+        Ask::Store(uids, edit) => Answer::Flags(
+            uids.into_iter()
+                .map(|uid| (uid, edit.apply(Flags::NONE)))
+                .collect(),
+        ),
         Ask::Copy(uids, _) | Ask::Move(uids, _) => Answer::Copied(Copied {
             uidvalidity: 7,
             uids: uids.into_iter().map(|uid| (uid, uid)).collect(),

@@ -36,13 +36,25 @@ struct Letter {
 impl Owner {
     /// Three messages in the inbox, and an archive.
     pub(crate) fn new() -> Self {
-        let mut owner =
-            Self { folders: BTreeMap::new(), open: "INBOX".to_owned(), upload: None };
+        let mut owner = Self {
+            folders: BTreeMap::new(),
+            open: "INBOX".to_owned(),
+            upload: None,
+        };
         for name in ["INBOX", "Archive", "Entwürfe/alt"] {
-            owner.folders.insert(name.to_owned(), Folder { uidnext: 1, ..Folder::default() });
+            owner.folders.insert(
+                name.to_owned(),
+                Folder {
+                    uidnext: 1,
+                    ..Folder::default()
+                },
+            );
         }
         for (number, flags) in [(1, Flag::Seen.into()), (2, Flags::NONE), (3, Flags::NONE)] {
-            owner.deliver(&format!("Subject: {number}\r\nFrom: a@x.test\r\n\r\nbody {number}\r\n"), flags);
+            owner.deliver(
+                &format!("Subject: {number}\r\nFrom: a@x.test\r\n\r\nbody {number}\r\n"),
+                flags,
+            );
         }
         owner
     }
@@ -58,11 +70,19 @@ impl Owner {
         match ask {
             Ask::SignIn(Credentials::Bearer { user, token }) => {
                 let good = user == "a@x.test" && token.expose_secret() == "good";
-                if good { Answer::Done } else { Answer::Refused(Refusal::no("AUTHENTICATE failed.")) }
+                if good {
+                    Answer::Done
+                } else {
+                    Answer::Refused(Refusal::no("AUTHENTICATE failed."))
+                }
             }
             Ask::SignIn(Credentials::Password { password, .. }) => {
                 let good = password.expose_secret() == "secret";
-                if good { Answer::Done } else { Answer::Refused(Refusal::no("LOGIN failed.")) }
+                if good {
+                    Answer::Done
+                } else {
+                    Answer::Refused(Refusal::no("LOGIN failed."))
+                }
             }
             Ask::Folders => Answer::Folders(self.folders.keys().map(listed).collect()),
             Ask::Status(name) => self.with(&name, |folder| Answer::Status(folder.status())),
@@ -85,10 +105,19 @@ impl Owner {
                 }))
             }),
             Ask::Search(criteria) => self.with_open(|folder| {
-                let found = folder.letters.values().filter(|letter| criteria.matches(*letter));
+                let found = folder
+                    .letters
+                    .values()
+                    .filter(|letter| criteria.matches(*letter));
                 Answer::Found(found.map(|letter| letter.uid).collect())
             }),
             Ask::Store(uids, edit) => self.with_open(|folder| folder.store(&uids, edit)),
+            ask => self.change(ask),
+        }
+    }
+
+    fn change(&mut self, ask: Ask) -> Answer {
+        match ask {
             Ask::Copy(uids, to) => self.copy(&uids, &to),
             Ask::Move(uids, to) => {
                 let answer = self.copy(&uids, &to);
@@ -102,7 +131,13 @@ impl Owner {
                 })
             }),
             Ask::Folder(FolderChange::Create(name)) => {
-                self.folders.insert(name, Folder { uidnext: 1, ..Folder::default() });
+                self.folders.insert(
+                    name,
+                    Folder {
+                        uidnext: 1,
+                        ..Folder::default()
+                    },
+                );
                 Answer::Done
             }
             Ask::Folder(_) => Answer::Refused(Refusal::no("not in a test")),
@@ -120,7 +155,7 @@ impl Owner {
                 }
                 Answer::Done
             }
-            Ask::Admit(_) | Ask::UploadAbort => Answer::Done,
+            _ => Answer::Done,
         }
     }
 
@@ -135,17 +170,32 @@ impl Owner {
     }
 
     fn copy(&mut self, uids: &[u32], to: &str) -> Answer {
-        let from = self.folders.get(&self.open).expect("the open folder is there");
-        let letters: Vec<Letter> = uids.iter().filter_map(|uid| from.letters.get(uid).cloned()).collect();
+        let from = self
+            .folders
+            .get(&self.open)
+            .expect("the open folder is there");
+        let letters: Vec<Letter> = uids
+            .iter()
+            .filter_map(|uid| from.letters.get(uid).cloned())
+            .collect();
         self.with(to, |folder| {
-            let copied = letters.into_iter().map(|l| (l.uid, folder.add(l.raw, l.flags)));
-            Answer::Copied(Copied { uidvalidity: 7, uids: copied.collect() })
+            let copied = letters
+                .into_iter()
+                .map(|l| (l.uid, folder.add(l.raw, l.flags)));
+            Answer::Copied(Copied {
+                uidvalidity: 7,
+                uids: copied.collect(),
+            })
         })
     }
 
     fn file(&mut self) -> Answer {
         let (upload, octets) = self.upload.take().expect("an upload was begun");
-        assert_eq!(octets.len() as u64, upload.length, "all octets came, and no others");
+        assert_eq!(
+            octets.len() as u64,
+            upload.length,
+            "all octets came, and no others"
+        );
         self.with(&upload.folder, |folder| {
             Answer::Uploaded(7, folder.add(octets.freeze(), upload.flags))
         })
@@ -163,7 +213,10 @@ impl Folder {
 
     fn store(&mut self, uids: &[u32], edit: FlagEdit) -> Answer {
         self.version += 1;
-        let letters = self.letters.values_mut().filter(|letter| uids.contains(&letter.uid));
+        let letters = self
+            .letters
+            .values_mut()
+            .filter(|letter| uids.contains(&letter.uid));
         Answer::Flags(
             letters
                 .map(|letter| {
@@ -185,12 +238,20 @@ impl Folder {
             uidvalidity: 7,
             uidnext: self.uidnext,
             version: self.version,
-            messages: self.letters.values().map(|letter| (letter.uid, letter.flags)).collect(),
+            messages: self
+                .letters
+                .values()
+                .map(|letter| (letter.uid, letter.flags))
+                .collect(),
         }
     }
 
     fn status(&self) -> Status {
-        let unseen = self.letters.values().filter(|l| !l.flags.contains(Flag::Seen)).count();
+        let unseen = self
+            .letters
+            .values()
+            .filter(|l| !l.flags.contains(Flag::Seen))
+            .count();
         Status {
             messages: u32::try_from(self.letters.len()).expect("few"),
             unseen: u32::try_from(unseen).expect("few"),
@@ -223,11 +284,17 @@ impl Candidate for Letter {
         self.holds(text)
     }
     fn holds(&self, text: &str) -> bool {
-        String::from_utf8_lossy(&self.raw).to_lowercase().contains(&text.to_lowercase())
+        String::from_utf8_lossy(&self.raw)
+            .to_lowercase()
+            .contains(&text.to_lowercase())
     }
 }
 
 fn listed(name: &String) -> Listed {
     let attributes = vec![Attribute::HasNoChildren];
-    Listed { name: name.clone(), attributes, subscribed: name == "INBOX" }
+    Listed {
+        name: name.clone(),
+        attributes,
+        subscribed: name == "INBOX",
+    }
 }

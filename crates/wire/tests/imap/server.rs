@@ -10,8 +10,14 @@ use crate::owner::Owner;
 
 #[test]
 fn the_server_holds_its_part_of_every_dialogue() {
-    let dialogues: Vec<Dialogue> = dialogue::all().into_iter().filter(|d| d.for_server).collect();
-    assert!(dialogues.len() >= 8, "the dialogues for the server are there");
+    let dialogues: Vec<Dialogue> = dialogue::all()
+        .into_iter()
+        .filter(|d| d.for_server)
+        .collect();
+    assert!(
+        dialogues.len() >= 8,
+        "the dialogues for the server are there"
+    );
     for dialogue in dialogues {
         for octets_at_once in [usize::MAX, 7, 1] {
             replay(&dialogue, octets_at_once);
@@ -34,12 +40,18 @@ fn replay(dialogue: &Dialogue, octets_at_once: usize) {
             }
             Step::Wait(_) => {
                 conversation.said(&dialogue.name, &mut expected);
-                conversation.owner.deliver("Subject: new\r\n\r\n", [].into_iter().collect());
+                conversation
+                    .owner
+                    .deliver("Subject: new\r\n\r\n", [].into_iter().collect());
                 conversation.server.changed();
             }
             Step::Drop => {
                 conversation.said(&dialogue.name, &mut expected);
-                assert!(conversation.closed, "{}: the server hangs up", dialogue.name);
+                assert!(
+                    conversation.closed,
+                    "{}: the server hangs up",
+                    dialogue.name
+                );
             }
         }
     }
@@ -96,19 +108,28 @@ fn a_message_passes_through_while_it_is_uploaded() {
     for _ in 0..9 {
         conversation.server.push(&[b'x'; 100]);
         conversation.go_on();
-        assert!(conversation.server.buffer().is_empty(), "nothing is held back");
+        assert!(
+            conversation.server.buffer().is_empty(),
+            "nothing is held back"
+        );
     }
     assert_eq!(conversation.waiting, Waiting::Rest);
     conversation.server.push(b"\r\n");
     conversation.go_on();
-    assert!(conversation.written.ends_with(b"a OK [APPENDUID 7 4] APPEND completed.\r\n"));
+    assert!(
+        conversation
+            .written
+            .ends_with(b"a OK [APPENDUID 7 4] APPEND completed.\r\n")
+    );
 }
 
 #[test]
 fn the_debug_form_of_a_server_shows_no_credentials() {
     let mut conversation = Conversation::new();
     conversation.server.push(b"a LOGIN me canary\r\n");
-    conversation.server.push(b"b AUTHENTICATE PLAIN AG1lAGNhbmFyeQ==");
+    conversation
+        .server
+        .push(b"b AUTHENTICATE PLAIN AG1lAGNhbmFyeQ==");
     assert!(!format!("{:?}", conversation.server).contains("canary"));
 }
 
@@ -162,17 +183,44 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
 }
 
 const PIECES: &[&str] = &[
-    "a ", "\r\n", "\n", "{3}\r\n", "{3+}\r\n", "{4294967295+}\r\n", "{99999999999}\r\n", "abc",
-    "a NOOP\r\n", "a IDLE\r\n", "DONE\r\n", "a AUTHENTICATE XOAUTH2\r\n", "*\r\n",
-    "a APPEND INBOX {3}\r\n", "a APPEND INBOX (\\Seen) {5+}\r\nhello\r\n", "a APPEND {5}\r\nINBOX",
-    "a SELECT INBOX\r\n", "a EXAMINE Archive\r\n", "a UNSELECT\r\n", "a CLOSE\r\n",
+    "a ",
+    "\r\n",
+    "\n",
+    "{3}\r\n",
+    "{3+}\r\n",
+    "{4294967295+}\r\n",
+    "{99999999999}\r\n",
+    "abc",
+    "a NOOP\r\n",
+    "a IDLE\r\n",
+    "DONE\r\n",
+    "a AUTHENTICATE XOAUTH2\r\n",
+    "*\r\n",
+    "a APPEND INBOX {3}\r\n",
+    "a APPEND INBOX (\\Seen) {5+}\r\nhello\r\n",
+    "a APPEND {5}\r\nINBOX",
+    "a SELECT INBOX\r\n",
+    "a EXAMINE Archive\r\n",
+    "a UNSELECT\r\n",
+    "a CLOSE\r\n",
     "a FETCH 1:* (FLAGS BODY[] BODY[1.2.MIME] BODY[HEADER.FIELDS (A B)]<1.5> ENVELOPE)\r\n",
-    "a FETCH 4294967295:* FULL\r\n", "a UID FETCH *:1 (BODYSTRUCTURE RFC822)\r\n",
-    "a STORE 1 FLAGS (\\Deleted $x)\r\n", "a UID STORE 1:* -FLAGS.SILENT (\\Seen)\r\n",
-    "a EXPUNGE\r\n", "a UID EXPUNGE 1:2\r\n", "a UID MOVE 1 Archive\r\n", "a COPY 2:3 Nowhere\r\n",
-    "a SEARCH NOT OR 1:* (UID 5 BEFORE 31-Feb-2026) TEXT \"x\"\r\n", "a SEARCH CHARSET X ALL\r\n",
-    "a LIST \"\" *%*%*\r\n", "a LSUB \"\" \"\"\r\n", "a STATUS INBOX (MESSAGES UIDNEXT)\r\n",
-    "a LOGIN {2}\r\nme x\r\n", "a CREATE &AAA-\r\n", "a ID NIL\r\n", "a CAPABILITY\r\n",
+    "a FETCH 4294967295:* FULL\r\n",
+    "a UID FETCH *:1 (BODYSTRUCTURE RFC822)\r\n",
+    "a STORE 1 FLAGS (\\Deleted $x)\r\n",
+    "a UID STORE 1:* -FLAGS.SILENT (\\Seen)\r\n",
+    "a EXPUNGE\r\n",
+    "a UID EXPUNGE 1:2\r\n",
+    "a UID MOVE 1 Archive\r\n",
+    "a COPY 2:3 Nowhere\r\n",
+    "a SEARCH NOT OR 1:* (UID 5 BEFORE 31-Feb-2026) TEXT \"x\"\r\n",
+    "a SEARCH CHARSET X ALL\r\n",
+    "a LIST \"\" *%*%*\r\n",
+    "a LSUB \"\" \"\"\r\n",
+    "a STATUS INBOX (MESSAGES UIDNEXT)\r\n",
+    "a LOGIN {2}\r\nme x\r\n",
+    "a CREATE &AAA-\r\n",
+    "a ID NIL\r\n",
+    "a CAPABILITY\r\n",
 ];
 
 fn signed_in() -> Conversation {
@@ -208,7 +256,10 @@ fn persona() -> Persona {
         capability_after_login: "IMAP4rev1 MOVE".to_owned(),
         mechanisms: vec![Mechanism::Xoauth2, Mechanism::Plain, Mechanism::Login],
         charsets: &["US-ASCII"],
-        limits: Limits { errors: 10, ..Limits::default() },
+        limits: Limits {
+            errors: 10,
+            ..Limits::default()
+        },
         quirks: Quirks::default(),
     }
 }

@@ -189,7 +189,10 @@ impl Server {
         };
         let plan = if order.writes() && view.access == Access::ReadOnly {
             Plan::ReadOnly
-        } else if order.charset().is_some_and(|name| !is_among(name, charsets)) {
+        } else if order
+            .charset()
+            .is_some_and(|name| !is_among(name, charsets))
+        {
             Plan::BadCharset
         } else {
             plan(view, order)

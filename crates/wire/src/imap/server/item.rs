@@ -189,17 +189,14 @@ impl Section {
     }
 }
 
-/// Names of fields in capitals, as Exchange repeats them. A name that is no atom cannot be the
-/// name of a field, nor be repeated without quotes.
+/// Names of fields as the client spelt them: the answer repeats them. A name that is no atom
+/// cannot be the name of a field, nor be repeated without quotes.
 fn texts(names: &[AString<'_>]) -> Vec<String> {
-    let text = |name: &AString<'_>| String::from_utf8_lossy(name.as_ref()).to_ascii_uppercase();
-    let atom = |name: &String| {
-        name.bytes()
-            .all(|octet| octet.is_ascii_graphic() && !b"(){}%*\"\\]".contains(&octet))
-    };
-    names
+    let plain = |octet: u8| octet.is_ascii_graphic() && !b"(){}%*\"\\]".contains(&octet);
+    let names = names
         .iter()
-        .map(text)
-        .filter(|name| !name.is_empty() && atom(name))
+        .map(|name| String::from_utf8_lossy(name.as_ref()).into_owned());
+    names
+        .filter(|name| !name.is_empty() && name.bytes().all(plain))
         .collect()
 }

@@ -236,7 +236,10 @@ impl Order {
 impl SelectedOrder {
     /// Whether it changes the open folder.
     pub(super) fn writes(&self) -> bool {
-        matches!(self, Self::Store { .. } | Self::Move { .. } | Self::Expunge(_))
+        matches!(
+            self,
+            Self::Store { .. } | Self::Move { .. } | Self::Expunge(_)
+        )
     }
 
     /// The charset in which it gives texts, if it says so.
