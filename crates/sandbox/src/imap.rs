@@ -1,5 +1,6 @@
 //! The IMAP server of the imaginary tenant: Exchange's manners over the sandbox's mailboxes.
 
+mod answers;
 mod connection;
 mod exchange;
 mod letter;
@@ -37,7 +38,10 @@ pub(crate) struct Imap {
 
 /// Serves IMAP with implicit TLS on `listener` until the tasks are told to end.
 pub(crate) fn serve(listener: Listener, imap: Imap, tasks: &Tasks) {
-    tasks.start("sandbox uidvalidity", bump_on_order(imap.clone(), tasks.stop()));
+    tasks.start(
+        "sandbox uidvalidity",
+        bump_on_order(imap.clone(), tasks.stop()),
+    );
     let (owner, stop) = (tasks.clone(), tasks.stop());
     let Listener { socket, tls } = listener;
     let acceptor = TlsAcceptor::from(tls);
@@ -84,8 +88,12 @@ impl Arrival {
         let _ = self.stream.set_nodelay(true);
         let clock = self.imap.clock.clone();
         let handshake = clock.within(HANDSHAKE_LIMIT, self.acceptor.accept(self.stream));
-        let Some(Ok(Ok(stream))) = self.stop.or(handshake).await else { return };
-        Connection::new(stream, self.imap, self.places).converse(self.stop).await;
+        let Some(Ok(Ok(stream))) = self.stop.or(handshake).await else {
+            return;
+        };
+        Connection::new(stream, self.imap, self.places)
+            .converse(self.stop)
+            .await;
     }
 }
 
@@ -95,7 +103,10 @@ async fn bump_on_order(imap: Imap, stop: Stop) {
     let mut carried_out: BTreeMap<String, Stamp> = BTreeMap::new();
     loop {
         for mailbox in imap.mailboxes.all() {
-            let target = Target { app: None, mailbox: Some(mailbox.address()) };
+            let target = Target {
+                app: None,
+                mailbox: Some(mailbox.address()),
+            };
             let Some(standing) = imap.faults.latest(FaultKind::BumpUidvalidity, target) else {
                 continue;
             };

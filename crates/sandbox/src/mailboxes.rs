@@ -11,6 +11,7 @@ mod folder;
 mod mailbox;
 mod message;
 mod path;
+mod tree;
 mod usual;
 
 use std::collections::BTreeMap;
@@ -22,8 +23,8 @@ use jiff::Timestamp;
 pub use changes::{Changes, Delta};
 pub use error::MailboxError;
 pub use folder::{FolderId, FolderState};
-pub use mailbox::{FolderEntry, Mailbox, MailboxKind, Subscription};
 pub use gatepost_wire::imap::server::{Flag, FlagEdit, Flags};
+pub use mailbox::{FolderEntry, Mailbox, MailboxKind, Subscription};
 pub use message::{Filed, Message, MessageId, NewMessage};
 pub use path::FolderPath;
 pub use usual::Use;
@@ -42,10 +43,15 @@ impl Mailboxes {
 
     /// Makes an empty mailbox with Exchange's usual folders.
     pub fn add(&self, address: &str, kind: MailboxKind) -> Result<Arc<Mailbox>, MailboxError> {
-        let mut mailboxes = self.by_address.write().unwrap_or_else(PoisonError::into_inner);
+        let mut mailboxes = self
+            .by_address
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         let key = key(address);
         if mailboxes.contains_key(&key) {
-            return Err(MailboxError::MailboxExists { address: address.to_owned() });
+            return Err(MailboxError::MailboxExists {
+                address: address.to_owned(),
+            });
         }
         let mailbox = Arc::new(Mailbox::new(address, kind));
         mailboxes.insert(key, Arc::clone(&mailbox));
@@ -57,7 +63,9 @@ impl Mailboxes {
         self.read()
             .get(&key(address))
             .cloned()
-            .ok_or_else(|| MailboxError::MailboxUnknown { address: address.to_owned() })
+            .ok_or_else(|| MailboxError::MailboxUnknown {
+                address: address.to_owned(),
+            })
     }
 
     /// Every mailbox, in the order of the addresses.
@@ -77,7 +85,9 @@ impl Mailboxes {
     }
 
     fn read(&self) -> RwLockReadGuard<'_, BTreeMap<String, Arc<Mailbox>>> {
-        self.by_address.read().unwrap_or_else(PoisonError::into_inner)
+        self.by_address
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -9,10 +9,10 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_rustls::server::TlsStream;
 
+use super::Imap;
 use super::exchange::{TIMED_OUT, UNAVAILABLE, persona};
 use super::places::Places;
 use super::session::{Act, Session};
-use super::Imap;
 
 /// A connection whose TLS is up.
 pub(super) struct Connection {
@@ -32,7 +32,12 @@ impl Connection {
     pub(super) fn new(stream: TlsStream<TcpStream>, imap: Imap, places: Places) -> Self {
         let orders = imap.faults.watch();
         let server = Server::new(persona());
-        Self { stream, server, session: Session::new(imap, places), orders }
+        Self {
+            stream,
+            server,
+            session: Session::new(imap, places),
+            orders,
+        }
     }
 
     /// Serves the client until it leaves, is sent away, or the sandbox stops.
@@ -58,7 +63,10 @@ impl Connection {
                 },
                 Want::Close => {
                     // The client may be gone already.
-                    let _ = self.session.within(LONGEST_WRITE, self.stream.shutdown()).await;
+                    let _ = self
+                        .session
+                        .within(LONGEST_WRITE, self.stream.shutdown())
+                        .await;
                     Flow::End
                 }
                 // Port 993 has no STARTTLS, and every question is answered above.
@@ -82,10 +90,18 @@ impl Connection {
     }
 
     async fn read(&mut self, waiting: Waiting, stop: &Stop) -> Flow {
-        let limit = if self.server.is_signed_in() { SIGNED_IN_LIMIT } else { SIGNED_OUT_LIMIT };
+        let limit = if self.server.is_signed_in() {
+            SIGNED_IN_LIMIT
+        } else {
+            SIGNED_OUT_LIMIT
+        };
         let idle = waiting == Waiting::Idle;
         if idle && self.session.drops_idle() {
             return Flow::End;
+        }
+        if idle && let Some(bye) = self.session.ended_by_order() {
+            self.server.bye(bye);
+            return Flow::On;
         }
         let clock = self.session.clock();
         let buffer = self.server.buffer();
@@ -108,7 +124,9 @@ impl Connection {
     async fn outwait(&mut self, stop: &Stop) {
         let mut ignored = [0; 1024];
         loop {
-            let read = self.session.within(SIGNED_IN_LIMIT, self.stream.read(&mut ignored));
+            let read = self
+                .session
+                .within(SIGNED_IN_LIMIT, self.stream.read(&mut ignored));
             if !matches!(stop.or(read).await, Some(Ok(Ok(octets))) if octets > 0) {
                 return;
             }

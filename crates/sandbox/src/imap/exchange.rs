@@ -52,6 +52,8 @@ fn server_name(name: &str) -> String {
 pub(super) const CLOSED: &str = "Connection closed. 14";
 /// After `* BYE `, when nothing was said for too long.
 pub(super) const TIMED_OUT: &str = "Connection is closed. 13";
+/// After `* BYE `, when the token of a session is void.
+pub(super) const TOKEN_EXPIRED: &str = "Session invalidated - AccessTokenExpired";
 /// After `NO `: any token that opens nothing, whatever the reason.
 pub(super) const SIGN_IN_REFUSED: &str = "AUTHENTICATE failed.";
 /// After `BAD `: the token is good and the mailbox is not open to it.

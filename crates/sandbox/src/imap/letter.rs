@@ -19,12 +19,18 @@ pub(super) struct Letter<'a> {
 impl<'a> Letter<'a> {
     /// `size` is what RFC822.SIZE says of it.
     pub(super) fn new(message: &'a Message, size: u64) -> Self {
-        Self { message, size, parsed: OnceCell::new() }
+        Self {
+            message,
+            size,
+            parsed: OnceCell::new(),
+        }
     }
 
     /// Parsed when a text is looked for, and not before.
     fn parsed(&self) -> Option<&mail_parser::Message<'a>> {
-        self.parsed.get_or_init(|| MessageParser::default().parse(&self.message.raw[..])).as_ref()
+        self.parsed
+            .get_or_init(|| MessageParser::default().parse(&self.message.raw[..]))
+            .as_ref()
     }
 }
 
@@ -44,7 +50,12 @@ impl Candidate for Letter<'_> {
     fn sent_on(&self) -> Option<Date> {
         let sent = self.parsed()?.date()?;
         let year = i16::try_from(sent.year).ok()?;
-        Date::new(year, i8::try_from(sent.month).ok()?, i8::try_from(sent.day).ok()?).ok()
+        Date::new(
+            year,
+            i8::try_from(sent.month).ok()?,
+            i8::try_from(sent.day).ok()?,
+        )
+        .ok()
     }
 
     fn size(&self) -> u64 {
@@ -52,9 +63,14 @@ impl Candidate for Letter<'_> {
     }
 
     fn header_holds(&self, name: &str, text: &str) -> bool {
-        let Some(parsed) = self.parsed() else { return false };
+        let Some(parsed) = self.parsed() else {
+            return false;
+        };
         let text = text.to_lowercase();
-        let mut values = parsed.headers().iter().filter(|h| h.name().eq_ignore_ascii_case(name));
+        let mut values = parsed
+            .headers()
+            .iter()
+            .filter(|h| h.name().eq_ignore_ascii_case(name));
         values.any(|header| {
             let start = usize::try_from(header.offset_start()).unwrap_or(usize::MAX);
             let end = usize::try_from(header.offset_end()).unwrap_or(usize::MAX);
@@ -65,7 +81,9 @@ impl Candidate for Letter<'_> {
 
     fn body_holds(&self, text: &str) -> bool {
         let text = text.to_lowercase();
-        let Some(parsed) = self.parsed() else { return false };
+        let Some(parsed) = self.parsed() else {
+            return false;
+        };
         parsed.parts.iter().any(|part| match &part.body {
             PartType::Text(body) | PartType::Html(body) => holds(body, &text),
             _ => false,
@@ -73,13 +91,18 @@ impl Candidate for Letter<'_> {
     }
 
     fn holds(&self, text: &str) -> bool {
-        let Some(parsed) = self.parsed() else { return false };
+        let Some(parsed) = self.parsed() else {
+            return false;
+        };
         let lower = text.to_lowercase();
         let root = parsed.root_part();
         let end = usize::try_from(root.offset_body).unwrap_or(usize::MAX);
         let header = self.message.raw.get(..end).unwrap_or_default();
         holds(&String::from_utf8_lossy(header), &lower)
-            || parsed.headers().iter().any(|header| holds(&words(header.value()), &lower))
+            || parsed
+                .headers()
+                .iter()
+                .any(|header| holds(&words(header.value()), &lower))
             || self.body_holds(text)
     }
 }
@@ -99,7 +122,9 @@ fn words(value: &HeaderValue<'_>) -> String {
 }
 
 fn names(addresses: &Address<'_>) -> String {
-    let each = addresses.iter().flat_map(|a| [a.name.as_deref(), a.address.as_deref()]);
+    let each = addresses
+        .iter()
+        .flat_map(|a| [a.name.as_deref(), a.address.as_deref()]);
     each.flatten().collect::<Vec<_>>().join(" ")
 }
 
@@ -113,10 +138,16 @@ mod tests {
 
     fn message(raw: &'static str) -> Message {
         let mailboxes = Mailboxes::new();
-        let mailbox = mailboxes.add("a@b.test", MailboxKind::User).expect("a new address");
+        let mailbox = mailboxes
+            .add("a@b.test", MailboxKind::User)
+            .expect("a new address");
         let raw = Bytes::from_static(raw.as_bytes());
-        let filed = mailboxes.deliver("a@b.test", raw, Timestamp::UNIX_EPOCH).expect("it is there");
-        mailbox.message(mailbox.inbox(), filed.uid).expect("it was filed")
+        let filed = mailboxes
+            .deliver("a@b.test", raw, Timestamp::UNIX_EPOCH)
+            .expect("it is there");
+        mailbox
+            .message(mailbox.inbox(), filed.uid)
+            .expect("it was filed")
     }
 
     #[test]

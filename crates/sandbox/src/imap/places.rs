@@ -24,7 +24,10 @@ impl Places {
             return None;
         }
         *count += 1;
-        Some(Place { places: self.clone(), mailbox })
+        Some(Place {
+            places: self.clone(),
+            mailbox,
+        })
     }
 }
 
@@ -50,8 +53,9 @@ mod tests {
     #[test]
     fn the_seventeenth_has_to_wait_for_one_to_leave() {
         let places = Places::default();
-        let mut taken: Vec<Place> =
-            (0..16).map(|_| places.take("ada@contoso.com").expect("there is room")).collect();
+        let mut taken: Vec<Place> = (0..16)
+            .map(|_| places.take("ada@contoso.com").expect("there is room"))
+            .collect();
         assert!(places.take("Ada@contoso.com").is_none());
         assert!(places.take("bob@contoso.com").is_some());
         taken.pop();

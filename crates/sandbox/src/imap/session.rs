@@ -4,32 +4,30 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use gatepost_host::{Clock, Elapsed};
 use gatepost_wire::imap::server::{
-    Answer, Ask, Attribute, Change, Copied, Credentials, FolderChange, Listed, Loaded,
-    Opened, Quirks, Refusal, Status, StructureFault, Upload,
+    Answer, Ask, Change, Credentials, FolderChange, Loaded, Quirks, Refusal, StructureFault, Upload,
 };
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::watch;
 
+use super::Imap;
+use super::answers::{copied, listed, missing, opened, refusal, status};
 use super::exchange::{
-    CLOSED, NOT_CONNECTED, SIGN_IN_REFUSED, THROTTLED, TOO_LARGE, UNAVAILABLE,
+    CLOSED, NOT_CONNECTED, SIGN_IN_REFUSED, THROTTLED, TOKEN_EXPIRED, TOO_LARGE, UNAVAILABLE,
 };
 use super::letter::Letter;
 use super::places::{Place, Places};
-use super::Imap;
 use crate::faults::{FaultKind, Target};
-use crate::mailboxes::{
-    Changes, Filed, Flag, FolderEntry, FolderId, FolderState, Mailbox, MailboxError, Message,
-    NewMessage, Subscription, Use,
-};
+use crate::mailboxes::{Changes, Flag, FolderId, Mailbox, Message, NewMessage, Subscription};
 use crate::tenant::{MailProtocol, Principal};
 
 /// What one signed-in client sees.
 pub(super) struct Session {
     imap: Imap,
     places: Places,
+    orders: watch::Receiver<u64>,
     client: Client,
     folder: Option<FolderId>,
     upload: Option<Upload>,
@@ -56,6 +54,7 @@ enum Client {
 
 struct Connected {
     app: String,
+    token: SecretString,
     mailbox: Arc<Mailbox>,
     changes: watch::Receiver<u64>,
     _place: Place,
@@ -64,6 +63,7 @@ struct Connected {
 impl Session {
     pub(super) fn new(imap: Imap, places: Places) -> Self {
         Self {
+            orders: imap.faults.watch(),
             imap,
             places,
             client: Client::Unknown,
@@ -103,6 +103,26 @@ impl Session {
         }
     }
 
+    /// With what the session ends because of an order: it is to be closed, or its token is void.
+    pub(super) fn ended_by_order(&mut self) -> Option<&'static str> {
+        if self
+            .imap
+            .faults
+            .strikes(FaultKind::CloseSession, self.target())
+        {
+            return Some(CLOSED);
+        }
+        // A token is verified again only when an order may have made it void.
+        let Client::Connected(connected) = &self.client else {
+            return None;
+        };
+        let ordered = self.orders.has_changed().unwrap_or(false);
+        self.orders.mark_unchanged();
+        let token = connected.token.expose_secret();
+        let void = ordered && self.imap.tenant.admit(token, MailProtocol::Imap).is_err();
+        void.then_some(TOKEN_EXPIRED)
+    }
+
     /// Whether a connection in IDLE is to be dropped.
     pub(super) fn drops_idle(&self) -> bool {
         self.imap.faults.strikes(FaultKind::DropIdle, self.target())
@@ -124,7 +144,10 @@ impl Session {
         let Credentials::Bearer { user, token } = credentials else {
             return Answer::Refused(Refusal::no(SIGN_IN_REFUSED));
         };
-        let admitted = self.imap.tenant.admit(token.expose_secret(), MailProtocol::Imap);
+        let admitted = self
+            .imap
+            .tenant
+            .admit(token.expose_secret(), MailProtocol::Imap);
         let (principal, mailbox) = match (admitted, self.imap.mailboxes.open(&named(user))) {
             (Ok(principal), Ok(mailbox)) => (principal, mailbox),
             (Err(reason), _) => {
@@ -136,20 +159,32 @@ impl Session {
                 return Answer::Refused(Refusal::no(SIGN_IN_REFUSED));
             }
         };
-        self.client = self.connect(&principal, mailbox);
+        self.client = self.connect(&principal, token, mailbox);
         Answer::Done
     }
 
     /// Exchange says OK to the token first and finds out about the mailbox afterwards.
-    fn connect(&self, principal: &Principal, mailbox: Arc<Mailbox>) -> Client {
+    fn connect(
+        &self,
+        principal: &Principal,
+        token: &SecretString,
+        mailbox: Arc<Mailbox>,
+    ) -> Client {
         let app = principal.client_id();
-        let target = Target { app: Some(app), mailbox: Some(mailbox.address()) };
+        let target = Target {
+            app: Some(app),
+            mailbox: Some(mailbox.address()),
+        };
         let may = self.imap.tenant.may_open(principal, mailbox.address())
-            && !self.imap.faults.strikes(FaultKind::AuthenticatedButNotConnected, target);
+            && !self
+                .imap
+                .faults
+                .strikes(FaultKind::AuthenticatedButNotConnected, target);
         let place = may.then(|| self.places.take(mailbox.address())).flatten();
         match place {
             Some(place) => Client::Connected(Connected {
                 app: app.to_owned(),
+                token: token.clone(),
                 changes: mailbox.watch(),
                 mailbox,
                 _place: place,
@@ -158,16 +193,17 @@ impl Session {
         }
     }
 
-    fn admit(&self) -> Act {
+    fn admit(&mut self) -> Act {
         let refused = |refusal| Act::Answer(Answer::Refused(refusal));
         if !matches!(self.client, Client::Connected(_)) {
             return refused(Refusal::bad(NOT_CONNECTED).then_bye(CLOSED));
         }
+        if let Some(bye) = self.ended_by_order() {
+            return Act::SayBye(bye);
+        }
         let strikes = |kind| self.imap.faults.strikes(kind, self.target());
         if strikes(FaultKind::Hang) {
             Act::FallSilent
-        } else if strikes(FaultKind::CloseSession) {
-            Act::SayBye(CLOSED)
         } else if strikes(FaultKind::ServerError) {
             refused(Refusal::bad(UNAVAILABLE).then_bye("Connection closed."))
         } else if strikes(FaultKind::Throttle) {
@@ -179,14 +215,21 @@ impl Session {
 
     fn look_up(&mut self, ask: Ask) -> Result<Answer, Refusal> {
         match ask {
-            Ask::Folders => Ok(Answer::Folders(self.mailbox()?.folders().iter().map(listed).collect())),
+            Ask::Folders => Ok(Answer::Folders(
+                self.mailbox()?.folders().iter().map(listed).collect(),
+            )),
             Ask::Status(name) => {
                 let mailbox = self.mailbox()?;
                 let state = mailbox.find(&name).ok().and_then(|id| mailbox.state(id));
-                state.map(|state| Answer::Status(status(&state))).ok_or_else(|| missing(&name))
+                state
+                    .map(|state| Answer::Status(status(&state)))
+                    .ok_or_else(|| missing(&name))
             }
             Ask::Open(name, _) => self.open(&name),
-            Ask::Changes { uidvalidity, version } => self.changes(uidvalidity, version),
+            Ask::Changes {
+                uidvalidity,
+                version,
+            } => self.changes(uidvalidity, version),
             Ask::Load(uid) => {
                 let loaded = self.mailbox()?.message(self.folder()?, uid);
                 Ok(Answer::Loaded(loaded.map(|message| self.loaded(message))))
@@ -198,9 +241,11 @@ impl Session {
                     .filter(|message| criteria.matches(&Letter::new(message, self.size(message))));
                 Ok(Answer::Found(matching.map(|message| message.uid).collect()))
             }
-            Ask::Store(uids, edit) => {
-                Ok(Answer::Flags(self.mailbox()?.edit_flags(self.folder()?, &uids, edit)))
-            }
+            Ask::Store(uids, edit) => Ok(Answer::Flags(self.mailbox()?.edit_flags(
+                self.folder()?,
+                &uids,
+                edit,
+            ))),
             Ask::Copy(uids, to) => {
                 let (from, to) = (self.folder()?, self.named(&to)?);
                 copied(self.mailbox()?.copy(from, &uids, to))
@@ -209,7 +254,7 @@ impl Session {
                 let (from, to) = (self.folder()?, self.named(&to)?);
                 copied(self.mailbox()?.relocate(from, &uids, to))
             }
-            Ask::Expunge(among) => self.expunge(among),
+            Ask::Expunge(among) => self.expunge(among.as_deref()),
             Ask::Folder(change) => self.change_folder(&change),
             Ask::Upload(upload) => self.begin_upload(upload),
             Ask::UploadChunk(chunk) => {
@@ -241,25 +286,32 @@ impl Session {
         }
         let mailbox = self.mailbox()?;
         let gone = || Change::Gone(CLOSED.to_owned());
-        Ok(Answer::Changed(match mailbox.changes(folder, uidvalidity, version) {
-            None => gone(),
-            Some(Changes::Nothing) => Change::Nothing,
-            Some(Changes::Delta(delta)) => Change::Delta {
-                version: delta.version,
-                present: delta.present,
-                vanished: delta.vanished,
+        Ok(Answer::Changed(
+            match mailbox.changes(folder, uidvalidity, version) {
+                None => gone(),
+                Some(Changes::Nothing) => Change::Nothing,
+                Some(Changes::Delta(delta)) => Change::Delta {
+                    version: delta.version,
+                    present: delta.present,
+                    vanished: delta.vanished,
+                },
+                Some(Changes::Everything) => {
+                    opened(&mailbox, folder).map_or_else(gone, Change::Everything)
+                }
             },
-            Some(Changes::Everything) => {
-                opened(&mailbox, folder).map_or_else(gone, Change::Everything)
-            }
-        }))
+        ))
     }
 
-    fn expunge(&self, among: Option<Vec<u32>>) -> Result<Answer, Refusal> {
+    fn expunge(&self, among: Option<&[u32]>) -> Result<Answer, Refusal> {
         let (mailbox, folder) = (self.mailbox()?, self.folder()?);
-        let (_, overview) = mailbox.overview(folder).unwrap_or_else(|| (EMPTY, Vec::new()));
-        let deleted = overview.into_iter().filter(|(_, flags)| flags.contains(Flag::Deleted));
-        let chosen = |uid: &u32| among.as_ref().is_none_or(|uids| uids.binary_search(uid).is_ok());
+        let deleted = mailbox
+            .overview(folder)
+            .map(|(_, messages)| messages)
+            .unwrap_or_default();
+        let deleted = deleted
+            .into_iter()
+            .filter(|(_, flags)| flags.contains(Flag::Deleted));
+        let chosen = |uid: &u32| among.is_none_or(|uids| uids.binary_search(uid).is_ok());
         let uids: Vec<u32> = deleted.map(|(uid, _)| uid).filter(chosen).collect();
         mailbox.remove(folder, &uids);
         Ok(Answer::Done)
@@ -271,14 +323,14 @@ impl Session {
             FolderChange::Create(name) => mailbox.create(name).map(|_| ()),
             FolderChange::Delete(name) => mailbox.delete(name),
             FolderChange::Rename(from, to) => mailbox.rename(from, to),
-            FolderChange::Subscribe(name) => {
-                mailbox.set_subscribed(name, Subscription::Subscribed)
-            }
+            FolderChange::Subscribe(name) => mailbox.set_subscribed(name, Subscription::Subscribed),
             FolderChange::Unsubscribe(name) => {
                 mailbox.set_subscribed(name, Subscription::Unsubscribed)
             }
         };
-        changed.map(|()| Answer::Done).map_err(|error| refusal(&error))
+        changed
+            .map(|()| Answer::Done)
+            .map_err(|error| refusal(&error))
     }
 
     fn begin_upload(&mut self, upload: Upload) -> Result<Answer, Refusal> {
@@ -286,32 +338,50 @@ impl Session {
             return Err(Refusal::no(TOO_LARGE));
         }
         // RFC 3501 §6.3.11: the client may make the folder and try again.
-        self.named(&upload.folder).map_err(|no| Refusal::no(format!("[TRYCREATE] {}", no.text)))?;
+        self.named(&upload.folder)
+            .map_err(|no| Refusal::no(format!("[TRYCREATE] {}", no.text)))?;
         self.uploaded = BytesMut::new();
         self.upload = Some(upload);
         Ok(Answer::Done)
     }
 
     fn file_upload(&mut self) -> Result<Answer, Refusal> {
-        let raw: Bytes = std::mem::take(&mut self.uploaded).freeze();
-        let upload = self.upload.take().ok_or_else(|| Refusal::bad(UNAVAILABLE))?;
+        let raw = std::mem::take(&mut self.uploaded).freeze();
+        let upload = self
+            .upload
+            .take()
+            .ok_or_else(|| Refusal::bad(UNAVAILABLE))?;
         let folder = self.named(&upload.folder)?;
         let received_at = upload.received_at.unwrap_or_else(|| self.imap.clock.now());
-        let new = NewMessage { raw, flags: upload.flags, received_at };
-        let Filed { uidvalidity, uid } =
-            self.mailbox()?.file(folder, new).map_err(|error| refusal(&error))?;
-        Ok(Answer::Uploaded(uidvalidity, uid))
+        let new = NewMessage {
+            raw,
+            flags: upload.flags,
+            received_at,
+        };
+        let filed = self
+            .mailbox()?
+            .file(folder, new)
+            .map_err(|error| refusal(&error))?;
+        Ok(Answer::Uploaded(filed.uidvalidity, filed.uid))
     }
 
     fn loaded(&self, message: Message) -> Loaded {
         let size = self.size(&message);
-        Loaded { raw: message.raw, size, received_at: message.received_at }
+        Loaded {
+            raw: message.raw,
+            size,
+            received_at: message.received_at,
+        }
     }
 
     /// Exchange computes the size before it converts the message to MIME, and is wrong.
     fn size(&self, message: &Message) -> u64 {
         let exact = u64::try_from(message.raw.len()).unwrap_or(u64::MAX);
-        if self.imap.faults.stands(FaultKind::WrongSizes, self.target()) {
+        if self
+            .imap
+            .faults
+            .stands(FaultKind::WrongSizes, self.target())
+        {
             exact.saturating_mul(9) / 10 + 37
         } else {
             exact
@@ -357,64 +427,5 @@ fn named(user: &str) -> String {
     }
 }
 
-fn missing(folder: &str) -> Refusal {
-    Refusal::no(format!("{folder} doesn't exist."))
-}
-
-fn refusal(error: &MailboxError) -> Refusal {
-    Refusal::no(match error {
-        MailboxError::FolderUnknown { folder, .. } => return missing(folder),
-        MailboxError::FolderExists { .. } => "Mailbox already exists.",
-        MailboxError::FolderReserved { .. } => "Folder name is reserved",
-        MailboxError::FolderNotEmpty { .. } => "Mailbox has inferior hierarchical names.",
-        MailboxError::FolderName { .. } => "Mailbox name is invalid.",
-        MailboxError::MailboxUnknown { .. } | MailboxError::MailboxExists { .. } => UNAVAILABLE,
-    })
-}
-
-fn copied(filed: Result<Vec<(u32, Filed)>, MailboxError>) -> Result<Answer, Refusal> {
-    let filed = filed.map_err(|error| refusal(&error))?;
-    let uidvalidity = filed.first().map_or(0, |(_, filed)| filed.uidvalidity);
-    let uids = filed.into_iter().map(|(uid, filed)| (uid, filed.uid)).collect();
-    Ok(Answer::Copied(Copied { uidvalidity, uids }))
-}
-
-fn listed(entry: &FolderEntry) -> Listed {
-    let children =
-        if entry.has_children { Attribute::HasChildren } else { Attribute::HasNoChildren };
-    let special = entry.special.map(|special| match special {
-        Use::Drafts => Attribute::Drafts,
-        Use::Sent => Attribute::Sent,
-        Use::Trash => Attribute::Trash,
-        Use::Junk => Attribute::Junk,
-    });
-    Listed {
-        name: entry.path.to_string(),
-        attributes: std::iter::once(children).chain(special).collect(),
-        subscribed: entry.subscribed,
-    }
-}
-
-fn status(state: &FolderState) -> Status {
-    Status {
-        messages: state.messages,
-        unseen: state.unseen,
-        uidnext: state.uidnext,
-        uidvalidity: state.uidvalidity,
-    }
-}
-
-fn opened(mailbox: &Mailbox, folder: FolderId) -> Option<Opened> {
-    let (state, messages) = mailbox.overview(folder)?;
-    Some(Opened {
-        uidvalidity: state.uidvalidity,
-        uidnext: state.uidnext,
-        version: state.version,
-        messages,
-    })
-}
-
-const EMPTY: FolderState =
-    FolderState { uidvalidity: 0, uidnext: 0, messages: 0, unseen: 0, version: 0 };
 /// What Exchange Online allows at most by policy: 150 MB.
 const LARGEST_UPLOAD: u64 = 150 * 1024 * 1024;

@@ -48,7 +48,10 @@ impl House {
         let tenant = self.sandbox.tenant();
         let (app, person) = {
             let directory = tenant.directory();
-            let app = directory.app(CLIENT_ID).expect("it is in the directory").clone();
+            let app = directory
+                .app(CLIENT_ID)
+                .expect("it is in the directory")
+                .clone();
             let person = person.map(|upn| directory.person(upn).expect("they are").clone());
             (app, person)
         };
@@ -58,7 +61,9 @@ impl House {
             resource: Resource::Exchange,
             app: &app,
             strength: ClientStrength::Secret,
-            bearer: person.as_ref().map_or(Bearer::App, |p| Bearer::Person(p, &scopes)),
+            bearer: person
+                .as_ref()
+                .map_or(Bearer::App, |p| Bearer::Person(p, &scopes)),
         };
         tenant.mint(&token, Duration::from_hours(1))
     }
@@ -69,13 +74,18 @@ impl House {
 
     fn deliver(&self, raw: impl Into<bytes::Bytes>) {
         let at = "2026-01-02T03:04:05Z".parse().expect("a literal timestamp");
-        self.sandbox.mailboxes().deliver(USER, raw, at).expect("the mailbox is there");
+        self.sandbox
+            .mailboxes()
+            .deliver(USER, raw, at)
+            .expect("the mailbox is there");
     }
 
     async fn connect(&self) -> Client {
         let mut roots = RootCertStore::empty();
         let ca = CertificateDer::from_pem_slice(self.sandbox.ca_pem().as_bytes());
-        roots.add(ca.expect("a PEM certificate")).expect("a certificate authority");
+        roots
+            .add(ca.expect("a PEM certificate"))
+            .expect("a certificate authority");
         let config = ClientConfig::builder_with_provider(Arc::new(
             rustls::crypto::aws_lc_rs::default_provider(),
         ))
@@ -88,8 +98,15 @@ impl House {
         let name = ServerName::try_from("localhost").expect("a name");
         let connector = TlsConnector::from(Arc::new(config));
         let stream = connector.connect(name, stream).await.expect("TLS starts");
-        let mut client = Client { stream: BufReader::new(stream) };
-        assert!(client.line().await.starts_with("* OK The Microsoft Exchange IMAP4 service"));
+        let mut client = Client {
+            stream: BufReader::new(stream),
+        };
+        assert!(
+            client
+                .line()
+                .await
+                .starts_with("* OK The Microsoft Exchange IMAP4 service")
+        );
         client
     }
 
@@ -108,13 +125,20 @@ struct Client {
 impl Client {
     async fn line(&mut self) -> String {
         let mut line = String::new();
-        self.stream.read_line(&mut line).await.expect("a line or the end");
+        self.stream
+            .read_line(&mut line)
+            .await
+            .expect("a line or the end");
         line.trim_end_matches("\r\n").to_owned()
     }
 
     async fn send(&mut self, line: &str) {
         let line = format!("{line}\r\n");
-        self.stream.get_mut().write_all(line.as_bytes()).await.expect("it is there");
+        self.stream
+            .get_mut()
+            .write_all(line.as_bytes())
+            .await
+            .expect("it is there");
     }
 
     /// Sends a command with the tag `a` and gathers the answer up to its tagged line.
@@ -133,7 +157,9 @@ impl Client {
 
     async fn authenticate(&mut self, user: &str, token: &str) -> String {
         let message = STANDARD.encode(format!("user={user}\x01auth=Bearer {token}\x01\x01"));
-        self.command(&format!("AUTHENTICATE XOAUTH2 {message}")).await.remove(0)
+        self.command(&format!("AUTHENTICATE XOAUTH2 {message}"))
+            .await
+            .remove(0)
     }
 
     async fn is_closed(&mut self) -> bool {
@@ -146,10 +172,16 @@ async fn capabilities_change_at_login() {
     let house = House::open().await;
     let mut client = house.connect().await;
     let before = client.command("CAPABILITY").await.remove(0);
-    assert!(before.contains(" LOGINDISABLED ") && !before.contains(" MOVE "), "{before}");
+    assert!(
+        before.contains(" LOGINDISABLED ") && !before.contains(" MOVE "),
+        "{before}"
+    );
     client.authenticate(USER, &house.token(None)).await;
     let after = client.command("CAPABILITY").await.remove(0);
-    assert!(!after.contains("LOGINDISABLED") && after.contains(" MOVE "), "{after}");
+    assert!(
+        !after.contains("LOGINDISABLED") && after.contains(" MOVE "),
+        "{after}"
+    );
     house.close().await;
 }
 
@@ -157,10 +189,16 @@ async fn capabilities_change_at_login() {
 async fn a_bad_token_is_refused_at_once() {
     let house = House::open().await;
     let mut client = house.connect().await;
-    assert_eq!(client.authenticate(USER, "nonsense").await, "a NO AUTHENTICATE failed.");
+    assert_eq!(
+        client.authenticate(USER, "nonsense").await,
+        "a NO AUTHENTICATE failed."
+    );
     house.order(FaultKind::ExpireTokens);
     let fresh = house.token(None);
-    assert_eq!(client.authenticate(USER, &fresh).await, "a OK AUTHENTICATE completed.");
+    assert_eq!(
+        client.authenticate(USER, &fresh).await,
+        "a OK AUTHENTICATE completed."
+    );
     house.close().await;
 }
 
@@ -168,7 +206,9 @@ async fn a_bad_token_is_refused_at_once() {
 async fn a_mailbox_that_is_not_open_to_the_token_shows_it_late() {
     let house = House::open().await;
     let mut client = house.connect().await;
-    let answer = client.authenticate(ADMIN_ONLY_MAILBOX, &house.token(None)).await;
+    let answer = client
+        .authenticate(ADMIN_ONLY_MAILBOX, &house.token(None))
+        .await;
     assert_eq!(answer, "a OK AUTHENTICATE completed.");
     assert_eq!(
         client.command("NAMESPACE").await,
@@ -186,7 +226,10 @@ async fn a_delegate_opens_a_shared_mailbox() {
         let mut client = house.connect().await;
         client.authenticate(name, &house.token(Some(USER))).await;
         let lines = client.command("SELECT INBOX").await;
-        assert_eq!(lines.last().map(String::as_str), Some("a OK [READ-WRITE] SELECT completed."));
+        assert_eq!(
+            lines.last().map(String::as_str),
+            Some("a OK [READ-WRITE] SELECT completed.")
+        );
     }
     house.close().await;
 }
@@ -197,7 +240,10 @@ async fn idle_tells_of_new_mail() {
     let mut client = house.sign_in().await;
     client.command("SELECT INBOX").await;
     client.send("b IDLE").await;
-    assert_eq!(client.line().await, "+ IDLE accepted, awaiting DONE command.");
+    assert_eq!(
+        client.line().await,
+        "+ IDLE accepted, awaiting DONE command."
+    );
     house.deliver("Subject: new\r\n\r\n");
     assert_eq!(client.line().await, "* 1 EXISTS");
     client.line().await;
@@ -215,6 +261,21 @@ async fn idle_is_dropped_on_order() {
     client.line().await;
     house.order(FaultKind::DropIdle);
     assert!(client.is_closed().await, "without a word");
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_token_that_is_declared_void_ends_its_session() {
+    let house = House::open().await;
+    let mut client = house.sign_in().await;
+    let mut idle = house.sign_in().await;
+    idle.send("b IDLE").await;
+    idle.line().await;
+    house.order(FaultKind::ExpireTokens);
+    let bye = "* BYE Session invalidated - AccessTokenExpired";
+    assert_eq!(idle.line().await, bye);
+    assert_eq!(client.command("NOOP").await[0], bye);
+    house.sign_in().await;
     house.close().await;
 }
 
@@ -247,7 +308,10 @@ async fn faults_speak_as_exchange_does() {
     assert!(throttled.starts_with("a BAD Request is throttled. Suggested Backoff Time: "));
     faults.clear_all();
     house.order(FaultKind::WrongSizes);
-    assert_ne!(client.command("FETCH 1 RFC822.SIZE").await[0], "* 1 FETCH (RFC822.SIZE 51)");
+    assert_ne!(
+        client.command("FETCH 1 RFC822.SIZE").await[0],
+        "* 1 FETCH (RFC822.SIZE 51)"
+    );
     house.order(FaultKind::MalformedStructure);
     let structure = client.command("FETCH 1 BODYSTRUCTURE").await.remove(0);
     assert!(structure.contains("NIL \"inline\" NIL NIL)"), "{structure}");
@@ -256,11 +320,17 @@ async fn faults_speak_as_exchange_does() {
     assert!(moved[0].starts_with("[COPYUID "), "{moved:?}");
     assert_eq!(moved[1], "* 1 EXPUNGE");
     house.order(FaultKind::CloseSession);
-    assert_eq!(client.command("NOOP").await[0], "* BYE Connection closed. 14");
+    assert_eq!(
+        client.command("NOOP").await[0],
+        "* BYE Connection closed. 14"
+    );
     faults.clear_all();
     house.order(FaultKind::ServerError);
     let mut client = house.sign_in().await;
-    assert_eq!(client.command("NOOP").await[0], "a BAD Server Unavailable. 15");
+    assert_eq!(
+        client.command("NOOP").await[0],
+        "a BAD Server Unavailable. 15"
+    );
     assert_eq!(client.line().await, "* BYE Connection closed.");
     house.close().await;
 }
@@ -283,7 +353,9 @@ async fn a_mailbox_bears_sixteen_connections() {
 async fn a_foreign_client_finds_its_way() {
     let house = House::open().await;
     for number in 0..1_000 {
-        house.deliver(format!("Subject: message {number}\r\nFrom: a@b.test\r\n\r\nbody {number}\r\n"));
+        house.deliver(format!(
+            "Subject: message {number}\r\nFrom: a@b.test\r\n\r\nbody {number}\r\n"
+        ));
     }
     let output = tokio::process::Command::new("python3")
         .args(["-c", include_str!("tests/foreign_client.py")])

@@ -1,16 +1,16 @@
 //! One mailbox: its folders, and what can be done to them.
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gatepost_wire::imap::server::Flags;
 use tokio::sync::watch;
 
 use super::folder::Folder;
-use super::usual::{RESERVED, USUAL};
+use super::tree::Folders;
+use super::usual::{RESERVED, is_usual};
 use super::{
-    Changes, Filed, FlagEdit, FolderId, FolderPath, FolderState, MailboxError, Message, MessageId,
-    NewMessage, Use,
+    Changes, Filed, FlagEdit, FolderId, FolderPath, FolderState, MailboxError, Message, NewMessage,
+    Use,
 };
 
 /// A mailbox of a person or of a group.
@@ -49,16 +49,11 @@ pub struct FolderEntry {
 
 impl Mailbox {
     pub(super) fn new(address: &str, kind: MailboxKind) -> Self {
-        let mut folders = Folders::default();
-        let usual = USUAL.iter().map(|(name, special)| {
-            let path = FolderPath::parse(name).expect("the usual names are good names");
-            folders.insert(path, *special)
-        });
-        let inbox = usual.fold(None, |first, id| first.or(Some(id)));
+        let (folders, inbox) = Folders::usual();
         Self {
             address: address.to_owned(),
             kind,
-            inbox: inbox.expect("the usual folders begin with the inbox"),
+            inbox,
             folders: Mutex::new(folders),
             changed: watch::Sender::new(0),
         }
@@ -403,88 +398,3 @@ pub enum Subscription {
     /// It is not.
     Unsubscribed,
 }
-
-#[derive(Debug, Default)]
-struct Folders {
-    by_id: BTreeMap<FolderId, Folder>,
-    by_path: BTreeMap<FolderPath, FolderId>,
-    last_folder: u64,
-    last_message: u64,
-    last_uidvalidity: u32,
-}
-
-impl Folders {
-    fn insert(&mut self, path: FolderPath, special: Option<Use>) -> FolderId {
-        self.last_folder += 1;
-        let id = FolderId(self.last_folder);
-        let uidvalidity = self.next_uidvalidity();
-        self.by_path.insert(path.clone(), id);
-        self.by_id
-            .insert(id, Folder::new(path, special, uidvalidity));
-        id
-    }
-
-    /// `None` if the name is taken.
-    fn create(&mut self, path: &FolderPath) -> Option<FolderId> {
-        if self.by_path.contains_key(path) {
-            return None;
-        }
-        let above = std::iter::successors(path.parent(), FolderPath::parent);
-        let missing: Vec<_> = above
-            .filter(|path| !self.by_path.contains_key(path))
-            .collect();
-        for parent in missing {
-            self.insert(parent, None);
-        }
-        Some(self.insert(path.clone(), None))
-    }
-
-    fn rename(&mut self, from: &FolderPath, to: &FolderPath) {
-        if let Some(parent) = to.parent() {
-            self.create(&parent);
-        }
-        let moved: Vec<(FolderPath, FolderPath)> = self
-            .by_path
-            .keys()
-            .filter_map(|path| Some((path.clone(), path.rebased(from, to)?)))
-            .collect();
-        for (old, new) in moved {
-            let Some(id) = self.by_path.remove(&old) else {
-                continue;
-            };
-            if let Some(folder) = self.by_id.get_mut(&id) {
-                folder.path = new.clone();
-            }
-            self.by_path.insert(new, id);
-        }
-    }
-
-    fn has_children(&self, path: &FolderPath) -> bool {
-        let from = path.first_below();
-        self.by_path
-            .range(from..)
-            .next()
-            .is_some_and(|(other, _)| other.is_below(path))
-    }
-
-    /// Never the same twice in one mailbox, so that a folder made again under an old name has
-    /// other UIDs than the one before (RFC 3501 §2.3.1.1).
-    fn next_uidvalidity(&mut self) -> u32 {
-        self.last_uidvalidity += 1;
-        FIRST_UIDVALIDITY + self.last_uidvalidity
-    }
-
-    fn next_message(&mut self) -> MessageId {
-        self.last_message += 1;
-        MessageId(self.last_message)
-    }
-}
-
-fn is_usual(path: &FolderPath) -> bool {
-    USUAL
-        .iter()
-        .any(|(name, _)| name.eq_ignore_ascii_case(path.as_str()))
-}
-
-/// Exchange's are small numbers; its own documents show 4352.
-const FIRST_UIDVALIDITY: u32 = 4351;

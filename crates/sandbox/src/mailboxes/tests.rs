@@ -4,12 +4,16 @@ const ADA: &str = "ada@contoso.com";
 
 fn tenant() -> (Mailboxes, Arc<Mailbox>) {
     let mailboxes = Mailboxes::new();
-    let mailbox = mailboxes.add(ADA, MailboxKind::User).expect("a new address");
+    let mailbox = mailboxes
+        .add(ADA, MailboxKind::User)
+        .expect("a new address");
     (mailboxes, mailbox)
 }
 
 fn deliver(mailboxes: &Mailboxes, raw: &'static str) -> Filed {
-    mailboxes.deliver(ADA, raw, Timestamp::UNIX_EPOCH).expect("the mailbox is there")
+    mailboxes
+        .deliver(ADA, raw, Timestamp::UNIX_EPOCH)
+        .expect("the mailbox is there")
 }
 
 #[test]
@@ -28,8 +32,17 @@ fn mail_is_delivered_unread_under_rising_uids() {
 fn an_unknown_address_is_refused_by_name() {
     let (mailboxes, _) = tenant();
     let refused = mailboxes.deliver("eve@contoso.com", "x", Timestamp::UNIX_EPOCH);
-    assert!(refused.expect_err("nobody is there").to_string().contains("eve@contoso.com"));
-    assert!(mailboxes.add("Ada@contoso.com", MailboxKind::Shared).is_err());
+    assert!(
+        refused
+            .expect_err("nobody is there")
+            .to_string()
+            .contains("eve@contoso.com")
+    );
+    assert!(
+        mailboxes
+            .add("Ada@contoso.com", MailboxKind::Shared)
+            .is_err()
+    );
 }
 
 #[test]
@@ -38,11 +51,20 @@ fn folder_names_have_no_case_and_keep_their_spelling() {
     let made = mailbox.create("Projects/Alpha").expect("a new name");
     assert_eq!(mailbox.find("projects/ALPHA"), Ok(made));
     assert_eq!(mailbox.find("inbox"), Ok(mailbox.inbox()));
-    assert!(mailbox.create("PROJECTS").is_err(), "the level above was made as well");
-    let names: Vec<String> =
-        mailbox.folders().iter().map(|folder| folder.path.to_string()).collect();
+    assert!(
+        mailbox.create("PROJECTS").is_err(),
+        "the level above was made as well"
+    );
+    let names: Vec<String> = mailbox
+        .folders()
+        .iter()
+        .map(|folder| folder.path.to_string())
+        .collect();
     assert!(names.contains(&"Projects/Alpha".to_owned()), "{names:?}");
-    let parent = mailbox.folders().into_iter().find(|folder| folder.path.as_str() == "Projects");
+    let parent = mailbox
+        .folders()
+        .into_iter()
+        .find(|folder| folder.path.as_str() == "Projects");
     assert!(parent.expect("it was listed").has_children);
 }
 
@@ -53,16 +75,28 @@ fn renaming_takes_everything_below_along() {
     mailbox.rename("A", "z").expect("a good name");
     assert_eq!(mailbox.find("z/b/c"), Ok(deep));
     assert!(mailbox.find("a/b/c").is_err());
-    assert!(mailbox.rename("z", "z/b").is_err(), "a folder cannot be below itself");
+    assert!(
+        mailbox.rename("z", "z/b").is_err(),
+        "a folder cannot be below itself"
+    );
 }
 
 #[test]
 fn what_belongs_to_exchange_stays() {
     let (_, mailbox) = tenant();
-    assert!(matches!(mailbox.delete("Inbox"), Err(MailboxError::FolderReserved { .. })));
-    assert!(matches!(mailbox.create("files"), Err(MailboxError::FolderReserved { .. })));
+    assert!(matches!(
+        mailbox.delete("Inbox"),
+        Err(MailboxError::FolderReserved { .. })
+    ));
+    assert!(matches!(
+        mailbox.create("files"),
+        Err(MailboxError::FolderReserved { .. })
+    ));
     mailbox.create("a/b").expect("a new name");
-    assert!(matches!(mailbox.delete("a"), Err(MailboxError::FolderNotEmpty { .. })));
+    assert!(matches!(
+        mailbox.delete("a"),
+        Err(MailboxError::FolderNotEmpty { .. })
+    ));
     for bad in ["", "/", "a//b", "a\u{7}b"] {
         assert!(mailbox.create(bad).is_err(), "{bad:?}");
     }
@@ -74,7 +108,10 @@ fn a_folder_made_again_has_other_uids() {
     let validity = |id| mailbox.state(id).expect("it is there").uidvalidity;
     let before = validity(mailbox.create("x").expect("a new name"));
     mailbox.delete("x").expect("it is empty");
-    assert_ne!(before, validity(mailbox.create("x").expect("the name is free")));
+    assert_ne!(
+        before,
+        validity(mailbox.create("x").expect("the name is free"))
+    );
 }
 
 #[test]
@@ -84,8 +121,12 @@ fn moved_messages_keep_their_identity_and_copies_do_not() {
     let archive = mailbox.find("Archive").expect("it is usual");
     let uid = deliver(&mailboxes, "one").uid;
     let id = mailbox.message(inbox, uid).expect("it was delivered").id;
-    let copied = mailbox.copy(inbox, &[uid, 99], archive).expect("both are there");
-    let moved = mailbox.relocate(inbox, &[uid], archive).expect("both are there");
+    let copied = mailbox
+        .copy(inbox, &[uid, 99], archive)
+        .expect("both are there");
+    let moved = mailbox
+        .relocate(inbox, &[uid], archive)
+        .expect("both are there");
     assert_eq!((copied.len(), moved.len()), (1, 1));
     assert_eq!(mailbox.message(inbox, uid), None);
     let there = |filed: &[(u32, Filed)]| mailbox.message(archive, filed[0].1.uid).expect("filed");
@@ -105,8 +146,13 @@ fn changes_name_each_message_once() {
     mailbox.edit_flags(inbox, &[one, two], FlagEdit::Add(seen));
     mailbox.edit_flags(inbox, &[two], FlagEdit::Add(seen));
     mailbox.remove(inbox, &[one]);
-    let Some(Changes::Delta(delta)) = since(state.version) else { panic!("no delta") };
-    assert_eq!((delta.present, delta.vanished), (vec![(two, seen)], vec![one]));
+    let Some(Changes::Delta(delta)) = since(state.version) else {
+        panic!("no delta")
+    };
+    assert_eq!(
+        (delta.present, delta.vanished),
+        (vec![(two, seen)], vec![one])
+    );
     assert_eq!(since(delta.version), Some(Changes::Nothing));
 }
 
@@ -119,7 +165,10 @@ fn a_bumped_folder_is_new_to_everybody() {
     let before = mailbox.state(inbox).expect("it is there");
     let after = mailbox.bump_uidvalidity("INBOX").expect("it is there");
     assert!(after.uidvalidity > before.uidvalidity);
-    assert_eq!(mailbox.changes(inbox, before.uidvalidity, before.version), None);
+    assert_eq!(
+        mailbox.changes(inbox, before.uidvalidity, before.version),
+        None
+    );
     assert_ne!(mailbox.messages(inbox)[0].uid, kept);
 }
 
@@ -137,5 +186,10 @@ fn ten_thousand_messages_are_told_in_order_of_what_happened() {
         assert_eq!(delta.present, [(uid, Flags::NONE)]);
         version = delta.version;
     }
-    assert_eq!(mailbox.changes(inbox, uidvalidity, 0).map(|c| matches!(c, Changes::Delta(_))), Some(true));
+    assert_eq!(
+        mailbox
+            .changes(inbox, uidvalidity, 0)
+            .map(|c| matches!(c, Changes::Delta(_))),
+        Some(true)
+    );
 }

@@ -40,8 +40,10 @@ assert b'INTERNALDATE " 2-Jan-2026 03:04:05 +0000"' in bodies[0][0], bodies[0]
 
 assert ok(imap.search(None, "SUBJECT", '"message 999"')) == [b"1000"]
 assert ok(imap.search(None, "UNSEEN", "BEFORE", "1-Jan-2026")) == [b""]
-assert ok(imap.uid("SEARCH", "CHARSET", "UTF-8", "BODY", '"body 7"'))[0].split()[0] == b"8"
+assert ok(imap.uid("SEARCH", "CHARSET", "US-ASCII", "BODY", '"body 7"'))[0].split()[0] == b"8"
 assert ok(imap.search(None, "OR", "1:3", "NOT", "1:998")) == [b"1 2 3 999 1000"]
+
+assert imap.search("UTF-8", "SEEN")[0] == "NO"
 
 # Reading marks as read, peeking does not.
 assert ok(imap.fetch("1", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])"))[0][1] == (
