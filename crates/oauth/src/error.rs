@@ -244,13 +244,13 @@ impl Fault for TokenError {
             | Self::Unreachable { .. }
             | Self::Untrusted { .. }
             | Self::LoopbackUnusable { .. }
+            | Self::BrokenOff { .. }
             | Self::TenantNeeded { .. }
             | Self::ProofMissing { .. } => Owner::Operator,
             Self::Throttled { .. }
             | Self::Failing { .. }
             | Self::AnswerUnusable { .. }
-            | Self::TimedOut { .. }
-            | Self::BrokenOff { .. } => Owner::Remote,
+            | Self::TimedOut { .. } => Owner::Remote,
             Self::SignInNeeded { .. }
             | Self::StateMismatch { .. }
             | Self::SignInUnfinished { .. }

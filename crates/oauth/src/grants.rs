@@ -59,3 +59,61 @@ impl Grant {
         GRANTS.iter().find(|grant| grant.name == name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use gatepost_host::Chance;
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::flow::{Event, Prompt, Step};
+    use crate::{Cloud, Proof, Registration, Tenant};
+
+    fn asking() -> Asking {
+        let tenant = Tenant::parse("contoso.example").expect("a domain");
+        let proof = Proof::Secret("canary".into());
+        let home = (Cloud::global(), tenant);
+        Asking {
+            registration: Arc::new(Registration::new("contoso", home, "client-1", proof)),
+            person: None,
+            audience: Audience::Graph,
+            chance: Chance::seeded(1),
+        }
+    }
+
+    /// The sentences every grant obeys.
+    #[test]
+    fn every_grant_keeps_the_contract() {
+        for grant in GRANTS {
+            let named = Grant::named(grant.name).expect("it is in the list");
+            assert_eq!(named.doc, grant.doc, "no name stands twice");
+            let mut flow = (grant.begin)(Opening {
+                asking: asking(),
+                also: Vec::new(),
+                redirect: None,
+            });
+            let first = flow
+                .resume(Timestamp::UNIX_EPOCH, Event::Start)
+                .expect("a sound registration can begin");
+            match (grant.attendance, &first) {
+                (Attendance::Unattended, Step::Post(form)) => {
+                    assert_eq!(form.to.host_str(), Some("login.microsoftonline.com"));
+                }
+                (Attendance::Attended, Step::Show(Prompt::Open(url))) => {
+                    assert!(url.as_str().contains("client_id=client-1"), "{url}");
+                }
+                (_, other) => panic!("{} begins with {other:?}", grant.name),
+            }
+            assert!(!format!("{first:?} {flow:?}").contains("canary"));
+            if let Some(renew) = grant.renew {
+                let step = renew(asking(), "canary".into())
+                    .resume(Timestamp::UNIX_EPOCH, Event::Start)
+                    .expect("a renewal needs nobody");
+                assert!(matches!(step, Step::Post(_)), "{}", grant.name);
+                assert!(!format!("{step:?}").contains("canary"));
+            }
+        }
+    }
+}

@@ -168,10 +168,7 @@ impl Keeper {
         if let Some(error) = slot.held_back(now, &self.who(), audience) {
             return Look::Fail(error);
         }
-        if slot.wants_renewal(now) {
-            slot.depart(self.start(audience));
-        }
-        slot.look(now)
+        slot.look(now, || self.start(audience))
     }
 
     fn start(self: &Arc<Self>, audience: Audience) -> watch::Receiver<Outcome> {

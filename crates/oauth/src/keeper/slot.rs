@@ -51,34 +51,35 @@ struct Refusals {
 }
 
 impl Slot {
-    /// What somebody who asks at `now` gets. The caller has started a request if one is wanted.
-    pub(super) fn look(&self, now: Timestamp) -> Look {
-        match (self.usable(now), &self.request, &self.failure) {
-            (Some(token), _, _) => Look::Hand(token.clone()),
-            (None, Some(request), _) => Look::Wait(request.clone()),
-            (None, None, Some(failure)) => Look::Fail(failure.told_at(now)),
-            (None, None, None) => {
-                unreachable!("a slot without token, request and failure wants a renewal")
+    /// What somebody who asks at `now` gets. `start` starts a request, if one is due: none is
+    /// under way, none has just failed, and what is held is getting old.
+    pub(super) fn look(
+        &mut self,
+        now: Timestamp,
+        start: impl FnOnce() -> watch::Receiver<Outcome>,
+    ) -> Look {
+        let usable = self.usable(now).cloned();
+        if let Some(request) = self.under_way() {
+            return usable.map_or_else(|| Look::Wait(request.clone()), Look::Hand);
+        }
+        let failure = self.failure.as_ref().filter(|failure| now < failure.until);
+        match (usable, failure) {
+            (Some(token), failure) => {
+                if failure.is_none() && self.held.as_ref().is_some_and(|held| held.is_old(now)) {
+                    self.request = Some(start());
+                }
+                Look::Hand(token)
             }
+            (None, Some(failure)) => Look::Fail(failure.told_at(now)),
+            (None, None) => Look::Wait(self.request.insert(start()).clone()),
         }
     }
 
-    /// Whether a request is due at `now`: none is under way, none has just failed, and what is
-    /// held is getting old.
-    pub(super) fn wants_renewal(&self, now: Timestamp) -> bool {
-        let held_back = self
-            .failure
-            .as_ref()
-            .is_some_and(|failure| now < failure.until);
-        let fresh = self.held.as_ref().is_some_and(|held| now < held.renew_at);
-        !self.is_requested() && !held_back && !fresh
-    }
-
-    /// A request that was broken off leaves its channel closed and empty.
-    fn is_requested(&self) -> bool {
+    /// The request under way. One that was broken off leaves its channel closed and empty.
+    fn under_way(&self) -> Option<&watch::Receiver<Outcome>> {
         self.request
             .as_ref()
-            .is_some_and(|request| request.has_changed().is_ok() && request.borrow().is_none())
+            .filter(|request| request.has_changed().is_ok() && request.borrow().is_none())
     }
 
     /// Why no token may be asked for now although none is there: fresh ones were refused.
@@ -88,7 +89,7 @@ impl Slot {
         who: &str,
         audience: Audience,
     ) -> Option<TokenError> {
-        if self.held.is_some() || self.is_requested() {
+        if self.held.is_some() || self.under_way().is_some() {
             return None;
         }
         let wait = left(self.refusals.hold_until()?, now)?;
@@ -99,22 +100,17 @@ impl Slot {
         })
     }
 
-    /// When [`Self::wants_renewal`] will say yes by itself. A slot that never held a token waits
+    /// When a request will be due by itself. A slot that never held a token waits
     /// until somebody asks.
     pub(super) fn next_renewal(&self) -> Option<Timestamp> {
         let held = self.held.as_ref()?;
-        if self.is_requested() {
+        if self.under_way().is_some() {
             return None;
         }
         Some(match &self.failure {
             Some(failure) => held.renew_at.max(failure.until),
             None => held.renew_at,
         })
-    }
-
-    /// A request is under way.
-    pub(super) fn depart(&mut self, request: watch::Receiver<Outcome>) {
-        self.request = Some(request);
     }
 
     /// The request ended.
@@ -192,6 +188,10 @@ impl Held {
             usable_until: earlier(token.expires_at, SAFETY.min(life / 10)),
             token,
         }
+    }
+
+    fn is_old(&self, now: Timestamp) -> bool {
+        self.renew_at <= now
     }
 }
 

@@ -99,6 +99,17 @@ async fn garbage_and_a_closed_port_are_told_apart_from_refusals() {
     tasks.end().await;
 }
 
+/// In virtual time, so that the half minute takes none.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_hangs_is_given_up() {
+    let tasks = Tasks::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let login = format!("http://{}", listener.local_addr().expect("it is bound"));
+    let error = ask(&login, &tasks).await;
+    assert_eq!(error.code(), "sign_in_server_silent", "{error}");
+    tasks.end().await;
+}
+
 #[tokio::test]
 async fn a_server_of_unknown_authority_gets_no_secret() {
     let tasks = Tasks::new();
