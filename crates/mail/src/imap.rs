@@ -21,6 +21,9 @@ mod sign_in;
 mod verdict;
 mod wait;
 
+#[cfg(test)]
+mod tests;
+
 pub use opener::ImapOpener;
 pub use quirks::{Meaning, Phrase, Pushing, Quirks};
 pub use settings::{ImapSettings, Security, TimeLimits};

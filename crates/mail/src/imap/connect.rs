@@ -105,7 +105,7 @@ async fn ask_for_tls(
         .map_err(|violation| link.garbled(&violation.to_string()))?;
     match link.into_parts() {
         (Stream::Plain(tcp), client) => Ok((tcp, client)),
-        (Stream::Tls(_), _) => Err(missing()),
+        _ => Err(missing()),
     }
 }
 

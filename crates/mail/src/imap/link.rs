@@ -55,6 +55,8 @@ pub(super) enum Reading {
 pub(super) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    #[cfg(test)]
+    Memory(tokio::io::DuplexStream),
 }
 
 impl Link {
@@ -278,6 +280,8 @@ impl Stream {
         match self {
             Self::Plain(stream) => stream.read_buf(buffer).await,
             Self::Tls(stream) => stream.read_buf(buffer).await,
+            #[cfg(test)]
+            Self::Memory(stream) => stream.read_buf(buffer).await,
         }
     }
 
@@ -286,6 +290,8 @@ impl Stream {
         let written = match self {
             Self::Plain(stream) => stream.write(octets).await?,
             Self::Tls(stream) => stream.write(octets).await?,
+            #[cfg(test)]
+            Self::Memory(stream) => stream.write(octets).await?,
         };
         if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());
@@ -294,6 +300,8 @@ impl Stream {
         match self {
             Self::Plain(stream) => stream.flush().await,
             Self::Tls(stream) => stream.flush().await,
+            #[cfg(test)]
+            Self::Memory(stream) => stream.flush().await,
         }
     }
 }

@@ -1,0 +1,161 @@
+use std::time::Duration;
+
+use gatepost_fault::Fault as _;
+use gatepost_host::Clock;
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::TimeLimits;
+use super::super::session::Session;
+use super::script::{LIMITS, against, against_limited, inbox, start};
+use crate::{MailError, Mailbox as _, Pull, Woke};
+
+const OPEN: &str = "S: * OK [CAPABILITY IMAP4rev1 IDLE] ready
+    C: A1 EXAMINE \"INBOX\"
+    S: * 3 EXISTS
+    S: * OK [UIDVALIDITY 9] ok
+    S: * OK [UIDNEXT 4] ok
+    S: A1 OK [READ-ONLY] done\n";
+
+fn minutes(minutes: i64) -> Timestamp {
+    start() + SignedDuration::from_mins(minutes)
+}
+
+/// Opens the INBOX, waits for so many minutes, and answers how it ended and how long it took.
+async fn waited(mut session: Session, clock: Clock, until: i64) -> (Result<Woke, MailError>, i64) {
+    session.present(&inbox()).await.expect("it opens");
+    let woke = session.wait(minutes(until)).await;
+    (woke, clock.now().duration_since(start()).as_mins())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_push_ends_the_wait_and_what_follows_it_is_not_lost() {
+    let script = OPEN.to_owned()
+        + "C: A2 IDLE
+           S: + idling
+           .. 30
+           S: * 4 EXISTS
+           C: DONE
+           S: * 5 EXISTS
+           S: A2 OK done
+           C: A3 UID FETCH 4:* (UID FLAGS INTERNALDATE RFC822.SIZE)
+           S: * 4 FETCH (UID 4 INTERNALDATE \"22-Nov-2026 05:54:10 +0000\" FLAGS ())
+           S: A3 OK done
+           S: * 6 EXISTS";
+    against(&script, |mut session, clock| async move {
+        let seen = session.present(&inbox()).await.expect("it opens");
+        assert_eq!(
+            session.wait(minutes(10)).await.expect("a push"),
+            Woke::Changed
+        );
+        assert_eq!(clock.now().duration_since(start()).as_secs(), 30);
+        let pull = Pull {
+            since: Some(&seen),
+            limit: 10,
+        };
+        session.changes(&inbox(), pull).await.expect("an arrival");
+        assert_eq!(
+            session.wait(minutes(10)).await.expect("the next push"),
+            Woke::Changed
+        );
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_over_is_said_only_of_a_server_that_answers() {
+    let script = OPEN.to_owned()
+        + "C: A2 IDLE
+           S: + idling
+           C: DONE
+           S: A2 OK done";
+    let (woke, took) = against(&script, |session, clock| waited(session, clock, 3)).await;
+    assert_eq!((woke.expect("it lives"), took), (Woke::TimeOver, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_peer_is_noticed_within_the_probe_and_one_reply() {
+    let script = OPEN.to_owned() + "C: A2 IDLE\nS: + idling";
+    let (woke, took) = against(&script, |session, clock| waited(session, clock, 25)).await;
+    assert_eq!(woke.expect_err("it is dead").code(), "mail_server_silent");
+    assert_eq!(
+        took, 6,
+        "the probe of 5 minutes, and 1 minute for the answer"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn idle_is_renewed_before_29_minutes() {
+    let limits = TimeLimits {
+        probe: Duration::from_hours(2),
+        ..LIMITS
+    };
+    let script = OPEN.to_owned()
+        + "C: A2 IDLE
+           S: + idling
+           C: DONE
+           S: A2 OK done
+           C: A3 IDLE
+           S: + idling
+           .. 60
+           S: * 4 EXISTS";
+    let (woke, took) =
+        against_limited(&script, limits, |session, clock| waited(session, clock, 90)).await;
+    assert_eq!(
+        (woke.expect("it lives"), took),
+        (Woke::Changed, 29),
+        "renewed after 28 minutes"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_idle_the_server_is_asked() {
+    let script = OPEN.replace(" IDLE", "")
+        + "C: A2 NOOP
+           S: A2 OK done
+           C: A3 NOOP
+           S: * 4 EXISTS
+           S: A3 OK done";
+    let (woke, took) = against(&script, |session, clock| waited(session, clock, 10)).await;
+    assert_eq!(
+        (woke.expect("it lives"), took),
+        (Woke::Changed, 1),
+        "asked every 30 seconds"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_goodbye_tells_why() {
+    let script = OPEN.to_owned()
+        + "C: A2 IDLE
+           S: + idling
+           S: * BYE Session invalidated - AccessTokenExpired
+           !";
+    let (woke, _) = against(&script, |session, clock| waited(session, clock, 10)).await;
+    let error = woke.expect_err("it is gone");
+    assert!(
+        error.is_disconnected() && error.to_string().contains("AccessTokenExpired"),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_is_given_up_leaves_a_session_that_works() {
+    let script = OPEN.to_owned()
+        + "C: A2 IDLE
+           S: + idling
+           C: DONE
+           C: A3 NOOP
+           S: A2 OK done
+           S: A3 OK done";
+    against(&script, |mut session, clock| async move {
+        session.present(&inbox()).await.expect("it opens");
+        let given_up = clock
+            .within(Duration::from_secs(1), session.wait(minutes(10)))
+            .await;
+        given_up.expect_err("nothing is pushed");
+        session.leave_idle();
+        let noop = gatepost_wire::imap::client::Command::Noop;
+        session.link.run(&noop, |_| {}).await.expect("it answers");
+    })
+    .await;
+}
