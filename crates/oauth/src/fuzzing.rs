@@ -49,7 +49,8 @@ pub fn assertion(input: &[u8]) {
         name: "fuzz.pem",
         certificate: input,
         key: None,
-        password: Some(&"password".into()),
+        // With one, a mutated iteration count would keep the fuzzer busy for ever.
+        password: None,
     });
     if let Ok(certificate) = read {
         assert_eq!(

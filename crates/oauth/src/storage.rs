@@ -38,7 +38,8 @@ pub struct GrantState {
     pub secret: SecretSlice<u8>,
 }
 
-/// Counts the replacements of one credential's state, from 1.
+/// Counts the replacements of one credential's state, from 1. A number is never given twice, not
+/// even after the state was removed: whoever still holds one from before must not win.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(pub u64);
 

@@ -38,7 +38,7 @@ fn every_answer_has_its_sentence() {
         writeln!(
             golden,
             "{status} {}\n=> {} | {:?} | {:?}\n{error}\n",
-            body.escape_debug(),
+            body.replace('\u{1b}', "ESC"),
             error.code(),
             error.owner(),
             error.next(),

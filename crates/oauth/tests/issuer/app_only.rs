@@ -3,7 +3,7 @@
 use crate::issuer::{Issuer, keeper, registration, token};
 use gatepost_fault::Fault as _;
 use gatepost_host::Tasks;
-use gatepost_oauth::{Audience, Grant, Proof, TokenSource as _};
+use gatepost_oauth::{Audience, EndpointVersion, Grant, Proof, Tenant, TokenSource as _};
 
 fn secret() -> Proof {
     Proof::Secret("s3cret&canary=%".into())
@@ -63,5 +63,42 @@ async fn a_wrong_secret_is_named_with_microsofts_words() {
         .await
         .expect_err("it is still wrong");
     assert_eq!(issuer.posted().len(), 1, "nobody asks again at once");
+    tasks.end().await;
+}
+
+#[tokio::test]
+async fn v1_endpoints_take_a_resource_and_answer_in_strings() {
+    let tasks = Tasks::new();
+    let body = r#"{"access_token":"one","token_type":"Bearer","expires_in":"3599","expires_on":"1388452167","resource":"https://outlook.office365.com"}"#;
+    let issuer = Issuer::answering([(200, Vec::new(), body.to_owned())]);
+    let login = issuer.listen(&tasks).await;
+    let mut registration = registration(&login, secret());
+    registration.endpoints = EndpointVersion::V1;
+    let keeper = keeper(registration, app_only(), &tasks);
+    let token = keeper.token(Audience::Graph).await.expect("a token");
+    assert_eq!(token.expose(), "one");
+    let posted = &issuer.posted()[0];
+    assert_eq!(posted.path, "/contoso.example/oauth2/token");
+    assert_eq!(posted.fields["resource"], "https://graph.microsoft.com");
+    assert!(!posted.fields.contains_key("scope"), "v1 knows no scope");
+    tasks.end().await;
+}
+
+#[tokio::test]
+async fn what_cannot_work_is_said_before_anything_is_sent() {
+    let tasks = Tasks::new();
+    let issuer = Issuer::answering([]);
+    let login = issuer.listen(&tasks).await;
+    let mut everywhere = registration(&login, secret());
+    everywhere.tenant = Tenant::parse("common").expect("a name for many tenants");
+    for (registration, code) in [
+        (everywhere, "tenant_needed"),
+        (registration(&login, Proof::None), "proof_missing"),
+    ] {
+        let keeper = keeper(registration, app_only(), &tasks);
+        let error = keeper.token(Audience::Exchange).await.expect_err(code);
+        assert_eq!(error.code(), code);
+    }
+    assert_eq!(issuer.posted().len(), 0);
     tasks.end().await;
 }

@@ -2,5 +2,6 @@
 
 mod app_only;
 mod browser;
+mod certificate;
 mod failures;
 mod issuer;
