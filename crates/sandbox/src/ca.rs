@@ -30,10 +30,10 @@ impl Authority {
     pub(crate) fn open(folder: &StateFolder, now: Timestamp) -> Result<Self, SandboxError> {
         let key = folder.key("ca.key", KeyPair::generate)?;
         let ca_pem = folder.certificate(CA_FILE, || {
-            Ok(ca_params(now)?.self_signed(&key).map_err(unusable)?.pem())
+            Ok(ca_params(now).self_signed(&key).map_err(unusable)?.pem())
         })?;
         // Of a kept authority only the name and the key count, and both are the same again.
-        let issuer = Issuer::new(ca_params(now)?, key);
+        let issuer = Issuer::new(ca_params(now), key);
         let server_key = folder.key("server.key", KeyPair::generate)?;
         let certificate = server_params(now)?
             .signed_by(&server_key, &issuer)
@@ -81,18 +81,18 @@ fn rsa() -> Result<KeyPair, rcgen::Error> {
 }
 
 fn self_signed(name: &str, now: Timestamp, key: &KeyPair) -> Result<String, SandboxError> {
-    Ok(named(name, now)?.self_signed(key).map_err(unusable)?.pem())
+    Ok(named(name, now).self_signed(key).map_err(unusable)?.pem())
 }
 
-fn ca_params(now: Timestamp) -> Result<CertificateParams, SandboxError> {
-    let mut params = named("Gatepost sandbox CA", now)?;
+fn ca_params(now: Timestamp) -> CertificateParams {
+    let mut params = named("Gatepost sandbox CA", now);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    Ok(params)
+    params
 }
 
 fn server_params(now: Timestamp) -> Result<CertificateParams, SandboxError> {
-    let mut params = named("localhost", now)?;
+    let mut params = named("localhost", now);
     params.use_authority_key_identifier_extension = true;
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -105,7 +105,7 @@ fn server_params(now: Timestamp) -> Result<CertificateParams, SandboxError> {
     Ok(params)
 }
 
-fn named(name: &str, now: Timestamp) -> Result<CertificateParams, SandboxError> {
+fn named(name: &str, now: Timestamp) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, name);
     let moment = |timestamp: Timestamp| {
@@ -116,7 +116,7 @@ fn named(name: &str, now: Timestamp) -> Result<CertificateParams, SandboxError> 
     // Wide on both sides: the peers of a sandbox in virtual time live in real time.
     params.not_before = moment(now.checked_sub(YEAR).unwrap_or(now));
     params.not_after = moment(now.checked_add(YEAR * 10).unwrap_or(now));
-    Ok(params)
+    params
 }
 
 fn server_config(

@@ -5,15 +5,22 @@
 //! workspace and nothing of the clients it judges.
 
 mod ca;
+mod config;
+mod control;
 mod entra;
+mod env_file;
 mod error;
 pub mod faults;
 mod https;
 mod imap;
 pub mod mailboxes;
+pub mod mailset;
 mod sandbox;
 mod state_folder;
 pub mod tenant;
 
+pub use config::{Ports, SandboxConfig};
+pub use control::ControlRefused;
+pub use env_file::EnvFile;
 pub use error::SandboxError;
-pub use sandbox::{Addresses, Ports, Sandbox, SandboxConfig};
+pub use sandbox::{Addresses, Sandbox};

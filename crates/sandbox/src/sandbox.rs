@@ -2,52 +2,27 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use gatepost_host::{Chance, Clock, Tasks};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::TcpListener;
 
 use crate::ca::{self, Authority};
+use crate::config::{Ports, SandboxConfig};
+use crate::control::Control;
 use crate::entra::{Entra, FlowKey, Platform};
+use crate::env_file::EnvFile;
 use crate::error::SandboxError;
 use crate::faults::Faults;
 use crate::https::{self, Listener};
 use crate::imap::{self, Imap};
 use crate::mailboxes::{MailboxKind, Mailboxes};
+use crate::mailset;
 use crate::state_folder::{Passwords, StateFolder};
-use crate::tenant::{Contoso, Surroundings, Tenant};
-
-/// How a sandbox shall be.
-#[derive(Debug, Clone)]
-pub struct SandboxConfig {
-    /// Where it listens.
-    pub ports: Ports,
-    /// Where keys, certificates and passwords are kept for the next run; without it they are
-    /// new each time.
-    pub state: Option<PathBuf>,
-    /// How long an access token lives. Entra's live 60 to 90 minutes.
-    pub token_lifetime: Duration,
-}
-
-/// The ports of a sandbox, all on loopback.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ports {
-    /// Whatever is free.
-    Free,
-    /// This one for HTTPS, the next for IMAP.
-    From(u16),
-}
-
-impl Default for SandboxConfig {
-    fn default() -> Self {
-        Self {
-            ports: Ports::Free,
-            state: None,
-            token_lifetime: TOKEN_LIFETIME,
-        }
-    }
-}
+use crate::tenant::{
+    AppCertificate, CLIENT_ID, Contoso, Surroundings, TENANT_ID, Tenant, TokenKeys, USER,
+};
 
 /// A running sandbox. It ends with [`Sandbox::end`], or with the tasks it was given.
 #[derive(Debug)]
@@ -72,77 +47,71 @@ pub struct Addresses {
 }
 
 impl Sandbox {
-    /// Starts a sandbox; when this returns, everything listens.
+    /// Starts a sandbox; when this returns, everything listens and the env file is written.
     pub async fn start(
         config: SandboxConfig,
         clock: Clock,
         chance: Chance,
         tasks: &Tasks,
     ) -> Result<Self, SandboxError> {
-        let tasks = tasks.child();
         let now = clock.now();
-        let folder = StateFolder::open(config.state.as_deref(), &chance)?;
-        let passwords = folder.passwords(&chance)?;
-        let authority = Authority::open(&folder, now)?;
+        let ground = Ground::lay(config.state, chance.clone(), now).await?;
         let faults = Faults::new(clock.clone());
+        let mailboxes = contoso_mailboxes()?;
+        mailset::fill(&mailboxes, config.mail, now)?;
         let contoso = Contoso {
-            password: passwords.person.clone(),
-            client_secret: passwords.client_secret.clone(),
-            certificate: ca::app_certificate(&folder, now)?,
+            password: ground.passwords.person.clone(),
+            client_secret: ground.passwords.client_secret.clone(),
+            certificate: ground.certificate,
         };
         let surroundings = Surroundings {
             clock: clock.clone(),
             chance: chance.clone(),
             faults: faults.clone(),
-            keys: ca::token_keys(&folder, now)?,
+            keys: ground.keys,
         };
         let tenant = Tenant::new(surroundings, contoso.directory(now), Contoso::rights());
-        let mailboxes = contoso_mailboxes();
-        let (socket, address) = bind(config.ports, 0).await?;
+        let (https_socket, https) = bind(config.ports, 0).await?;
         let (imap_socket, imap) = bind(config.ports, 1).await?;
-        let platform = Platform {
-            tenant: tenant.clone(),
-            faults: faults.clone(),
-            clock: clock.clone(),
-            flow_key: FlowKey::new(&chance),
-            chance,
-            port: address.port(),
-            token_lifetime: config.token_lifetime,
-        };
-        let listener = Listener {
-            socket,
-            tls: authority.server_config(&[b"h2", b"http/1.1"]),
-        };
-        https::serve(
-            listener,
-            Entra::new(platform).router(),
-            clock.clone(),
-            &tasks,
-        );
-        let listener = Listener {
-            socket: imap_socket,
-            tls: authority.server_config(&[]),
-        };
-        let server = Imap {
-            tenant: tenant.clone(),
-            mailboxes: mailboxes.clone(),
-            faults: faults.clone(),
-            clock,
-        };
-        imap::serve(listener, server, &tasks);
-        Ok(Self {
-            addresses: Addresses {
-                https: address,
-                imap,
-            },
-            ca_pem: authority.ca_pem,
+        let sandbox = Self {
+            addresses: Addresses { https, imap },
+            ca_pem: ground.authority.ca_pem.clone(),
             tenant,
             mailboxes,
             faults,
-            passwords,
-            folder,
-            tasks,
-        })
+            passwords: ground.passwords,
+            folder: ground.folder,
+            tasks: tasks.child(),
+        };
+        let platform = Platform {
+            tenant: sandbox.tenant.clone(),
+            faults: sandbox.faults.clone(),
+            clock: clock.clone(),
+            flow_key: FlowKey::new(&chance),
+            chance,
+            port: https.port(),
+            token_lifetime: config.token_lifetime,
+        };
+        let tls = ground.authority.server_config(&[b"h2", b"http/1.1"]);
+        sandbox.serve_https(
+            Listener {
+                socket: https_socket,
+                tls,
+            },
+            platform,
+        );
+        let tls = ground.authority.server_config(&[]);
+        sandbox.serve_imap(
+            Listener {
+                socket: imap_socket,
+                tls,
+            },
+            clock,
+        );
+        if let Some(path) = config.env_file {
+            sandbox.env().write(&path)?;
+        }
+        Ok(sandbox)
     }
 
     /// Where it listens.
@@ -190,35 +159,115 @@ impl Sandbox {
 
     /// The secret of the app.
     pub fn client_secret(&self) -> SecretString {
-        self.passwords.client_secret.expose_secret().into()
+        self.passwords.client_secret.clone()
     }
 
     /// The password of every person.
     pub fn password(&self) -> SecretString {
-        self.passwords.person.expose_secret().into()
+        self.passwords.person.clone()
+    }
+
+    /// The variables that tell another program how to use this sandbox.
+    pub fn env(&self) -> EnvFile {
+        let (certificate, key) = self.app_files();
+        let path = |path: PathBuf| path.display().to_string();
+        EnvFile::of(vec![
+            ("AUTHORITY", format!("{}/{TENANT_ID}", self.login())),
+            ("LOGIN", self.login()),
+            ("TENANT", TENANT_ID.to_owned()),
+            ("CLIENT_ID", CLIENT_ID.to_owned()),
+            (
+                "CLIENT_SECRET",
+                self.passwords.client_secret.expose_secret().to_owned(),
+            ),
+            ("CERTIFICATE", path(certificate)),
+            ("PRIVATE_KEY", path(key)),
+            ("IMAP", format!("localhost:{}", self.addresses.imap.port())),
+            ("CA", path(self.ca_file())),
+            ("USER", USER.to_owned()),
+            ("PASSWORD", self.passwords.person.expose_secret().to_owned()),
+            ("CONTROL", format!("{}/sandbox", self.login())),
+            (
+                "CONTROL_TOKEN",
+                self.passwords.control.expose_secret().to_owned(),
+            ),
+        ])
     }
 
     /// Stops listening and waits until every connection is closed.
     pub async fn end(self) {
         self.tasks.end().await;
     }
+
+    fn serve_https(&self, listener: Listener, platform: Platform) {
+        let clock = platform.clock.clone();
+        let control = Control {
+            tenant: self.tenant.clone(),
+            mailboxes: self.mailboxes.clone(),
+            faults: self.faults.clone(),
+            clock: clock.clone(),
+            token: self.passwords.control.clone(),
+        };
+        let router = Entra::new(platform).router().merge(control.router());
+        https::serve(listener, router, clock, &self.tasks);
+    }
+
+    fn serve_imap(&self, listener: Listener, clock: Clock) {
+        let server = Imap {
+            tenant: self.tenant.clone(),
+            mailboxes: self.mailboxes.clone(),
+            faults: self.faults.clone(),
+            clock,
+        };
+        imap::serve(listener, server, &self.tasks);
+    }
+}
+
+/// What a sandbox stands on: keys, certificates and passwords, kept or new.
+struct Ground {
+    folder: StateFolder,
+    passwords: Passwords,
+    authority: Authority,
+    certificate: AppCertificate,
+    keys: TokenKeys,
+}
+
+impl Ground {
+    /// Making RSA keys takes a while; it is done off the reactor.
+    async fn lay(
+        state: Option<PathBuf>,
+        chance: Chance,
+        now: Timestamp,
+    ) -> Result<Self, SandboxError> {
+        let laying = tokio::task::spawn_blocking(move || {
+            let folder = StateFolder::open(state.as_deref(), &chance)?;
+            Ok(Self {
+                passwords: folder.passwords(&chance)?,
+                authority: Authority::open(&folder, now)?,
+                certificate: ca::app_certificate(&folder, now)?,
+                keys: ca::token_keys(&folder, now)?,
+                folder,
+            })
+        });
+        laying.await.unwrap_or_else(|error| {
+            Err(SandboxError::Key {
+                what: "its keys",
+                reason: error.to_string(),
+            })
+        })
+    }
 }
 
 /// A mailbox for everybody in Contoso.
-fn contoso_mailboxes() -> Mailboxes {
+fn contoso_mailboxes() -> Result<Mailboxes, SandboxError> {
     let mailboxes = Mailboxes::new();
-    let people = Contoso::PEOPLE
-        .iter()
-        .map(|(_, upn, _)| (*upn, MailboxKind::User));
-    let shared = Contoso::SHARED
-        .iter()
-        .map(|address| (*address, MailboxKind::Shared));
-    for (address, kind) in people.chain(shared) {
-        mailboxes
-            .add(address, kind)
-            .expect("nobody in Contoso has the address of another");
+    for (_, upn, _) in Contoso::PEOPLE {
+        mailboxes.add(upn, MailboxKind::User)?;
     }
-    mailboxes
+    for address in Contoso::SHARED {
+        mailboxes.add(address, MailboxKind::Shared)?;
+    }
+    Ok(mailboxes)
 }
 
 async fn bind(ports: Ports, offset: u16) -> Result<(TcpListener, SocketAddr), SandboxError> {
@@ -235,6 +284,3 @@ async fn bind(ports: Ports, offset: u16) -> Result<(TcpListener, SocketAddr), Sa
     let address = socket.local_addr().map_err(refused)?;
     Ok((socket, address))
 }
-
-/// What Entra says most often: an hour less a second.
-const TOKEN_LIFETIME: Duration = Duration::from_secs(3599);

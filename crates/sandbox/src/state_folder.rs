@@ -38,12 +38,11 @@ struct PasswordFile {
 
 impl StateFolder {
     pub(crate) fn open(kept: Option<&Path>, chance: &Chance) -> Result<Self, SandboxError> {
-        let folder = match kept {
-            Some(path) => Self::Kept(path.to_owned()),
-            None => {
-                let name = format!("gatepost-sandbox-{}", chance.token(9));
-                Self::Temporary(std::env::temp_dir().join(name))
-            }
+        let folder = if let Some(path) = kept {
+            Self::Kept(std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))
+        } else {
+            let name = format!("gatepost-sandbox-{}", chance.token(9));
+            Self::Temporary(std::env::temp_dir().join(name))
         };
         files::make_private_folder(folder.path())?;
         Ok(folder)
@@ -100,7 +99,7 @@ impl StateFolder {
         } else {
             // The form of Entra's own: a client secret has 40 characters, among them `~` and `.`.
             let fresh = PasswordFile {
-                person: format!("{}!7a", chance.token(12)),
+                person: format!("{}.7a", chance.token(12)),
                 client_secret: format!("{}~.{}", chance.token(3), chance.token(25)),
                 control: chance.token(24),
             };

@@ -37,8 +37,8 @@ struct Assertion<'a> {
 }
 
 impl<'a> Assertion<'a> {
-    fn parse(text: &'a str) -> Option<Self> {
-        let (message, signature) = text.rsplit_once('.')?;
+    fn parse(jwt: &'a str) -> Option<Self> {
+        let (message, signature) = jwt.rsplit_once('.')?;
         let (header, claims) = message.split_once('.')?;
         let json = |part: &str| serde_json::from_slice(&decode(part)?).ok();
         Some(Self {
@@ -50,7 +50,7 @@ impl<'a> Assertion<'a> {
     }
 
     fn check_signature(&self, app: &App) -> Result<(), Refusal> {
-        let algorithm: &'static RsaParameters = match self.text(&self.header, "alg") {
+        let algorithm: &'static RsaParameters = match text(&self.header, "alg") {
             Some("RS256") => &RSA_PKCS1_2048_8192_SHA256,
             Some("PS256") => &RSA_PSS_2048_8192_SHA256,
             other => return Err(refusals::algorithm_unsupported(other.unwrap_or_default())),
@@ -64,14 +64,14 @@ impl<'a> Assertion<'a> {
     }
 
     fn thumbprint(&self) -> Option<Thumbprint> {
-        let decoded = |name| self.text(&self.header, name).and_then(decode);
+        let decoded = |name| text(&self.header, name).and_then(decode);
         let strong = decoded("x5t#S256").map(Thumbprint::Sha256);
         strong.or_else(|| decoded("x5t").map(Thumbprint::Sha1))
     }
 
     fn check_subject(&self, app: &App) -> Result<(), Refusal> {
-        let issuer = self.text(&self.claims, "iss").unwrap_or_default();
-        let subject = self.text(&self.claims, "sub").unwrap_or_default();
+        let issuer = text(&self.claims, "iss").unwrap_or_default();
+        let subject = text(&self.claims, "sub").unwrap_or_default();
         if issuer != subject {
             return Err(refusals::subject_is_not_issuer());
         }
@@ -125,10 +125,10 @@ impl<'a> Assertion<'a> {
         }
         Ok(())
     }
+}
 
-    fn text<'v>(&self, part: &'v Value, name: &str) -> Option<&'v str> {
-        part.get(name).and_then(Value::as_str)
-    }
+fn text<'v>(part: &'v Value, name: &str) -> Option<&'v str> {
+    part.get(name).and_then(Value::as_str)
 }
 
 /// Seconds since 1970 as an integer, a float or a string: libraries write all three.

@@ -45,15 +45,15 @@ impl MailboxRights {
         match principal {
             Principal::App { client_id, .. } => {
                 self.service_principals.contains(&client_id.to_lowercase())
-                    && self.has(Trustee::App(client_id.clone()), mailbox)
+                    && self.has(&Trustee::App(client_id.clone()), mailbox)
             }
             Principal::Person { upn, .. } => {
-                upn.to_lowercase() == mailbox || self.has(Trustee::Person(upn.clone()), mailbox)
+                upn.to_lowercase() == mailbox || self.has(&Trustee::Person(upn.clone()), mailbox)
             }
         }
     }
 
-    fn has(&self, trustee: Trustee, mailbox: String) -> bool {
+    fn has(&self, trustee: &Trustee, mailbox: String) -> bool {
         self.full_access.contains(&(trustee.lowered(), mailbox))
     }
 }

@@ -45,11 +45,10 @@ async fn a_secret_gives_a_token_that_opens_mailboxes() {
 async fn http_basic_will_do_as_well() {
     let visitor = Visitor::new().await;
     let secret = visitor.sandbox.client_secret();
-    let encoded: String = secret
+    let encoded = secret
         .expose_secret()
-        .bytes()
-        .map(|octet| format!("%{octet:02X}"))
-        .collect();
+        .replace('~', "%7E")
+        .replace('.', "%2e");
     let basic = STANDARD.encode(format!("{CLIENT_ID}:{encoded}"));
     let request = visitor
         .http

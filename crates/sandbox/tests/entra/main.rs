@@ -1,9 +1,11 @@
-//! The identity platform, seen from outside over HTTPS.
+//! The sandbox's HTTPS side, seen from outside.
 
 mod app_only;
 mod assertion;
 mod browser;
+mod control;
 mod discovery;
 mod faults;
 mod person;
+mod state;
 mod visitor;

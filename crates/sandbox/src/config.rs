@@ -1,0 +1,46 @@
+//! How a sandbox shall be.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::mailset::Mail;
+
+/// What [`Sandbox::start`](crate::Sandbox::start) is told.
+#[derive(Debug, Clone)]
+pub struct SandboxConfig {
+    /// Where it listens.
+    pub ports: Ports,
+    /// Where keys, certificates and passwords are kept for the next run; without it they are
+    /// new each time.
+    pub state: Option<PathBuf>,
+    /// Where the env file is written once everything listens.
+    pub env_file: Option<PathBuf>,
+    /// What is in the mailboxes at the start.
+    pub mail: Mail,
+    /// How long an access token lives. Entra's live 60 to 90 minutes.
+    pub token_lifetime: Duration,
+}
+
+/// The ports of a sandbox, all on loopback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ports {
+    /// Whatever is free.
+    Free,
+    /// This one for HTTPS, the next for IMAP.
+    From(u16),
+}
+
+impl Default for SandboxConfig {
+    fn default() -> Self {
+        Self {
+            ports: Ports::Free,
+            state: None,
+            env_file: None,
+            mail: Mail::None,
+            token_lifetime: TOKEN_LIFETIME,
+        }
+    }
+}
+
+/// What Entra says most often: an hour less a second.
+const TOKEN_LIFETIME: Duration = Duration::from_secs(3599);
