@@ -1,0 +1,114 @@
+//! The counterparts, the program, and what it prints.
+
+use std::process::Output;
+
+use gatepost_peers::{Dovecot, IdentityEndpoint, Program, Running};
+use serde_json::Value;
+
+pub(crate) type Failure = Box<dyn std::error::Error>;
+
+/// The person most tests are about.
+pub(crate) const ADA: &str = "ada@contoso.com";
+
+/// Everything a test needs.
+#[derive(Debug)]
+pub(crate) struct Stand {
+    pub(crate) program: Program,
+    pub(crate) dovecot: Dovecot,
+    pub(crate) identity: IdentityEndpoint,
+}
+
+impl Stand {
+    /// The program knows Ada's mailbox; `rest` is what else its configuration says.
+    pub(crate) fn new(rest: &str) -> Result<Self, Failure> {
+        let identity = IdentityEndpoint::start()?;
+        let dovecot = Dovecot::start(&identity)?;
+        let mailbox = format!(
+            "[mailbox.\"{ADA}\"]\nregistration = \"peers\"\ngrant = \"client_credentials\"\n\n{rest}"
+        );
+        let program = Program::new(&identity, &dovecot, &mailbox)?;
+        Ok(Self {
+            program,
+            dovecot,
+            identity,
+        })
+    }
+
+    /// Runs a verb that must succeed, and returns what it printed.
+    pub(crate) fn printed(&self, arguments: &[&str]) -> Result<Vec<u8>, Failure> {
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = self.program.run(arguments)?;
+        let said = String::from_utf8_lossy(&stderr);
+        if !status.success() {
+            return Err(format!("{arguments:?} ended with {status}: {said}").into());
+        }
+        Ok(stdout)
+    }
+
+    /// Runs a verb with `--json`, and returns what it listed.
+    pub(crate) fn listed(&self, arguments: &[&str]) -> Result<Vec<Value>, Failure> {
+        let json = self.printed(&[arguments, &["--json"]].concat())?;
+        match serde_json::from_slice(&json)? {
+            Value::Array(rows) => Ok(rows),
+            other => Err(format!("not a list: {other}").into()),
+        }
+    }
+
+    /// The subjects of the next `count` messages that a running program tells of, in order.
+    pub(crate) fn subjects(
+        &self,
+        running: &mut Running,
+        count: usize,
+    ) -> Result<Vec<String>, Failure> {
+        let mut subjects = Vec::new();
+        while subjects.len() < count {
+            let line = running
+                .line()
+                .ok_or_else(|| format!("it ended: {}", self.program.log()))?;
+            let told = Told::read(&line)?;
+            if told.kind == "mail.received" {
+                subjects.push(told.subject);
+            }
+        }
+        Ok(subjects)
+    }
+}
+
+/// A short message with a subject.
+pub(crate) fn message(subject: &str) -> Vec<u8> {
+    format!(
+        "From: Grace <grace@example.com>\r\nTo: {ADA}\r\nSubject: {subject}\r\n\
+         Message-ID: <{subject}@example.com>\r\nDate: Sun, 22 Nov 2026 08:00:00 +0000\r\n\r\n\
+         {subject}\r\n"
+    )
+    .into_bytes()
+}
+
+/// An event as a sink is told it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Told {
+    pub(crate) kind: String,
+    pub(crate) subject: String,
+    pub(crate) id: String,
+}
+
+impl Told {
+    pub(crate) fn read(line: &str) -> Result<Self, Failure> {
+        let event: Value = serde_json::from_str(line)?;
+        let text = |pointer: &str| {
+            event
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        Ok(Self {
+            kind: text("/type"),
+            subject: text("/data/envelope/subject"),
+            id: text("/id"),
+        })
+    }
+}

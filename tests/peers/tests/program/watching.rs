@@ -1,0 +1,212 @@
+//! `gatepost serve` through what happens to a server.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use crate::stand::{ADA, Failure, Stand, Told, message};
+
+#[test]
+fn every_message_is_told_once_and_in_order() -> Result<(), Failure> {
+    let stand = Stand::new(TO_STANDARD_OUTPUT)?;
+    for subject in ["one", "two"] {
+        stand.dovecot.deliver(ADA, "INBOX", &message(subject))?;
+        stand
+            .dovecot
+            .doveadm(&["mailbox", "status", "-u", ADA, "messages", "INBOX"])?;
+    }
+    let mut serve = stand.program.start(&["serve"])?;
+    assert_eq!(stand.subjects(&mut serve, 2)?, ["one", "two"]);
+    for subject in ["three", "four", "five"] {
+        stand.dovecot.deliver(ADA, "INBOX", &message(subject))?;
+        assert_eq!(stand.subjects(&mut serve, 1)?, [subject]);
+    }
+    assert!(serve.stop(), "{}", stand.program.log());
+    Ok(())
+}
+
+#[test]
+fn a_restart_of_the_server_loses_nothing() -> Result<(), Failure> {
+    let mut stand = Stand::new(TO_STANDARD_OUTPUT)?;
+    stand.dovecot.deliver(ADA, "INBOX", &message("before"))?;
+    let mut serve = stand.program.start(&["serve"])?;
+    assert_eq!(stand.subjects(&mut serve, 1)?, ["before"]);
+    stand.dovecot.stop();
+    stand.dovecot.deliver(ADA, "INBOX", &message("meanwhile"))?;
+    stand.dovecot.restart()?;
+    assert_eq!(stand.subjects(&mut serve, 1)?, ["meanwhile"]);
+    stand.dovecot.deliver(ADA, "INBOX", &message("after"))?;
+    assert_eq!(stand.subjects(&mut serve, 1)?, ["after"]);
+    Ok(())
+}
+
+#[test]
+fn a_renumbered_folder_is_no_flood() -> Result<(), Failure> {
+    let stand = Stand::new(TO_STANDARD_OUTPUT)?;
+    for subject in ["one", "two", "three"] {
+        stand.dovecot.deliver(ADA, "INBOX", &message(subject))?;
+    }
+    let mut serve = stand.program.start(&["serve"])?;
+    let mut told = stand.subjects(&mut serve, 3)?;
+    told.sort_unstable();
+    assert_eq!(told, ["one", "three", "two"]);
+    stand.dovecot.renumber_folder(ADA, "INBOX")?;
+    stand.dovecot.deliver(ADA, "INBOX", &message("four"))?;
+    assert_eq!(stand.subjects(&mut serve, 1)?, ["four"]);
+    Ok(())
+}
+
+#[test]
+fn a_recreated_folder_is_watched_on() -> Result<(), Failure> {
+    let stand = Stand::new(&TO_STANDARD_OUTPUT.replace("\"INBOX\"", "\"Projects\""))?;
+    stand.dovecot.create_folder(ADA, "Projects")?;
+    stand.dovecot.deliver(ADA, "Projects", &message("old"))?;
+    let mut serve = stand.program.start(&["serve"])?;
+    assert_eq!(stand.subjects(&mut serve, 1)?, ["old"]);
+    stand.dovecot.recreate_folder(ADA, "Projects")?;
+    stand.dovecot.deliver(ADA, "Projects", &message("new"))?;
+    assert_eq!(stand.subjects(&mut serve, 1)?, ["new"]);
+    Ok(())
+}
+
+#[test]
+fn what_arrives_between_two_runs_is_told_by_the_second() -> Result<(), Failure> {
+    let stand = Stand::new(TO_STANDARD_OUTPUT)?;
+    stand.dovecot.deliver(ADA, "INBOX", &message("first run"))?;
+    let mut serve = stand.program.start(&["serve"])?;
+    assert_eq!(stand.subjects(&mut serve, 1)?, ["first run"]);
+    assert!(serve.stop(), "{}", stand.program.log());
+    stand
+        .dovecot
+        .deliver(ADA, "INBOX", &message("second run"))?;
+    let mut serve = stand.program.start(&["serve"])?;
+    assert_eq!(stand.subjects(&mut serve, 1)?, ["second run"]);
+    Ok(())
+}
+
+#[test]
+fn kills_lose_nothing_and_change_no_id() -> Result<(), Failure> {
+    const ROUNDS: usize = 10;
+    const EACH: usize = 20;
+    let stand = Stand::new(TO_A_FILE)?;
+    for round in 0..ROUNDS {
+        let running = stand.program.start(&["serve"])?;
+        for number in 0..EACH {
+            let subject = format!("{round}-{number}");
+            stand.dovecot.deliver(ADA, "INBOX", &message(&subject))?;
+        }
+        running.kill();
+    }
+    let log = stand.program.folder().join("events.ndjson");
+    let mut serve = stand.program.start(&["serve"])?;
+    stand.dovecot.deliver(ADA, "INBOX", &message("last"))?;
+    // The last message is told on standard output when everything before it is settled, too.
+    while !stand.subjects(&mut serve, 1)?.contains(&"last".to_owned()) {}
+    assert!(serve.stop(), "{}", stand.program.log());
+
+    let mut ids: BTreeMap<String, String> = BTreeMap::new();
+    for line in fs::read_to_string(log)?.lines() {
+        // A kill may cut a line; its event is told again on a line of its own.
+        let Ok(told) = Told::read(line) else { continue };
+        if let Some(before) = ids.insert(told.subject.clone(), told.id.clone()) {
+            assert_eq!(before, told.id, "{}", told.subject);
+        }
+    }
+    for round in 0..ROUNDS {
+        for number in 0..EACH {
+            assert!(
+                ids.contains_key(&format!("{round}-{number}")),
+                "{round}-{number} is lost"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn ten_thousand_messages_reach_a_maildir() -> Result<(), Failure> {
+    const MESSAGES: usize = 10_000;
+    let stand = Stand::new(TO_A_MAILDIR)?;
+    for number in 0..MESSAGES {
+        stand
+            .dovecot
+            .deliver(ADA, "INBOX", &message(&format!("number-{number}")))?;
+    }
+    let mut serve = stand.program.start(&["serve"])?;
+    stand.subjects(&mut serve, MESSAGES)?;
+    // Standard output has them all; the Maildir has them when nothing is on its way any more.
+    while !stand
+        .listed(&[
+            "deliveries",
+            "list",
+            "--sink",
+            "archive",
+            "--state",
+            "pending",
+        ])?
+        .is_empty()
+        || !stand
+            .listed(&[
+                "deliveries",
+                "list",
+                "--sink",
+                "archive",
+                "--state",
+                "claimed",
+            ])?
+            .is_empty()
+    {}
+    assert!(serve.stop(), "{}", stand.program.log());
+    let mut arrived: Vec<Vec<u8>> = fs::read_dir(stand.program.folder().join("Mail/new"))?
+        .map(|entry| fs::read(entry?.path()))
+        .collect::<Result<_, _>>()?;
+    let mut expected: Vec<Vec<u8>> = (0..MESSAGES)
+        .map(|number| message(&format!("number-{number}")))
+        .collect();
+    arrived.sort_unstable();
+    expected.sort_unstable();
+    assert!(
+        arrived == expected,
+        "{} files, each message once",
+        arrived.len()
+    );
+    Ok(())
+}
+
+const TO_STANDARD_OUTPUT: &str = "\
+[sink.screen]
+kind = \"stream\"
+
+[[watch]]
+mailbox = \"ada@contoso.com\"
+folder = \"INBOX\"
+from = \"beginning\"
+sinks = [\"screen\"]
+";
+
+const TO_A_FILE: &str = "\
+[sink.log]
+kind = \"stream\"
+file = \"events.ndjson\"
+
+[sink.screen]
+kind = \"stream\"
+
+[[watch]]
+mailbox = \"ada@contoso.com\"
+from = \"beginning\"
+sinks = [\"log\", \"screen\"]
+";
+
+const TO_A_MAILDIR: &str = "\
+[sink.archive]
+kind = \"maildir\"
+path = \"Mail\"
+
+[sink.screen]
+kind = \"stream\"
+
+[[watch]]
+mailbox = \"ada@contoso.com\"
+from = \"beginning\"
+sinks = [\"archive\", \"screen\"]
+";
