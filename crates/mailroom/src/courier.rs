@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 
 pub use bell::{Bell, Ear};
 pub use schedule::Schedule;
+use schedule::Tried;
 
 use crate::{
     Due, Event, EventData, EventId, EventType, Handover, Lease, Mailroom, NewEvent, Outcome,
@@ -143,23 +144,24 @@ impl Courier {
         gate: &mut Gate,
     ) -> Result<(), StorageError> {
         let claimed = self.claim(attempts, gate).await?;
-        let room_left = attempts.len() < self.route.concurrency.get();
-        // After a full claim more may be due at once; after an empty one, only later.
+        let now = self.room.clock.now();
+        let places = self.places(attempts);
         let next = match gate {
             Gate::Shut => None,
             Gate::Until(until) => Some(*until),
-            Gate::Open if !room_left => None,
-            Gate::Open if claimed > 0 && self.route.ordering == Ordering::Parallel => {
-                Some(self.room.clock.now())
-            }
-            Gate::Open => self.room.deliveries.next_due(&self.route.sink).await?,
+            Gate::Open if places == 0 => None,
+            Gate::Open => match self.room.deliveries.next_due(&self.route.sink).await? {
+                // It is due and could not be claimed: another stands before it in strict order.
+                Some(due) if claimed == 0 && due <= now => Some(later(now, BLOCKED)),
+                next => next,
+            },
         };
         let wait = async {
-            let longest = later(self.room.clock.now(), LONGEST_WAIT);
+            let longest = later(now, LONGEST_WAIT);
             let until = next.unwrap_or(longest).min(longest);
             self.room.clock.sleep_until(until).await;
         };
-        let listen = room_left && matches!(gate, Gate::Open);
+        let listen = places > 0 && matches!(gate, Gate::Open);
         tokio::select! {
             biased;
             Some(ended) = attempts.join_next() => {
@@ -191,23 +193,30 @@ impl Courier {
             }
             Gate::Open => {}
         }
-        let free = self.route.concurrency.get().saturating_sub(attempts.len());
-        // A few free places among many are not worth a transaction of their own.
-        if free == 0 || free * 4 < self.route.concurrency.get() {
+        let places = self.places(attempts);
+        if places == 0 {
             return Ok(0);
         }
         let lease = self.sink.longest_attempt() + MARGIN + LAST_ATTEMPTS;
         let (sink, until) = (&self.route.sink, later(now, lease));
         let deliveries = &self.room.deliveries;
         let due = match self.route.ordering {
-            Ordering::Parallel => deliveries.claim_due(sink, now, until, free).await?,
-            Ordering::Strict => deliveries.claim_heads(sink, now, until, free).await?,
+            Ordering::Parallel => deliveries.claim_due(sink, now, until, places).await?,
+            Ordering::Strict => deliveries.claim_heads(sink, now, until, places).await?,
         };
         let claimed = due.len();
         for due in due {
             attempts.spawn(self.attempt(due));
         }
         Ok(claimed)
+    }
+
+    /// How many more attempts there is place for. A few places among many are not worth a
+    /// transaction of their own.
+    fn places(&self, attempts: &JoinSet<Attempted>) -> usize {
+        let all = self.route.concurrency.get();
+        let free = all.saturating_sub(attempts.len());
+        if free * 4 < all { 0 } else { free }
     }
 
     /// One attempt. Nothing that the sink does in it can harm another.
@@ -261,10 +270,13 @@ impl Courier {
     }
 
     fn verdict(&self, due: &Due, outcome: Outcome, now: Timestamp) -> Settled {
+        let first = due.first_attempt_at.unwrap_or(now);
+        let tried = Tried {
+            attempt: due.attempt,
+            since: Duration::try_from(now.duration_since(first)).unwrap_or_default(),
+        };
         let chance = &self.room.chance;
-        self.route
-            .schedule
-            .verdict(outcome, due.attempt, (now, chance))
+        self.route.schedule.verdict(outcome, tried, (now, chance))
     }
 
     /// Closes the gate for a while or for good, as the sink asked.
@@ -382,4 +394,6 @@ const MARGIN: Duration = Duration::from_secs(30);
 const AFTER_STORAGE_FAULT: Duration = Duration::from_secs(2);
 /// A bell that was not heard costs this much time and no delivery.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// How soon it is tried again to claim what is due and stands behind another.
+const BLOCKED: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_hours(1);

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use gatepost_fault::Fault as _;
 use gatepost_host::Stop;
-use gatepost_mail::{Mailbox, Opener, Pull, Woke};
+use gatepost_mail::{Mailbox, Opener, Pull, Query, Woke};
 use jiff::Timestamp;
 
 pub use error::ListenError;
@@ -123,7 +123,10 @@ impl Listener {
         match want {
             Want::Baseline => {
                 let cursor = self.answered(ANSWER, mailbox.present(folder)).await??;
-                Ok(Saw::Baseline(cursor))
+                let newest = mailbox.list(folder, &NEWEST);
+                let newest = self.answered(ANSWER, newest).await??;
+                let newest = newest.iter().filter_map(|one| one.received_at).max();
+                Ok(Saw::Baseline(cursor, newest))
             }
             Want::Pull { since, limit } => {
                 let since = since.as_ref();
@@ -252,6 +255,15 @@ impl Listener {
     }
 }
 
+/// Enough to find the newest time of receipt, even if the last messages were moved here.
+const NEWEST: Query = Query {
+    top: 50,
+    unread: false,
+    since: None,
+    from: None,
+    subject: None,
+    text: None,
+};
 /// How long any answer but that to a fetch may take.
 const ANSWER: Duration = Duration::from_mins(3);
 const GOODBYE: Duration = Duration::from_secs(2);

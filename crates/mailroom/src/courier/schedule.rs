@@ -8,6 +8,10 @@ use jiff::Timestamp;
 use crate::{Outcome, Settled};
 
 /// The waits between attempts. After the last one, a delivery that fails is a dead letter.
+///
+/// How far a delivery has come in it is the lesser of what its attempts and its age say: neither
+/// a process that is killed in the middle of many attempts nor one that is down for days takes
+/// the patience that was promised.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule(Vec<Duration>);
 
@@ -21,13 +25,13 @@ impl Schedule {
     pub(super) fn verdict(
         &self,
         outcome: Outcome,
-        attempt: u32,
+        tried: Tried,
         (now, chance): (Timestamp, &Chance),
     ) -> Settled {
         match outcome {
             Outcome::Done => Settled::Done,
             Outcome::Refused { reason } => Settled::Dead { reason },
-            Outcome::Retry { reason, after } => match self.wait(attempt) {
+            Outcome::Retry { reason, after } => match self.wait(tried) {
                 Some(wait) => {
                     let wait = wait.max(after.unwrap_or_default());
                     let wait = wait + chance.up_to(wait / 10);
@@ -37,7 +41,10 @@ impl Schedule {
                     }
                 }
                 None => Settled::Dead {
-                    reason: format!("{attempt} attempts failed; the last one: {reason}"),
+                    reason: format!(
+                        "it was attempted {} times; the last one: {reason}",
+                        tried.attempt
+                    ),
                 },
             },
             // It is the sink that is gone, not the delivery that is bad: it waits for the
@@ -49,11 +56,24 @@ impl Schedule {
         }
     }
 
-    /// The wait after attempt number `attempt`, from 1.
-    fn wait(&self, attempt: u32) -> Option<Duration> {
-        let index = usize::try_from(attempt.saturating_sub(1)).ok()?;
-        self.0.get(index).copied()
+    /// The wait that comes next, if there is one left.
+    fn wait(&self, tried: Tried) -> Option<Duration> {
+        let by_attempts = usize::try_from(tried.attempt.saturating_sub(1)).unwrap_or(usize::MAX);
+        let mut passed = Duration::ZERO;
+        let over = |wait: &&Duration| {
+            passed += **wait;
+            passed <= tried.since
+        };
+        let by_age = self.0.iter().take_while(over).count();
+        self.0.get(by_attempts.min(by_age)).copied()
     }
+}
+
+/// How often a delivery was attempted, and how long ago the first attempt began.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tried {
+    pub(super) attempt: u32,
+    pub(super) since: Duration,
 }
 
 /// The schedule that Standard Webhooks 1.0.0 recommends: ten attempts within about three days.
@@ -80,9 +100,10 @@ const GONE: Duration = Duration::from_mins(1);
 mod tests {
     use super::*;
 
-    fn verdict(outcome: Outcome, attempt: u32) -> Settled {
+    fn verdict(outcome: Outcome, attempt: u32, since: Duration) -> Settled {
         let now = Timestamp::UNIX_EPOCH;
-        Schedule::default().verdict(outcome, attempt, (now, &Chance::seeded(1)))
+        let tried = Tried { attempt, since };
+        Schedule::default().verdict(outcome, tried, (now, &Chance::seeded(1)))
     }
 
     fn waited(settled: &Settled) -> u64 {
@@ -101,35 +122,40 @@ mod tests {
 
     #[test]
     fn ten_attempts_within_about_three_days() {
-        let mut total = 0;
-        for attempt in 1..10 {
-            let wait = STANDARD[attempt - 1].as_secs();
-            let waited = waited(&verdict(
-                failing(None),
-                u32::try_from(attempt).expect("few"),
-            ));
-            assert!(
-                waited >= wait && waited <= wait + wait / 10 + 1,
-                "{attempt}"
-            );
-            total += wait;
+        let mut age = Duration::ZERO;
+        for (attempt, wait) in (1..).zip(STANDARD) {
+            let waited = waited(&verdict(failing(None), attempt, age));
+            let wait_seconds = wait.as_secs();
+            assert!(waited >= wait_seconds && waited <= wait_seconds * 11 / 10 + 1);
+            age += wait;
         }
-        assert_eq!(total / 3600, 75);
-        assert!(matches!(verdict(failing(None), 10), Settled::Dead { .. }));
+        assert_eq!(age.as_secs() / 3600, 75);
+        let last = verdict(failing(None), 10, age);
+        assert!(matches!(last, Settled::Dead { .. }));
+    }
+
+    #[test]
+    fn neither_crashes_nor_downtime_shorten_the_patience() {
+        let killed_often = verdict(failing(None), 500, Duration::from_secs(2));
+        assert!(waited(&killed_often) <= 6);
+        let down_for_weeks = verdict(failing(None), 2, Duration::from_hours(500));
+        assert!((300..=331).contains(&waited(&down_for_weeks)));
     }
 
     #[test]
     fn the_sink_may_ask_for_more_time_and_not_for_less() {
-        assert!(waited(&verdict(failing(Some(Duration::from_secs(90))), 1)) >= 90);
-        assert!(waited(&verdict(failing(Some(Duration::from_secs(1))), 2)) >= 300);
+        let asked = |seconds| failing(Some(Duration::from_secs(seconds)));
+        assert!(waited(&verdict(asked(90), 1, Duration::ZERO)) >= 90);
+        assert!(waited(&verdict(asked(1), 2, Duration::from_secs(6))) >= 300);
     }
 
     #[test]
     fn a_refusal_is_final_and_a_sink_that_is_gone_costs_nothing() {
         let reason = || "no".to_owned();
-        let refused = verdict(Outcome::Refused { reason: reason() }, 1);
+        let refused = verdict(Outcome::Refused { reason: reason() }, 1, Duration::ZERO);
         assert_eq!(refused, Settled::Dead { reason: reason() });
-        let gone = verdict(Outcome::SinkGone { reason: reason() }, 40);
+        let gone = Outcome::SinkGone { reason: reason() };
+        let gone = verdict(gone, 40, Duration::from_hours(500));
         assert!(matches!(gone, Settled::RetryAt { .. }));
     }
 }

@@ -23,7 +23,8 @@ pub(super) enum Want {
     Load,
     /// Open a session.
     Open,
-    /// Ask for the cursor behind everything that is in the folder now.
+    /// Ask for the cursor behind everything that is in the folder now, then for its newest time
+    /// of receipt.
     Baseline,
     /// Measure what waits for the sinks.
     Measure,
@@ -67,7 +68,9 @@ pub(super) struct Resynced {
 pub(super) enum Saw {
     Loaded(Option<Standing>),
     Opened(Signals),
-    Baseline(Cursor),
+    /// The cursor, and the newest time of receipt in the folder. That is the server's time: ours
+    /// may be ahead of it.
+    Baseline(Cursor, Option<Timestamp>),
     /// Open deliveries, and octets they hold in the spool.
     Measured((u64, u64)),
     Changes(Changes),
@@ -194,7 +197,10 @@ impl Machine {
                 self.session = Some(signals);
                 self.begin()
             }
-            Saw::Baseline(cursor) => self.commit(cursor, Some(now), Vec::new(), Then::Pull),
+            Saw::Baseline(cursor, newest) => {
+                let high_water = newest.unwrap_or(Timestamp::UNIX_EPOCH);
+                self.commit(cursor, Some(high_water), Vec::new(), Then::Pull)
+            }
             Saw::Measured(backlog) => self.measured(now, backlog),
             Saw::Changes(Changes::Since {
                 arrivals,
