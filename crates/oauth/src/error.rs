@@ -308,3 +308,6 @@ fn audience_name(audience: Audience) -> &'static str {
         Audience::Graph => "Graph",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -326,7 +326,7 @@ static PASSWORD_WRONG: Verdict = Verdict {
     owner: Owner::Person,
     next: Next::SignIn,
     title: "user name or password is wrong",
-    advice: "sign in again",
+    advice: "sign in again with gatepost login",
 };
 
 static PASSWORD_EXPIRED: Verdict = Verdict {
@@ -334,7 +334,7 @@ static PASSWORD_EXPIRED: Verdict = Verdict {
     owner: Owner::Person,
     next: Next::SignIn,
     title: "the password has expired",
-    advice: "choose a new one at https://myaccount.microsoft.com, then sign in again",
+    advice: "choose a new one at https://myaccount.microsoft.com, then sign in again with gatepost login",
 };
 
 static PASSWORD_MISSING: Verdict = Verdict {
@@ -390,7 +390,7 @@ static SIGN_IN_REVOKED: Verdict = Verdict {
     owner: Owner::Person,
     next: Next::SignIn,
     title: "the sign-in was revoked, as after a change of password",
-    advice: "sign in again",
+    advice: "sign in again with gatepost login",
 };
 
 static SIGN_IN_EXPIRED: Verdict = Verdict {
@@ -398,7 +398,7 @@ static SIGN_IN_EXPIRED: Verdict = Verdict {
     owner: Owner::Person,
     next: Next::SignIn,
     title: "the sign-in has expired",
-    advice: "sign in again",
+    advice: "sign in again with gatepost login",
 };
 
 static SIGN_IN_INVALID: Verdict = Verdict {
@@ -406,7 +406,7 @@ static SIGN_IN_INVALID: Verdict = Verdict {
     owner: Owner::Person,
     next: Next::SignIn,
     title: "the stored sign-in is not accepted any more",
-    advice: "sign in again",
+    advice: "sign in again with gatepost login",
 };
 
 static SIGN_IN_INCOMPLETE: Verdict = Verdict {
@@ -414,7 +414,7 @@ static SIGN_IN_INCOMPLETE: Verdict = Verdict {
     owner: Owner::Person,
     next: Next::SignIn,
     title: "the sign-in was not finished or was used twice",
-    advice: "sign in again from the beginning",
+    advice: "sign in again from the beginning with gatepost login",
 };
 
 static DEVICE_CODE_PENDING: Verdict = Verdict {

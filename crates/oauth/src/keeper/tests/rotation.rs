@@ -2,8 +2,11 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::world::Issuer;
 use super::*;
-use crate::{Generation, GrantState, GrantStoreError};
+use crate::answers::Reply;
+use crate::contract::MemoryGrants;
+use crate::{Form, Generation, GrantState, GrantStoreError};
 
 #[tokio::test(start_paused = true)]
 async fn a_rotated_refresh_token_is_stored_before_the_token_is_handed_out() {

@@ -1,0 +1,117 @@
+use super::*;
+use crate::CredentialId;
+
+/// Every error that is no refusal, each with the sentence an operator reads. The refusals are
+/// beside the reader of answers.
+#[test]
+fn every_error_has_its_sentence() {
+    let errors = [of_the_network(), of_the_sign_in(), of_here()].concat();
+    let golden: Vec<String> = errors
+        .iter()
+        .map(|error| {
+            let (code, exit) = (error.code(), error.exit());
+            format!(
+                "{code} | {:?} | {:?} | {exit:?}\n{error}\n",
+                error.owner(),
+                error.next()
+            )
+        })
+        .collect();
+    insta::assert_snapshot!(golden.join("\n"));
+    let codes: std::collections::BTreeSet<_> = errors.iter().map(Fault::code).collect();
+    for code in TokenError::CODES {
+        // A refusal that the clock explains needs a refusal: it is tested beside those.
+        assert!(
+            codes.contains(code) || *code == "clock_skew",
+            "{code} is not here"
+        );
+    }
+}
+
+fn who() -> String {
+    "registration contoso".to_owned()
+}
+
+fn ada() -> String {
+    "ada@contoso.com (registration contoso)".to_owned()
+}
+
+fn host() -> String {
+    "login.microsoftonline.com".to_owned()
+}
+
+fn of_the_network() -> Vec<TokenError> {
+    vec![
+        TokenError::Throttled {
+            who: who(),
+            host: host(),
+            retry_after: Some(Duration::from_millis(2128)),
+        },
+        TokenError::Failing {
+            who: who(),
+            host: host(),
+            status: 503,
+            retry_after: None,
+        },
+        TokenError::AnswerUnusable {
+            who: who(),
+            host: host(),
+            status: 403,
+            reason: "its answer is a web page".to_owned(),
+            excerpt: "<html>The proxy says no".to_owned(),
+        },
+        TokenError::Unreachable {
+            host: host(),
+            reason: "Connection refused (os error 111)".to_owned(),
+        },
+        TokenError::Untrusted {
+            host: host(),
+            reason: "invalid peer certificate: UnknownIssuer".to_owned(),
+        },
+        TokenError::TimedOut {
+            host: host(),
+            limit: Duration::from_secs(30),
+        },
+        TokenError::RefusedRepeatedly {
+            who: who(),
+            audience: Audience::Exchange,
+            wait: Duration::from_mins(2),
+        },
+    ]
+}
+
+fn of_the_sign_in() -> Vec<TokenError> {
+    vec![
+        TokenError::SignInNeeded { who: ada() },
+        TokenError::StateMismatch { who: ada() },
+        TokenError::SignInUnfinished {
+            who: ada(),
+            reason: "nobody came back from the browser within 15 minutes".to_owned(),
+        },
+        TokenError::LoopbackUnusable {
+            reason: "Permission denied (os error 13)".to_owned(),
+        },
+        TokenError::IdTokenUnusable {
+            who: ada(),
+            reason: "its nonce is another one".to_owned(),
+        },
+        TokenError::Store(GrantStoreError::Stale {
+            id: CredentialId::new("contoso/authorization_code/ada@contoso.com"),
+        }),
+        TokenError::Store(GrantStoreError::Unsealable {
+            id: CredentialId::new("contoso/authorization_code/ada@contoso.com"),
+            reason: "it was sealed with another key".to_owned(),
+        }),
+    ]
+}
+
+fn of_here() -> Vec<TokenError> {
+    vec![
+        TokenError::TenantNeeded {
+            who: who(),
+            tenant: "common".to_owned(),
+        },
+        TokenError::ProofMissing { who: who() },
+        TokenError::BrokenOff { who: who() },
+    ]
+}
