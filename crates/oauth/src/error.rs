@@ -205,6 +205,10 @@ impl TokenError {
                 status,
                 retry_after: Some(left),
             },
+            Self::Refused(mut refusal) if refusal.retry_after.is_some() => {
+                refusal.retry_after = Some(left);
+                Self::Refused(refusal)
+            }
             other => other,
         }
     }

@@ -1,8 +1,9 @@
 //! One request for a token, from what is stored to what is stored again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use gatepost_fault::{Fault as _, Next};
+use gatepost_fault::{After, Fault as _, Next};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Keeper;
@@ -21,6 +22,8 @@ pub(super) struct Vault {
     unsaved: bool,
     /// The issuer declared this state dead.
     dead: Option<Dead>,
+    /// The issuer asked this credential to wait, whatever the audience.
+    throttled: Option<(TokenError, Timestamp)>,
 }
 
 /// A stored state that the issuer refused for good, so that a person must sign in.
@@ -47,7 +50,7 @@ impl Keeper {
         if let Some(token) = self.stored_token(&vault, audience) {
             return Ok(token);
         }
-        if let Some(error) = vault.death(self.around.clock.now()) {
+        if let Some(error) = vault.standing_refusal(self.around.clock.now()) {
             return Err(error);
         }
         let asked_with = vault.seen;
@@ -65,7 +68,7 @@ impl Keeper {
         match answer {
             Ok(granted) => self.keep(&mut vault, granted).await,
             Err(error) => {
-                vault.note_death(&error, self.around.clock.now());
+                vault.note_refusal(&error, self.around.clock.now());
                 Err(error)
             }
         }
@@ -237,19 +240,32 @@ impl Vault {
         self.dead = None;
     }
 
-    /// Remembers that the issuer wants a person for this state, so that it is not asked with it
-    /// every minute.
-    fn note_death(&mut self, error: &TokenError, now: Timestamp) {
-        if error.next() == Next::SignIn {
-            self.dead = Some(Dead {
-                generation: self.seen,
-                error: error.clone(),
-                until: now.checked_add(DEAD_FOR).unwrap_or(Timestamp::MAX),
-            });
+    /// Remembers a refusal that stands for longer than one request: a wait, or that only a
+    /// person can go on with this state, so that the issuer is not asked every minute.
+    fn note_refusal(&mut self, error: &TokenError, now: Timestamp) {
+        let after = |time: Duration| now.checked_add(time).unwrap_or(Timestamp::MAX);
+        match error.next() {
+            Next::Retry(After::AtLeast(wait)) => {
+                self.throttled = Some((error.clone(), after(wait)));
+            }
+            Next::SignIn => {
+                self.dead = Some(Dead {
+                    generation: self.seen,
+                    error: error.clone(),
+                    until: after(DEAD_FOR),
+                });
+            }
+            Next::Retry(After::Backoff) | Next::Reconfigure | Next::Discard => {}
         }
     }
 
-    fn death(&self, now: Timestamp) -> Option<TokenError> {
+    fn standing_refusal(&self, now: Timestamp) -> Option<TokenError> {
+        if let Some((error, until)) = &self.throttled
+            && let Ok(left) = Duration::try_from(until.duration_since(now))
+            && !left.is_zero()
+        {
+            return Some(error.clone().with_wait(left));
+        }
         self.dead
             .as_ref()
             .filter(|dead| dead.generation == self.seen && now < dead.until)
@@ -269,4 +285,4 @@ fn is_worth_keeping(token: &AccessToken, now: Timestamp) -> bool {
 }
 
 const LEAST_LEFT: SignedDuration = SignedDuration::from_secs(60);
-const DEAD_FOR: SignedDuration = SignedDuration::from_mins(15);
+const DEAD_FOR: Duration = Duration::from_mins(15);

@@ -125,6 +125,22 @@ async fn a_wait_that_the_server_asks_for_holds_for_everybody() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_wait_holds_for_the_other_audience_too() {
+    let world = World::new();
+    let keeper = world.app();
+    let mut throttled = reply(429, "");
+    throttled.retry_after = Some("90".to_owned());
+    world.issuer.book().scripted.push_back(throttled);
+    exchange(&keeper).await.expect_err("throttled");
+    world.clock.sleep(Duration::from_mins(1)).await;
+    let error = keeper.token(Audience::Graph).await.expect_err("still");
+    assert_eq!(error.code(), "token_throttled");
+    assert_eq!(world.issuer.asked(), 1);
+    world.clock.sleep(Duration::from_mins(1)).await;
+    keeper.token(Audience::Graph).await.expect("it is over");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_refuses_every_token_causes_no_storm() {
     let world = World::new();
     let keeper = world.app();
