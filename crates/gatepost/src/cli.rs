@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand};
 
-use crate::verbs::{config, explain, token};
+use crate::verbs::{
+    config, deliveries, demo, explain, folders, login, logout, mailboxes, messages, read, sandbox,
+    serve, token, watch,
+};
 
 /// The gate between software and Microsoft 365 mail.
 #[derive(Debug, Parser)]
@@ -34,8 +37,30 @@ pub struct Settings {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// Take the tour: a small Microsoft 365, mail arriving, and what Gatepost does with it.
+    Demo(demo::Arguments),
+    /// Run a small Microsoft 365 on this machine, for tests and for play.
+    Sandbox(sandbox::Arguments),
+    /// Watch mailboxes and hand out what arrives, until told to end.
+    Serve(serve::Arguments),
+    /// Sign a person in with a browser, once.
+    Login(login::Arguments),
+    /// Forget a sign-in.
+    Logout(logout::Arguments),
     /// Print a valid access token for another program.
     Token(token::Arguments),
+    /// List every mailbox with its health.
+    Mailboxes(mailboxes::Arguments),
+    /// List the folders of a mailbox.
+    Folders(folders::Arguments),
+    /// List the newest messages of a mailbox.
+    Messages(messages::Arguments),
+    /// Read one message of a mailbox.
+    Read(read::Arguments),
+    /// Watch one folder in the foreground, a line for each arrival.
+    Watch(watch::Arguments),
+    /// See and steer what is on its way to the sinks.
+    Deliveries(deliveries::Arguments),
     /// Check or show the configuration, or print its JSON Schema.
     Config(config::Arguments),
     /// Explain a code: what you see, why, who must act, what to do.

@@ -2,24 +2,31 @@
 //! port or connects anywhere; whoever gets a [`Gatepost`] decides what of it runs.
 //!
 //! A registration is fetched with its secrets, a credential is a registration with a grant, a
-//! keeper holds the tokens of one credential, and an opener opens one mailbox with them.
+//! keeper holds the tokens of one credential, and an opener opens one mailbox with them. The
+//! mailroom takes watches, their openers, and sinks with the routes that lead to them.
 
 mod credentials;
+mod mailboxes;
 mod registrations;
+mod sinks;
+mod watches;
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use gatepost_host::{Chance, Clock, Tasks, Trust};
+use gatepost_mail::Opener;
+use gatepost_mailroom::{Bell, Board, Mailroom, Route, Sink, Spool, Watch};
 use gatepost_oauth::{
     CredentialId, Endpoint, HttpEndpoint, Registration, Surroundings, TokenKeeper,
 };
 use gatepost_store::{Access, Opening, Store};
+use rustls::ClientConfig;
 
 use crate::config::{Config, MailboxSettings};
 use crate::failure::Failure;
+pub use credentials::id as credential_id;
 
 /// Everything that verbs work with.
 #[derive(Debug)]
@@ -34,6 +41,7 @@ pub struct Gatepost {
     pub tasks: Tasks,
     /// What is kept.
     pub store: Store,
+    clouds: BTreeMap<Option<PathBuf>, Reach>,
     keepers: BTreeMap<CredentialId, TokenKeeper>,
 }
 
@@ -48,9 +56,26 @@ pub enum Scope<'a> {
     Store,
 }
 
+/// A sink, and how deliveries go there.
+pub type RoutedSink = (Route, Arc<dyn Sink>);
+
+/// How the servers of a cloud are reached, by the authorities that are trusted there.
+#[derive(Debug, Clone)]
+struct Reach {
+    endpoint: Arc<dyn Endpoint>,
+    tls: Arc<ClientConfig>,
+}
+
 /// Builds what `scope` takes from `config`.
 pub async fn compose(config: Config, scope: Scope<'_>) -> Result<Gatepost, Failure> {
     let (clock, chance, tasks) = (Clock::system(), Chance::system(), Tasks::new());
+    let wanted: Vec<MailboxSettings> = match scope {
+        Scope::Serve => config.mailboxes.values().cloned().collect(),
+        Scope::Mailbox(mailbox) => vec![mailbox.clone()],
+        Scope::Store => Vec::new(),
+    };
+    // Secrets first: what is wrong with them is said before the state folder is touched.
+    let registrations = registrations(&config, &wanted, &clock).await?;
     let opening = Opening {
         folder: config.state.clone(),
         key: config.key.clone(),
@@ -61,29 +86,20 @@ pub async fn compose(config: Config, scope: Scope<'_>) -> Result<Gatepost, Failu
         clock: &clock,
         chance: &chance,
     };
-    let wanted: Vec<&MailboxSettings> = match scope {
-        Scope::Serve => config.mailboxes.values().collect(),
-        Scope::Mailbox(mailbox) => vec![mailbox],
-        Scope::Store => Vec::new(),
-    };
-    // Secrets first: what is wrong with them is said before the state folder is touched.
-    let registrations = registrations(&config, &wanted, &clock).await?;
     let store = Store::open(opening).await?;
-    let around = Around {
-        clock: &clock,
-        chance: &chance,
-        tasks: &tasks,
-        store: &store,
-    };
-    let keepers = keepers(&config, &wanted, &registrations, &around)?;
-    Ok(Gatepost {
+    let mut gatepost = Gatepost {
         config,
         clock,
         chance,
         tasks,
         store,
-        keepers,
-    })
+        clouds: BTreeMap::new(),
+        keepers: BTreeMap::new(),
+    };
+    for mailbox in &wanted {
+        gatepost.keep(mailbox, &registrations[&mailbox.registration])?;
+    }
+    Ok(gatepost)
 }
 
 impl Gatepost {
@@ -100,24 +116,128 @@ impl Gatepost {
         self.keepers.values()
     }
 
+    /// Where the credential of `mailbox`, which was in the scope, gets its tokens.
+    pub fn endpoint(&self, mailbox: &MailboxSettings) -> Arc<dyn Endpoint> {
+        Arc::clone(&self.reach(mailbox).endpoint)
+    }
+
+    /// An opener of `mailbox`, which was in the scope.
+    pub fn opener(&self, mailbox: &MailboxSettings) -> Arc<dyn Opener> {
+        mailboxes::opener(
+            mailbox,
+            &mailboxes::Way {
+                imap: &self.config.registration(&mailbox.registration).cloud.imap,
+                tls: &self.reach(mailbox).tls,
+                keeper: self.keeper(mailbox),
+                clock: &self.clock,
+            },
+        )
+    }
+
+    /// The mailroom over the store.
+    pub fn mailroom(&self) -> Result<Mailroom, Failure> {
+        let folder = self.store.folder().path().join("spool");
+        let spool = Spool::open(&folder, self.store.key(), self.chance.clone())?;
+        Ok(Mailroom {
+            cursors: Arc::new(self.store.clone()),
+            deliveries: Arc::new(self.store.clone()),
+            spool: Arc::new(spool),
+            board: Board::default(),
+            bell: Bell::new(),
+            clock: self.clock.clone(),
+            chance: self.chance.clone(),
+        })
+    }
+
+    /// Every watch of the configuration, with what opens its mailbox.
+    pub fn watches(&self) -> Vec<(Watch, Arc<dyn Opener>)> {
+        let settings = self.config.watches.iter();
+        settings
+            .map(|settings| {
+                let mailbox = &self.config.mailboxes[&settings.mailbox];
+                (
+                    watches::watch(settings, &self.config.limits),
+                    self.opener(mailbox),
+                )
+            })
+            .collect()
+    }
+
+    /// Every sink of the configuration, with how deliveries go there.
+    pub fn sinks(&self) -> Result<Vec<RoutedSink>, Failure> {
+        let around = sinks::Around {
+            clock: &self.clock,
+            chance: &self.chance,
+            state: self.store.folder(),
+        };
+        let mut built = Vec::with_capacity(self.config.sinks.len());
+        for (name, settings) in &self.config.sinks {
+            built.push(sinks::sink(name, settings, &around)?);
+        }
+        Ok(built)
+    }
+
     /// Ends what runs, then closes the store.
     pub async fn end(&self) {
         self.tasks.end().await;
         self.store.close().await;
     }
-}
 
-/// What the parts are built with.
-struct Around<'a> {
-    clock: &'a Clock,
-    chance: &'a Chance,
-    tasks: &'a Tasks,
-    store: &'a Store,
+    /// Builds the keeper of the credential that opens `mailbox`, unless it is there.
+    fn keep(
+        &mut self,
+        mailbox: &MailboxSettings,
+        registration: &Arc<Registration>,
+    ) -> Result<(), Failure> {
+        let id = credentials::id(&self.config, mailbox);
+        if self.keepers.contains_key(&id) {
+            return Ok(());
+        }
+        let ca_file = self
+            .config
+            .registration(&mailbox.registration)
+            .ca_file
+            .clone();
+        if !self.clouds.contains_key(&ca_file) {
+            let reach = self.build_reach(ca_file.as_ref())?;
+            self.clouds.insert(ca_file, reach);
+        }
+        let surroundings = Surroundings {
+            endpoint: self.endpoint(mailbox),
+            grants: Arc::new(self.store.clone()),
+            clock: self.clock.clone(),
+            chance: self.chance.clone(),
+            tasks: self.tasks.clone(),
+        };
+        let credential = credentials::credential(id.clone(), Arc::clone(registration), mailbox);
+        self.keepers
+            .insert(id, TokenKeeper::new(credential, surroundings));
+        Ok(())
+    }
+
+    fn build_reach(&self, ca_file: Option<&PathBuf>) -> Result<Reach, Failure> {
+        let trust = match ca_file {
+            Some(file) => Trust::with_authority(file)?,
+            None => Trust::system(),
+        };
+        let endpoint = HttpEndpoint::new(&trust, self.clock.clone(), self.chance.clone())?;
+        Ok(Reach {
+            endpoint: Arc::new(endpoint),
+            tls: trust.client_config()?,
+        })
+    }
+
+    fn reach(&self, mailbox: &MailboxSettings) -> &Reach {
+        let ca_file = &self.config.registration(&mailbox.registration).ca_file;
+        self.clouds
+            .get(ca_file)
+            .expect("a cloud was built for every mailbox in the scope")
+    }
 }
 
 async fn registrations(
     config: &Config,
-    wanted: &[&MailboxSettings],
+    wanted: &[MailboxSettings],
     clock: &Clock,
 ) -> Result<BTreeMap<String, Arc<Registration>>, Failure> {
     let mut registrations = BTreeMap::new();
@@ -130,53 +250,4 @@ async fn registrations(
         }
     }
     Ok(registrations)
-}
-
-fn keepers(
-    config: &Config,
-    wanted: &[&MailboxSettings],
-    registrations: &BTreeMap<String, Arc<Registration>>,
-    around: &Around<'_>,
-) -> Result<BTreeMap<CredentialId, TokenKeeper>, Failure> {
-    let mut endpoints: BTreeMap<Option<PathBuf>, Arc<dyn Endpoint>> = BTreeMap::new();
-    let mut keepers = BTreeMap::new();
-    for mailbox in wanted {
-        let id = credentials::id(config, mailbox);
-        if keepers.contains_key(&id) {
-            continue;
-        }
-        let ca_file = config.registration(&mailbox.registration).ca_file.clone();
-        let endpoint = match endpoints.entry(ca_file) {
-            Entry::Occupied(known) => Arc::clone(known.get()),
-            Entry::Vacant(place) => {
-                let endpoint = endpoint(place.key().as_ref(), around)?;
-                Arc::clone(place.insert(endpoint))
-            }
-        };
-        let registration = Arc::clone(&registrations[&mailbox.registration]);
-        let credential = credentials::credential(id.clone(), registration, mailbox);
-        let surroundings = Surroundings {
-            endpoint,
-            grants: Arc::new(around.store.clone()),
-            clock: around.clock.clone(),
-            chance: around.chance.clone(),
-            tasks: around.tasks.clone(),
-        };
-        keepers.insert(id, TokenKeeper::new(credential, surroundings));
-    }
-    Ok(keepers)
-}
-
-fn endpoint(ca_file: Option<&PathBuf>, around: &Around<'_>) -> Result<Arc<dyn Endpoint>, Failure> {
-    let trust = trust(ca_file)?;
-    let endpoint = HttpEndpoint::new(&trust, around.clock.clone(), around.chance.clone())?;
-    Ok(Arc::new(endpoint))
-}
-
-/// Whom a cloud's servers are trusted by.
-fn trust(ca_file: Option<&PathBuf>) -> Result<Trust, Failure> {
-    Ok(match ca_file {
-        Some(file) => Trust::with_authority(file)?,
-        None => Trust::system(),
-    })
 }

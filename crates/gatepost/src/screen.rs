@@ -76,6 +76,11 @@ pub fn write(octets: &[u8]) -> Result<(), Failure> {
     }
 }
 
+/// Whether a person sees standard output.
+pub fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
 /// Writes a value as indented JSON and a line end.
 pub fn json<T: Serialize>(value: &T) -> Result<(), Failure> {
     line(&serde_json::to_string_pretty(value).expect("our own shapes are plain JSON"))

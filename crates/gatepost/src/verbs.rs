@@ -2,8 +2,20 @@
 
 mod chosen;
 pub mod config;
+pub mod deliveries;
+pub mod demo;
 pub mod explain;
+pub mod folders;
+pub mod login;
+pub mod logout;
+pub mod mailboxes;
+pub mod messages;
+pub mod read;
+pub mod sandbox;
+pub mod serve;
+mod session;
 pub mod token;
+pub mod watch;
 
 pub use chosen::{Chosen, named_mailbox};
 
@@ -16,7 +28,18 @@ use crate::screen;
 pub fn run(cli: Cli) -> Result<(), Failure> {
     let settings = &cli.settings;
     match cli.verb {
+        Verb::Demo(arguments) => demo::run(&arguments, settings),
+        Verb::Sandbox(arguments) => sandbox::run(&arguments, settings),
+        Verb::Serve(arguments) => serve::run(&arguments, settings),
         Verb::Token(arguments) => token::run(&arguments, settings),
+        Verb::Login(arguments) => login::run(&arguments, settings),
+        Verb::Logout(arguments) => logout::run(&arguments, settings),
+        Verb::Watch(arguments) => watch::run(&arguments, settings),
+        Verb::Mailboxes(arguments) => mailboxes::run(&arguments, settings),
+        Verb::Folders(arguments) => folders::run(&arguments, settings),
+        Verb::Messages(arguments) => messages::run(&arguments, settings),
+        Verb::Read(arguments) => read::run(&arguments, settings),
+        Verb::Deliveries(arguments) => deliveries::run(&arguments, settings),
         Verb::Config(arguments) => config::run(&arguments, settings),
         Verb::Explain(arguments) => explain::run(&arguments),
     }

@@ -8,7 +8,7 @@ use crate::config::{Config, GrantSettings, MailboxSettings};
 
 /// The name of the credential in the store. It holds what a token depends on and not what the
 /// configuration calls it: a renamed registration stays signed in, another app does not.
-pub(super) fn id(config: &Config, mailbox: &MailboxSettings) -> CredentialId {
+pub fn id(config: &Config, mailbox: &MailboxSettings) -> CredentialId {
     let registration = config.registration(&mailbox.registration);
     let app = format!(
         "{}/{}/{}",

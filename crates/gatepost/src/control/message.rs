@@ -25,6 +25,8 @@ pub enum Question {
     },
     /// How every watch and sink is.
     Health,
+    /// That couriers look at once for what is due.
+    Deliver,
 }
 
 impl Question {
@@ -51,6 +53,8 @@ pub enum Answer {
         /// The sinks, ordered by name.
         sinks: Vec<SinkStatus>,
     },
+    /// It was done.
+    Done,
     /// It could not be done.
     Fault(RelayedFault),
 }

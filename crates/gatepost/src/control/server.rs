@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatepost_fault::{Fault, Next, Owner};
-use gatepost_mailroom::Board;
+use gatepost_mailroom::Mailroom;
 use gatepost_oauth::TokenSource as _;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -34,7 +34,7 @@ pub fn bind(path: &Path) -> Result<UnixListener, ControlError> {
 }
 
 /// Answers questions until the tasks end.
-pub async fn serve(listener: UnixListener, gatepost: Arc<Gatepost>, board: Board) {
+pub async fn serve(listener: UnixListener, gatepost: Arc<Gatepost>, mailroom: Mailroom) {
     let stop = gatepost.tasks.stop();
     let places = Arc::new(Semaphore::new(AT_ONCE));
     loop {
@@ -55,11 +55,11 @@ pub async fn serve(listener: UnixListener, gatepost: Arc<Gatepost>, board: Board
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
             return;
         };
-        let (asked, board) = (Arc::clone(&gatepost), board.clone());
+        let (asked, mailroom) = (Arc::clone(&gatepost), mailroom.clone());
         gatepost.tasks.start("control connection", async move {
             let answered = asked
                 .clock
-                .within(LIMIT, answer(stream, &asked, &board))
+                .within(LIMIT, answer(stream, &asked, &mailroom))
                 .await;
             if let Ok(Err(error)) = answered {
                 tracing::debug!("a question at the control socket broke off: {error}");
@@ -77,7 +77,11 @@ fn is_ours(stream: &UnixStream) -> bool {
         .is_ok_and(|peer| peer.uid() == ours || peer.uid() == 0)
 }
 
-async fn answer(mut stream: UnixStream, gatepost: &Gatepost, board: &Board) -> io::Result<()> {
+async fn answer(
+    mut stream: UnixStream,
+    gatepost: &Gatepost,
+    mailroom: &Mailroom,
+) -> io::Result<()> {
     let (reading, mut writing) = stream.split();
     let mut line = String::new();
     BufReader::new(reading.take(MOST_ASKED))
@@ -85,11 +89,15 @@ async fn answer(mut stream: UnixStream, gatepost: &Gatepost, board: &Board) -> i
         .await?;
     let question: Question = serde_json::from_str(&line)?;
     let answer = match question {
-        Question::Health => Answer::Health {
-            watches: board.mailboxes(),
-            sinks: board.sinks(),
-        },
         Question::Token { mailbox, graph } => token(gatepost, &mailbox, graph).await,
+        Question::Health => Answer::Health {
+            watches: mailroom.board.mailboxes(),
+            sinks: mailroom.board.sinks(),
+        },
+        Question::Deliver => {
+            mailroom.bell.ring();
+            Answer::Done
+        }
     };
     let mut text = Zeroizing::new(serde_json::to_vec(&answer)?);
     text.push(b'\n');

@@ -92,7 +92,7 @@ fn asked(
         Answer::Token(token) => Some(Ok(token.into_token(audience))),
         Answer::Fault(fault) if is_unknown(&fault) => None,
         Answer::Fault(fault) => Some(Err(fault.into())),
-        Answer::Health { .. } => None,
+        Answer::Health { .. } | Answer::Done => None,
     }
 }
 

@@ -1,0 +1,116 @@
+//! `gatepost messages MAILBOX`: the newest messages of a folder.
+
+use gatepost_host::Clock;
+use gatepost_mail::{Flag, FolderName, MessageKey, Query, Summary};
+use jiff::Timestamp;
+
+use crate::cli::Settings;
+use crate::failure::Failure;
+use crate::screen::Form;
+use crate::times;
+use crate::usage::UsageError;
+use crate::verbs::{Chosen, configuration, session};
+
+/// What `messages` takes.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    chosen: Chosen,
+    /// The folder.
+    #[arg(long, default_value = "INBOX")]
+    folder: String,
+    /// How many, the newest first.
+    #[arg(long, default_value_t = 10, value_name = "NUMBER")]
+    top: usize,
+    /// Only those that nobody has read.
+    #[arg(long)]
+    unread: bool,
+    /// Only those received since a time: 2026-11-22T08:00:00Z, 2026-11-22, 2d, 90min.
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Only those with this text in the sender.
+    #[arg(long, value_name = "TEXT")]
+    from: Option<String>,
+    /// Only those with this text in the subject.
+    #[arg(long, value_name = "TEXT")]
+    subject: Option<String>,
+    /// Only those with this text anywhere.
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
+    #[command(flatten)]
+    form: Form,
+}
+
+/// Lists the newest messages that match.
+pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
+    let config = configuration(settings)?;
+    let mailbox = arguments.chosen.mailbox(&config)?;
+    let now = Clock::system().now();
+    let folder = FolderName::new(&arguments.folder);
+    let query = query(arguments, now)?;
+    let found = session::within((config, settings), &mailbox, async |session| {
+        Ok(session.list(&folder, &query).await?)
+    })?;
+    arguments.form.list(
+        &found,
+        ["UID", "RECEIVED", "", "FROM", "SUBJECT"],
+        |message| {
+            [
+                number(&message.key),
+                message
+                    .received_at
+                    .map_or_else(String::new, |at| times::seen_from(now, at)),
+                marks(message),
+                sender(message),
+                message.envelope.subject.clone().unwrap_or_default(),
+            ]
+        },
+    )
+}
+
+fn query(arguments: &Arguments, now: Timestamp) -> Result<Query, UsageError> {
+    let since = arguments
+        .since
+        .as_deref()
+        .map(|since| times::read(since, now))
+        .transpose();
+    Ok(Query {
+        top: arguments.top,
+        unread: arguments.unread,
+        since: since.map_err(|reason| UsageError::Argument {
+            argument: "--since".to_owned(),
+            reason,
+        })?,
+        from: arguments.from.clone(),
+        subject: arguments.subject.clone(),
+        text: arguments.search.clone(),
+    })
+}
+
+fn number(key: &MessageKey) -> String {
+    match key {
+        MessageKey::Imap { uid, .. } => uid.to_string(),
+    }
+}
+
+fn marks(message: &Summary) -> String {
+    let marks = [(Flag::Flagged, '!'), (Flag::Answered, 'R')];
+    let unread = (!message.flags.contains(&Flag::Seen)).then_some('N');
+    let others = marks
+        .into_iter()
+        .filter(|(flag, _)| message.flags.contains(flag));
+    unread
+        .into_iter()
+        .chain(others.map(|(_, mark)| mark))
+        .collect()
+}
+
+fn sender(message: &Summary) -> String {
+    message
+        .envelope
+        .from
+        .first()
+        .map_or_else(String::new, |from| {
+            from.name.clone().unwrap_or_else(|| from.address.clone())
+        })
+}

@@ -1,0 +1,41 @@
+//! One session with one mailbox, for verbs that look into it and end.
+
+use gatepost_fault::Fault as _;
+use gatepost_mail::Mailbox;
+
+use crate::cli::Settings;
+use crate::compose::{Scope, compose};
+use crate::config::{Config, MailboxSettings};
+use crate::failure::Failure;
+use crate::{logging, runtime};
+
+/// Opens `mailbox`, does `work` in it, and says goodbye whatever came of it.
+pub(super) fn within<T>(
+    (config, settings): (Config, &Settings),
+    mailbox: &MailboxSettings,
+    work: impl AsyncFnOnce(&mut dyn Mailbox) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    logging::start_quietly(settings.verbose)?;
+    runtime::briefly(async {
+        let gatepost = compose(config, Scope::Mailbox(mailbox)).await?;
+        let opener = gatepost.opener(mailbox);
+        let mut session = opener.open().await;
+        // Exchange is busy now and then for a second; one more try spares people a second call.
+        if let Err(error) = &session
+            && error.next().is_retry()
+            && error.is_disconnected()
+        {
+            session = opener.open().await;
+        }
+        let done = match session {
+            Ok(mut session) => {
+                let done = work(session.as_mut()).await;
+                session.close().await;
+                done
+            }
+            Err(error) => Err(error.into()),
+        };
+        gatepost.end().await;
+        done
+    })
+}
