@@ -64,16 +64,22 @@ struct Conversation {
     written: Vec<u8>,
     waiting: Waiting,
     closed: bool,
+    starts_tls: bool,
 }
 
 impl Conversation {
     fn new() -> Self {
+        Self::of(persona())
+    }
+
+    fn of(persona: Persona) -> Self {
         Self {
-            server: Server::new(persona()),
+            server: Server::new(persona),
             owner: Owner::new(),
             written: Vec::new(),
             waiting: Waiting::Command,
             closed: false,
+            starts_tls: false,
         }
     }
 
@@ -86,7 +92,11 @@ impl Conversation {
                     self.waiting = waiting;
                     return;
                 }
-                Want::StartTls | Want::Close => self.closed = true,
+                Want::StartTls => {
+                    self.starts_tls = true;
+                    return;
+                }
+                Want::Close => self.closed = true,
                 Want::Answer => panic!("every question was answered"),
             }
         }
@@ -121,6 +131,38 @@ fn a_message_passes_through_while_it_is_uploaded() {
             .written
             .ends_with(b"a OK [APPENDUID 7 4] APPEND completed.\r\n")
     );
+}
+
+#[test]
+fn nothing_is_accepted_in_the_clear_where_tls_is_offered() {
+    let mut clear = persona();
+    clear.mechanisms.push(Mechanism::StartTls);
+    let mut conversation = Conversation::of(clear);
+    conversation.server.push(b"a LOGIN me secret\r\n");
+    conversation.go_on();
+    conversation.server.push(b"b STARTTLS\r\n");
+    conversation.go_on();
+    let said = String::from_utf8_lossy(&conversation.written).into_owned();
+    assert_eq!(said, "* OK ready\r\na NO LOGIN failed.\r\nb OK STARTTLS completed.\r\n");
+    assert!(conversation.starts_tls);
+    conversation.server.tls_started(persona());
+    conversation.server.push(b"c LOGIN me secret\r\n");
+    conversation.go_on();
+    assert!(conversation.server.is_signed_in());
+}
+
+/// What came with STARTTLS in one packet was not protected (RFC 9051 §6.2.1).
+#[test]
+fn a_command_smuggled_in_before_tls_ends_the_connection() {
+    let mut clear = persona();
+    clear.mechanisms.push(Mechanism::StartTls);
+    let mut conversation = Conversation::of(clear);
+    conversation.server.push(b"a STARTTLS\r\nb LOGIN me secret\r\n");
+    conversation.go_on();
+    assert!(conversation.starts_tls);
+    conversation.server.tls_started(persona());
+    conversation.go_on();
+    assert!(conversation.closed && !conversation.server.is_signed_in());
 }
 
 #[test]
