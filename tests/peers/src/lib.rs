@@ -25,6 +25,7 @@ mod error;
 mod folder;
 mod identity;
 mod program;
+mod raw_imap;
 
 pub use authority::{Authority, Identity};
 pub use corpus::{Specimen, corpus, large_message};
@@ -32,3 +33,4 @@ pub use dovecot::Dovecot;
 pub use error::PeerError;
 pub use identity::{App, IdentityEndpoint, Proof};
 pub use program::{Program, Running, gatepost};
+pub use raw_imap::RawImap;

@@ -1,15 +1,8 @@
 //! The counterparts themselves: what other tests rely on, seen through a socket.
 
-use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
-use std::sync::Arc;
-use std::time::Duration;
 
-use base64::Engine as _;
-use gatepost_peers::{Dovecot, IdentityEndpoint};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use gatepost_peers::{Dovecot, IdentityEndpoint, RawImap};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -20,7 +13,7 @@ fn an_app_only_token_opens_any_mailbox_and_finds_what_was_delivered() -> Result<
     dovecot.deliver("ada@contoso.com", "INBOX", b"Subject: one\r\n\r\nhello\r\n")?;
     let token = identity.app_only_token(IdentityEndpoint::CLIENT_ID)?;
 
-    let mut ada = Imap::connect(&identity, &dovecot)?;
+    let mut ada = RawImap::connect(&identity, &dovecot)?;
     assert!(
         ada.sign_in("ada@contoso.com", &token)?.starts_with("a OK"),
         "{}",
@@ -28,7 +21,7 @@ fn an_app_only_token_opens_any_mailbox_and_finds_what_was_delivered() -> Result<
     );
     assert!(ada.command("EXAMINE INBOX")?.contains("* 1 EXISTS"));
 
-    let mut bob = Imap::connect(&identity, &dovecot)?;
+    let mut bob = RawImap::connect(&identity, &dovecot)?;
     assert!(bob.sign_in("bob@contoso.com", &token)?.starts_with("a OK"));
     assert!(bob.command("EXAMINE INBOX")?.contains("* 0 EXISTS"));
     Ok(())
@@ -40,13 +33,13 @@ fn a_delegated_token_opens_its_own_mailbox_only() -> Result<(), Failure> {
     let dovecot = Dovecot::start(&identity)?;
     let token = identity.delegated_token(IdentityEndpoint::CLIENT_ID, "ada@contoso.com")?;
 
-    let mut ada = Imap::connect(&identity, &dovecot)?;
+    let mut ada = RawImap::connect(&identity, &dovecot)?;
     assert!(
         ada.sign_in("ada@contoso.com", &token)?.starts_with("a OK"),
         "{}",
         dovecot.log()
     );
-    let mut bob = Imap::connect(&identity, &dovecot)?;
+    let mut bob = RawImap::connect(&identity, &dovecot)?;
     let answer = bob.sign_in("bob@contoso.com", &token)?;
     assert!(!answer.starts_with("a OK"), "{}", dovecot.log());
     Ok(())
@@ -57,7 +50,7 @@ fn an_expired_token_is_refused() -> Result<(), Failure> {
     let identity = IdentityEndpoint::start()?;
     let dovecot = Dovecot::start(&identity)?;
     let token = identity.expired_token(IdentityEndpoint::CLIENT_ID)?;
-    let mut ada = Imap::connect(&identity, &dovecot)?;
+    let mut ada = RawImap::connect(&identity, &dovecot)?;
     assert!(!ada.sign_in("ada@contoso.com", &token)?.starts_with("a OK"));
     assert!(dovecot.log().contains("expired"), "{}", dovecot.log());
     Ok(())
@@ -68,11 +61,10 @@ fn idle_is_told_of_a_delivery() -> Result<(), Failure> {
     let identity = IdentityEndpoint::start()?;
     let dovecot = Dovecot::start(&identity)?;
     let token = identity.app_only_token(IdentityEndpoint::CLIENT_ID)?;
-    let mut ada = Imap::connect(&identity, &dovecot)?;
+    let mut ada = RawImap::connect(&identity, &dovecot)?;
     ada.sign_in("ada@contoso.com", &token)?;
     ada.command("EXAMINE INBOX")?;
-    ada.send("b IDLE")?;
-    assert!(ada.line()?.starts_with('+'));
+    ada.idle()?;
     dovecot.deliver("ada@contoso.com", "INBOX", b"Subject: now\r\n\r\n")?;
     assert_eq!(ada.line()?.trim_end(), "* 1 EXISTS");
     Ok(())
@@ -116,7 +108,7 @@ fn a_restart_keeps_ports_and_mail() -> Result<(), Failure> {
     dovecot.restart()?;
     assert_eq!(ports, (dovecot.imap(), dovecot.imaps()));
     let token = identity.app_only_token(IdentityEndpoint::CLIENT_ID)?;
-    let mut ada = Imap::connect(&identity, &dovecot)?;
+    let mut ada = RawImap::connect(&identity, &dovecot)?;
     ada.sign_in("ada@contoso.com", &token)?;
     assert!(ada.command("EXAMINE INBOX")?.contains("* 1 EXISTS"));
     Ok(())
@@ -130,72 +122,4 @@ fn nothing_listens_after_the_drop() -> Result<(), Failure> {
     drop(dovecot);
     assert!(TcpStream::connect(address).is_err());
     Ok(())
-}
-
-/// Just enough of an IMAP client to judge the counterpart without Gatepost's own.
-struct Imap {
-    stream: BufReader<StreamOwned<ClientConnection, TcpStream>>,
-}
-
-impl Imap {
-    fn connect(identity: &IdentityEndpoint, dovecot: &Dovecot) -> Result<Self, Failure> {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(
-            identity.authority().certificate_file(),
-        )?)?;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let tls = ClientConnection::new(Arc::new(config), ServerName::try_from("localhost")?)?;
-        let socket = TcpStream::connect(dovecot.imaps())?;
-        socket.set_read_timeout(Some(Duration::from_secs(30)))?;
-        let mut imap = Self {
-            stream: BufReader::new(StreamOwned::new(tls, socket)),
-        };
-        let greeting = imap.line()?;
-        assert!(greeting.starts_with("* OK"), "{greeting}{}", dovecot.log());
-        Ok(imap)
-    }
-
-    fn sign_in(&mut self, user: &str, token: &str) -> Result<String, Failure> {
-        let response = format!("user={user}\x01auth=Bearer {token}\x01\x01");
-        let response = base64::engine::general_purpose::STANDARD.encode(response);
-        self.send(&format!("a AUTHENTICATE XOAUTH2 {response}"))?;
-        loop {
-            let line = self.line()?;
-            if line.starts_with('+') {
-                self.send("")?;
-            } else if line.starts_with('a') {
-                return Ok(line);
-            }
-        }
-    }
-
-    fn command(&mut self, command: &str) -> Result<String, Failure> {
-        self.send(&format!("a {command}"))?;
-        let mut answer = String::new();
-        loop {
-            let line = self.line()?;
-            answer.push_str(&line);
-            if line.starts_with("a ") {
-                return Ok(answer);
-            }
-        }
-    }
-
-    fn send(&mut self, line: &str) -> Result<(), Failure> {
-        let stream = self.stream.get_mut();
-        stream.write_all(line.as_bytes())?;
-        stream.write_all(b"\r\n")?;
-        Ok(stream.flush()?)
-    }
-
-    fn line(&mut self) -> Result<String, Failure> {
-        let mut line = String::new();
-        self.stream.read_line(&mut line)?;
-        assert!(!line.is_empty(), "the server closed the connection");
-        Ok(line)
-    }
 }

@@ -89,7 +89,8 @@ impl Configuration<'_> {
         let _ = write!(
             text,
             "userdb {{\n  driver = static\n  args = {ids} home={root}/mail/%u allow_all_users=yes\n}}\n\
-             service imap-login {{\n  \
+             default_client_limit = 20000\n\
+             service imap-login {{\n  service_count = 0\n  client_limit = 10000\n  \
                inet_listener imap {{\n    port = {imap}\n  }}\n  \
                inet_listener imaps {{\n    port = {imaps}\n    ssl = yes\n  }}\n\
              }}\n\
