@@ -5,6 +5,8 @@
 //! [`Cursor`] or streamed into an [`Intake`].
 
 pub mod content;
+#[doc(hidden)]
+pub mod contract;
 mod cursor;
 mod error;
 mod fingerprint;

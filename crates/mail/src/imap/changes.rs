@@ -38,17 +38,23 @@ impl Session {
         if since.uidvalidity != selected.uidvalidity {
             return self.identify_all(&selected).await.map(Changes::Lost);
         }
-        // What is pushed from here on is news again.
-        self.link.news = false;
-        let mut arrivals = match self.upcoming.take().filter(|known| known.position == since) {
-            Some(known) if known.uids.is_empty() => {
-                self.arrivals_from(&selected, since.next, pull.limit)
-                    .await?
+        let known = self.upcoming.take().filter(|known| known.position == since);
+        let mut arrivals = match known {
+            Some(known) if !known.uids.is_empty() => {
+                self.page(&selected, known.uids, pull.limit).await?
             }
-            Some(known) => self.page(&selected, known.uids, pull.limit).await?,
-            None => {
-                let uids = self.uids_from(since.next).await?;
-                self.page(&selected, uids, pull.limit).await?
+            known => {
+                let beginning = match known {
+                    Some(_) => Beginning::AtTip,
+                    None => Beginning::Anywhere,
+                };
+                let range = (since.next, pull.limit);
+                let found = self.look(&selected, beginning, range).await?;
+                if found.is_empty() && self.has_looked_again().await? {
+                    self.look(&selected, beginning, range).await?
+                } else {
+                    found
+                }
             }
         };
         let next = Position {
@@ -65,6 +71,31 @@ impl Session {
             next: next.into(),
             more,
         })
+    }
+
+    async fn look(
+        &mut self,
+        selected: &Selected,
+        beginning: Beginning,
+        (first, limit): (u32, usize),
+    ) -> Result<Arrivals, MailError> {
+        // What is pushed from here on is news again.
+        self.link.news = false;
+        match beginning {
+            Beginning::AtTip => self.arrivals_from(selected, first, limit).await,
+            Beginning::Anywhere => {
+                let uids = self.uids_from(first).await?;
+                self.page(selected, uids, limit).await
+            }
+        }
+    }
+
+    /// A server shows a session what came to the open folder only when it likes to; NOOP makes
+    /// it look (RFC 9051 §5.2, §6.1.2). Dovecot does so only if nothing else is in flight.
+    async fn has_looked_again(&mut self) -> Result<bool, MailError> {
+        let asked = Asked::Other("say what is new");
+        self.link.must(&Command::Noop, asked, |_| {}).await?;
+        Ok(self.link.news)
     }
 
     /// The position behind everything that is there.
@@ -240,11 +271,26 @@ impl Session {
     }
 }
 
+/// How much there may be behind a position.
+#[derive(Debug, Clone, Copy)]
+enum Beginning {
+    /// Nothing but what came since the last look.
+    AtTip,
+    /// Perhaps the whole folder.
+    Anywhere,
+}
+
 struct Arrivals {
     page: Vec<Arrival>,
     /// The UID behind the last of them; 0 if there are none.
     next: u32,
     rest: VecDeque<u32>,
+}
+
+impl Arrivals {
+    fn is_empty(&self) -> bool {
+        self.page.is_empty() && self.rest.is_empty()
+    }
 }
 
 pub(super) fn arrival(selected: &Selected, uid: u32, fetched: Fetched) -> Arrival {

@@ -204,7 +204,13 @@ async fn a_backlog_comes_in_pages_and_the_tip_in_one_question() {
            S: A4 OK done
            C: A5 UID FETCH 10:* (UID FLAGS INTERNALDATE RFC822.SIZE)
            S: * 3 FETCH (UID 9 INTERNALDATE \"22-Nov-2026 05:54:10 +0000\")
-           S: A5 OK done";
+           S: A5 OK done
+           C: A6 NOOP
+           S: * 10 EXISTS
+           S: A6 OK done
+           C: A7 UID FETCH 10:* (UID FLAGS INTERNALDATE RFC822.SIZE)
+           S: * 10 FETCH (UID 10 INTERNALDATE \"22-Nov-2026 05:54:10 +0000\")
+           S: A7 OK done";
     against(&script, |mut session, _| async move {
         let mut since = cursor(9, 5);
         let mut seen = Vec::new();
@@ -232,7 +238,7 @@ async fn a_backlog_comes_in_pages_and_the_tip_in_one_question() {
             [
                 ("imap:9:5".to_owned(), at(8), true),
                 ("imap:9:9".to_owned(), at(10), false),
-                (String::new(), at(10), false),
+                ("imap:9:10".to_owned(), at(11), false),
             ]
         );
     })

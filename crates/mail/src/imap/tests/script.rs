@@ -121,7 +121,7 @@ async fn follow(script: &str, mut far: DuplexStream, clock: Clock) {
             _ => panic!("a script has no line {line:?}"),
         }
     }
-    std::future::pending().await;
+    std::future::pending::<()>().await;
 }
 
 async fn read_line(far: &mut DuplexStream) -> String {

@@ -1,0 +1,172 @@
+//! Changes, cursors and waiting.
+
+use std::time::Duration;
+
+use super::reading::{everything, keys};
+use super::{Collector, Counterpart, folder_with, message};
+use crate::{Changes, Cursor, FolderName, Mailbox, Pull, Woke, fingerprint};
+
+pub(super) async fn changes_come_oldest_first_in_pages(counterpart: &mut dyn Counterpart) {
+    let texts = ["1", "2", "3", "4", "5"].map(message);
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let (folder, mut session) = folder_with(counterpart, "paged", &texts).await;
+    let wanted = keys(session.as_mut(), &folder).await;
+    let mut since: Option<Cursor> = None;
+    let mut pages = Vec::new();
+    loop {
+        let (page, next, more) = pull(session.as_mut(), &folder, since.as_ref()).await;
+        pages.push(page);
+        // A cursor is good in any later session, too.
+        session.close().await;
+        session = counterpart
+            .opener()
+            .open()
+            .await
+            .expect("the mailbox opens");
+        since = Some(next);
+        if !more {
+            break;
+        }
+    }
+    let sizes: Vec<usize> = pages.iter().map(Vec::len).collect();
+    assert_eq!(sizes, [2, 2, 1]);
+    assert_eq!(pages.concat(), wanted);
+    session.close().await;
+}
+
+pub(super) async fn what_is_present_is_behind_the_cursor(counterpart: &mut dyn Counterpart) {
+    let text = message("old");
+    let (folder, mut session) = folder_with(counterpart, "present", &[&text]).await;
+    let present = session.present(&folder).await.expect("there is a cursor");
+    let (none, same, _) = pull(session.as_mut(), &folder, Some(&present)).await;
+    assert_eq!(
+        (none.len(), &same),
+        (0, &present),
+        "nothing is new, and the cursor stays"
+    );
+    for subject in ["new", "newer"] {
+        counterpart
+            .deliver(&folder, message(subject).as_bytes())
+            .await;
+    }
+    let (new, next, more) = pull(session.as_mut(), &folder, Some(&present)).await;
+    assert_eq!((new.len(), more), (2, false));
+    let (none, _, _) = pull(session.as_mut(), &folder, Some(&next)).await;
+    assert!(none.is_empty());
+    session.close().await;
+}
+
+pub(super) async fn looking_changes_nothing(counterpart: &mut dyn Counterpart) {
+    let text = message("unread");
+    let (folder, mut session) = folder_with(counterpart, "untouched", &[&text]).await;
+    pull(session.as_mut(), &folder, None).await;
+    let keys = keys(session.as_mut(), &folder).await;
+    session
+        .fetch(&folder, &keys, &mut Collector::default())
+        .await
+        .expect("the body comes");
+    let listed = session
+        .list(&folder, &everything())
+        .await
+        .expect("the messages are listed");
+    assert_eq!(listed[0].flags, [], "it is as unread as before");
+    session.close().await;
+}
+
+pub(super) async fn a_wait_ends_with_an_arrival_or_with_its_time(
+    counterpart: &mut dyn Counterpart,
+) {
+    let (folder, mut session) = folder_with(counterpart, "waited", &[]).await;
+    let clock = counterpart.clock();
+    let present = session.present(&folder).await.expect("there is a cursor");
+    let soon = clock.now() + Duration::from_millis(200);
+    assert_eq!(
+        session.wait(soon).await.expect("the server lives"),
+        Woke::TimeOver
+    );
+    assert!(clock.now() >= soon);
+
+    // Delivered between two looks, and delivered while waiting: both end the wait.
+    for subject in ["before", "while"] {
+        let late = clock.now() + Duration::from_mins(5);
+        let text = message(subject);
+        let woke = if subject == "before" {
+            counterpart.deliver(&folder, text.as_bytes()).await;
+            session.wait(late).await
+        } else {
+            tokio::join!(
+                session.wait(late),
+                counterpart.deliver(&folder, text.as_bytes())
+            )
+            .0
+        };
+        assert_eq!(
+            woke.expect("the server lives"),
+            Woke::Changed,
+            "delivered {subject}"
+        );
+        let seen = pull(session.as_mut(), &folder, Some(&present))
+            .await
+            .0
+            .len();
+        assert_eq!(seen, if subject == "before" { 1 } else { 2 });
+    }
+    session.close().await;
+}
+
+pub(super) async fn forgotten_keys_are_told_with_fingerprints(counterpart: &mut dyn Counterpart) {
+    let texts = ["first", "second"].map(message);
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let (folder, mut session) = folder_with(counterpart, "forgotten", &texts).await;
+    let before = session.present(&folder).await.expect("there is a cursor");
+    session.close().await;
+    counterpart.forget_keys(&folder).await;
+
+    let mut session = counterpart
+        .opener()
+        .open()
+        .await
+        .expect("the mailbox opens");
+    let wanted = Pull {
+        since: Some(&before),
+        limit: 1,
+    };
+    let changes = session
+        .changes(&folder, wanted)
+        .await
+        .expect("there is an answer");
+    let Changes::Lost(resync) = changes else {
+        panic!("the server forgot, and says so")
+    };
+    let mut found: Vec<[u8; 32]> = resync.present.iter().map(|(_, print)| *print).collect();
+    let mut expected: Vec<[u8; 32]> = texts.iter().map(|t| fingerprint(t.as_bytes())).collect();
+    found.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(
+        found, expected,
+        "whatever the limit, all that is there is told apart"
+    );
+    let (none, _, _) = pull(session.as_mut(), &folder, Some(&resync.restart)).await;
+    assert!(none.is_empty(), "the new cursor is behind all of it");
+    session.close().await;
+}
+
+async fn pull(
+    session: &mut dyn Mailbox,
+    folder: &FolderName,
+    since: Option<&Cursor>,
+) -> (Vec<crate::MessageKey>, Cursor, bool) {
+    let changes = session.changes(folder, Pull { since, limit: 2 }).await;
+    match changes.expect("there is an answer") {
+        Changes::Since {
+            arrivals,
+            next,
+            more,
+        } => (
+            arrivals.into_iter().map(|arrival| arrival.key).collect(),
+            next,
+            more,
+        ),
+        Changes::Lost(_) => panic!("the server remembers"),
+    }
+}
