@@ -86,7 +86,10 @@ pub fn read(reply: &Reply, expecting: &Expecting) -> Result<TokenAnswer, TokenEr
             retry_after,
         }),
         (_, Some(refusal)) => Err(refused(refusal, reply, expecting.now)),
-        (_, None) => Err(unusable(reply, expecting, not_json(reply))),
+        (_, None) => {
+            let reason = Shape::of(&reply.body).told("its answer is JSON without the field error");
+            Err(unusable(reply, expecting, reason))
+        }
     }
 }
 
@@ -175,16 +178,37 @@ fn unusable(reply: &Reply, expecting: &Expecting, reason: String) -> TokenError 
     }
 }
 
-fn not_json(reply: &Reply) -> String {
-    let start = reply.body.trim_ascii_start();
-    if start.is_empty() {
-        "its answer is empty".to_owned()
-    } else if start.starts_with(b"<") {
-        "its answer is a web page".to_owned()
-    } else if serde_json::from_slice::<serde_json::Value>(&reply.body).is_ok() {
-        "its answer is JSON without the field error".to_owned()
-    } else {
-        "its answer is not JSON".to_owned()
+/// What a body is that is not what was expected.
+enum Shape {
+    Empty,
+    WebPage,
+    OtherJson,
+    NotJson,
+}
+
+impl Shape {
+    fn of(body: &[u8]) -> Self {
+        let start = body.trim_ascii_start();
+        if start.is_empty() {
+            Self::Empty
+        } else if start.starts_with(b"<") {
+            Self::WebPage
+        } else if serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok() {
+            Self::OtherJson
+        } else {
+            Self::NotJson
+        }
+    }
+
+    /// The shape in words; `other` says what is wrong with JSON.
+    fn told(self, other: &str) -> String {
+        match self {
+            Self::Empty => "its answer is empty",
+            Self::WebPage => "its answer is a web page",
+            Self::NotJson => "its answer is not JSON",
+            Self::OtherJson => other,
+        }
+        .to_owned()
     }
 }
 

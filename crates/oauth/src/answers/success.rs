@@ -6,19 +6,15 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
-use super::{Expecting, Reply, TokenAnswer, http_date, not_json, skew, unusable};
+use super::{Expecting, Reply, Shape, TokenAnswer, http_date, skew, unusable};
 use crate::claims::payload;
 use crate::{AccessToken, TokenError};
 
 pub(super) fn read(reply: &Reply, expecting: &Expecting) -> Result<TokenAnswer, TokenError> {
     let wrong = |reason: &str| unusable(reply, expecting, reason.to_owned());
     let Ok(body) = serde_json::from_slice::<Body>(&reply.body) else {
-        return Err(wrong(&match not_json(reply).as_str() {
-            reason if reason.contains("JSON without") => {
-                "a field of its answer has the wrong type".to_owned()
-            }
-            reason => reason.to_owned(),
-        }));
+        let shape = Shape::of(&reply.body).told("a field of its answer has the wrong type");
+        return Err(wrong(&shape));
     };
     let secret = body
         .access_token

@@ -69,10 +69,10 @@ fn pkcs1(block: &Pem, files: &CertificateFiles<'_>) -> Result<Vec<u8>, ProofProb
         "ENCRYPTED PRIVATE KEY" => {
             let password = files.password.ok_or(ProofProblem::PasswordMissing)?;
             let encrypted = EncryptedPrivateKeyInfoRef::try_from(block.contents.as_slice())
-                .map_err(|error| not_pbes2(&block.contents, &error))?;
+                .map_err(|_| undecryptable(&block.contents))?;
             let clear = encrypted
                 .decrypt(password.expose_secret())
-                .map_err(|error| not_pbes2(&block.contents, &error))?;
+                .map_err(|_| undecryptable(&block.contents))?;
             unwrapped(clear.as_bytes())
         }
         "EC PRIVATE KEY" => Err(ProofProblem::NotRsa("an elliptic curve key")),
@@ -95,8 +95,7 @@ fn unwrapped(pkcs8: &[u8]) -> Result<Vec<u8>, ProofProblem> {
 }
 
 /// PBES1 and unknown schemes are told from a wrong password by their object identifier.
-fn not_pbes2(der: &[u8], error: &pkcs8::Error) -> ProofProblem {
-    let _ = error;
+fn undecryptable(der: &[u8]) -> ProofProblem {
     if contains(der, PBES2_DER) {
         ProofProblem::PasswordWrong
     } else {
