@@ -56,7 +56,8 @@ impl Control {
             .route("/sandbox/faults/{kind}", delete(clear_fault))
             .route("/sandbox/state", get(state))
             .layer(DefaultBodyLimit::max(LARGEST_MESSAGE))
-            .layer(middleware::from_fn_with_state(Arc::clone(&control), admit))
+            // Not a `layer`: merged with the platform's router, that would guard every unknown path.
+            .route_layer(middleware::from_fn_with_state(Arc::clone(&control), admit))
             .with_state(control)
     }
 }

@@ -94,7 +94,7 @@ impl Tenant {
         }
     }
 
-    /// The time as the identity platform sees it.
+    /// The time as Microsoft's servers see it.
     pub fn now(&self) -> Timestamp {
         let now = self.inner.clock.now();
         if self
@@ -141,7 +141,7 @@ impl Tenant {
     /// time, not revoked, with the permission for the protocol.
     pub fn admit(&self, token: &str, protocol: MailProtocol) -> Result<Principal, TokenRefused> {
         let claims = self.inner.keys.open(token).ok_or(TokenRefused::Foreign)?;
-        let read = access_token::read(&claims, self.inner.clock.now(), protocol)?;
+        let read = access_token::read(&claims, self.now(), protocol)?;
         let target = Target {
             app: Some(read.principal.client_id()),
             mailbox: match &read.principal {

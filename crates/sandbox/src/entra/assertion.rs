@@ -22,7 +22,7 @@ pub(super) fn check(call: &Call, form: &Parameters, app: &App, text: &str) -> Re
         return Err(refusals::parameter_missing("client_assertion_type"));
     }
     let assertion = Assertion::parse(text).ok_or_else(refusals::malformed_assertion)?;
-    assertion.check_signature(app)?;
+    assertion.check_signature(app, call.at)?;
     assertion.check_subject(app)?;
     assertion.check_audience(call)?;
     assertion.check_time(call.at)
@@ -49,7 +49,7 @@ impl<'a> Assertion<'a> {
         })
     }
 
-    fn check_signature(&self, app: &App) -> Result<(), Refusal> {
+    fn check_signature(&self, app: &App, now: Timestamp) -> Result<(), Refusal> {
         let algorithm: &'static RsaParameters = match text(&self.header, "alg") {
             Some("RS256") => &RSA_PKCS1_2048_8192_SHA256,
             Some("PS256") => &RSA_PSS_2048_8192_SHA256,
@@ -58,6 +58,9 @@ impl<'a> Assertion<'a> {
         let thumbprint = self.thumbprint().ok_or_else(refusals::thumbprint_missing)?;
         let certificate = app.certificate(&thumbprint);
         let certificate = certificate.ok_or_else(|| refusals::key_not_found(app, &thumbprint))?;
+        if certificate.not_after <= now.as_second() {
+            return Err(refusals::certificate_expired(&thumbprint));
+        }
         UnparsedPublicKey::new(algorithm, &certificate.public_key)
             .verify(self.message.as_bytes(), &self.signature)
             .map_err(|_| refusals::signature_wrong(&thumbprint))

@@ -39,7 +39,8 @@ pub enum FaultKind {
     AuthenticatedButNotConnected,
     /// The client secret has expired: AADSTS7000222.
     SecretExpired,
-    /// The clock of the identity platform is a quarter of an hour ahead.
+    /// The clocks at Microsoft's end are a quarter of an hour ahead of ours: an assertion is over
+    /// before it is sent (AADSTS700024).
     SkewedClock,
 }
 
@@ -104,7 +105,9 @@ impl FaultKind {
             Self::MalformedStructure => "IMAP's BODYSTRUCTURE cannot be parsed",
             Self::AuthenticatedButNotConnected => "IMAP accepts the token and refuses the mailbox",
             Self::SecretExpired => "AADSTS7000222",
-            Self::SkewedClock => "the identity platform's clock is 15 minutes ahead",
+            Self::SkewedClock => {
+                "the server's clock is 15 minutes ahead; assertions give AADSTS700024"
+            }
         }
     }
 }

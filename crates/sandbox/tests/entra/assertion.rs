@@ -18,8 +18,11 @@ struct Proof {
 
 impl Proof {
     fn new() -> Self {
+        Self::with(&CertificateParams::new(["app.example".to_owned()]).expect("a name"))
+    }
+
+    fn with(params: &CertificateParams) -> Self {
         let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).expect("a key");
-        let params = CertificateParams::new(["app.example".to_owned()]).expect("a name");
         let certificate = params
             .self_signed(&key)
             .expect("a certificate")
@@ -219,4 +222,37 @@ async fn only_the_uploaded_key_signs() {
         700_027
     );
     assert_eq!(ask(&visitor, "not.a.jwt").await.status, 400);
+}
+
+#[tokio::test]
+async fn a_certificate_ends() {
+    let mut params = CertificateParams::default();
+    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    let proof = Proof::with(&params);
+    let visitor = visitor_with(&proof).await;
+    let answer = ask(
+        &visitor,
+        &proof.sign(&proof.header(), &good_claims(&visitor)),
+    )
+    .await;
+    assert_eq!(answer.code(), 700_027);
+    assert!(
+        answer.text("error_description").contains("expired"),
+        "{:?}",
+        answer.body
+    );
+}
+
+#[tokio::test]
+async fn a_clock_that_is_wrong_by_a_quarter_of_an_hour_is_too_wrong() {
+    let proof = Proof::new();
+    let visitor = visitor_with(&proof).await;
+    let faults = visitor.sandbox.faults();
+    faults.order("skewed-clock".parse().expect("a well-formed order"));
+    let mut claims = good_claims(&visitor);
+    claims["exp"] = json!(claims["nbf"].as_i64().expect("a number") + 300);
+    let answer = ask(&visitor, &proof.sign(&proof.header(), &claims)).await;
+    assert_eq!(answer.code(), 700_024);
+    assert!(answer.text("error_description").contains("Current time: "));
 }

@@ -97,4 +97,10 @@ async fn nobody_comes_in_without_the_token() {
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
         assert_eq!(answer.body.get("mailboxes"), None::<&Value>);
     }
+    let unknown = visitor
+        .http
+        .get(visitor.url("/common/oauth2/v2.0/devicecode"))
+        .send()
+        .await;
+    assert_eq!(unknown.expect("an answer").status(), StatusCode::NOT_FOUND);
 }

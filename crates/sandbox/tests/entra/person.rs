@@ -374,3 +374,19 @@ async fn version_1_signs_people_in_for_a_resource() {
     assert!(answer.text("scope").contains("IMAP.AccessAsUser.All"));
     assert!(answer.body["refresh_token"].is_string());
 }
+
+#[tokio::test]
+async fn nothing_secret_shows_when_a_sandbox_is_printed() {
+    let visitor = Visitor::new().await;
+    let answer = signed_in(&visitor).await;
+    let printed = format!("{:?} {:?}", visitor.sandbox, visitor.sandbox.env());
+    let (password, secret) = (visitor.sandbox.password(), visitor.sandbox.client_secret());
+    for hidden in [
+        password.expose_secret(),
+        secret.expose_secret(),
+        answer.text("refresh_token"),
+        "PRIVATE KEY",
+    ] {
+        assert!(!printed.contains(hidden), "a secret shows");
+    }
+}

@@ -105,6 +105,19 @@ pub(in crate::entra) fn signature_wrong(thumbprint: &Thumbprint) -> Refusal {
     ))
 }
 
+pub(in crate::entra) fn certificate_expired(thumbprint: &Thumbprint) -> Refusal {
+    Refusal::new(
+        "invalid_client",
+        700_027,
+        format!(
+            "The certificate with identifier used to sign the client assertion is expired on \
+             application. [Reason - The key used is expired., Thumbprint of key used by client: \
+             '{}'.]",
+            hex(thumbprint)
+        ),
+    )
+}
+
 fn invalid_signature(reason: &str) -> Refusal {
     Refusal::new(
         "invalid_client",
