@@ -66,3 +66,8 @@ pub fn compare(what: &str, (name, ours): (&str, &Sample), (other, theirs): (&str
     }
     println!("  {name} is {ratio:.2} times as fast as {other}");
 }
+
+/// Prints what was found.
+pub fn report(finding: &str) {
+    println!("{finding}");
+}

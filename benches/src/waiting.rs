@@ -11,12 +11,17 @@ pub fn until(what: &str, mut is_so: impl FnMut() -> anyhow::Result<bool>) -> any
         if is_so()? {
             return Ok(());
         }
-        std::thread::sleep(PAUSE);
+        pause(PAUSE);
     }
     bail!(
         "{what} did not come about in {} s",
         (PAUSE * LOOKS).as_secs()
     )
+}
+
+/// Lets time pass.
+pub fn pause(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// How many files are in a folder; none if it is not there.

@@ -1,0 +1,108 @@
+//! What an idle watch costs: memory and processor time of `gatepost serve` with many watches on
+//! a Dovecot where nothing happens, less those of one with a single watch.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use gatepost_benches::{pause, report, until};
+use gatepost_peers::{Dovecot, IdentityEndpoint, Program, Running};
+
+fn main() -> anyhow::Result<()> {
+    let identity = IdentityEndpoint::start()?;
+    let dovecot = Dovecot::start(&identity)?;
+    let one = Idle::measure(&identity, &dovecot, 1)?;
+    let many = Idle::measure(&identity, &dovecot, WATCHES)?;
+    let each = (many.memory.saturating_sub(one.memory)) / (WATCHES - 1);
+    report(&format!(
+        "{WATCHES} idle watches: {} KiB, one: {} KiB; that is {each} KiB for each",
+        many.memory, one.memory
+    ));
+    report(&format!(
+        "processor time while idle: {:.2} % of one core",
+        100.0 * many.processor.as_secs_f64() / WHILE_IDLE.as_secs_f64()
+    ));
+    Ok(())
+}
+
+/// A daemon that has nothing to do.
+struct Idle {
+    /// Memory of its own that is in use (`RssAnon` of proc(5)), in KiB.
+    memory: usize,
+    /// Processor time within [`WHILE_IDLE`].
+    processor: Duration,
+}
+
+impl Idle {
+    fn measure(
+        identity: &IdentityEndpoint,
+        dovecot: &Dovecot,
+        watches: usize,
+    ) -> anyhow::Result<Self> {
+        let program = Program::new(identity, dovecot, &configuration(watches))?;
+        let mut running = program.start(&["serve"])?;
+        until("the watches", || {
+            if !running.is_alive() {
+                bail!("gatepost ended early\n{}", program.log());
+            }
+            Ok(connections(&running)? >= watches)
+        })?;
+        pause(SETTLING);
+        let before = processor(&running)?;
+        pause(WHILE_IDLE);
+        let idle = Self {
+            memory: resident(&running)?,
+            processor: processor(&running)?.saturating_sub(before),
+        };
+        if connections(&running)? < watches {
+            bail!("watches were lost while idle\n{}", program.log());
+        }
+        Ok(idle)
+    }
+}
+
+fn configuration(watches: usize) -> String {
+    let mut text = String::from("[sink.archive]\nkind = \"maildir\"\npath = \"Mail\"\n\n");
+    for number in 0..watches {
+        let _ = write!(
+            text,
+            "[mailbox.\"reader{number}@contoso.com\"]\n\
+             registration = \"peers\"\ngrant = \"client_credentials\"\n\n\
+             [[watch]]\nmailbox = \"reader{number}@contoso.com\"\nsinks = [\"archive\"]\n\n"
+        );
+    }
+    text
+}
+
+/// Sockets that the process has open.
+fn connections(running: &Running) -> anyhow::Result<usize> {
+    let open = std::fs::read_dir(format!("/proc/{}/fd", running.id()))?;
+    let is_socket = |entry: std::io::Result<std::fs::DirEntry>| {
+        let target = entry.and_then(|entry| std::fs::read_link(entry.path()));
+        target.is_ok_and(|target| target.to_string_lossy().starts_with("socket:"))
+    };
+    Ok(open.map(is_socket).filter(|is_socket| *is_socket).count())
+}
+
+fn resident(running: &Running) -> anyhow::Result<usize> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", running.id()))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let kibibytes = line.and_then(|rest| rest.split_whitespace().next());
+    kibibytes
+        .and_then(|number| number.parse().ok())
+        .context("the system does not tell what memory is its own")
+}
+
+/// Time spent in the program and for it, in ticks of a hundredth of a second (`proc(5)`).
+fn processor(running: &Running) -> anyhow::Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", running.id()))?;
+    let (_, fields) = stat.rsplit_once(')').context("an odd /proc/pid/stat")?;
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    let ticks: u64 = ticks.filter_map(|number| number.parse::<u64>().ok()).sum();
+    Ok(Duration::from_millis(ticks * 10))
+}
+
+const WATCHES: usize = 1_000;
+/// For the last signs-in to settle and for buffers to be given back.
+const SETTLING: Duration = Duration::from_secs(10);
+const WHILE_IDLE: Duration = Duration::from_secs(30);
