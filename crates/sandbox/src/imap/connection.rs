@@ -83,8 +83,15 @@ impl Connection {
             self.stream.write_all(octets).await?;
             self.stream.flush().await
         };
-        match stop.or(self.session.within(LONGEST_WRITE, write)).await {
-            Some(Ok(Ok(()))) => Flow::On,
+        let written = if stop.is_requested() {
+            self.session.within(LAST_WORDS, write).await.ok()
+        } else {
+            stop.or(self.session.within(LONGEST_WRITE, write))
+                .await
+                .and_then(Result::ok)
+        };
+        match written {
+            Some(Ok(())) => Flow::On,
             _ => Flow::End,
         }
     }
@@ -140,4 +147,6 @@ const SIGNED_IN_LIMIT: Duration = Duration::from_mins(30);
 const SIGNED_OUT_LIMIT: Duration = Duration::from_mins(1);
 /// A client that takes nothing for so long is gone.
 const LONGEST_WRITE: Duration = Duration::from_mins(2);
+/// How long the end of the sandbox waits for a client to hear of it.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 const READ_AT_ONCE: usize = 16 * 1024;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use bytes::BytesMut;
 use gatepost_host::{Clock, Elapsed};
 use gatepost_wire::imap::server::{
-    Answer, Ask, Change, Credentials, FolderChange, Loaded, Quirks, Refusal, StructureFault, Upload,
+    Answer, Ask, Change, CopyuidForm, Credentials, FolderChange, Loaded, Quirks, Refusal,
+    StructureFault, Upload,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::watch;
@@ -86,7 +87,11 @@ impl Session {
     pub(super) fn quirks(&self) -> Quirks {
         let stands = |kind| self.imap.faults.stands(kind, self.target());
         Quirks {
-            bare_copyuid: stands(FaultKind::BareCopyuid),
+            copyuid: if stands(FaultKind::BareCopyuid) {
+                CopyuidForm::Bare
+            } else {
+                CopyuidForm::Untagged
+            },
             structure: stands(FaultKind::MalformedStructure)
                 .then_some(StructureFault::DispositionAsString),
         }

@@ -280,6 +280,15 @@ async fn a_token_that_is_declared_void_ends_its_session() {
 }
 
 #[tokio::test]
+async fn the_end_of_the_sandbox_is_told() {
+    let house = House::open().await;
+    let mut client = house.sign_in().await;
+    house.close().await;
+    assert_eq!(client.line().await, "* BYE Server Unavailable. 15");
+    assert!(client.is_closed().await);
+}
+
+#[tokio::test]
 async fn a_bumped_uidvalidity_ends_the_session() {
     let house = House::open().await;
     house.deliver("Subject: one\r\n\r\n");

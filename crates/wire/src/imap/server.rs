@@ -45,4 +45,4 @@ pub use ask::{
 pub use criteria::{Candidate, Criteria, Day};
 pub use flags::{Flag, Flags};
 pub use machine::{Server, Waiting, Want};
-pub use persona::{Limits, Mechanism, Persona, Quirks, StructureFault, Texts};
+pub use persona::{CopyuidForm, Limits, Mechanism, Persona, Quirks, StructureFault, Texts};

@@ -58,17 +58,18 @@ fn replay(dialogue: &Dialogue, octets_at_once: usize) {
     conversation.said(&dialogue.name, &mut expected);
 }
 
-struct Conversation {
-    server: Server,
-    owner: Owner,
-    written: Vec<u8>,
+/// A server with its owner, and what it wrote.
+pub(crate) struct Conversation {
+    pub(crate) server: Server,
+    pub(crate) owner: Owner,
+    pub(crate) written: Vec<u8>,
     waiting: Waiting,
     closed: bool,
     starts_tls: bool,
 }
 
 impl Conversation {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::of(persona())
     }
 
@@ -83,7 +84,8 @@ impl Conversation {
         }
     }
 
-    fn go_on(&mut self) {
+    /// Lets the server talk until it wants to read.
+    pub(crate) fn go_on(&mut self) {
         while !self.closed {
             match self.server.want() {
                 Want::Write(octets) => self.written.extend_from_slice(&octets),
@@ -143,7 +145,10 @@ fn nothing_is_accepted_in_the_clear_where_tls_is_offered() {
     conversation.server.push(b"b STARTTLS\r\n");
     conversation.go_on();
     let said = String::from_utf8_lossy(&conversation.written).into_owned();
-    assert_eq!(said, "* OK ready\r\na NO LOGIN failed.\r\nb OK STARTTLS completed.\r\n");
+    assert_eq!(
+        said,
+        "* OK ready\r\na NO LOGIN failed.\r\nb OK STARTTLS completed.\r\n"
+    );
     assert!(conversation.starts_tls);
     conversation.server.tls_started(persona());
     conversation.server.push(b"c LOGIN me secret\r\n");
@@ -157,7 +162,9 @@ fn a_command_smuggled_in_before_tls_ends_the_connection() {
     let mut clear = persona();
     clear.mechanisms.push(Mechanism::StartTls);
     let mut conversation = Conversation::of(clear);
-    conversation.server.push(b"a STARTTLS\r\nb LOGIN me secret\r\n");
+    conversation
+        .server
+        .push(b"a STARTTLS\r\nb LOGIN me secret\r\n");
     conversation.go_on();
     assert!(conversation.starts_tls);
     conversation.server.tls_started(persona());

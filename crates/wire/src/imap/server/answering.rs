@@ -7,7 +7,9 @@ use super::numbers::By;
 use super::order::{Echo, Order, StatusItem};
 use super::upload::UploadStep;
 use super::view::{News, View};
-use super::{Access, Answer, Ask, Change, Copied, Flag, Flags, Opened, Server, Status};
+use super::{
+    Access, Answer, Ask, Change, Copied, CopyuidForm, Flag, Flags, Opened, Server, Status,
+};
 
 /// A command that waits for the owner's answer.
 #[derive(Debug)]
@@ -252,10 +254,9 @@ impl Server {
     fn moved(&mut self, tag: String, name: &'static str, copied: &Copied) {
         let code = copyuid(copied);
         if !code.is_empty() {
-            let status = if self.persona.quirks.bare_copyuid {
-                ""
-            } else {
-                "* OK "
+            let status = match self.persona.quirks.copyuid {
+                CopyuidForm::Untagged => "* OK ",
+                CopyuidForm::Bare => "",
             };
             self.write(format!("{status}{code}\r\n").as_bytes());
         }

@@ -83,10 +83,20 @@ pub struct Limits {
 /// What a server does against the RFC, so that clients can be tried on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Quirks {
-    /// COPYUID of a MOVE comes as a bare line without `* OK`.
-    pub bare_copyuid: bool,
+    /// How COPYUID of a MOVE comes.
+    pub copyuid: CopyuidForm,
     /// BODYSTRUCTURE is malformed in this way.
     pub structure: Option<StructureFault>,
+}
+
+/// How COPYUID of a MOVE comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CopyuidForm {
+    /// In an untagged `OK`, as RFC 6851 §4.3 wants it.
+    #[default]
+    Untagged,
+    /// As a line of its own without `* OK`, as Exchange was seen to send it.
+    Bare,
 }
 
 /// Ways in which Exchange was seen to malform BODYSTRUCTURE.
