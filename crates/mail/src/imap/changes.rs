@@ -92,7 +92,7 @@ impl Session {
 
     /// A server shows a session what came to the open folder only when it likes to; NOOP makes
     /// it look (RFC 9051 §5.2, §6.1.2). Dovecot does so only if nothing else is in flight.
-    async fn has_looked_again(&mut self) -> Result<bool, MailError> {
+    pub(super) async fn has_looked_again(&mut self) -> Result<bool, MailError> {
         let asked = Asked::Other("say what is new");
         self.link.must(&Command::Noop, asked, |_| {}).await?;
         Ok(self.link.news)
@@ -247,9 +247,8 @@ impl Session {
                 .must(&fetch, Asked::Other("list messages"), |untagged| {
                     if let Untagged::Fetched(mut fetched) = untagged
                         && let Some(uid) = fetched.uid
-                        && let Some(header) = fetched.header.take()
                     {
-                        let print = fingerprint(&header);
+                        let print = fingerprint(&fetched.header.take().unwrap_or_default());
                         present.insert(uid, (arrival(selected, uid, fetched), print));
                     }
                 })

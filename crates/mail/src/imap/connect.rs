@@ -58,7 +58,7 @@ async fn reach(settings: &ImapSettings) -> Result<TcpStream, MailError> {
 
 async fn protect(tcp: TcpStream, settings: &ImapSettings) -> Result<Stream, MailError> {
     let name = ServerName::try_from(settings.host.clone())
-        .map_err(|error| tls_error(settings, &io::Error::other(error)))?;
+        .map_err(|error| tls_error(settings.at(), &io::Error::other(error)))?;
     let connector = TlsConnector::from(Arc::clone(&settings.tls));
     let limit = settings.limits.tls;
     match settings
@@ -67,7 +67,7 @@ async fn protect(tcp: TcpStream, settings: &ImapSettings) -> Result<Stream, Mail
         .await
     {
         Ok(Ok(stream)) => Ok(Stream::Tls(Box::new(stream))),
-        Ok(Err(error)) => Err(tls_error(settings, &error)),
+        Ok(Err(error)) => Err(tls_error(settings.at(), &error)),
         Err(Elapsed) => Err(MailError::Silent {
             host: settings.host.clone(),
             mailbox: settings.mailbox.clone(),
@@ -120,8 +120,7 @@ async fn greet(link: &mut Link) -> Result<(), MailError> {
     }
 }
 
-fn tls_error(settings: &ImapSettings, error: &io::Error) -> MailError {
-    let (host, port) = (settings.host.clone(), settings.port);
+fn tls_error((host, port): (String, u16), error: &io::Error) -> MailError {
     let reason = error.to_string();
     let tls = error
         .get_ref()
@@ -131,5 +130,27 @@ fn tls_error(settings: &ImapSettings, error: &io::Error) -> MailError {
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
         )) => MailError::CertificateName { host, port, reason },
         _ => MailError::Tls { host, port, reason },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gatepost_fault::Fault as _;
+
+    use super::*;
+
+    #[test]
+    fn a_certificate_for_another_name_is_told_from_one_that_is_not_trusted() {
+        for (problem, code) in [
+            (CertificateError::NotValidForName, "mail_certificate_name"),
+            (CertificateError::UnknownIssuer, "mail_tls_failed"),
+            (CertificateError::Expired, "mail_tls_failed"),
+        ] {
+            let error = io::Error::other(rustls::Error::InvalidCertificate(problem));
+            assert_eq!(
+                tls_error(("imap.example".to_owned(), 993), &error).code(),
+                code
+            );
+        }
     }
 }

@@ -62,7 +62,10 @@ impl Session {
             }
             match self.link.event("the counts of a folder").await? {
                 Event::Untagged(Untagged::Counted(counted)) => self.note_counts(folders, &counted),
-                Event::Completed(ticket, _) => in_flight.retain(|of| *of != ticket),
+                Event::Completed(ticket, reply) => {
+                    in_flight.retain(|of| *of != ticket);
+                    self.link.check_unless_refused(&reply)?;
+                }
                 _ => {}
             }
         }

@@ -140,6 +140,15 @@ impl Link {
         verdict::check(reply, asked, &self.place, &self.quirks)
     }
 
+    /// An error if the server did not say OK for a reason that is not the command itself:
+    /// throttling, trouble, a mailbox that does not open.
+    pub(super) fn check_unless_refused(&self, reply: &Reply) -> Result<(), MailError> {
+        match self.check(reply, Asked::Other("do what was asked")) {
+            Err(MailError::Refused { .. }) => Ok(()),
+            checked => checked,
+        }
+    }
+
     /// The next thing the server says, within the limit for a reply.
     pub(super) async fn event(&mut self, awaited: &'static str) -> Result<Event, MailError> {
         let limit = self.limits.reply;

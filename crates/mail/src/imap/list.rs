@@ -19,7 +19,12 @@ impl Session {
         folder: &FolderName,
         query: &Query,
     ) -> Result<Vec<Summary>, MailError> {
+        let was_open = self.is_open(folder, Mode::Read);
         let selected = self.open(folder, Mode::Read).await?;
+        if was_open {
+            // Otherwise what came since it was opened might not be shown.
+            self.has_looked_again().await?;
+        }
         if query.top == 0 {
             return Ok(Vec::new());
         }

@@ -68,11 +68,14 @@ impl Session {
     ) -> Result<Selected, MailError> {
         self.leave_idle();
         match &self.selected {
-            Some(selected) if selected.folder == *folder && selected.mode == mode => {
-                Ok(selected.clone())
-            }
+            Some(selected) if self.is_open(folder, mode) => Ok(selected.clone()),
             _ => self.reopen(folder, mode).await,
         }
+    }
+
+    pub(super) fn is_open(&self, folder: &FolderName, mode: Mode) -> bool {
+        let open = self.selected.as_ref();
+        open.is_some_and(|selected| selected.folder == *folder && selected.mode == mode)
     }
 
     /// Opens `folder` in this mode, afresh.

@@ -75,4 +75,8 @@ impl ImapSettings {
     /// The largest message that Exchange Online lets a tenant allow is 150 MB (Microsoft,
     /// "Exchange Online limits"); twice that is somebody's mistake or malice.
     pub const LARGEST_MESSAGE: u64 = 300 * 1024 * 1024;
+
+    pub(super) fn at(&self) -> (String, u16) {
+        (self.host.clone(), self.port)
+    }
 }

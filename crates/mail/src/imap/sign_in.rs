@@ -77,16 +77,11 @@ async fn learn_capabilities(link: &mut Link) -> Result<(), MailError> {
 /// Says who we are and asks what separates folder names, both at once.
 async fn introduce(link: &mut Link) -> Result<Delimiter, MailError> {
     let capabilities = link.client.capabilities();
-    let (has_id, has_namespace) = (
-        capabilities.has(Capability::Id),
-        capabilities.has(Capability::Namespace),
-    );
-    if has_id {
-        link.send(&Command::Id {
-            name: "gatepost".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        });
-    }
+    let has_namespace = capabilities.has(Capability::Namespace);
+    let identification = capabilities.has(Capability::Id).then(|| Command::Id {
+        name: "gatepost".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    });
     let question = if has_namespace {
         Command::Namespace
     } else {
@@ -94,18 +89,23 @@ async fn introduce(link: &mut Link) -> Result<Delimiter, MailError> {
             pattern: String::new(),
         }
     };
+    let identified = identification.map(|identification| link.send(&identification));
+    let asked = link.send(&question);
     let mut delimiter = Delimiter(None);
-    link.must(
-        &question,
-        Asked::Other("open the mailbox"),
-        |untagged| match untagged {
-            Untagged::Namespace {
-                delimiter: found, ..
-            } => delimiter = Delimiter(found),
-            Untagged::Listed(listed) => delimiter = Delimiter(listed.delimiter),
-            _ => {}
-        },
-    )
-    .await?;
+    let mut each = |untagged| match untagged {
+        Untagged::Namespace {
+            delimiter: found, ..
+        } => delimiter = Delimiter(found),
+        Untagged::Listed(listed) => delimiter = Delimiter(listed.delimiter),
+        _ => {}
+    };
+    if let Some(identified) = identified {
+        let reply = link.answer_to(identified, &mut each).await?;
+        // Whoever does not want to know us may still serve us; but it may also be the first
+        // command after a sign-in that Exchange does not mean.
+        link.check_unless_refused(&reply)?;
+    }
+    let reply = link.answer_to(asked, &mut each).await?;
+    link.check(&reply, Asked::Other("open the mailbox"))?;
     Ok(delimiter)
 }

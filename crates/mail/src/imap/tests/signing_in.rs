@@ -79,6 +79,20 @@ async fn let_in_and_not_connected_is_a_matter_of_permissions() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn it_is_also_seen_at_the_introduction() {
+    let error = refused(&format!(
+        "S: A1 OK [CAPABILITY IMAP4rev1 ID NAMESPACE] AUTHENTICATE completed.
+         C: A2 ID (\"name\" \"gatepost\" \"version\" \"{}\")
+         C: A3 NAMESPACE
+         S: A2 BAD User is authenticated but not connected.
+         !",
+        env!("CARGO_PKG_VERSION")
+    ))
+    .await;
+    assert_eq!(error.code(), "imap_not_connected");
+}
+
+#[tokio::test(start_paused = true)]
 async fn throttling_is_no_refusal() {
     let error =
         refused("S: A1 NO Request is throttled. Suggested Backoff Time: 5000 milliseconds").await;

@@ -328,7 +328,8 @@ impl Assembler {
         self.lines = 0;
         self.kept = 0;
         self.literals = 0;
-        self.message.split().freeze()
+        // Whole and not split off, so that nothing keeps hold of the buffer it was read into.
+        std::mem::take(&mut self.message).freeze()
     }
 
     fn available(&self, wanted: u64) -> usize {
