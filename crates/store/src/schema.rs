@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool};
+use sqlx::sqlite::{
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
+};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use crate::state_folder::ServeLock;
@@ -76,7 +78,10 @@ async fn age(readers: &SqlitePool) -> Result<Age, Undone> {
 /// Applies what is missing, all of it or nothing. The migrator of sqlx would do, but its future
 /// cannot be sent between threads (<https://github.com/rust-lang/rust/issues/100013>).
 async fn migrate(options: &SqliteConnectOptions) -> Result<(), Undone> {
-    let options = options.clone().journal_mode(SqliteJournalMode::Wal);
+    let options = options
+        .clone()
+        .auto_vacuum(SqliteAutoVacuum::Incremental)
+        .journal_mode(SqliteJournalMode::Wal);
     let mut db: SqliteConnection = options.connect().await?;
     db.execute("BEGIN IMMEDIATE").await?;
     db.execute("CREATE TABLE IF NOT EXISTS migrations (version BIGINT NOT NULL PRIMARY KEY)")

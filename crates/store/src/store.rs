@@ -186,6 +186,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .foreign_keys(true)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY)
+        .pragma("journal_size_limit", LARGEST_JOURNAL)
         .disable_statement_logging()
 }
 
@@ -193,5 +194,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
 const PROOF_PLACE: &str = "proofs/sealed/key";
 /// How long a statement waits for another process.
 const BUSY: Duration = Duration::from_secs(10);
+/// What the write-ahead log is cut back to after a burst, in octets.
+const LARGEST_JOURNAL: &str = "16777216";
 /// Reading connections at most; each is a thread.
 const READERS: u32 = 4;

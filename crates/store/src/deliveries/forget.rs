@@ -26,6 +26,8 @@ pub(super) async fn forget(
     for row in forgotten {
         names.extend(row.try_get::<Option<String>, _>("spool_file")?);
     }
+    // What became free is given back to the disk, a little at a time.
+    sqlx::query(GIVE_BACK).execute(&mut *db).await?;
     without_event(db, names).await
 }
 
@@ -90,6 +92,8 @@ pub(super) const FORGET_FINGERPRINTS: &str = "
         SELECT watch, fingerprint FROM fingerprints WHERE seen_at < $1
         ORDER BY seen_at LIMIT $2)";
 
+/// 4 MiB of pages. PostgreSQL does this by itself.
+const GIVE_BACK: &str = "PRAGMA incremental_vacuum(1024)";
 /// How much longer fingerprints are kept than events.
 const FINGERPRINTS_KEPT: Duration = Duration::from_hours(90 * 24);
 /// Names asked for in one statement.

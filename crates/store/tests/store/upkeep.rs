@@ -215,3 +215,20 @@ async fn a_dead_letter_and_its_report_are_stored_together() {
     let again = store.record(vec![report()], at(2)).await;
     assert_eq!(again.expect("a store"), 0, "it is known");
 }
+
+#[tokio::test]
+async fn what_was_forgotten_takes_no_room_on_the_disk() {
+    let fixture = fixture().await;
+    let (store, inbox) = (&fixture.store, watch("INBOX"));
+    let mut large = arrival(&inbox, 1, &["a"]);
+    large.message = Some(Kept::Inline(vec![b'x'; 1_000_000]));
+    let step = advance(&inbox, (None, 1), vec![large]);
+    store.advance(step).await.expect("the first step");
+    let due = claim(store, 0, 1).await.remove(0);
+    settle(store, &due, Settled::Done, 1).await;
+    let forgotten = store.forget(at(2), 10).await;
+    assert!(forgotten.expect("a store").is_empty(), "there was no file");
+    store.close().await;
+    let size = std::fs::metadata(store.folder().database()).expect("a database");
+    assert!(size.len() < 500_000, "{} octets are left", size.len());
+}
