@@ -1,8 +1,10 @@
-//! Where events can go: one folder per kind of sink, and one line in [`SINKS`].
+//! Where events can go: one module per kind of sink, and one line in [`SINKS`].
 
 pub mod command;
 pub mod maildir;
 mod payload;
+pub mod stream;
+pub mod webhook;
 
 pub use payload::payload;
 
@@ -18,7 +20,7 @@ pub struct SinkKind {
 }
 
 /// Every kind of sink.
-pub const SINKS: &[SinkKind] = &[command::KIND, maildir::KIND];
+pub const SINKS: &[SinkKind] = &[command::KIND, maildir::KIND, stream::KIND, webhook::KIND];
 
 /// The message of a handover, for a sink that takes nothing else. Events that are about no
 /// message are done at once; a message that the server never handed over can never be delivered.

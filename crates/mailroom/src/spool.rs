@@ -189,3 +189,6 @@ fn hexadecimal(octets: &[u8]) -> String {
 
 /// How the name of a file ends that is still being written.
 const UNFINISHED: &str = ".unfinished";
+
+#[cfg(test)]
+mod tests;

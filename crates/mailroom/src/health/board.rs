@@ -25,11 +25,11 @@ struct Entry {
     status: MailboxStatus,
     limit: Duration,
     report_to: Vec<SinkName>,
-    started_at: Timestamp,
+    began_at: Timestamp,
     /// Whether the mailbox refuses our sign-in.
     refused: bool,
     /// What was reported and has not ended.
-    reported: Vec<Trouble>,
+    known: Vec<Trouble>,
 }
 
 /// A trouble that is reported when it begins and when it ends.
@@ -46,7 +46,7 @@ pub(super) struct Report {
     pub(super) turn: Turn,
     /// When the watch was last proven alive before its trouble.
     pub(super) proven_at: Timestamp,
-    pub(super) report_to: Vec<SinkName>,
+    pub(super) sinks: Vec<SinkName>,
     pub(super) last_error: Option<LastError>,
 }
 
@@ -87,9 +87,9 @@ impl Board {
             },
             limit: watch.pace.stalled_after,
             report_to: watch.report_to.clone(),
-            started_at: now,
+            began_at: now,
             refused: false,
-            reported: Vec::new(),
+            known: Vec::new(),
         };
         self.lock().watches.insert(watch.key.clone(), entry);
     }
@@ -150,7 +150,7 @@ impl Board {
                     watch: watch.clone(),
                     turn,
                     proven_at: entry.last_alive(),
-                    report_to: entry.report_to.clone(),
+                    sinks: entry.report_to.clone(),
                     last_error: entry.status.last_error.clone(),
                 });
             }
@@ -161,8 +161,8 @@ impl Board {
     /// The report is durable.
     pub(super) fn reported(&self, report: &Report) {
         self.change(&report.watch, |entry| match report.turn {
-            Turn::Begins(trouble) => entry.reported.push(trouble),
-            Turn::Ends => entry.reported.clear(),
+            Turn::Begins(trouble) => entry.known.push(trouble),
+            Turn::Ends => entry.known.clear(),
         });
     }
 
@@ -193,11 +193,11 @@ impl Entry {
         ];
         let mut turns: Vec<Turn> = holds
             .into_iter()
-            .filter(|(trouble, holds)| *holds && !self.reported.contains(trouble))
+            .filter(|(trouble, holds)| *holds && !self.known.contains(trouble))
             .map(|(trouble, _)| Turn::Begins(trouble))
             .collect();
         let well = !self.refused && !stalled && self.status.last_error.is_none();
-        if well && !self.reported.is_empty() {
+        if well && !self.known.is_empty() {
             turns.push(Turn::Ends);
         }
         turns
@@ -207,7 +207,7 @@ impl Entry {
     fn last_alive(&self) -> Timestamp {
         self.status
             .proven_at
-            .map_or(self.started_at, |at| at.max(self.started_at))
+            .map_or(self.began_at, |at| at.max(self.began_at))
     }
 }
 

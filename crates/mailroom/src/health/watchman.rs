@@ -45,17 +45,16 @@ impl Watchman {
         let now = self.clock.now();
         let event = self.event(report);
         let (mailbox, folder) = (&report.watch.mailbox, &report.watch.folder);
-        match (&event.data, report.turn) {
-            (EventData::Trouble { reason, .. }, Turn::Begins(_)) => {
-                tracing::error!(%mailbox, %folder, kind = event.kind.as_str(), "{reason}");
-            }
-            _ => tracing::info!(%mailbox, %folder, "the watch works again"),
+        if let (EventData::Trouble { reason, .. }, Turn::Begins(_)) = (&event.data, report.turn) {
+            tracing::error!(%mailbox, %folder, kind = event.kind.as_str(), "{reason}");
+        } else {
+            tracing::info!(%mailbox, %folder, "the watch works again");
         }
         let new = NewEvent {
             event,
             message: None,
             fingerprint: None,
-            sinks: report.report_to.clone(),
+            sinks: report.sinks.clone(),
             post_action: false,
         };
         match self.cursors.record(vec![new], now).await {

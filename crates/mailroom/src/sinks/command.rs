@@ -128,7 +128,7 @@ impl Sink for Command {
             clock: &self.clock,
             time_limit: self.settings.time_limit,
         };
-        self.outcome(run.to_its_end().await)
+        self.outcome(run.until_its_end().await)
     }
 
     async fn probe(&self) -> Outcome {

@@ -66,18 +66,17 @@ impl Maildir {
         if handover.attempt > 1 && self.holds(&name).await? {
             return Ok(());
         }
-        let content = match message.at_hand() {
-            Some(octets) => Content::AtHand(octets),
-            None => {
-                let path = self.root.join("tmp").join(&name);
-                let mut options = tokio::fs::OpenOptions::new();
-                options.write(true).create(true).truncate(true).mode(0o600);
-                let mut file = options.open(&path).await?;
-                let mut octets = message.open().await?;
-                tokio::io::copy(&mut octets, &mut file).await?;
-                file.flush().await?;
-                Content::Written(file.into_std().await)
-            }
+        let content = if let Some(octets) = message.at_hand() {
+            Content::AtHand(octets)
+        } else {
+            let path = self.root.join("tmp").join(&name);
+            let mut options = tokio::fs::OpenOptions::new();
+            options.write(true).create(true).truncate(true).mode(0o600);
+            let mut file = options.open(&path).await?;
+            let mut octets = message.open().await?;
+            tokio::io::copy(&mut octets, &mut file).await?;
+            file.flush().await?;
+            Content::Written(file.into_std().await)
         };
         self.together.deliver(Job { name, content }).await
     }

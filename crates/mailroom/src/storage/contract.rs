@@ -1,10 +1,5 @@
 //! The sentences that every storage obeys. [`obeys`] runs them against an implementation.
 
-#![expect(
-    clippy::missing_panics_doc,
-    reason = "a sentence that is not obeyed is a panic, which is what a test wants"
-)]
-
 mod cursors;
 mod deliveries;
 

@@ -28,7 +28,7 @@ pub(super) enum Ended {
 }
 
 impl Run<'_> {
-    pub(super) async fn to_its_end(mut self) -> Ended {
+    pub(super) async fn until_its_end(mut self) -> Ended {
         self.command
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

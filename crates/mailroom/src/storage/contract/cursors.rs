@@ -136,8 +136,10 @@ async fn the_ledger_knows_what_was_stored_or_remembered(fresh: Fresh) {
         .await
         .expect("it answers");
     assert_eq!(known, [true, false, true]);
-    let mut other = watch();
-    other.mailbox = "other@contoso.com".to_owned();
+    let other = crate::WatchKey {
+        mailbox: "other@contoso.com".to_owned(),
+        ..watch()
+    };
     let known = fresh
         .cursors
         .known(&other, &asked)

@@ -145,9 +145,12 @@ async fn a_post_action_is_due_when_every_delivery_is_done(fresh: Fresh) {
     let due = due.expect("it answers").remove(0);
     assert_eq!(
         settle(&fresh, &due, Settled::Done).await,
-        [due.event.id.clone()]
+        std::slice::from_ref(&due.event.id)
     );
-    assert_eq!(post_actions(&fresh).await, [due.event.id.clone()]);
+    assert_eq!(
+        post_actions(&fresh).await,
+        std::slice::from_ref(&due.event.id)
+    );
     let done = fresh.deliveries.post_actions_done(&[due.event.id]).await;
     done.expect("it answers");
     assert!(post_actions(&fresh).await.is_empty());

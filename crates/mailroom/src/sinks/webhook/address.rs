@@ -1,0 +1,245 @@
+//! Which addresses a webhook may lead to. A name that resolves to the inside of the network, or
+//! to a cloud's metadata, is refused when it is connected to, unless the operator allowed it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use url::{Host, Url};
+
+/// Lets through the addresses that may be reached.
+#[derive(Debug, Clone)]
+pub struct AddressGuard {
+    allow: Arc<[Network]>,
+}
+
+/// A network such as `192.168.0.0/16`, or one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    prefix: u8,
+}
+
+impl AddressGuard {
+    /// A guard that lets through public addresses, and those in `allow`.
+    pub fn new(allow: Vec<Network>) -> Self {
+        Self {
+            allow: allow.into(),
+        }
+    }
+
+    /// Whether this address may be reached.
+    pub fn permits(&self, address: IpAddr) -> bool {
+        let address = embedded(address);
+        let allowed = self.allow.iter().any(|network| network.holds(address));
+        allowed || !REFUSED.iter().any(|network| network.holds(address))
+    }
+
+    /// Checks an address that stands in the URL itself.
+    pub(super) fn check_host(&self, url: &Url) -> Result<(), String> {
+        let address = match url.host() {
+            Some(Host::Ipv4(address)) => IpAddr::V4(address),
+            Some(Host::Ipv6(address)) => IpAddr::V6(address),
+            Some(Host::Domain(_)) | None => return Ok(()),
+        };
+        if self.permits(address) {
+            Ok(())
+        } else {
+            Err(refusal(&address.to_string(), &[address]))
+        }
+    }
+}
+
+impl Resolve for AddressGuard {
+    fn resolve(&self, name: Name) -> Resolving {
+        let guard = self.clone();
+        Box::pin(async move {
+            let host = name.as_str();
+            let found: Vec<_> = tokio::net::lookup_host((host, 0)).await?.collect();
+            let (permitted, refused): (Vec<_>, Vec<_>) = found
+                .into_iter()
+                .partition(|address| guard.permits(address.ip()));
+            if permitted.is_empty() {
+                let refused: Vec<IpAddr> = refused.iter().map(std::net::SocketAddr::ip).collect();
+                return Err(refusal(host, &refused).into());
+            }
+            let permitted: Addrs = Box::new(permitted.into_iter());
+            Ok(permitted)
+        })
+    }
+}
+
+fn refusal(host: &str, addresses: &[IpAddr]) -> String {
+    let addresses: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
+    format!(
+        "{host} leads to {}, which is inside the network and not allowed for webhooks; if that is meant, add it to the sink's allow list",
+        addresses.join(" and ")
+    )
+}
+
+impl Network {
+    const fn v4(octets: [u8; 4], prefix: u8) -> Self {
+        let [a, b, c, d] = octets;
+        Self {
+            address: IpAddr::V4(Ipv4Addr::new(a, b, c, d)),
+            prefix,
+        }
+    }
+
+    const fn v6(first: u16, last: u16, prefix: u8) -> Self {
+        Self {
+            address: IpAddr::V6(Ipv6Addr::new(first, 0, 0, 0, 0, 0, 0, last)),
+            prefix,
+        }
+    }
+
+    fn holds(self, address: IpAddr) -> bool {
+        let (mine, theirs, width) = match (self.address, address) {
+            (IpAddr::V4(mine), IpAddr::V4(theirs)) => {
+                (u128::from(mine.to_bits()), u128::from(theirs.to_bits()), 32)
+            }
+            (IpAddr::V6(mine), IpAddr::V6(theirs)) => (mine.to_bits(), theirs.to_bits(), 128),
+            _ => return false,
+        };
+        let host_bits = width - u32::from(self.prefix);
+        // A shift by the whole width is none that Rust would do.
+        mine.checked_shr(host_bits) == theirs.checked_shr(host_bits)
+    }
+}
+
+impl FromStr for Network {
+    type Err = NetworkError;
+
+    fn from_str(text: &str) -> Result<Self, NetworkError> {
+        let error = || NetworkError {
+            text: text.to_owned(),
+        };
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| error())?;
+        let width = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = match prefix {
+            None => width,
+            Some(prefix) => prefix.parse().map_err(|_| error())?,
+        };
+        if prefix > width {
+            return Err(error());
+        }
+        Ok(Self { address, prefix })
+    }
+}
+
+/// A text that names no network.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text} is no network; write it as 192.168.0.0/16, fd00::/8 or 10.1.2.3")]
+pub struct NetworkError {
+    text: String,
+}
+
+/// The IPv4 address within an IPv6 address that leads to one: mapped (RFC 4291 §2.5.5.2),
+/// translated (RFC 6052 §2.1) or 6to4 (RFC 3056 §2).
+fn embedded(address: IpAddr) -> IpAddr {
+    let IpAddr::V6(v6) = address else {
+        return address;
+    };
+    let v4 = |high: u16, low: u16| {
+        IpAddr::V4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)))
+    };
+    match v6.segments() {
+        [0, 0, 0, 0, 0, 0xffff, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..] => v4(high, low),
+        _ => address,
+    }
+}
+
+/// Everything that is not the public network (RFC 6890): among it the metadata of the clouds at
+/// 169.254.169.254 and `fd00:ec2::254`.
+const REFUSED: &[Network] = &[
+    Network::v4([0, 0, 0, 0], 8),
+    Network::v4([10, 0, 0, 0], 8),
+    Network::v4([100, 64, 0, 0], 10),
+    Network::v4([127, 0, 0, 0], 8),
+    Network::v4([169, 254, 0, 0], 16),
+    Network::v4([172, 16, 0, 0], 12),
+    Network::v4([192, 0, 0, 0], 24),
+    Network::v4([192, 168, 0, 0], 16),
+    Network::v4([198, 18, 0, 0], 15),
+    Network::v4([224, 0, 0, 0], 4),
+    Network::v4([240, 0, 0, 0], 4),
+    Network::v6(0, 0, 96),
+    Network::v6(0xfc00, 0, 7),
+    Network::v6(0xfe80, 0, 10),
+    Network::v6(0xfec0, 0, 10),
+    Network::v6(0xff00, 0, 8),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().expect("a literal address")
+    }
+
+    #[test]
+    fn the_inside_is_refused_in_every_disguise() {
+        let guard = AddressGuard::new(Vec::new());
+        for inside in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.31.255.255",
+            "192.168.0.1",
+            "169.254.169.254",
+            "100.100.100.200",
+            "0.0.0.0",
+            "255.255.255.255",
+            "224.0.0.1",
+            "::1",
+            "::",
+            "fd00:ec2::254",
+            "fe80::1",
+            "ff02::1",
+            "::ffff:127.0.0.1",
+            "64:ff9b::10.0.0.1",
+            "2002:7f00:1::",
+        ] {
+            assert!(!guard.permits(address(inside)), "{inside}");
+        }
+        for outside in [
+            "1.1.1.1",
+            "172.32.0.1",
+            "100.128.0.1",
+            "2606:4700::1111",
+            "64:ff9b::1.1.1.1",
+        ] {
+            assert!(guard.permits(address(outside)), "{outside}");
+        }
+    }
+
+    #[test]
+    fn what_is_allowed_is_let_through_and_nothing_else() {
+        let allow = ["192.168.7.0/24", "10.0.0.9", "::1"];
+        let allow = allow.map(|text| text.parse().expect("a network"));
+        let guard = AddressGuard::new(allow.to_vec());
+        for allowed in ["192.168.7.1", "10.0.0.9", "::1", "::ffff:10.0.0.9"] {
+            assert!(guard.permits(address(allowed)), "{allowed}");
+        }
+        for refused in ["192.168.8.1", "10.0.0.8", "127.0.0.1"] {
+            assert!(!guard.permits(address(refused)), "{refused}");
+        }
+        let everything: Network = "0.0.0.0/0".parse().expect("a network");
+        assert!(AddressGuard::new(vec![everything]).permits(address("10.0.0.1")));
+    }
+
+    #[test]
+    fn what_is_no_network_is_named() {
+        for text in ["", "localhost", "10.0.0.0/33", "10.0.0.0/x", "::/129"] {
+            let error = text.parse::<Network>().expect_err("it is none");
+            assert!(error.to_string().contains("192.168.0.0/16"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,198 @@
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+
+use gatepost_fault::Fault as _;
+use gatepost_host::{Chance, SealingKey};
+use gatepost_mail::{Intake as _, MessageKey};
+use tokio::io::AsyncReadExt as _;
+
+use super::*;
+use crate::{MemoryStorage, Spooled as _};
+
+fn spool(folder: &Path, key: u8) -> Arc<Spool> {
+    let key = Arc::new(SealingKey::new(&[key; SealingKey::LENGTH]));
+    let spool = Spool::open(folder, key, Chance::seeded(1)).expect("the folder is ours");
+    Arc::new(spool.with_inline_limit(1_000))
+}
+
+/// Keeps one message, given in pieces of odd sizes.
+async fn keep(keeper: &mut Keeper, octets: &[u8]) -> Kept {
+    let key = MessageKey::Imap {
+        uidvalidity: 1,
+        uid: 1,
+    };
+    keeper.begin(&key, None).await.expect("it begins");
+    for piece in octets.chunks(7_001) {
+        keeper.chunk(piece).await.expect("it goes on");
+    }
+    keeper.end().await.expect("it ends");
+    let mut taken = keeper.taken().await.expect("it is durable");
+    match taken.remove(0).fetched {
+        Fetched::Kept { kept, size, .. } => {
+            assert_eq!(size, octets.len() as u64);
+            kept
+        }
+        _ => panic!("it was kept"),
+    }
+}
+
+async fn read(spool: &Spool, kept: &Kept) -> std::io::Result<Vec<u8>> {
+    let mut octets = Vec::new();
+    let mut stream = spool.message(kept.clone()).open().await?;
+    stream.read_to_end(&mut octets).await?;
+    Ok(octets)
+}
+
+fn large(length: usize) -> Vec<u8> {
+    let mut octets = vec![0; length];
+    Chance::seeded(9).fill(&mut octets);
+    octets
+}
+
+fn file(folder: &Path, kept: &Kept) -> PathBuf {
+    match kept {
+        Kept::File { name, .. } => folder.join(name),
+        Kept::Inline(_) => panic!("it is in a file"),
+    }
+}
+
+#[tokio::test]
+async fn every_length_comes_back_whole() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let spool = spool(folder.path(), 1);
+    for length in [0, 1, 1_000, 1_001, 65_535, 65_536, 65_537, 131_072, 300_000] {
+        let octets = large(length);
+        let mut keeper = Keeper::new(&spool);
+        let kept = keep(&mut keeper, &octets).await;
+        assert_eq!(matches!(kept, Kept::Inline(_)), length <= 1_000);
+        assert_eq!(read(&spool, &kept).await.expect("it is kept"), octets);
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_named_by_its_content_and_shows_nothing_of_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let spool = spool(folder.path(), 1);
+    let octets = b"a secret that repeats ".repeat(200);
+    let kept = keep(&mut Keeper::new(&spool), &octets).await;
+    let again = keep(&mut Keeper::new(&spool), &octets).await;
+    assert_eq!(kept, again);
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &octets);
+    let path = file(folder.path(), &kept);
+    assert!(path.ends_with(hexadecimal(digest.as_ref())));
+    let sealed = std::fs::read(&path).expect("the file");
+    assert!(!sealed.windows(8).any(|window| window == b"a secret"));
+    let mode = std::fs::metadata(&path)
+        .expect("the file")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn no_damage_goes_unnoticed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let spool = spool(folder.path(), 1);
+    let kept = keep(&mut Keeper::new(&spool), &large(200_000)).await;
+    let path = file(folder.path(), &kept);
+    let sealed = std::fs::read(&path).expect("the file");
+    let damaged = async |octets: &[u8]| {
+        std::fs::write(&path, octets).expect("ours");
+        read(&spool, &kept).await.is_err()
+    };
+    for at in (0..sealed.len())
+        .step_by(4_999)
+        .chain([0, 8, sealed.len() - 1])
+    {
+        let mut turned = sealed.clone();
+        turned[at] ^= 1;
+        assert!(damaged(&turned).await, "octet {at}");
+    }
+    for length in [0, 10, 24, 65_000, 65_597, sealed.len() - 1] {
+        assert!(damaged(&sealed[..length]).await, "cut to {length}");
+    }
+    let chunk = seal::SEALED_CHUNK;
+    let (head, rest) = sealed.split_at(seal::HEAD);
+    let swapped = [
+        head,
+        &rest[chunk..2 * chunk],
+        &rest[..chunk],
+        &rest[2 * chunk..],
+    ]
+    .concat();
+    assert!(damaged(&swapped).await, "chunks were swapped");
+    assert!(!damaged(&sealed).await, "the file itself is sound");
+}
+
+#[tokio::test]
+async fn a_file_under_another_name_or_with_another_key_does_not_open() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mine = spool(folder.path(), 1);
+    let kept = keep(&mut Keeper::new(&mine), &large(5_000)).await;
+    assert!(read(&spool(folder.path(), 2), &kept).await.is_err());
+    let renamed = Kept::File {
+        name: "b".repeat(64),
+        size: 5_000,
+    };
+    std::fs::rename(file(folder.path(), &kept), file(folder.path(), &renamed)).expect("ours");
+    assert!(read(&mine, &renamed).await.is_err());
+}
+
+#[tokio::test]
+async fn a_file_is_removed_when_nothing_refers_to_it_and_not_while_it_is_pinned() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let spool = spool(folder.path(), 1);
+    let storage = MemoryStorage::new();
+    let mut keeper = Keeper::new(&spool);
+    let kept = keep(&mut keeper, &large(5_000)).await;
+    let path = file(folder.path(), &kept);
+    let names = spool.names().expect("the folder can be listed");
+    assert_eq!(names.len(), 1);
+    let removed = spool.remove_unreferenced(names.clone(), &storage).await;
+    assert_eq!(
+        removed.expect("it is swept"),
+        0,
+        "its event is about to be stored"
+    );
+    drop(keeper);
+    let removed = spool.remove_unreferenced(names, &storage).await;
+    assert_eq!(removed.expect("it is swept"), 1);
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn a_message_that_does_not_end_leaves_nothing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let spool = spool(folder.path(), 1);
+    let mut keeper = Keeper::new(&spool);
+    let key = MessageKey::Imap {
+        uidvalidity: 1,
+        uid: 1,
+    };
+    keeper.begin(&key, Some(9_000)).await.expect("it begins");
+    keeper.chunk(&large(4_000)).await.expect("it goes on");
+    drop(keeper);
+    let entries = std::fs::read_dir(folder.path()).expect("the folder");
+    assert_eq!(entries.count(), 0);
+}
+
+#[tokio::test]
+async fn a_spool_that_cannot_be_written_says_so_and_is_tried_again() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let inner = folder.path().join("spool");
+    let spool = spool(&inner, 1);
+    std::fs::remove_dir(&inner).expect("ours");
+    let mut keeper = Keeper::new(&spool);
+    let key = MessageKey::Imap {
+        uidvalidity: 1,
+        uid: 1,
+    };
+    keeper
+        .begin(&key, Some(9_000))
+        .await
+        .expect_err("there is no folder");
+    let failure = keeper.failure().expect("it is ours");
+    assert_eq!(failure.code(), "spool_unusable");
+    assert!(failure.next().is_retry());
+    assert!(failure.to_string().contains("unfinished"), "{failure}");
+}
