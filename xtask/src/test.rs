@@ -13,6 +13,6 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     if command::succeeds(&mut cargo("nextest --version")) {
         command::run(cargo("nextest run --workspace").args(arguments))
     } else {
-        command::run(cargo("test --workspace --all-targets").args(arguments))
+        command::run(cargo("test --workspace --tests").args(arguments))
     }
 }
