@@ -4,6 +4,23 @@
 //! [`Client::take_output`] gives, feeds what arrives into [`Client::receive`], and acts on what
 //! [`Client::next_event`] tells. Commands may be pipelined; what the server says in between is
 //! routed as events in the order of the wire and never dropped.
+//!
+//! ```
+//! use gatepost_wire::imap::client::{Client, Command, Event, Outcome, Untagged};
+//!
+//! let mut client = Client::new();
+//! client.receive(b"* OK ready\r\n");
+//! assert!(matches!(client.next_event(), Ok(Some(Event::Greeting(_)))));
+//!
+//! let ticket = client.send(&Command::Noop).expect("nothing is in the way");
+//! assert_eq!(client.take_output(), "A1 NOOP\r\n");
+//!
+//! client.receive(b"* 3 EXISTS\r\nA1 OK done\r\n");
+//! assert_eq!(client.next_event(), Ok(Some(Event::Untagged(Untagged::Exists(3)))));
+//! let Ok(Some(Event::Completed(of, reply))) = client.next_event() else { panic!() };
+//! assert_eq!((of, reply.outcome), (ticket, Outcome::Ok));
+//! assert_eq!(client.next_event(), Ok(None), "it wants more octets");
+//! ```
 
 mod capabilities;
 mod command;

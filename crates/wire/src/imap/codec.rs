@@ -10,12 +10,12 @@ mod assembler;
 
 pub use announcement::{Announcement, LiteralMode};
 pub use assembler::{Assembler, Bound, Bounds, Part, Treatment};
-pub use imap_codec::decode::{Decoder, ResponseDecodeError};
-pub use imap_codec::encode::{Encoder, Fragment};
+pub use imap_codec::CommandCodec;
+pub use imap_codec::decode::Decoder;
 pub use imap_codec::imap_types as types;
-pub use imap_codec::{
-    AuthenticateDataCodec, CommandCodec, GreetingCodec, IdleDoneCodec, ResponseCodec,
-};
+
+use imap_codec::ResponseCodec;
+use imap_codec::encode::Encoder as _;
 
 use types::command::Command;
 use types::response::Response;
@@ -36,6 +36,11 @@ pub fn decode_command(message: &[u8]) -> Option<Command<'_>> {
     }
 }
 
+/// Encodes a client command without regard to the waits before its literals.
+pub fn encode_command(command: &Command<'_>) -> Vec<u8> {
+    CommandCodec::new().encode(command).dump()
+}
+
 /// Encodes a server message; a server never waits before its literals (RFC 9051 §4.3).
 pub fn encode_response(response: &Response<'_>) -> Vec<u8> {
     ResponseCodec::new().encode(response).dump()
@@ -53,10 +58,9 @@ pub(crate) fn assert_response_round_trip(input: &[u8]) {
 
 /// The same for commands.
 pub(crate) fn assert_command_round_trip(input: &[u8]) {
-    let encode = |command: &Command<'_>| CommandCodec::new().encode(command).dump();
     if let Some(command) = decode_command(input) {
-        let written = encode(&command);
-        let again = decode_command(&written).map(|command| encode(&command));
+        let written = encode_command(&command);
+        let again = decode_command(&written).map(|command| encode_command(&command));
         assert_eq!(again.as_ref(), Some(&written), "{}", written.escape_ascii());
     }
 }

@@ -289,13 +289,12 @@ fn name(mailbox: &types::mailbox::Mailbox<'_>) -> String {
 }
 
 fn uids(set: &types::sequence::SequenceSet) -> UidSet {
-    let octets = codec::CommandCodec::new();
     let command = CommandBody::ExpungeUid {
         sequence_set: set.clone(),
     }
     .tag("A")
     .expect("a tag");
-    let text = codec::Encoder::encode(&octets, &command).dump();
+    let text = codec::encode_command(&command);
     let text = String::from_utf8(text).expect("ASCII");
     UidSet::parse(text.trim_end().rsplit(' ').next().expect("a set")).expect("a set")
 }
