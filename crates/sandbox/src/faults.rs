@@ -72,7 +72,7 @@ impl Faults {
         }
     }
 
-    /// Gives an order.
+    /// Gives an order. When a great many stand, the oldest gives way.
     pub fn order(&self, order: FaultOrder) {
         let standing = Standing {
             since: self.shared.clock.now(),
@@ -80,7 +80,12 @@ impl Faults {
             left: order.times,
             order,
         };
-        self.lock().push(standing);
+        let mut all = self.lock();
+        if all.len() >= MOST_ORDERS {
+            all.remove(0);
+        }
+        all.push(standing);
+        drop(all);
         self.tell();
     }
 
@@ -157,6 +162,9 @@ impl Faults {
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// More than anybody gives; a loop that never clears stays small.
+const MOST_ORDERS: usize = 1_000;
 
 #[cfg(test)]
 mod tests {

@@ -50,6 +50,12 @@ pub(crate) struct Listener {
     pub(crate) tls: Arc<ServerConfig>,
 }
 
+impl Listener {
+    pub(crate) fn new(socket: TcpListener, tls: Arc<ServerConfig>) -> Self {
+        Self { socket, tls }
+    }
+}
+
 struct Connection {
     stream: TcpStream,
     acceptor: TlsAcceptor,

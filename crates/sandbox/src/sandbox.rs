@@ -20,9 +20,7 @@ use crate::imap::{self, Imap};
 use crate::mailboxes::{MailboxKind, Mailboxes};
 use crate::mailset;
 use crate::state_folder::{Passwords, StateFolder};
-use crate::tenant::{
-    AppCertificate, CLIENT_ID, Contoso, Surroundings, TENANT_ID, Tenant, TokenKeys, USER,
-};
+use crate::tenant::{CLIENT_ID, Contoso, Surroundings, TENANT_ID, Tenant, TokenKeys, USER};
 
 /// A running sandbox. It ends with [`Sandbox::end`], or with the tasks it was given.
 #[derive(Debug)]
@@ -59,18 +57,17 @@ impl Sandbox {
         let faults = Faults::new(clock.clone());
         let mailboxes = contoso_mailboxes()?;
         mailset::fill(&mailboxes, config.mail, now)?;
-        let contoso = Contoso {
-            password: ground.passwords.person.clone(),
-            client_secret: ground.passwords.client_secret.clone(),
-            certificate: ground.certificate,
-        };
         let surroundings = Surroundings {
             clock: clock.clone(),
             chance: chance.clone(),
             faults: faults.clone(),
             keys: ground.keys,
         };
-        let tenant = Tenant::new(surroundings, contoso.directory(now), Contoso::rights());
+        let tenant = Tenant::new(
+            surroundings,
+            ground.contoso.directory(now),
+            Contoso::rights(),
+        );
         let (https_socket, https) = bind(config.ports, 0).await?;
         let (imap_socket, imap) = bind(config.ports, 1).await?;
         let sandbox = Self {
@@ -92,22 +89,11 @@ impl Sandbox {
             port: https.port(),
             token_lifetime: config.token_lifetime,
         };
-        let tls = ground.authority.server_config(&[b"h2", b"http/1.1"]);
-        sandbox.serve_https(
-            Listener {
-                socket: https_socket,
-                tls,
-            },
-            platform,
-        );
-        let tls = ground.authority.server_config(&[]);
-        sandbox.serve_imap(
-            Listener {
-                socket: imap_socket,
-                tls,
-            },
-            clock,
-        );
+        let authority = &ground.authority;
+        let listener = Listener::new(https_socket, authority.server_config(&[b"h2", b"http/1.1"]));
+        sandbox.serve_https(listener, platform);
+        let listener = Listener::new(imap_socket, authority.server_config(&[]));
+        sandbox.serve_imap(listener, clock);
         if let Some(path) = config.env_file {
             sandbox.env().write(&path)?;
         }
@@ -228,7 +214,7 @@ struct Ground {
     folder: StateFolder,
     passwords: Passwords,
     authority: Authority,
-    certificate: AppCertificate,
+    contoso: Contoso,
     keys: TokenKeys,
 }
 
@@ -241,12 +227,17 @@ impl Ground {
     ) -> Result<Self, SandboxError> {
         let laying = tokio::task::spawn_blocking(move || {
             let folder = StateFolder::open(state.as_deref(), &chance)?;
+            let passwords = folder.passwords(&chance)?;
             Ok(Self {
-                passwords: folder.passwords(&chance)?,
                 authority: Authority::open(&folder, now)?,
-                certificate: ca::app_certificate(&folder, now)?,
                 keys: ca::token_keys(&folder, now)?,
+                contoso: Contoso {
+                    password: passwords.person.clone(),
+                    client_secret: passwords.client_secret.clone(),
+                    certificate: ca::app_certificate(&folder, now)?,
+                },
                 folder,
+                passwords,
             })
         });
         laying.await.unwrap_or_else(|error| {

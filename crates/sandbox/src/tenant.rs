@@ -94,6 +94,11 @@ impl Tenant {
         }
     }
 
+    /// The tenant's id.
+    pub fn id(&self) -> String {
+        self.directory().tenant_id.clone()
+    }
+
     /// The time as Microsoft's servers see it.
     pub fn now(&self) -> Timestamp {
         let now = self.inner.clock.now();
@@ -126,7 +131,7 @@ impl Tenant {
     /// Makes an access token.
     pub fn mint(&self, token: &AccessToken<'_>, lifetime: Duration) -> String {
         let making = Making {
-            tenant_id: self.directory().tenant_id.clone(),
+            tenant_id: self.id(),
             now: self.now(),
             lifetime,
             stamp: self.inner.faults.stamp(),

@@ -14,7 +14,7 @@ use super::call::Call;
 use super::parameters::Parameters;
 use super::refusal::Refusal;
 use super::refusals;
-use crate::tenant::{App, DOMAIN, TENANT_ID, Thumbprint};
+use crate::tenant::{App, Thumbprint};
 
 /// Checks the assertion of `app`.
 pub(super) fn check(call: &Call, form: &Parameters, app: &App, text: &str) -> Result<(), Refusal> {
@@ -91,14 +91,14 @@ impl<'a> Assertion<'a> {
             Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
             _ => Vec::new(),
         };
-        let names = [
-            TENANT_ID,
-            DOMAIN,
-            "contoso.onmicrosoft.com",
-            "common",
-            "organizations",
-        ];
-        let accepted = names.iter().any(|name| {
+        let directory = call.entra.tenant.directory();
+        let own = directory
+            .domains
+            .iter()
+            .chain([&directory.tenant_id])
+            .map(String::as_str);
+        let mut names = own.chain(["common", "organizations"]);
+        let accepted = names.any(|name| {
             let known = [
                 format!("{}/{name}/oauth2/v2.0/token", call.base),
                 format!("{}/{name}/oauth2/token", call.base),

@@ -10,7 +10,7 @@ use super::Entra;
 use super::parameters::Parameters;
 use super::refusal::Refusal;
 use super::refusals;
-use crate::tenant::{TENANT_ID, Tenant};
+use crate::tenant::Tenant;
 
 /// A request in progress.
 #[derive(Debug)]
@@ -74,18 +74,18 @@ impl Call {
     }
 
     /// The tenant's segment in the addresses that we publish.
-    pub(super) fn segment(&self) -> &'static str {
+    pub(super) fn segment(&self) -> String {
         match self.place {
-            Place::Common => "common",
-            Place::Organizations => "organizations",
-            Place::Consumers => "consumers",
-            Place::Tenant | Place::Unknown(_) => TENANT_ID,
+            Place::Common => "common".to_owned(),
+            Place::Organizations => "organizations".to_owned(),
+            Place::Consumers => "consumers".to_owned(),
+            Place::Tenant | Place::Unknown(_) => self.entra.tenant.id(),
         }
     }
 
     /// The issuer of this tenant's `id_token`s.
     pub(super) fn issuer(&self) -> String {
-        format!("{}/{TENANT_ID}/v2.0", self.base)
+        format!("{}/{}/v2.0", self.base, self.entra.tenant.id())
     }
 
     /// Refuses a tenant that is not ours.

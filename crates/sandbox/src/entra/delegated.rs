@@ -12,8 +12,7 @@ use super::refusal::Refusal;
 use super::refusals;
 use super::token::TokenRequest;
 use crate::tenant::{
-    AccessToken, Acting, ApiScopes, Bearer, Person, Resource, SignIn, SignInScope, TENANT_ID,
-    Wanted, pairwise,
+    AccessToken, Acting, ApiScopes, Bearer, Person, Resource, SignIn, SignInScope, Wanted, pairwise,
 };
 
 /// What the tokens are made from.
@@ -55,7 +54,7 @@ impl Delegation<'_> {
             client_info: request
                 .form
                 .get("client_info")
-                .map(|_| client_info(&person)),
+                .map(|_| client_info(&person, &tenant.id())),
         })
     }
 
@@ -129,7 +128,7 @@ impl Delegation<'_> {
             "preferred_username": person.upn,
             "rh": "1.AAAA.",
             "sub": pairwise(&person.oid, client_id),
-            "tid": TENANT_ID,
+            "tid": call.entra.tenant.id(),
             "uti": call.entra.chance.token(16),
             "ver": "2.0",
         });
@@ -144,7 +143,7 @@ impl Delegation<'_> {
 }
 
 /// Who signed in, as the libraries want it for their account lists.
-fn client_info(person: &Person) -> String {
-    let json = json!({"uid": person.oid, "utid": TENANT_ID});
+fn client_info(person: &Person, tenant_id: &str) -> String {
+    let json = json!({"uid": person.oid, "utid": tenant_id});
     URL_SAFE_NO_PAD.encode(json.to_string())
 }

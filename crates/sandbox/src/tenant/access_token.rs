@@ -129,13 +129,25 @@ pub(super) fn read(
         return Err(TokenRefused::Expired);
     }
     let stamp = text("uti").and_then(|uti| u64::from_str_radix(uti.get(..16)?, 16).ok());
-    let client_id = text("appid").ok_or(TokenRefused::Foreign)?.to_owned();
-    let principal = if let Some(upn) = text("upn") {
-        let scopes = text("scp")
-            .unwrap_or_default()
-            .split(' ')
-            .map(str::to_owned)
-            .collect();
+    let principal = principal(claims).ok_or(TokenRefused::Foreign)?;
+    let permitted = match &principal {
+        Principal::App { roles, .. } => roles.contains(protocol.role()),
+        Principal::Person { scopes, .. } => scopes.contains(protocol.scope()),
+    };
+    if !permitted {
+        return Err(TokenRefused::Permission);
+    }
+    Ok(Read {
+        principal,
+        stamp: Stamp(stamp.ok_or(TokenRefused::Foreign)?),
+    })
+}
+
+fn principal(claims: &Value) -> Option<Principal> {
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    let client_id = text("appid")?.to_owned();
+    Some(if let Some(upn) = text("upn") {
+        let scopes = text("scp")?.split(' ').map(str::to_owned).collect();
         Principal::Person {
             client_id,
             upn: upn.to_owned(),
@@ -152,17 +164,6 @@ pub(super) fn read(
             client_id,
             roles: roles.collect(),
         }
-    };
-    let permitted = match &principal {
-        Principal::App { roles, .. } => roles.contains(protocol.role()),
-        Principal::Person { scopes, .. } => scopes.contains(protocol.scope()),
-    };
-    if !permitted {
-        return Err(TokenRefused::Permission);
-    }
-    Ok(Read {
-        principal,
-        stamp: Stamp(stamp.ok_or(TokenRefused::Foreign)?),
     })
 }
 

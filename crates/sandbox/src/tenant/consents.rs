@@ -1,24 +1,19 @@
 //! What people allowed apps to do in their name.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Resource;
 use crate::faults::Stamp;
 
-/// The delegated permissions that were granted.
+/// The delegated permissions that were granted, each with the place of the latest consent among
+/// all that happens.
 #[derive(Debug, Default)]
 pub(super) struct Consents {
-    granted: BTreeSet<Consent>,
+    granted: BTreeMap<(Pair, Resource, &'static str), Stamp>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Consent {
-    client_id: String,
-    upn: String,
-    resource: Resource,
-    permission: &'static str,
-    stamp: Stamp,
-}
+/// Client id and address, both in lower case.
+type Pair = (String, String);
 
 /// An app and the person it acts for.
 #[derive(Debug, Clone, Copy)]
@@ -38,21 +33,8 @@ impl Consents {
         permission: &'static str,
         stamp: Stamp,
     ) {
-        let (client_id, upn) = (acting.client_id.to_lowercase(), acting.upn.to_lowercase());
-        let consent = Consent {
-            client_id,
-            upn,
-            resource,
-            permission,
-            stamp,
-        };
-        self.granted.retain(|old| {
-            Consent {
-                stamp,
-                ..old.clone()
-            } != consent
-        });
-        self.granted.insert(consent);
+        self.granted
+            .insert((acting.pair(), resource, permission), stamp);
     }
 
     /// The permissions on `resource` granted after `revoked`, if anything was revoked.
@@ -62,14 +44,19 @@ impl Consents {
         resource: Resource,
         revoked: Option<Stamp>,
     ) -> BTreeSet<&'static str> {
-        let (client_id, upn) = (acting.client_id.to_lowercase(), acting.upn.to_lowercase());
+        let pair = acting.pair();
         self.granted
             .iter()
-            .filter(|consent| consent.client_id == client_id && consent.upn == upn)
-            .filter(|consent| consent.resource == resource)
-            .filter(|consent| revoked.is_none_or(|revoked| consent.stamp > revoked))
-            .map(|consent| consent.permission)
+            .filter(|((known, api, _), _)| *known == pair && *api == resource)
+            .filter(|(_, stamp)| revoked.is_none_or(|revoked| **stamp > revoked))
+            .map(|((_, _, permission), _)| *permission)
             .collect()
+    }
+}
+
+impl Acting<'_> {
+    fn pair(self) -> Pair {
+        (self.client_id.to_lowercase(), self.upn.to_lowercase())
     }
 }
 

@@ -14,7 +14,7 @@ pub struct Directory {
     pub tenant_id: String,
     /// What the tenant is called in messages.
     pub name: String,
-    /// Its verified domains, the first one last registered by Microsoft.
+    /// Its verified domains, the one in the addresses first.
     pub domains: Vec<String>,
     people: BTreeMap<String, Person>,
     apps: BTreeMap<String, App>,

@@ -145,3 +145,18 @@ async fn the_platforms_clock_can_be_ahead() {
         .map(|(after, before)| after - before);
     assert!(ahead.is_some_and(|ahead| ahead >= 15 * 60), "{ahead:?}");
 }
+
+#[tokio::test]
+async fn a_platform_that_hangs_holds_up_only_those_it_shall() {
+    let visitor = Visitor::new().await;
+    let stranger = "00000000-0000-4000-8000-000000000000";
+    order(&visitor, &format!("hang,app={stranger}"));
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", stranger),
+    ];
+    tokio::select! {
+        answer = visitor.ask(&form) => panic!("it should hang: {answer:?}"),
+        answer = token(&visitor) => assert_eq!(answer.status, 200),
+    }
+}
