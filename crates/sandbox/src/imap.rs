@@ -1,5 +1,6 @@
 //! The IMAP server of the imaginary tenant: Exchange's manners over the sandbox's mailboxes.
 
+mod admission;
 mod answers;
 mod connection;
 mod exchange;

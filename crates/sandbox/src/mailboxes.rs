@@ -6,6 +6,7 @@
 //! mailbox, does its work and returns.
 
 mod changes;
+mod entry;
 mod error;
 mod folder;
 mod mailbox;
@@ -21,10 +22,11 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 pub use changes::{Changes, Delta};
+pub use entry::{FolderEntry, Subscription};
 pub use error::MailboxError;
 pub use folder::{FolderId, FolderState};
 pub use gatepost_wire::imap::server::{Flag, FlagEdit, Flags};
-pub use mailbox::{FolderEntry, Mailbox, MailboxKind, Subscription};
+pub use mailbox::{Mailbox, MailboxKind};
 pub use message::{Filed, Message, MessageId, NewMessage};
 pub use path::FolderPath;
 pub use usual::Use;

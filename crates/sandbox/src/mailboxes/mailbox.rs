@@ -9,8 +9,8 @@ use super::folder::Folder;
 use super::tree::Folders;
 use super::usual::{RESERVED, is_usual};
 use super::{
-    Changes, Filed, FlagEdit, FolderId, FolderPath, FolderState, MailboxError, Message, NewMessage,
-    Use,
+    Changes, Filed, FlagEdit, FolderEntry, FolderId, FolderPath, FolderState, MailboxError,
+    Message, NewMessage, Subscription,
 };
 
 /// A mailbox of a person or of a group.
@@ -30,21 +30,6 @@ pub enum MailboxKind {
     User,
     /// Nobody can sign in to it; delegates open it.
     Shared,
-}
-
-/// A folder in a listing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FolderEntry {
-    /// Its name for good.
-    pub id: FolderId,
-    /// Its name now.
-    pub path: FolderPath,
-    /// What it is for.
-    pub special: Option<Use>,
-    /// Whether somebody subscribed to it (RFC 3501 §6.3.6).
-    pub subscribed: bool,
-    /// Whether there are folders below it.
-    pub has_children: bool,
 }
 
 impl Mailbox {
@@ -388,13 +373,4 @@ impl Mailbox {
             folder: path.to_string(),
         }
     }
-}
-
-/// Whether somebody wants a folder in LSUB (RFC 3501 §6.3.6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Subscription {
-    /// It is wanted.
-    Subscribed,
-    /// It is not.
-    Unsubscribed,
 }

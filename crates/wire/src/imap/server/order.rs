@@ -285,15 +285,8 @@ impl SelectedOrder {
                 ..
             } => Self::Store {
                 numbers: Numbers::new(&sequence_set),
-                edit: match kind {
-                    StoreType::Replace => FlagEdit::Replace(kept(&flags)),
-                    StoreType::Add => FlagEdit::Add(kept(&flags)),
-                    StoreType::Remove => FlagEdit::Remove(kept(&flags)),
-                },
-                echo: match response {
-                    StoreResponse::Answer => Echo::Flags,
-                    StoreResponse::Silent => Echo::Silence,
-                },
+                edit: edit(kind, &flags),
+                echo: echo(response),
                 by: by(uid),
             },
             CommandBody::Copy {
@@ -340,6 +333,21 @@ impl StatusItem {
             StatusDataItemName::Unseen => Self::Unseen,
             _ => return None,
         })
+    }
+}
+
+fn edit(kind: StoreType, flags: &[CodecFlag<'_>]) -> FlagEdit {
+    match kind {
+        StoreType::Replace => FlagEdit::Replace(kept(flags)),
+        StoreType::Add => FlagEdit::Add(kept(flags)),
+        StoreType::Remove => FlagEdit::Remove(kept(flags)),
+    }
+}
+
+fn echo(response: StoreResponse) -> Echo {
+    match response {
+        StoreResponse::Answer => Echo::Flags,
+        StoreResponse::Silent => Echo::Silence,
     }
 }
 
