@@ -49,8 +49,8 @@ impl Cursors for Store {
             Box::pin(async move {
                 let lane = (watch.mailbox, watch.folder.as_str().to_owned());
                 let (id, _) = enter_lane(db, &lane, 0).await?;
-                move_cursor(db, id, (from, to)).await?;
-                prove(db, id, (high_water, at)).await?;
+                move_cursor(db, id, from, to).await?;
+                prove(db, id, high_water, at).await?;
                 events::insert(db, events, Numbers::Counted, at).await
             })
         });
@@ -65,7 +65,7 @@ impl Cursors for Store {
         let proven = self.write(move |db| {
             Box::pin(async move {
                 let (id, _) = enter_lane(db, &lane, 0).await?;
-                prove(db, id, (None, at)).await
+                prove(db, id, None, at).await
             })
         });
         proven.await.map_err(|undone| self.fault(undone).into())
@@ -164,9 +164,9 @@ impl Store {
 async fn move_cursor(
     db: &mut SqliteConnection,
     watch: i64,
-    step: (Option<Cursor>, Cursor),
+    from: Option<Cursor>,
+    to: Cursor,
 ) -> Result<(), Undone> {
-    let (from, to) = step;
     let row = sqlx::query("SELECT * FROM watches WHERE id = $1")
         .bind(watch)
         .fetch_one(&mut *db)
@@ -191,9 +191,9 @@ async fn move_cursor(
 async fn prove(
     db: &mut SqliteConnection,
     watch: i64,
-    times: (Option<Timestamp>, Timestamp),
+    high_water: Option<Timestamp>,
+    at: Timestamp,
 ) -> Result<(), Undone> {
-    let (high_water, at) = times;
     sqlx::query(
         "UPDATE watches SET
              high_water = CASE WHEN high_water >= $2 THEN high_water

@@ -18,7 +18,7 @@ use crate::Store;
 use crate::events::{self, Numbers};
 use crate::undone::Undone;
 
-use claim::Order;
+use claim::{Order, Term};
 
 #[async_trait]
 impl Deliveries for Store {
@@ -29,7 +29,8 @@ impl Deliveries for Store {
         until: Timestamp,
         limit: usize,
     ) -> Result<Vec<Due>, StorageError> {
-        let claimed = self.claim(Order::Any, sink, (now, until), limit).await;
+        let term = Term { now, until };
+        let claimed = self.claim(Order::Any, sink, term, limit).await;
         self.answer(claimed)
     }
 
@@ -40,7 +41,8 @@ impl Deliveries for Store {
         until: Timestamp,
         limit: usize,
     ) -> Result<Vec<Due>, StorageError> {
-        let claimed = self.claim(Order::Strict, sink, (now, until), limit).await;
+        let term = Term { now, until };
+        let claimed = self.claim(Order::Strict, sink, term, limit).await;
         self.answer(claimed)
     }
 
@@ -67,7 +69,7 @@ impl Deliveries for Store {
         let key = self.key();
         let due = self.write(move |db| {
             Box::pin(async move {
-                let due = settle::settle(db, &key, (settled, now)).await?;
+                let due = settle::settle(db, &key, settled, now).await?;
                 events::insert(db, reports, Numbers::None, now).await?;
                 Ok(due)
             })

@@ -110,7 +110,7 @@ pub(crate) async fn insert(
         return Ok(0);
     }
     let mut known = known_ids(db, &events).await?;
-    let mut marks = Vec::new();
+    let mut marks: BTreeMap<Lane, Vec<Fingerprint>> = BTreeMap::new();
     let mut lanes: BTreeMap<Lane, i64> = BTreeMap::new();
     let mut fresh = Vec::with_capacity(events.len());
     for event in events {
@@ -118,20 +118,24 @@ pub(crate) async fn insert(
         let in_lane = lanes.entry(event.lane.clone()).or_default();
         *in_lane += i64::from(is_new);
         if let Some(fingerprint) = event.fingerprint {
-            marks.push((event.lane.clone(), fingerprint));
+            marks
+                .entry(event.lane.clone())
+                .or_default()
+                .push(fingerprint);
         }
         if is_new {
             fresh.push(event);
         }
     }
-    let mut lanes = enter_lanes(db, lanes, numbers).await?;
-    for (lane, mark) in marks {
-        remember(db, lanes[&lane].id, &[mark], at).await?;
+    let lanes = enter_lanes(db, lanes, numbers).await?;
+    for (lane, marks) in marks {
+        remember(db, lanes[&lane].id, &marks, at).await?;
     }
     let new = fresh.len();
+    let mut insertion = Insertion { db, lanes, at };
     for chunk in fresh.chunks(CHUNK) {
-        let positions = insert_events(db, chunk, (&mut lanes, at)).await?;
-        insert_deliveries(db, chunk, (&lanes, &positions, at)).await?;
+        let positions = insertion.events(chunk).await?;
+        insertion.deliveries(chunk, &positions).await?;
     }
     Ok(new)
 }
@@ -219,76 +223,81 @@ async fn known_ids(
     Ok(known)
 }
 
-/// Answers the positions of the events, in their order.
-async fn insert_events(
-    db: &mut SqliteConnection,
-    events: &[Prepared],
-    placing: (&mut BTreeMap<Lane, Entered>, Timestamp),
-) -> Result<BTreeMap<EventId, i64>, Undone> {
-    let (lanes, at) = placing;
-    let mut sql = QueryBuilder::<Sqlite>::new(
-        "INSERT INTO events (id, mailbox, folder, sequence, octets, post_action, settled_at,
-             spool_file, sealed, message) ",
-    );
-    sql.push_values(events, |mut row, event| {
-        let lane = lanes
-            .get_mut(&event.lane)
-            .and_then(|lane| lane.next.as_mut());
-        let sequence = lane.map(|next| {
-            *next += 1;
-            *next - 1
-        });
-        let settled_at = event.sinks.is_empty().then(|| at.as_microsecond());
-        row.push_bind(event.id.as_str())
-            .push_bind(&event.lane.0)
-            .push_bind(&event.lane.1)
-            .push_bind(sequence)
-            .push_bind(event.octets)
-            .push_bind(event.post_action as i64)
-            .push_bind(settled_at)
-            .push_bind(&event.spool_file)
-            .push_bind(&event.sealed)
-            .push_bind(&event.message);
-    });
-    sql.push(" RETURNING position, id");
-    let mut positions = BTreeMap::new();
-    for row in sql.build().fetch_all(db).await? {
-        let id: String = row.try_get("id")?;
-        let id = EventId::parse(&id).ok_or(Undone::Beaten)?;
-        positions.insert(id, row.try_get("position")?);
-    }
-    Ok(positions)
+/// Events and deliveries on their way into their tables.
+struct Insertion<'c> {
+    db: &'c mut SqliteConnection,
+    lanes: BTreeMap<Lane, Entered>,
+    at: Timestamp,
 }
 
-async fn insert_deliveries(
-    db: &mut SqliteConnection,
-    events: &[Prepared],
-    placing: (&BTreeMap<Lane, Entered>, &BTreeMap<EventId, i64>, Timestamp),
-) -> Result<(), Undone> {
-    let (lanes, positions, at) = placing;
-    let mut rows = Vec::new();
-    for event in events {
-        let sinks: BTreeSet<&SinkName> = event.sinks.iter().collect();
-        for sink in sinks {
-            rows.push((event, sink));
-        }
-    }
-    for chunk in rows.chunks(CHUNK) {
+impl Insertion<'_> {
+    /// Answers the positions of the events.
+    async fn events(&mut self, events: &[Prepared]) -> Result<BTreeMap<EventId, i64>, Undone> {
+        let Self { db, lanes, at } = self;
         let mut sql = QueryBuilder::<Sqlite>::new(
-            "INSERT INTO deliveries (event, sink, lane, mailbox, octets, state, due_at) ",
+            "INSERT INTO events (id, mailbox, folder, sequence, octets, post_action, settled_at,
+             spool_file, sealed, message) ",
         );
-        sql.push_values(chunk, |mut row, (event, sink)| {
-            row.push_bind(positions[&event.id])
-                .push_bind(&sink.0)
-                .push_bind(lanes[&event.lane].id)
+        sql.push_values(events, |mut row, event| {
+            let lane = lanes
+                .get_mut(&event.lane)
+                .and_then(|lane| lane.next.as_mut());
+            let sequence = lane.map(|next| {
+                *next += 1;
+                *next - 1
+            });
+            let settled_at = event.sinks.is_empty().then(|| at.as_microsecond());
+            row.push_bind(event.id.as_str())
                 .push_bind(&event.lane.0)
+                .push_bind(&event.lane.1)
+                .push_bind(sequence)
                 .push_bind(event.octets)
-                .push("'pending'")
-                .push_bind(at.as_microsecond());
+                .push_bind(event.post_action as i64)
+                .push_bind(settled_at)
+                .push_bind(&event.spool_file)
+                .push_bind(&event.sealed)
+                .push_bind(&event.message);
         });
-        sql.build().execute(&mut *db).await?;
+        sql.push(" RETURNING position, id");
+        let mut positions = BTreeMap::new();
+        for row in sql.build().fetch_all(&mut **db).await? {
+            let id: String = row.try_get("id")?;
+            let id = EventId::parse(&id).ok_or(Undone::Beaten)?;
+            positions.insert(id, row.try_get("position")?);
+        }
+        Ok(positions)
     }
-    Ok(())
+
+    async fn deliveries(
+        &mut self,
+        events: &[Prepared],
+        positions: &BTreeMap<EventId, i64>,
+    ) -> Result<(), Undone> {
+        let Self { db, lanes, at } = self;
+        let mut rows = Vec::new();
+        for event in events {
+            let sinks: BTreeSet<&SinkName> = event.sinks.iter().collect();
+            for sink in sinks {
+                rows.push((event, sink));
+            }
+        }
+        for chunk in rows.chunks(CHUNK) {
+            let mut sql = QueryBuilder::<Sqlite>::new(
+                "INSERT INTO deliveries (event, sink, lane, mailbox, octets, state, due_at) ",
+            );
+            sql.push_values(chunk, |mut row, (event, sink)| {
+                row.push_bind(positions[&event.id])
+                    .push_bind(&sink.0)
+                    .push_bind(lanes[&event.lane].id)
+                    .push_bind(&event.lane.0)
+                    .push_bind(event.octets)
+                    .push("'pending'")
+                    .push_bind(at.as_microsecond());
+            });
+            sql.build().execute(&mut **db).await?;
+        }
+        Ok(())
+    }
 }
 
 /// Rows of one statement; the widest has ten parameters, and SQLite takes 32,766.

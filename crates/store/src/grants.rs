@@ -44,7 +44,7 @@ impl Grants for Store {
                     if seen.map(|generation| generation.0) != signed_in.then_some(stored) {
                         return Err(Undone::Beaten);
                     }
-                    let stored = Stored::seal(&key, &id, (Generation(stored + 1), &state));
+                    let stored = Stored::seal(&key, &id, Generation(stored + 1), &state);
                     stored.write(db, &id).await
                 })
             })
@@ -92,8 +92,12 @@ struct Stored {
 }
 
 impl Stored {
-    fn seal(key: &SealingKey, id: &CredentialId, state: (Generation, &GrantState)) -> Self {
-        let (generation, state) = state;
+    fn seal(
+        key: &SealingKey,
+        id: &CredentialId,
+        generation: Generation,
+        state: &GrantState,
+    ) -> Self {
         let mut stored = Self {
             generation,
             kind: state.kind.clone(),

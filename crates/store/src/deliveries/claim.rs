@@ -16,18 +16,25 @@ pub(super) enum Order {
     Strict,
 }
 
+/// How long a claim holds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Term {
+    pub(super) now: Timestamp,
+    pub(super) until: Timestamp,
+}
+
 impl Store {
     pub(super) async fn claim(
         &self,
         order: Order,
         sink: &SinkName,
-        times: (Timestamp, Timestamp),
+        term: Term,
         limit: usize,
     ) -> Result<Vec<Due>, Undone> {
         let sink = sink.0.clone();
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         // Most claims find nothing; a look costs no transaction.
-        if nothing_due(self.readers(), &sink, times.0).await? {
+        if nothing_due(self.readers(), &sink, term.now).await? {
             return Ok(Vec::new());
         }
         let rows = self.write(move |db| {
@@ -38,18 +45,18 @@ impl Store {
                 };
                 let rows = sqlx::query(due)
                     .bind(sink)
-                    .bind(times.0.as_microsecond())
+                    .bind(term.now.as_microsecond())
                     .bind(limit)
                     .fetch_all(&mut *db)
                     .await?;
-                mark_claimed(db, &rows, times).await?;
+                mark_claimed(db, &rows, term).await?;
                 Ok(rows)
             })
         });
         let (rows, key) = (rows.await?, self.key());
         let opening = move || {
             let seal = EventSeal::new(&key);
-            rows.iter().map(|row| due(row, &seal, times.0)).collect()
+            rows.iter().map(|row| due(row, &seal, term.now)).collect()
         };
         tokio::task::spawn_blocking(opening)
             .await
@@ -105,19 +112,18 @@ async fn nothing_due(readers: &SqlitePool, sink: &str, now: Timestamp) -> Result
 async fn mark_claimed(
     db: &mut SqliteConnection,
     rows: &[SqliteRow],
-    times: (Timestamp, Timestamp),
+    term: Term,
 ) -> Result<(), Undone> {
     if rows.is_empty() {
         return Ok(());
     }
-    let (now, until) = times;
     let mut sql = QueryBuilder::<Sqlite>::new(
         "UPDATE deliveries SET state = 'claimed', claim = claim + 1, attempts = attempts + 1,
              due_at = ",
     );
-    sql.push_bind(until.as_microsecond())
+    sql.push_bind(term.until.as_microsecond())
         .push(", first_attempt_at = COALESCE(first_attempt_at, ")
-        .push_bind(now.as_microsecond())
+        .push_bind(term.now.as_microsecond())
         .push(") WHERE id IN (");
     let mut ids = sql.separated(", ");
     for row in rows {

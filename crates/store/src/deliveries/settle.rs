@@ -15,9 +15,9 @@ use crate::undone::{Columns, Undone};
 pub(super) async fn settle(
     db: &mut SqliteConnection,
     key: &SealingKey,
-    settled: (Vec<(Lease, Settled)>, Timestamp),
+    settled: Vec<(Lease, Settled)>,
+    now: Timestamp,
 ) -> Result<Vec<EventId>, Undone> {
-    let (settled, now) = settled;
     let standing = standing_claims(db, &settled).await?;
     let mut events = Vec::new();
     let mut done = Vec::new();
@@ -25,9 +25,13 @@ pub(super) async fn settle(
         let Some(event) = standing.get(&lease) else {
             continue;
         };
+        let id = lease.delivery;
+        let sealed = |reason: String| ReasonSeal(key).seal(id, &reason);
         match settled {
-            Settled::Done => done.push(lease.delivery),
-            other => settle_otherwise(db, lease.delivery, (other, key, now)).await?,
+            Settled::Done => done.push(id),
+            Settled::RetryAt { at, reason } => wait(db, id, at, sealed(reason)).await?,
+            Settled::Dead { reason } => give_up(db, id, now, sealed(reason)).await?,
+            Settled::Released => release(db, id, now).await?,
         }
         events.push(*event);
     }
@@ -70,37 +74,49 @@ async fn mark_done(db: &mut SqliteConnection, ids: &[i64], now: Timestamp) -> Re
     Ok(())
 }
 
-async fn settle_otherwise(
+async fn wait(
     db: &mut SqliteConnection,
     id: i64,
-    settled: (Settled, &SealingKey, Timestamp),
+    at: Timestamp,
+    reason: Vec<u8>,
 ) -> Result<(), Undone> {
-    let (settled, key, now) = settled;
-    let seal = ReasonSeal(key);
-    let statement = match settled {
-        Settled::RetryAt { at, reason } => sqlx::query(
-            "UPDATE deliveries SET state = 'pending', due_at = $2, reason = $3 WHERE id = $1",
-        )
+    sqlx::query("UPDATE deliveries SET state = 'pending', due_at = $2, reason = $3 WHERE id = $1")
         .bind(id)
         .bind(at.as_microsecond())
-        .bind(seal.seal(id, &reason)),
-        Settled::Dead { reason } => sqlx::query(
-            "UPDATE deliveries SET state = 'dead', due_at = NULL, settled_at = $2, reason = $3
-             WHERE id = $1",
-        )
-        .bind(id)
-        .bind(now.as_microsecond())
-        .bind(seal.seal(id, &reason)),
-        Settled::Released => sqlx::query(
-            "UPDATE deliveries SET state = 'pending', due_at = $2, attempts = attempts - 1,
-                 first_attempt_at = CASE WHEN attempts > 1 THEN first_attempt_at END
-             WHERE id = $1",
-        )
-        .bind(id)
-        .bind(now.as_microsecond()),
-        Settled::Done => return mark_done(db, &[id], now).await,
-    };
-    statement.execute(db).await?;
+        .bind(reason)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+async fn give_up(
+    db: &mut SqliteConnection,
+    id: i64,
+    now: Timestamp,
+    reason: Vec<u8>,
+) -> Result<(), Undone> {
+    sqlx::query(
+        "UPDATE deliveries SET state = 'dead', due_at = NULL, settled_at = $2, reason = $3
+         WHERE id = $1",
+    )
+    .bind(id)
+    .bind(now.as_microsecond())
+    .bind(reason)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+async fn release(db: &mut SqliteConnection, id: i64, now: Timestamp) -> Result<(), Undone> {
+    sqlx::query(
+        "UPDATE deliveries SET state = 'pending', due_at = $2, attempts = attempts - 1,
+             first_attempt_at = CASE WHEN attempts > 1 THEN first_attempt_at END
+         WHERE id = $1",
+    )
+    .bind(id)
+    .bind(now.as_microsecond())
+    .execute(db)
+    .await?;
     Ok(())
 }
 
