@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use gatepost_fault::{After, Fault as _, Next};
 use jiff::{SignedDuration, Timestamp};
+use secrecy::ExposeSecret;
 
 use super::Keeper;
-use super::keepsake::Keepsake;
+use super::keepsake::{Keepsake, asked_as};
 use crate::conversation::converse;
 use crate::flow::Granted;
 use crate::grants::{Attendance, Opening};
@@ -131,10 +132,18 @@ impl Keeper {
 
     async fn read_store(&self) -> Result<(Keepsake, Option<Generation>), GrantStoreError> {
         let id = &self.credential.id;
-        Ok(match self.around.grants.load(id).await? {
-            Some((state, generation)) => (Keepsake::read(id, &state)?, Some(generation)),
-            None => (Keepsake::default(), None),
-        })
+        let Some((state, generation)) = self.around.grants.load(id).await? else {
+            return Ok((Keepsake::default(), None));
+        };
+        let mut keepsake = Keepsake::read(id, &state)?;
+        let asked_as = asked_as(&self.credential.registration);
+        let stored = keepsake.asked_as.replace(asked_as);
+        if stored.as_ref().map(ExposeSecret::expose_secret)
+            != keepsake.asked_as.as_ref().map(ExposeSecret::expose_secret)
+        {
+            keepsake.access.clear();
+        }
+        Ok((keepsake, Some(generation)))
     }
 
     /// The same for a sign-in, to which a state that cannot be read is no obstacle.
@@ -218,6 +227,7 @@ impl Keeper {
     }
 
     async fn replace(&self, vault: &mut Vault) -> Result<(), GrantStoreError> {
+        vault.keepsake.asked_as = Some(asked_as(&self.credential.registration));
         let state = vault.keepsake.write(self.credential.grant.name);
         let generation = self
             .around

@@ -2,18 +2,26 @@
 
 use std::collections::BTreeMap;
 
+use aws_lc_rs::digest::{Context, SHA256};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::{AccessToken, Audience, CredentialId, GrantState, GrantStoreError};
+use crate::scopes::Wanted;
+use crate::{
+    AccessToken, Audience, CredentialId, GrantState, GrantStoreError, Proof, Registration,
+};
 
 /// The state of a grant, in clear.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Keepsake {
     pub(super) refresh: Option<SecretString>,
     pub(super) access: BTreeMap<Audience, AccessToken>,
+    /// How the access tokens were asked for, as [`asked_as`] tells it.
+    pub(super) asked_as: Option<SecretString>,
 }
 
 impl Keepsake {
@@ -25,6 +33,10 @@ impl Keepsake {
                 .as_ref()
                 .map(|secret| secret.expose_secret().into()),
             access: self.access.values().map(WrittenToken::of).collect(),
+            asked_as: self
+                .asked_as
+                .as_ref()
+                .map(|digest| digest.expose_secret().into()),
         };
         let text = Zeroizing::new(
             serde_json::to_vec(&written).expect("strings and numbers are always JSON"),
@@ -59,8 +71,32 @@ impl Keepsake {
                 .into_iter()
                 .map(|token| (token.audience.into(), token.into()))
                 .collect(),
+            asked_as: written
+                .asked_as
+                .map(|digest| SecretString::from(digest.into_owned())),
         })
     }
+}
+
+/// A digest of all that a token depends on besides the credential's name. A stored token that was
+/// asked for with another secret, certificate or scope must not hide that the present one is wrong.
+pub(super) fn asked_as(registration: &Registration) -> SecretString {
+    let mut context = Context::new(&SHA256);
+    let mut add = |part: &str| {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part.as_bytes());
+    };
+    match &registration.proof {
+        Proof::Secret(secret) => add(secret.expose_secret()),
+        Proof::Certificate(certificate) => add(certificate.sha256_thumbprint()),
+        Proof::None => {}
+    }
+    add(registration.token_endpoint().as_str());
+    for audience in [Audience::Exchange, Audience::Graph] {
+        add(Wanted::for_app(registration, audience).value());
+        add(Wanted::for_person(registration, audience).value());
+    }
+    SecretString::from(URL_SAFE_NO_PAD.encode(context.finish().as_ref()))
 }
 
 #[derive(Serialize, Deserialize)]
@@ -69,6 +105,8 @@ struct Written<'a> {
     refresh_token: Option<std::borrow::Cow<'a, str>>,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     access: Vec<WrittenToken<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    asked_as: Option<std::borrow::Cow<'a, str>>,
 }
 
 #[derive(Serialize, Deserialize)]

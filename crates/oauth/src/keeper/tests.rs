@@ -175,6 +175,16 @@ async fn a_cold_start_takes_the_stored_token_but_never_a_refused_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stored_token_does_not_hide_that_the_secret_was_changed() {
+    let mut world = World::new();
+    exchange(&world.app()).await.expect("a token");
+    world.secret = "canary, mistyped";
+    world.issuer.will_answer(401, SECRET_WRONG);
+    let error = exchange(&world.app()).await.expect_err("it is wrong now");
+    assert_eq!(error.code(), "secret_wrong");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_app_needs_no_store() {
     let world = World::new();
     world.grants.break_writes();

@@ -97,6 +97,7 @@ pub(super) struct World {
     pub(super) issuer: Issuer,
     pub(super) grants: MemoryGrants,
     pub(super) tasks: Tasks,
+    pub(super) secret: &'static str,
 }
 
 impl World {
@@ -107,6 +108,7 @@ impl World {
             issuer: Issuer::new(&clock),
             grants: MemoryGrants::default(),
             tasks: Tasks::new(),
+            secret: "canary",
             clock,
         }
     }
@@ -135,7 +137,7 @@ impl World {
         (endpoint, grants): (Arc<dyn Endpoint>, Arc<dyn Grants>),
     ) -> TokenKeeper {
         let tenant = Tenant::parse("contoso.example").expect("a domain");
-        let proof = Proof::Secret(SecretString::from("canary"));
+        let proof = Proof::Secret(SecretString::from(self.secret));
         let registration =
             Registration::new("contoso", (Cloud::global(), tenant), "client-1", proof);
         TokenKeeper::new(
