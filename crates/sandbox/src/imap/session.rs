@@ -134,11 +134,11 @@ impl Session {
                 edit,
             ))),
             Ask::Copy(uids, to) => {
-                let (from, to) = (self.folder()?, self.named(&to)?);
+                let (from, to) = (self.folder()?, self.target_folder(&to)?);
                 copied(self.mailbox()?.copy(from, &uids, to))
             }
             Ask::Move(uids, to) => {
-                let (from, to) = (self.folder()?, self.named(&to)?);
+                let (from, to) = (self.folder()?, self.target_folder(&to)?);
                 copied(self.mailbox()?.relocate(from, &uids, to))
             }
             Ask::Expunge(among) => self.expunge(among.as_deref()),
@@ -224,9 +224,7 @@ impl Session {
         if upload.length > LARGEST_UPLOAD {
             return Err(Refusal::no(TOO_LARGE));
         }
-        // RFC 3501 §6.3.11: the client may make the folder and try again.
-        self.named(&upload.folder)
-            .map_err(|no| Refusal::no(format!("[TRYCREATE] {}", no.text)))?;
+        self.target_folder(&upload.folder)?;
         self.uploaded = BytesMut::new();
         self.upload = Some(upload);
         Ok(Answer::Done)
@@ -294,6 +292,13 @@ impl Session {
 
     fn folder(&self) -> Result<FolderId, Refusal> {
         self.folder.ok_or_else(|| Refusal::bad(UNAVAILABLE))
+    }
+
+    /// Where messages are to go. A client that is told so may make the folder and try again
+    /// (RFC 3501 §6.3.11, §6.4.7).
+    fn target_folder(&self, name: &str) -> Result<FolderId, Refusal> {
+        self.named(name)
+            .map_err(|no| Refusal::no(format!("[TRYCREATE] {}", no.text)))
     }
 
     fn named(&self, name: &str) -> Result<FolderId, Refusal> {

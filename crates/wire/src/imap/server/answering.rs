@@ -8,7 +8,7 @@ use super::order::{Echo, Order, StatusItem};
 use super::upload::UploadStep;
 use super::view::{News, View};
 use super::{
-    Access, Answer, Ask, Change, Copied, CopyuidForm, Flag, Flags, Opened, Server, Status,
+    Access, Answer, Ask, Change, Copied, CopyuidForm, Flag, Flags, Opened, Refusal, Server, Status,
 };
 
 /// A command that waits for the owner's answer.
@@ -66,6 +66,9 @@ impl Server {
             (Step::SignIn, Answer::Refused(refusal)) => {
                 self.refuse(&tag, &refusal);
                 self.count_error();
+            }
+            (Step::Changes(then), Answer::Refused(refusal)) => {
+                self.go_on_without_news(then, refusal)
             }
             (_, Answer::Refused(refusal)) => self.refuse(&tag, &refusal),
             (Step::SignIn, Answer::Done) => {
@@ -151,6 +154,14 @@ impl Server {
         match then {
             Then::Complete { tag, name, code } => self.complete(&tag, name, &code),
             Then::Idle { tag } => self.job = Job::Idle { tag },
+        }
+    }
+
+    /// The command itself was done: it completes though nobody knows what changed.
+    fn go_on_without_news(&mut self, then: Then, refusal: Refusal) {
+        self.go_on(then);
+        if let Some(text) = refusal.bye {
+            self.bye(&text);
         }
     }
 
