@@ -1,7 +1,7 @@
 //! The server machine against the dialogues, and against anything at all.
 
 use gatepost_wire::imap::server::{
-    Limits, Mechanism, Persona, Quirks, Server, Texts, Waiting, Want,
+    Answer, Ask, Limits, Mechanism, Persona, Quirks, Refusal, Server, Texts, Waiting, Want,
 };
 use proptest::prelude::*;
 
@@ -133,6 +133,30 @@ fn a_message_passes_through_while_it_is_uploaded() {
             .written
             .ends_with(b"a OK [APPENDUID 7 4] APPEND completed.\r\n")
     );
+}
+
+/// An owner that lost its mailbox in mid-command: the client still gets its tag, then hears BYE.
+#[test]
+fn a_command_completes_though_nobody_knows_what_changed() {
+    let mut conversation = signed_in();
+    conversation.server.push(b"s SELECT INBOX\r\n");
+    conversation.go_on();
+    conversation.written.clear();
+    conversation.server.push(b"a NOOP\r\n");
+    loop {
+        match conversation.server.want() {
+            Want::Ask(Ask::Changes { .. }) => {
+                let refusal = Refusal::no("the mailbox is away").then_bye("closing");
+                conversation.server.answer(Answer::Refused(refusal));
+            }
+            Want::Ask(ask) => conversation.server.answer(conversation.owner.answer(ask)),
+            Want::Write(octets) => conversation.written.extend_from_slice(&octets),
+            Want::Close => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    let said = String::from_utf8_lossy(&conversation.written);
+    assert_eq!(said, "a OK NOOP completed.\r\n* BYE closing\r\n");
 }
 
 #[test]

@@ -68,7 +68,7 @@ impl Server {
                 self.count_error();
             }
             (Step::Changes(then), Answer::Refused(refusal)) => {
-                self.go_on_without_news(then, refusal)
+                self.go_on_without_news(then, refusal);
             }
             (_, Answer::Refused(refusal)) => self.refuse(&tag, &refusal),
             (Step::SignIn, Answer::Done) => {
