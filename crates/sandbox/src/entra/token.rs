@@ -1,5 +1,7 @@
 //! The token endpoint of both versions.
 
+use std::time::Duration;
+
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
@@ -52,9 +54,14 @@ async fn answer(mut call: Call, parts: Parts, body: Body) -> Response<Body> {
     if parts.method != Method::POST {
         return refusals::only_post().into_response(&call);
     }
-    let form = match to_bytes(body, MOST_FORM).await {
-        Ok(octets) => Parameters::parse(&octets),
-        Err(_) => Err(refusals::malformed()),
+    let form = match call
+        .entra
+        .clock
+        .within(FORM_LIMIT, to_bytes(body, MOST_FORM))
+        .await
+    {
+        Ok(Ok(octets)) => Parameters::parse(&octets),
+        Ok(Err(_)) | Err(_) => Err(refusals::malformed()),
     };
     let form = match form {
         Ok(form) => form,
@@ -65,9 +72,16 @@ async fn answer(mut call: Call, parts: Parts, body: Body) -> Response<Body> {
         return response;
     }
     match grant(&call, &parts.headers, &form) {
-        Ok(granted) => granted.into_response(&call),
+        Ok(granted) => {
+            tracing::debug!(audience = granted.audience, "the sandbox gave a token");
+            granted.into_response(&call)
+        }
         Err(refusal) => {
-            tracing::debug!(code = refusal.code, error = refusal.error, "token refused");
+            tracing::debug!(
+                code = refusal.code,
+                error = refusal.error,
+                "the sandbox gave no token"
+            );
             refusal.into_response(&call)
         }
     }
@@ -127,7 +141,10 @@ fn web_page() -> Response<Body> {
 }
 
 /// Longer than any client waits.
-const LONGEST_HANG: std::time::Duration = std::time::Duration::from_mins(10);
+const LONGEST_HANG: Duration = Duration::from_mins(10);
+
+/// How long a client may take to send its form.
+const FORM_LIMIT: Duration = Duration::from_secs(30);
 
 /// Larger than any form of a client, assertions with certificate chains included.
 const MOST_FORM: usize = 256 * 1024;

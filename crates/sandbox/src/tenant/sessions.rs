@@ -79,7 +79,10 @@ pub enum SessionRefused {
     /// A code that was used before.
     Used,
     /// Its time is over.
-    Expired,
+    Expired {
+        /// When it was issued.
+        issued_at: Timestamp,
+    },
     /// It was revoked; what is void was issued before this time.
     Revoked {
         /// When it was issued.
@@ -111,7 +114,9 @@ impl Sessions {
         match std::mem::replace(entry, Entry::Used) {
             Entry::Used => Err(SessionRefused::Used),
             Entry::Fresh(code) if is_over(code.sign_in.at, CODE_LIFETIME, now) => {
-                Err(SessionRefused::Expired)
+                Err(SessionRefused::Expired {
+                    issued_at: code.sign_in.at,
+                })
             }
             Entry::Fresh(code) => Ok(code),
         }
@@ -150,7 +155,9 @@ impl Sessions {
             });
         }
         if is_over(token.issued_at, REFRESH_TOKEN_LIFETIME, now) {
-            return Err(SessionRefused::Expired);
+            return Err(SessionRefused::Expired {
+                issued_at: token.issued_at,
+            });
         }
         Ok(token.clone())
     }
@@ -179,3 +186,65 @@ const REFRESH_TOKEN_LIFETIME: Duration = Duration::from_hours(90 * 24);
 
 /// Enough for any test; a sandbox that runs for months stays small.
 const MOST: usize = 20_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("a literal timestamp")
+    }
+
+    fn sign_in() -> SignIn {
+        SignIn {
+            client_id: "app".to_owned(),
+            upn: "ada@contoso.com".to_owned(),
+            scopes: Scopes::default(),
+            at: at("2026-11-22T10:00:00Z"),
+            stamp: Stamp(1),
+        }
+    }
+
+    fn with_code() -> Sessions {
+        let mut sessions = Sessions::new();
+        let redirect_uri = "http://localhost".to_owned();
+        let sign_in = sign_in();
+        let code = AuthorizationCode {
+            sign_in,
+            redirect_uri,
+            challenge: None,
+            nonce: None,
+        };
+        sessions.enter_code("code", code);
+        sessions
+    }
+
+    #[test]
+    fn a_code_lives_ten_minutes_and_is_used_once() {
+        let mut sessions = with_code();
+        assert!(sessions.redeem("code", at("2026-11-22T10:09:59Z")).is_ok());
+        let again = sessions.redeem("code", at("2026-11-22T10:09:59Z"));
+        assert_eq!(again, Err(SessionRefused::Used));
+        let late = with_code().redeem("code", at("2026-11-22T10:10:00Z"));
+        assert_eq!(
+            late,
+            Err(SessionRefused::Expired {
+                issued_at: sign_in().at
+            })
+        );
+    }
+
+    #[test]
+    fn a_refresh_token_lives_ninety_days_from_its_issue() {
+        let mut sessions = Sessions::new();
+        let issued_at = at("2026-12-01T00:00:00Z");
+        sessions.enter_refresh_token("token", sign_in(), issued_at, Stamp(2));
+        assert!(
+            sessions
+                .refresh_token("token", at("2027-02-28T23:59:59Z"))
+                .is_ok()
+        );
+        let late = sessions.refresh_token("token", at("2027-03-01T00:00:00Z"));
+        assert_eq!(late, Err(SessionRefused::Expired { issued_at }));
+    }
+}

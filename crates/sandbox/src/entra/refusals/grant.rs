@@ -14,7 +14,7 @@ pub(in crate::entra) fn code_refused(why: SessionRefused) -> Refusal {
             "OAuth2 Authorization code was already redeemed, please retry with a new valid code or \
              use an existing refresh token.",
         ),
-        SessionRefused::Expired => Refusal::new(
+        SessionRefused::Expired { .. } => Refusal::new(
             "invalid_grant",
             70008,
             "The provided authorization code or refresh token has expired due to inactivity. Send \
@@ -28,11 +28,13 @@ pub(in crate::entra) fn code_refused(why: SessionRefused) -> Refusal {
 /// A refresh token that gives nothing.
 pub(in crate::entra) fn refresh_token_refused(why: SessionRefused) -> Refusal {
     match why {
-        SessionRefused::Expired => Refusal::new(
+        SessionRefused::Expired { issued_at } => Refusal::new(
             "invalid_grant",
             700_082,
-            "The refresh token has expired due to inactivity. The token was inactive for \
-             90.00:00:00.",
+            format!(
+                "The refresh token has expired due to inactivity. The token was issued on \
+                 {issued_at} and was inactive for 90.00:00:00."
+            ),
         )
         .with_suberror("token_expired"),
         SessionRefused::Revoked { issued_at, since } => revoked(issued_at, since),
