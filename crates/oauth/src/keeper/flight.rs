@@ -1,5 +1,6 @@
 //! One request for a token, from what is stored to what is stored again.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,8 +22,9 @@ pub(super) struct Vault {
     seen: Option<Generation>,
     /// The store did not take the newest state: it lives here until it does.
     unsaved: bool,
-    /// The issuer declared this state dead.
-    dead: Option<Dead>,
+    /// The issuer declared this state dead, for these audiences: consent or a second factor may
+    /// be missing for one of them only.
+    dead: BTreeMap<Audience, Dead>,
     /// The issuer asked this credential to wait, whatever the audience.
     throttled: Option<(TokenError, Timestamp)>,
 }
@@ -51,7 +53,7 @@ impl Keeper {
         if let Some(token) = self.stored_token(&vault, audience) {
             return Ok(token);
         }
-        if let Some(error) = vault.standing_refusal(self.around.clock.now()) {
+        if let Some(error) = vault.standing_refusal(audience, self.around.clock.now()) {
             return Err(error);
         }
         let asked_with = vault.seen;
@@ -69,7 +71,7 @@ impl Keeper {
         match answer {
             Ok(granted) => self.keep(&mut vault, granted).await,
             Err(error) => {
-                vault.note_refusal(&error, self.around.clock.now());
+                vault.note_refusal(audience, &error, self.around.clock.now());
                 Err(error)
             }
         }
@@ -247,29 +249,30 @@ impl Vault {
         self.keepsake
             .access
             .insert(granted.access.audience, granted.access.clone());
-        self.dead = None;
+        self.dead.remove(&granted.access.audience);
     }
 
     /// Remembers a refusal that stands for longer than one request: a wait, or that only a
     /// person can go on with this state, so that the issuer is not asked every minute.
-    fn note_refusal(&mut self, error: &TokenError, now: Timestamp) {
+    fn note_refusal(&mut self, audience: Audience, error: &TokenError, now: Timestamp) {
         let after = |time: Duration| now.checked_add(time).unwrap_or(Timestamp::MAX);
         match error.next() {
             Next::Retry(After::AtLeast(wait)) => {
                 self.throttled = Some((error.clone(), after(wait)));
             }
             Next::SignIn => {
-                self.dead = Some(Dead {
+                let dead = Dead {
                     generation: self.seen,
                     error: error.clone(),
                     until: after(DEAD_FOR),
-                });
+                };
+                self.dead.insert(audience, dead);
             }
             Next::Retry(After::Backoff) | Next::Reconfigure | Next::Discard => {}
         }
     }
 
-    fn standing_refusal(&self, now: Timestamp) -> Option<TokenError> {
+    fn standing_refusal(&self, audience: Audience, now: Timestamp) -> Option<TokenError> {
         if let Some((error, until)) = &self.throttled
             && let Ok(left) = Duration::try_from(until.duration_since(now))
             && !left.is_zero()
@@ -277,7 +280,7 @@ impl Vault {
             return Some(error.clone().with_wait(left));
         }
         self.dead
-            .as_ref()
+            .get(&audience)
             .filter(|dead| dead.generation == self.seen && now < dead.until)
             .map(|dead| dead.error.clone())
     }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use gatepost_fault::Fault as _;
 
 use super::*;
-use world::{ANSWER_TIME, GRANT_DEAD, Rotation, SECRET_WRONG, World, exchange, reply};
+use world::{
+    ANSWER_TIME, CONSENT_MISSING, GRANT_DEAD, Rotation, SECRET_WRONG, World, exchange, reply,
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_hundred_who_ask_at_once_cause_one_request() {
@@ -219,6 +221,18 @@ async fn a_dead_sign_in_is_not_tried_every_minute() {
     }
     let asked = world.issuer.asked();
     assert!((3..=5).contains(&asked), "{asked} in an hour");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_permitted_at_one_audience_does_not_stop_the_other() {
+    let world = World::new();
+    let keeper = world.ada();
+    world.ada_signs_in(&keeper).await;
+    world.clock.sleep(Duration::from_hours(2)).await;
+    world.issuer.will_answer(400, CONSENT_MISSING);
+    let error = keeper.token(Audience::Graph).await.expect_err("no consent");
+    assert_eq!(error.code(), "consent_missing");
+    exchange(&keeper).await.expect("mail is permitted");
 }
 
 #[tokio::test(start_paused = true)]

@@ -198,3 +198,4 @@ pub(super) const SECRET_WRONG: &str =
     r#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret."}"#;
 pub(super) const GRANT_DEAD: &str =
     r#"{"error":"invalid_grant","error_description":"AADSTS50173: The grant was revoked."}"#;
+pub(super) const CONSENT_MISSING: &str = r#"{"error":"invalid_grant","suberror":"consent_required","error_description":"AADSTS65001: No consent."}"#;
