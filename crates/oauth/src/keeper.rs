@@ -85,6 +85,18 @@ impl TokenKeeper {
         &self.0.credential
     }
 
+    pub(crate) fn surroundings(&self) -> &Surroundings {
+        &self.0.around
+    }
+
+    pub(crate) fn asking(&self, audience: Audience) -> Asking {
+        self.0.asking(audience)
+    }
+
+    pub(crate) fn who(&self) -> String {
+        self.0.who()
+    }
+
     /// Renews ahead of expiry what was asked for once, also while nobody asks, until `stop`.
     pub async fn run(&self, stop: &Stop) {
         loop {

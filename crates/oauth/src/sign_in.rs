@@ -2,72 +2,93 @@
 
 use std::time::Duration;
 
-use gatepost_host::Clock;
 use tokio::sync::oneshot;
 
 use crate::flow::{Event, Flow, Granted, Prompt, Step};
+use crate::grants::Opening;
 use crate::loopback::Page;
-use crate::{Endpoint, Loopback, TokenError};
+use crate::{Audience, Loopback, TokenError, TokenKeeper};
 
-/// What a sign-in needs.
+/// How a person signs in.
 #[derive(Debug)]
-pub struct SignIn<'a> {
-    /// Where forms are posted.
-    pub endpoint: &'a dyn Endpoint,
+pub struct SignIn {
     /// Where the browser comes back to.
     pub loopback: Loopback,
-    /// The time.
-    pub clock: &'a Clock,
-    /// Names the credential in errors.
-    pub who: &'a str,
+    /// What the first token is for.
+    pub audience: Audience,
+    /// Further audiences to consent to in the same sign-in.
+    pub also: Vec<Audience>,
     /// How long the person has; [`SignIn::PATIENCE`] is usual.
     pub patience: Duration,
+}
+
+impl SignIn {
+    /// Long enough to find a phone for the second factor.
+    pub const PATIENCE: Duration = Duration::from_mins(15);
+}
+
+impl TokenKeeper {
+    /// Signs the person of this credential in. `show` is called with what the person must see.
+    /// Redirects of other sign-ins are answered and otherwise ignored. The browser is told of
+    /// success when what was granted is stored, not before.
+    pub async fn sign_in(
+        &self,
+        sign_in: SignIn,
+        show: impl FnMut(&Prompt),
+    ) -> Result<Granted, TokenError> {
+        let opening = Opening {
+            asking: self.asking(sign_in.audience),
+            also: sign_in.also,
+            redirect: Some(sign_in.loopback.redirect().to_owned()),
+        };
+        let mut flow = (self.credential().grant.begin)(opening);
+        let mut visit = Visit {
+            keeper: self,
+            loopback: sign_in.loopback,
+        };
+        let clock = &self.surroundings().clock;
+        let mut browser = None;
+        let ended = clock
+            .within(
+                sign_in.patience,
+                visit.converse(&mut *flow, show, &mut browser),
+            )
+            .await
+            .unwrap_or_else(|_| Err(visit.nobody_came(sign_in.patience)));
+        let ended = match ended {
+            Ok(granted) => self.signed_in(granted.clone()).await.map(|()| granted),
+            Err(error) => Err(error),
+        };
+        if let Some(page) = browser {
+            // Whoever closed the window does not miss the page.
+            let _ = page.send(match ended {
+                Ok(_) => Page::Done,
+                Err(_) => Page::Failed,
+            });
+        }
+        visit.loopback.close(clock).await;
+        ended
+    }
 }
 
 /// The browser that waits to be shown how the sign-in ended.
 type Browser = Option<oneshot::Sender<Page>>;
 
-impl SignIn<'_> {
-    /// Long enough to find a phone for the second factor.
-    pub const PATIENCE: Duration = Duration::from_mins(15);
+/// A sign-in under way.
+struct Visit<'a> {
+    keeper: &'a TokenKeeper,
+    loopback: Loopback,
+}
 
-    /// Leads `flow` to its end. `show` is called with what the person must see. Redirects of
-    /// other sign-ins are answered and otherwise ignored.
-    pub async fn run(
-        mut self,
-        flow: &mut dyn Flow,
-        show: impl FnMut(&Prompt),
-    ) -> Result<Granted, TokenError> {
-        let (clock, patience) = (self.clock, self.patience);
-        let mut browser = None;
-        let ended = clock
-            .within(patience, self.converse(flow, show, &mut browser))
-            .await
-            .unwrap_or_else(|_| {
-                Err(self.unfinished(&format!(
-                    "nobody came back from the browser within {} minutes",
-                    patience.as_secs() / 60
-                )))
-            });
-        if let Some(page) = browser {
-            // Whoever closed the window does not miss the page.
-            let _ = page.send(if ended.is_ok() {
-                Page::Done
-            } else {
-                Page::Failed
-            });
-        }
-        self.loopback.close(clock).await;
-        ended
-    }
-
+impl Visit<'_> {
     async fn converse(
         &mut self,
         flow: &mut dyn Flow,
         mut show: impl FnMut(&Prompt),
         browser: &mut Browser,
     ) -> Result<Granted, TokenError> {
-        let mut step = flow.resume(self.clock.now(), Event::Start)?;
+        let around = self.keeper.surroundings();
+        let mut step = flow.resume(around.clock.now(), Event::Start)?;
         loop {
             step = match step {
                 Step::Show(prompt) => {
@@ -77,12 +98,12 @@ impl SignIn<'_> {
                     }
                 }
                 Step::Post(form) => {
-                    let reply = self.endpoint.post(&form).await?;
-                    flow.resume(self.clock.now(), Event::Reply(&reply))?
+                    let reply = around.endpoint.post(&form).await?;
+                    flow.resume(around.clock.now(), Event::Reply(&reply))?
                 }
                 Step::Wait(time) => {
-                    self.clock.sleep(time).await;
-                    flow.resume(self.clock.now(), Event::Woken)?
+                    around.clock.sleep(time).await;
+                    flow.resume(around.clock.now(), Event::Woken)?
                 }
                 Step::Done(granted) => return Ok(*granted),
             };
@@ -99,7 +120,8 @@ impl SignIn<'_> {
             let Some(arrival) = self.loopback.arrival().await else {
                 break;
             };
-            match flow.resume(self.clock.now(), Event::Redirected(&arrival.url)) {
+            let now = self.keeper.surroundings().clock.now();
+            match flow.resume(now, Event::Redirected(&arrival.url)) {
                 Err(error @ TokenError::StateMismatch { .. }) => {
                     tracing::warn!("{error}");
                     let _ = arrival.page.send(Page::Foreign);
@@ -115,9 +137,16 @@ impl SignIn<'_> {
 
     fn unfinished(&self, reason: &str) -> TokenError {
         TokenError::SignInUnfinished {
-            who: self.who.to_owned(),
+            who: self.keeper.who(),
             reason: reason.to_owned(),
         }
+    }
+
+    fn nobody_came(&self, patience: Duration) -> TokenError {
+        self.unfinished(&format!(
+            "nobody came back from the browser within {} minutes",
+            patience.as_secs() / 60
+        ))
     }
 }
 

@@ -1,16 +1,15 @@
 //! A person signs in: the browser is a plain HTTP client here.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatepost_fault::Fault as _;
-use gatepost_host::{Chance, Clock, HttpLimits, Tasks, Trust, http_client};
+use gatepost_host::{HttpLimits, Tasks, Trust, http_client};
 use gatepost_oauth::{
-    Asking, Audience, Grant, Granted, HttpEndpoint, Loopback, Opening, Prompt, Proof, SignIn,
-    TokenError, TokenSource as _,
+    Audience, Grant, Granted, Loopback, Prompt, Proof, SignIn, TokenError, TokenKeeper,
+    TokenSource as _,
 };
 use tokio::sync::oneshot;
 use url::Url;
@@ -24,40 +23,26 @@ fn browser() -> reqwest::Client {
 /// A sign-in under way in a task, and what the browser was sent away with.
 struct UnderWay {
     sent: BTreeMap<String, String>,
+    keeper: TokenKeeper,
     ended: oneshot::Receiver<Result<Granted, TokenError>>,
 }
 
 async fn begin(tasks: &Tasks, login: &str, patience: Duration) -> UnderWay {
-    let clock = Clock::system();
-    let chance = Chance::system();
-    let loopback = Loopback::bind(tasks).await.expect("a free port");
-    let opening = Opening {
-        asking: Asking {
-            registration: Arc::new(registration(login, Proof::None)),
-            person: Some("ada@contoso.example".to_owned()),
-            audience: Audience::Exchange,
-            chance: chance.clone(),
-        },
+    let grant = Grant::named("authorization_code").expect("it is in the list");
+    let keeper = keeper(registration(login, Proof::None), grant, tasks);
+    let sign_in = SignIn {
+        loopback: Loopback::bind(tasks).await.expect("a free port"),
+        audience: Audience::Exchange,
         also: Vec::new(),
-        redirect: Some(loopback.redirect().to_owned()),
+        patience,
     };
     let (show, shown) = oneshot::channel();
     let (end, ended) = oneshot::channel();
+    let signing_in = keeper.clone();
     tasks.start("login", async move {
-        let endpoint = HttpEndpoint::new(&Trust::system(), clock.clone(), chance)
-            .expect("this machine has certificates");
-        let grant = Grant::named("authorization_code").expect("it is in the list");
-        let mut flow = (grant.begin)(opening);
         let mut show = Some(show);
-        let sign_in = SignIn {
-            endpoint: &endpoint,
-            loopback,
-            clock: &clock,
-            who: "ada@contoso.example",
-            patience,
-        };
-        let granted = sign_in
-            .run(&mut *flow, |Prompt::Open(url)| {
+        let granted = signing_in
+            .sign_in(sign_in, |Prompt::Open(url)| {
                 let show = show.take().expect("it is shown once");
                 let _ = show.send(url.clone());
             })
@@ -67,6 +52,7 @@ async fn begin(tasks: &Tasks, login: &str, patience: Duration) -> UnderWay {
     let url: Url = shown.await.expect("the address is shown");
     UnderWay {
         sent: url.query_pairs().into_owned().collect(),
+        keeper,
         ended,
     }
 }
@@ -132,20 +118,12 @@ async fn strays_are_answered_and_the_right_redirect_signs_in() {
     );
     assert_eq!(issuer.posted().len(), 1, "no stray reached the issuer");
 
-    // What was granted goes to the keeper, which renews with the refresh token from then on.
+    // The keeper has it, and renews with the refresh token when a server refuses the first one.
+    let keeper = sign_in.keeper;
+    let first = keeper.token(Audience::Exchange).await.expect("a token");
+    assert_eq!(first.expose(), "a1");
+    keeper.refused(&first);
     issuer.will_answer(token("a2"));
-    let grant = Grant::named("authorization_code").expect("it is in the list");
-    let keeper = keeper(registration(&login, Proof::None), grant, &tasks);
-    let mut granted = granted.access;
-    granted.expires_at = jiff::Timestamp::UNIX_EPOCH;
-    keeper
-        .signed_in(Granted {
-            access: granted,
-            refresh: Some("r1".into()),
-            person: None,
-        })
-        .await
-        .expect("it is stored");
     let renewed = keeper.token(Audience::Exchange).await.expect("a token");
     assert_eq!(renewed.expose(), "a2");
     assert_eq!(issuer.posted()[1].fields["refresh_token"], "r1");
