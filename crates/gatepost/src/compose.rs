@@ -27,6 +27,7 @@ use rustls::ClientConfig;
 use crate::config::{Config, MailboxSettings};
 use crate::failure::Failure;
 pub use credentials::id as credential_id;
+pub use sinks::SinkError;
 
 /// Everything that verbs work with.
 #[derive(Debug)]
@@ -43,6 +44,7 @@ pub struct Gatepost {
     pub store: Store,
     clouds: BTreeMap<Option<PathBuf>, Reach>,
     keepers: BTreeMap<CredentialId, TokenKeeper>,
+    sinks: Vec<RoutedSink>,
 }
 
 /// How much is built. What is left out fetches no secret and costs no time.
@@ -69,6 +71,7 @@ struct Reach {
 /// Builds what `scope` takes from `config`.
 pub async fn compose(config: Config, scope: Scope<'_>) -> Result<Gatepost, Failure> {
     let (clock, chance, tasks) = (Clock::system(), Chance::system(), Tasks::new());
+    let serves = matches!(scope, Scope::Serve);
     let wanted: Vec<MailboxSettings> = match scope {
         Scope::Serve => config.mailboxes.values().cloned().collect(),
         Scope::Mailbox(mailbox) => vec![mailbox.clone()],
@@ -95,9 +98,13 @@ pub async fn compose(config: Config, scope: Scope<'_>) -> Result<Gatepost, Failu
         store,
         clouds: BTreeMap::new(),
         keepers: BTreeMap::new(),
+        sinks: Vec::new(),
     };
     for mailbox in &wanted {
         gatepost.keep(mailbox, &registrations[&mailbox.registration])?;
+    }
+    if serves {
+        gatepost.sinks = gatepost.build_sinks().await?;
     }
     Ok(gatepost)
 }
@@ -163,18 +170,10 @@ impl Gatepost {
             .collect()
     }
 
-    /// Every sink of the configuration, with how deliveries go there.
-    pub fn sinks(&self) -> Result<Vec<RoutedSink>, Failure> {
-        let around = sinks::Around {
-            clock: &self.clock,
-            chance: &self.chance,
-            state: self.store.folder(),
-        };
-        let mut built = Vec::with_capacity(self.config.sinks.len());
-        for (name, settings) in &self.config.sinks {
-            built.push(sinks::sink(name, settings, &around)?);
-        }
-        Ok(built)
+    /// Every sink of the configuration, with how deliveries go there; none unless the scope was
+    /// [`Scope::Serve`].
+    pub fn sinks(&self) -> &[RoutedSink] {
+        &self.sinks
     }
 
     /// Ends what runs, then closes the store.
@@ -213,6 +212,19 @@ impl Gatepost {
         self.keepers
             .insert(id, TokenKeeper::new(credential, surroundings));
         Ok(())
+    }
+
+    async fn build_sinks(&self) -> Result<Vec<RoutedSink>, Failure> {
+        let around = sinks::Around {
+            clock: &self.clock,
+            chance: &self.chance,
+            state: self.store.folder(),
+        };
+        let mut built = Vec::with_capacity(self.config.sinks.len());
+        for (name, settings) in &self.config.sinks {
+            built.push(sinks::sink(name, settings, &around).await?);
+        }
+        Ok(built)
     }
 
     fn build_reach(&self, ca_file: Option<&PathBuf>) -> Result<Reach, Failure> {

@@ -26,12 +26,12 @@ impl Daemon {
     pub fn start(gatepost: Gatepost) -> Result<Self, Failure> {
         let gatepost = Arc::new(gatepost);
         let mailroom = gatepost.mailroom()?;
-        let sinks = gatepost.sinks()?;
         let socket = control::bind(&control::socket(gatepost.store.folder()))?;
         let tasks = &gatepost.tasks;
-        for (route, sink) in sinks {
+        for (route, sink) in gatepost.sinks() {
             let name = format!("courier to {}", route.sink);
-            tasks.start(&name, mailroom.courier(route, sink).run(tasks.stop()));
+            let courier = mailroom.courier(route.clone(), Arc::clone(sink));
+            tasks.start(&name, courier.run(tasks.stop()));
         }
         for keeper in gatepost.keepers() {
             let (keeper, stop) = (keeper.clone(), tasks.stop());

@@ -45,14 +45,14 @@ impl Form {
         for row in rows {
             table.add_row(cells(row).map(|cell| clean_line(&cell)));
         }
-        line(
-            &table
-                .to_string()
-                .lines()
-                .map(str::trim_end)
-                .collect::<Vec<_>>()
-                .join("\n"),
-        )
+        // The style without borders still pads every cell.
+        let bare = |line: String| {
+            line.strip_prefix(' ')
+                .unwrap_or(&line)
+                .trim_end()
+                .to_owned()
+        };
+        line(&table.lines().map(bare).collect::<Vec<_>>().join("\n"))
     }
 }
 

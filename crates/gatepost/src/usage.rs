@@ -7,8 +7,8 @@ use gatepost_fault::{After, Fault, Next, Owner};
 pub enum UsageError {
     /// The mailbox is not in the configuration.
     #[error(
-        "the configuration {file} has no mailbox {mailbox}{advice}; for a mailbox that it does \
-         not name, add --as-app REGISTRATION"
+        "the configuration {file} has no mailbox {mailbox}{advice} (To open one that it does not \
+         name, add --as-app REGISTRATION.)"
     )]
     UnknownMailbox {
         /// What was asked for.

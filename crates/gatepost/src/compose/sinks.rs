@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use gatepost_host::{Chance, Clock};
+use gatepost_fault::{Fault, Next, Owner};
+use gatepost_host::{Chance, Clock, SecretSource, Trust};
 use gatepost_mailroom::sinks::command::{Command, CommandSettings};
 use gatepost_mailroom::sinks::maildir::Maildir;
+use gatepost_mailroom::sinks::stream::{Stream, StreamTarget};
+use gatepost_mailroom::sinks::webhook::{self, SigningSecret, Webhook};
 use gatepost_mailroom::{Route, Sink, SinkName};
 use gatepost_store::StateFolder;
 
 use crate::compose::RoutedSink;
-use crate::config::{SinkSettings, SinkTarget};
+use crate::config::{self, SinkSettings, SinkTarget, WebhookSettings};
 use crate::failure::Failure;
 
 /// What sinks are made with.
@@ -23,7 +26,7 @@ pub(super) struct Around<'a> {
 }
 
 /// The sink that `settings` describe, and how deliveries go there.
-pub(super) fn sink(
+pub(super) async fn sink(
     name: &str,
     settings: &SinkSettings,
     around: &Around<'_>,
@@ -33,6 +36,7 @@ pub(super) fn sink(
         concurrency: settings.parallel,
         ..Route::to(SinkName(name.to_owned()))
     };
+    let clock = around.clock.clone();
     let sink: Arc<dyn Sink> = match &settings.target {
         SinkTarget::Command(command) => {
             let settings = CommandSettings {
@@ -41,20 +45,78 @@ pub(super) fn sink(
                 time_limit: command.timeout,
                 scratch: around.state.path().join("handover"),
             };
-            Arc::new(Command::new(
-                settings,
-                around.clock.clone(),
-                around.chance.clone(),
-            )?)
+            Arc::new(Command::new(settings, clock, around.chance.clone())?)
         }
         SinkTarget::Maildir(maildir) => Arc::new(Maildir::open(&maildir.path)?),
-        SinkTarget::Stream(_) | SinkTarget::Webhook(_) => {
-            return Err(crate::usage::UsageError::Argument {
-                argument: format!("[sink.{name}]"),
-                reason: "this kind of sink is not built into this program".to_owned(),
-            }
-            .into());
-        }
+        SinkTarget::Stream(stream) => Arc::new(Stream::new(match &stream.target {
+            config::StreamTarget::StandardOutput => StreamTarget::Stdout,
+            config::StreamTarget::File(file) => StreamTarget::File(file.clone()),
+        })),
+        SinkTarget::Webhook(settings) => Arc::new(Webhook::new(
+            receiver(name, settings, &clock).await?,
+            clock,
+        )?),
     };
     Ok((route, sink))
+}
+
+async fn receiver(
+    name: &str,
+    settings: &WebhookSettings,
+    clock: &Clock,
+) -> Result<webhook::WebhookSettings, Failure> {
+    let mut secrets = Vec::new();
+    for source in settings.secret.iter().chain(&settings.previous_secret) {
+        secrets.push(signing_secret(name, source, clock).await?);
+    }
+    Ok(webhook::WebhookSettings {
+        url: settings.url.clone(),
+        secrets,
+        allow: settings.allow.values().copied().collect(),
+        trust: match &settings.ca_file {
+            Some(file) => Trust::with_authority(file)?,
+            None => Trust::system(),
+        },
+    })
+}
+
+async fn signing_secret(
+    name: &str,
+    source: &SecretSource,
+    clock: &Clock,
+) -> Result<SigningSecret, Failure> {
+    let text = source
+        .fetch(clock, &format!("the signing secret of sink {name}"))
+        .await?;
+    Ok(SigningSecret::parse(&text).map_err(|source| SinkError {
+        sink: name.to_owned(),
+        source,
+    })?)
+}
+
+/// A sink cannot be made as the configuration describes it.
+#[derive(Debug, thiserror::Error)]
+#[error("sink {sink}: {source}")]
+pub struct SinkError {
+    sink: String,
+    source: webhook::SecretError,
+}
+
+impl SinkError {
+    /// Every code this error answers.
+    pub const CODES: &'static [&'static str] = &["webhook_secret_unusable"];
+}
+
+impl Fault for SinkError {
+    fn code(&self) -> &'static str {
+        "webhook_secret_unusable"
+    }
+
+    fn owner(&self) -> Owner {
+        Owner::Operator
+    }
+
+    fn next(&self) -> Next {
+        Next::Reconfigure
+    }
 }

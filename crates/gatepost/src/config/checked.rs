@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use gatepost_host::SecretSource;
 use gatepost_mailroom::Ordering;
+use gatepost_mailroom::sinks::webhook::Network;
 use gatepost_oauth::{Cloud, EndpointVersion, Signing, Tenant};
 use gatepost_store::{KeySource, StateFolder};
 use jiff::Timestamp;
@@ -205,10 +206,10 @@ pub struct WebhookSettings {
     pub url: Url,
     /// Where the signing secret is found.
     pub secret: Option<SecretSource>,
-    /// How long the endpoint may take.
-    pub timeout: Duration,
-    /// Networks that may be posted to though they are not public, as `address/bits`.
-    pub allow: Vec<String>,
+    /// Where the signing secret of before is found, while receivers change to the new one.
+    pub previous_secret: Option<SecretSource>,
+    /// Networks that may be posted to though they are not public, by their text.
+    pub allow: BTreeMap<String, Network>,
     /// Authorities trusted besides the system's.
     pub ca_file: Option<PathBuf>,
 }

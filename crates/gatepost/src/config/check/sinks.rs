@@ -1,11 +1,12 @@
 //! Sinks: paths made whole, programs and addresses looked at.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
 use gatepost_mailroom::Ordering;
+use gatepost_mailroom::sinks::webhook::Network;
 use url::Url;
 
 use super::{Check, clouds};
@@ -24,12 +25,11 @@ pub(super) fn check(
     let mut sinks = BTreeMap::new();
     for (name, sink) in raw {
         let (parallel, ordering) = match sink {
-            RawSink::Command(sink) => (sink.parallel.as_ref(), sink.ordering),
-            RawSink::Webhook(sink) => (sink.parallel.as_ref(), sink.ordering),
-            // These write to a disk, one after the other.
-            RawSink::Maildir(_) | RawSink::Stream(_) => (None, None),
+            RawSink::Command(sink) => (check.parallel(sink.parallel.as_ref()), sink.ordering),
+            RawSink::Webhook(sink) => (check.parallel(sink.parallel.as_ref()), sink.ordering),
+            RawSink::Maildir(_) => (MAILDIR_AT_ONCE, None),
+            RawSink::Stream(_) => (NonZeroUsize::MIN, None),
         };
-        let parallel = check.parallel(parallel);
         let ordering = match ordering {
             None | Some(RawOrdering::Parallel) => Ordering::Parallel,
             Some(RawOrdering::Strict) => Ordering::Strict,
@@ -98,22 +98,29 @@ fn stream(raw: &RawStream, check: &Check<'_>) -> StreamSettings {
 }
 
 fn webhook(raw: &RawWebhook, check: &mut Check<'_>) -> Option<WebhookSettings> {
-    let timeout = check.duration(raw.timeout.as_ref(), WEBHOOK_TIMEOUT);
     let secret = raw.secret.as_ref().map(|secret| check.secret(secret));
+    let previous_secret = raw
+        .previous_secret
+        .as_ref()
+        .map(|secret| check.secret(secret));
     let ca_file = raw
         .ca_file
         .as_ref()
         .map(|file| clouds::authorities(file, check));
-    let networks = raw.allow.iter().filter_map(|network| {
-        let read = network_of(network);
-        check.accept(network, read)
-    });
-    let allow = networks.collect();
+    let mut allow = BTreeMap::new();
+    for network in &raw.allow {
+        let read = network.parse::<Network>();
+        allow.extend(
+            check
+                .accept(network, read)
+                .map(|read| (network.to_string(), read)),
+        );
+    }
     let url = check.accept(&raw.url, url(&raw.url))?;
     Some(WebhookSettings {
         url,
         secret,
-        timeout,
+        previous_secret,
         allow,
         ca_file,
     })
@@ -134,26 +141,6 @@ fn url(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-/// Checks `address/bits` or a single address, and writes it with its bits.
-fn network_of(text: &str) -> Result<String, String> {
-    let wrong = || format!("`{text}` is no network; write it as 10.1.0.0/16 or 127.0.0.1/32");
-    let (address, bits) = match text.split_once('/') {
-        Some((address, bits)) => (address, Some(bits)),
-        None => (text, None),
-    };
-    let address: IpAddr = address.parse().map_err(|_| wrong())?;
-    let most = if address.is_ipv4() { 32 } else { 128 };
-    let bits: u8 = match bits {
-        Some(bits) => bits.parse().map_err(|_| wrong())?,
-        None => most,
-    };
-    if bits > most {
-        Err(wrong())
-    } else {
-        Ok(format!("{address}/{bits}"))
-    }
-}
-
+/// Deliveries under way together share their syncs.
+const MAILDIR_AT_ONCE: NonZeroUsize = const { NonZeroUsize::new(256).expect("256 is not zero") };
 const COMMAND_TIMEOUT: Duration = Duration::from_mins(1);
-/// The time Standard Webhooks 1.0.0 recommends at most is 30 seconds.
-const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(20);

@@ -65,8 +65,9 @@ pub struct RawWebhook {
     pub url: Placed<String>,
     /// Where the signing secret is found: `whsec_` and base64 of 24 to 64 octets.
     pub secret: Option<Placed<RawSecret>>,
-    /// How long the endpoint may take; 20 seconds if it is not set.
-    pub timeout: Option<Placed<String>>,
+    /// Where the signing secret of before is found, while receivers change to the new one: every
+    /// event is signed with both.
+    pub previous_secret: Option<Placed<RawSecret>>,
     /// How many events may be on their way at once; 4 if it is not set.
     pub parallel: Option<Placed<u64>>,
     /// Whether an event may overtake another of its folder; `parallel` if it is not set.

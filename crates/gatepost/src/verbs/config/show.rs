@@ -124,11 +124,13 @@ fn sink(sink: &SinkSettings) -> Value {
             let mut shown = json!({
                 "kind": "webhook",
                 "url": webhook.url,
-                "timeout": seconds(webhook.timeout),
-                "allow": webhook.allow,
+                "allow": webhook.allow.keys().collect::<Vec<_>>(),
             });
             if let Some(source) = &webhook.secret {
                 shown["secret"] = secret(source);
+            }
+            if let Some(source) = &webhook.previous_secret {
+                shown["previous_secret"] = secret(source);
             }
             if let Some(ca_file) = &webhook.ca_file {
                 shown["ca_file"] = json!(ca_file);
