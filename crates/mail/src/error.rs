@@ -211,6 +211,20 @@ pub enum MailError {
         /// The largest that is taken.
         most: u64,
     },
+    /// The server does not hand out one message, also when it is asked for it alone.
+    #[error(
+        "the server does not hand out a message in {folder} of {mailbox}, UID {uid}; it said: {said}"
+    )]
+    MessageRefused {
+        /// The mailbox.
+        mailbox: String,
+        /// The folder.
+        folder: String,
+        /// Its UID.
+        uid: u32,
+        /// The server's words.
+        said: String,
+    },
     /// Whoever receives the octets of a message could not go on.
     #[error("a message from {mailbox} could not be taken in: {reason}")]
     Intake {
@@ -253,6 +267,7 @@ impl MailError {
         "mail_starttls_missing",
         "mail_server_garbled",
         "message_too_large",
+        "message_refused",
         "message_not_taken",
         "cursor_unusable",
     ];
@@ -266,7 +281,6 @@ impl MailError {
                 | Self::Garbled { .. }
                 | Self::NotConnected { .. }
                 | Self::Intake { .. }
-                | Self::MessageTooLarge { .. }
         )
     }
 }
@@ -292,6 +306,7 @@ impl Fault for MailError {
             Self::NoStartTls { .. } => "mail_starttls_missing",
             Self::Garbled { .. } => "mail_server_garbled",
             Self::MessageTooLarge { .. } => "message_too_large",
+            Self::MessageRefused { .. } => "message_refused",
             Self::Intake { .. } => "message_not_taken",
             Self::Cursor { .. } => "cursor_unusable",
         }
@@ -318,7 +333,8 @@ impl Fault for MailError {
             | Self::Disconnected { .. }
             | Self::Silent { .. }
             | Self::Garbled { .. }
-            | Self::MessageTooLarge { .. } => Owner::Remote,
+            | Self::MessageTooLarge { .. }
+            | Self::MessageRefused { .. } => Owner::Remote,
         }
     }
 
@@ -347,7 +363,7 @@ impl Fault for MailError {
             | Self::Unreachable { .. }
             | Self::Garbled { .. }
             | Self::Intake { .. } => Next::Retry(After::Backoff),
-            Self::MessageTooLarge { .. } => Next::Discard,
+            Self::MessageTooLarge { .. } | Self::MessageRefused { .. } => Next::Discard,
         }
     }
 }

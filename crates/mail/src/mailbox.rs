@@ -33,7 +33,10 @@ pub trait Mailbox: Send {
 
     /// Streams the bytes of `keys` (all of `folder`) into `intake`, pipelined where the
     /// protocol can, in the order given. A message that is gone is reported by
-    /// [`Intake::gone`] and is no error. Never sets `\Seen`.
+    /// [`Intake::gone`] and is no error. A message that can never be had is left out, and when
+    /// all others have been streamed, the first such message is the error
+    /// ([`Next::Discard`](gatepost_fault::Next::Discard)); the session goes on. Never sets
+    /// `\Seen`.
     async fn fetch(
         &mut self,
         folder: &FolderName,

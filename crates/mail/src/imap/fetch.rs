@@ -1,8 +1,12 @@
 //! Streams the bodies of messages, with several questions in flight.
 
+mod batch;
+
 use std::collections::{BTreeSet, VecDeque};
 
 use gatepost_wire::imap::client::{Command, Event, FetchItems, Fetched, Reply, Ticket, Untagged};
+
+use batch::{Batch, batches};
 
 use super::session::{Mode, Selected, Session};
 use super::verdict::Asked;
@@ -23,6 +27,8 @@ impl Session {
             todo: batches(&uids, self.batch_size()),
             in_flight: VecDeque::new(),
             current: None,
+            bodiless: BTreeSet::new(),
+            refused: None,
             selected,
         };
         for key in keys {
@@ -31,6 +37,8 @@ impl Session {
             }
         }
         let fetched = self.fetch_batches(&mut fetching).await;
+        // Told only now, so that one message does not hold up the others.
+        let fetched = fetched.and(fetching.refused.take().map_or(Ok(()), Err));
         if fetched.as_ref().is_err_and(MailError::is_disconnected) {
             self.selected = None;
         }
@@ -79,14 +87,26 @@ impl Session {
             // unread and is asked for again, alone.
             return Ok(());
         };
+        if size > LONGEST_DRAIN {
+            return Err(self
+                .link
+                .garbled("it announced a message beyond all measure"));
+        }
         if size > self.largest_message {
-            return Err(MailError::MessageTooLarge {
-                mailbox: fetching.mailbox.clone(),
-                folder: fetching.selected.folder.to_string(),
+            // It passes unread.
+            let (mailbox, folder) = fetching.place();
+            let most = self.largest_message;
+            fetching.refuse(
                 uid,
-                size,
-                most: self.largest_message,
-            });
+                MailError::MessageTooLarge {
+                    mailbox,
+                    folder,
+                    uid,
+                    size,
+                    most,
+                },
+            );
+            return Ok(());
         }
         fetching.begin(uid, size).await
     }
@@ -94,11 +114,17 @@ impl Session {
     /// A body that was taken for one message must not turn out to be another's.
     fn confirm(&self, fetching: &mut Fetching<'_>, fetched: &Fetched) -> Result<(), MailError> {
         match (fetching.current.take(), fetched.uid) {
-            (Some(taken), Some(uid)) if taken != uid => Err(self
-                .link
-                .garbled("it answered with another message than was asked for")),
-            _ => Ok(()),
+            (Some(taken), Some(uid)) if taken != uid => {
+                let reason = "it answered with another message than was asked for";
+                return Err(self.link.garbled(reason));
+            }
+            // News of a flag has flags; an answer without either is one without a body.
+            (None, Some(uid)) if fetched.flags.is_none() => {
+                fetching.bodiless.insert(uid);
+            }
+            _ => {}
         }
+        Ok(())
     }
 
     /// What was asked for and did not come is gone; but what may have come unnamed, or was
@@ -115,18 +141,38 @@ impl Session {
         let Some((_, batch)) = fetching.in_flight.remove(at) else {
             return Ok(());
         };
-        let refused = self.link.check(reply, Asked::Other("hand out a message"));
-        let alone = batch.size == 1;
-        if !alone && (self.uid_trails || matches!(refused, Err(MailError::Refused { .. }))) {
-            let again = batch.wanted.into_iter().map(Batch::one);
-            let behind = fetching.todo.split_off(fetching.retries());
-            fetching.todo.extend(again);
-            fetching.todo.extend(behind);
+        let checked = self.link.check(reply, Asked::Other("hand out a message"));
+        let refusal = match checked {
+            Err(MailError::Refused { said, .. }) => Some(said),
+            checked => {
+                checked?;
+                None
+            }
+        };
+        let incomplete = |uid: &u32| fetching.bodiless.contains(uid);
+        let doubtful = refusal.is_some() || batch.wanted.iter().any(incomplete);
+        if batch.size > 1 && (doubtful || self.uid_trails) {
+            fetching.again(batch.wanted);
             return Ok(());
         }
-        refused?;
         for uid in batch.wanted {
-            fetching.gone(&fetching.key(uid)).await?;
+            if doubtful {
+                let said = refusal
+                    .clone()
+                    .unwrap_or_else(|| "nothing, and no message".to_owned());
+                let (mailbox, folder) = fetching.place();
+                fetching.refuse(
+                    uid,
+                    MailError::MessageRefused {
+                        mailbox,
+                        folder,
+                        uid,
+                        said,
+                    },
+                );
+            } else {
+                fetching.gone(&fetching.key(uid)).await?;
+            }
         }
         Ok(())
     }
@@ -144,25 +190,10 @@ struct Fetching<'a> {
     in_flight: VecDeque<(Ticket, Batch)>,
     /// The message whose octets are passing, if somebody wants them.
     current: Option<u32>,
-}
-
-/// Messages that are asked for in one command.
-#[derive(Debug)]
-struct Batch {
-    size: usize,
-    /// Those of them that have not come.
-    wanted: BTreeSet<u32>,
-    again: bool,
-}
-
-impl Batch {
-    fn one(uid: u32) -> Self {
-        Self {
-            size: 1,
-            wanted: BTreeSet::from([uid]),
-            again: true,
-        }
-    }
+    /// Messages that were answered without their octets.
+    bodiless: BTreeSet<u32>,
+    /// The first of the messages that cannot be had.
+    refused: Option<MailError>,
 }
 
 impl Fetching<'_> {
@@ -190,9 +221,24 @@ impl Fetching<'_> {
         }
     }
 
-    /// How many batches at the front of `todo` are second tries.
-    fn retries(&self) -> usize {
-        self.todo.iter().take_while(|batch| batch.again).count()
+    /// Asks for these again, each alone, behind earlier second tries and before all else.
+    fn again(&mut self, uids: BTreeSet<u32>) {
+        self.bodiless.retain(|uid| !uids.contains(uid));
+        let tries = self.todo.iter().take_while(|batch| batch.again).count();
+        let behind = self.todo.split_off(tries);
+        self.todo.extend(uids.into_iter().map(Batch::one));
+        self.todo.extend(behind);
+    }
+
+    fn refuse(&mut self, uid: u32, error: MailError) {
+        for (_, batch) in &mut self.in_flight {
+            batch.wanted.remove(&uid);
+        }
+        self.refused.get_or_insert(error);
+    }
+
+    fn place(&self) -> (String, String) {
+        (self.mailbox.clone(), self.selected.folder.to_string())
     }
 
     async fn begin(&mut self, uid: u32, size: u64) -> Result<(), MailError> {
@@ -238,33 +284,8 @@ impl Fetching<'_> {
     }
 }
 
-/// Servers answer in the order of the folder, so only ascending UIDs share a command.
-fn batches(uids: &[u32], most: usize) -> VecDeque<Batch> {
-    uids.chunk_by(|a, b| a < b)
-        .flat_map(|ascending| ascending.chunks(most))
-        .map(|uids| Batch {
-            size: uids.len(),
-            wanted: uids.iter().copied().collect(),
-            again: false,
-        })
-        .collect()
-}
-
 /// The server never waits for the next question while it answers this one.
 const BATCHES_IN_FLIGHT: usize = 3;
 const UIDS_IN_BATCH: usize = 250;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_ascending_uids_share_a_command() {
-        let batches = batches(&[1, 2, 5, 4, 9, 9], 2);
-        let sets: Vec<Vec<u32>> = batches
-            .into_iter()
-            .map(|batch| batch.wanted.into_iter().collect())
-            .collect();
-        assert_eq!(sets, [vec![1, 2], vec![5], vec![4, 9], vec![9]]);
-    }
-}
+/// What is too large is read to its end and dropped, up to this many octets.
+const LONGEST_DRAIN: u64 = 4 << 30;

@@ -49,7 +49,7 @@ fn refusal(reply: &Reply, asked: Asked<'_>, place: &Place, quirks: &Quirks) -> M
     }
     let (host, mailbox) = (place.host.clone(), place.mailbox.clone());
     match (&reply.code, asked) {
-        (Some(Code::Unavailable), _) => MailError::Unavailable {
+        (Some(code), _) if is_trouble(code) => MailError::Unavailable {
             host,
             mailbox,
             said,
@@ -112,6 +112,17 @@ fn special(said: &str, place: &Place, quirks: &Quirks) -> Option<MailError> {
             said,
         },
     })
+}
+
+/// Whether the code says that the server, and not the question, is at fault (RFC 5530 §3).
+fn is_trouble(code: &Code) -> bool {
+    match code {
+        Code::Unavailable => true,
+        Code::Other(code) => ["SERVERBUG", "INUSE", "CONTACTADMIN", "CORRUPTION"]
+            .iter()
+            .any(|word| code.eq_ignore_ascii_case(word)),
+        _ => false,
+    }
 }
 
 fn words_of(reply: &Reply) -> String {

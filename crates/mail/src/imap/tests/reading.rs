@@ -126,19 +126,66 @@ async fn a_message_that_is_refused_in_company_does_not_hold_up_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_is_too_large_is_not_taken() {
+async fn a_message_that_is_too_large_is_left_out_and_told_at_the_end() {
+    let large = "x".repeat(1001);
+    let script = format!(
+        "C: A2 UID FETCH 3:4 (UID BODY.PEEK[])
+         S: * 1 FETCH (UID 3 BODY[] {{1003}}
+         S: {large}
+         S: )
+         S: * 1 FETCH (UID 4 BODY[] {{3}}
+         S: y
+         S: )
+         S: A2 OK done"
+    );
+    let (told, result) = fetched(&script, &[3, 4]).await;
+    let error = result.expect_err("one is too large");
+    assert_eq!(
+        (error.code(), error.next()),
+        ("message_too_large", Next::Discard)
+    );
+    assert!(!error.is_disconnected(), "the session goes on");
+    assert_eq!(told, ["imap:9:4 (3) y\r\n."]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_beyond_all_measure_ends_the_session() {
     let (told, result) = fetched(
         "C: A2 UID FETCH 3 (UID BODY.PEEK[])
          S: * 1 FETCH (UID 3 BODY[] {99999999999999}",
         &[3],
     )
     .await;
-    let error = result.expect_err("it is too large");
-    assert_eq!(
-        (error.code(), error.next()),
-        ("message_too_large", Next::Discard)
-    );
+    assert!(result.expect_err("it never ends").is_disconnected());
     assert!(told.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_the_server_cannot_hand_out_is_refused_and_not_gone() {
+    for answer in [
+        "S: * 1 FETCH (UID 3 BODY[] NIL)\nS: A3 OK done",
+        "S: A3 NO It is damaged.",
+    ] {
+        let script = format!(
+            "C: A2 UID FETCH 3:4 (UID BODY.PEEK[])
+             S: A2 NO Some messages could not be fetched.
+             C: A3 UID FETCH 3 (UID BODY.PEEK[])
+             C: A4 UID FETCH 4 (UID BODY.PEEK[])
+             {answer}
+             S: * 2 FETCH (UID 4 BODY[] {{3}}
+             S: y
+             S: )
+             S: A4 OK done"
+        );
+        let (told, result) = fetched(&script, &[3, 4]).await;
+        let error = result.expect_err("one cannot be had");
+        assert_eq!(
+            (error.code(), error.next()),
+            ("message_refused", Next::Discard)
+        );
+        assert!(error.to_string().contains("UID 3"), "{error}");
+        assert_eq!(told, ["imap:9:4 (3) y\r\n."]);
+    }
 }
 
 #[derive(Debug)]
