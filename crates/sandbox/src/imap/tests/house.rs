@@ -1,0 +1,169 @@
+//! A sandbox for a test, and a client that reads and writes lines.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use gatepost_host::{Chance, Clock, Tasks};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, ServerName};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::faults::{FaultKind, FaultOrder};
+use crate::tenant::{AccessToken, Bearer, CLIENT_ID, ClientStrength, Resource, USER};
+use crate::{Sandbox, SandboxConfig};
+
+/// A running sandbox.
+pub(super) struct House {
+    pub(super) sandbox: Sandbox,
+    tasks: Tasks,
+}
+
+impl House {
+    pub(super) async fn open() -> Self {
+        let tasks = Tasks::new();
+        let start = Sandbox::start(
+            SandboxConfig::default(),
+            Clock::system(),
+            Chance::system(),
+            &tasks,
+        );
+        let sandbox = start.await.expect("the sandbox starts on free ports");
+        Self { sandbox, tasks }
+    }
+
+    pub(super) async fn close(self) {
+        self.sandbox.end().await;
+        self.tasks.end().await;
+    }
+
+    /// A token for Exchange, of the app itself or in the name of a person.
+    pub(super) fn token(&self, person: Option<&str>) -> String {
+        let tenant = self.sandbox.tenant();
+        let (app, person) = {
+            let directory = tenant.directory();
+            let app = directory
+                .app(CLIENT_ID)
+                .expect("it is in the directory")
+                .clone();
+            let person = person.map(|upn| directory.person(upn).expect("they are").clone());
+            (app, person)
+        };
+        let scopes = BTreeSet::from(["IMAP.AccessAsUser.All"]);
+        let token = AccessToken {
+            audience: "https://outlook.office365.com",
+            resource: Resource::Exchange,
+            app: &app,
+            strength: ClientStrength::Secret,
+            bearer: person
+                .as_ref()
+                .map_or(Bearer::App, |p| Bearer::Person(p, &scopes)),
+        };
+        tenant.mint(&token, Duration::from_hours(1))
+    }
+
+    pub(super) fn order(&self, kind: FaultKind) {
+        self.sandbox.faults().order(FaultOrder::everywhere(kind));
+    }
+
+    pub(super) fn deliver(&self, raw: impl Into<bytes::Bytes>) {
+        let at = "2026-01-02T03:04:05Z".parse().expect("a literal timestamp");
+        self.sandbox
+            .mailboxes()
+            .deliver(USER, raw, at)
+            .expect("the mailbox is there");
+    }
+
+    pub(super) async fn connect(&self) -> Client {
+        let mut roots = RootCertStore::empty();
+        let ca = CertificateDer::from_pem_slice(self.sandbox.ca_pem().as_bytes());
+        roots
+            .add(ca.expect("a PEM certificate"))
+            .expect("a certificate authority");
+        let config = ClientConfig::builder_with_provider(Arc::new(
+            rustls::crypto::aws_lc_rs::default_provider(),
+        ))
+        .with_safe_default_protocol_versions()
+        .expect("the provider has them")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+        let address = self.sandbox.addresses().imap;
+        let stream = TcpStream::connect(address).await.expect("it listens");
+        let name = ServerName::try_from("localhost").expect("a name");
+        let connector = TlsConnector::from(Arc::new(config));
+        let stream = connector.connect(name, stream).await.expect("TLS starts");
+        let mut client = Client {
+            stream: BufReader::new(stream),
+        };
+        assert!(
+            client
+                .line()
+                .await
+                .starts_with("* OK The Microsoft Exchange IMAP4 service")
+        );
+        client
+    }
+
+    pub(super) async fn sign_in(&self) -> Client {
+        let mut client = self.connect().await;
+        let answer = client.authenticate(USER, &self.token(None)).await;
+        assert_eq!(answer, "a OK AUTHENTICATE completed.");
+        client
+    }
+}
+
+/// A client that says what the test says.
+pub(super) struct Client {
+    stream: BufReader<TlsStream<TcpStream>>,
+}
+
+impl Client {
+    pub(super) async fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stream
+            .read_line(&mut line)
+            .await
+            .expect("a line or the end");
+        line.trim_end_matches("\r\n").to_owned()
+    }
+
+    pub(super) async fn send(&mut self, line: &str) {
+        let line = format!("{line}\r\n");
+        self.stream
+            .get_mut()
+            .write_all(line.as_bytes())
+            .await
+            .expect("it is there");
+    }
+
+    /// Sends a command with the tag `a` and gathers the answer up to its tagged line.
+    pub(super) async fn command(&mut self, command: &str) -> Vec<String> {
+        self.send(&format!("a {command}")).await;
+        let mut lines = Vec::new();
+        loop {
+            let line = self.line().await;
+            let last = line.starts_with("a ") || line.is_empty();
+            lines.push(line);
+            if last {
+                return lines;
+            }
+        }
+    }
+
+    pub(super) async fn authenticate(&mut self, user: &str, token: &str) -> String {
+        let message = STANDARD.encode(format!("user={user}\x01auth=Bearer {token}\x01\x01"));
+        self.command(&format!("AUTHENTICATE XOAUTH2 {message}"))
+            .await
+            .remove(0)
+    }
+
+    pub(super) async fn is_closed(&mut self) -> bool {
+        matches!(self.stream.read(&mut [0; 1]).await, Ok(0) | Err(_))
+    }
+}
