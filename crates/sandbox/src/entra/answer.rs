@@ -14,10 +14,19 @@ pub(super) struct Granted {
     pub(super) access_token: String,
     pub(super) audience: String,
     pub(super) lifetime: Duration,
-    /// The permissions in the token; an app's own token names none.
-    pub(super) scope: Option<String>,
+    /// What comes along when the app acts for a person.
+    pub(super) person: Option<ForPerson>,
+}
+
+/// What a token answer says beyond the access token when a person stands behind it.
+pub(super) struct ForPerson {
+    /// The permissions in the access token.
+    pub(super) scope: String,
+    /// If `offline_access` was granted.
     pub(super) refresh_token: Option<String>,
+    /// If `openid` was granted.
     pub(super) id_token: Option<String>,
+    /// If the client asked for it.
     pub(super) client_info: Option<String>,
 }
 
@@ -41,15 +50,17 @@ impl Granted {
                 body["resource"] = json!(self.audience);
             }
         }
-        let optional = [
-            ("scope", self.scope),
-            ("refresh_token", self.refresh_token),
-            ("id_token", self.id_token),
-            ("client_info", self.client_info),
-        ];
-        for (name, value) in optional {
-            if let Some(value) = value {
-                body[name] = Value::String(value);
+        if let Some(person) = self.person {
+            body["scope"] = Value::String(person.scope);
+            let optional = [
+                ("refresh_token", person.refresh_token),
+                ("id_token", person.id_token),
+                ("client_info", person.client_info),
+            ];
+            for (name, value) in optional {
+                if let Some(value) = value {
+                    body[name] = Value::String(value);
+                }
             }
         }
         json_response(StatusCode::OK, body.to_string().into_bytes(), call)

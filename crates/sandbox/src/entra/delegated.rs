@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::answer::Granted;
+use super::answer::{ForPerson, Granted};
 use super::call::Version;
 use super::refusal::Refusal;
 use super::refusals;
@@ -44,17 +44,19 @@ impl Delegation<'_> {
             access_token: tenant.mint(&token, lifetime),
             audience: token.audience.to_owned(),
             lifetime,
-            scope: Some(self.scope(request.call.version, &permissions)),
-            refresh_token: scopes
-                .has(SignInScope::OfflineAccess)
-                .then(|| tenant.issue_refresh_token(self.sign_in.clone())),
-            id_token: scopes
-                .has(SignInScope::OpenId)
-                .then(|| tenant.sign_id_token(&self.id_claims(request, &person))),
-            client_info: request
-                .form
-                .get("client_info")
-                .map(|_| client_info(&person, &tenant.id())),
+            person: Some(ForPerson {
+                scope: self.scope(request.call.version, &permissions),
+                refresh_token: scopes
+                    .has(SignInScope::OfflineAccess)
+                    .then(|| tenant.issue_refresh_token(self.sign_in.clone())),
+                id_token: scopes
+                    .has(SignInScope::OpenId)
+                    .then(|| tenant.sign_id_token(&self.id_claims(request, &person))),
+                client_info: request
+                    .form
+                    .get("client_info")
+                    .map(|_| client_info(&person, &tenant.id())),
+            }),
         })
     }
 

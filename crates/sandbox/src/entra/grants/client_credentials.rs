@@ -40,10 +40,7 @@ impl Grant for ClientCredentials {
             access_token: call.entra.tenant.mint(&token, lifetime),
             audience: api.audience.clone(),
             lifetime,
-            scope: None,
-            refresh_token: None,
-            id_token: None,
-            client_info: None,
+            person: None,
         })
     }
 }
