@@ -1,5 +1,7 @@
 //! What the server asks its owner, and what the owner answers.
 
+use std::fmt;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -235,8 +237,8 @@ pub enum Change {
     Gone(String),
 }
 
-/// A message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A message. Its `Debug` form keeps the message to itself.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Loaded {
     /// The message itself.
     pub raw: Bytes,
@@ -244,6 +246,15 @@ pub struct Loaded {
     pub size: u64,
     /// When it was received (INTERNALDATE).
     pub received_at: Timestamp,
+}
+
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded")
+            .field("octets", &self.raw.len())
+            .field("received_at", &self.received_at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How flags change (RFC 3501 §6.4.6).

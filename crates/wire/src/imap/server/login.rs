@@ -20,7 +20,6 @@ pub(super) struct SaslExchange {
 
 /// An AUTHENTICATE as it stands in its line. It is read here and not by the codec, which
 /// refuses base64 without padding and keeps the token in types that can be printed.
-#[derive(Debug)]
 pub(super) struct Authenticate {
     mechanism: Option<Mechanism>,
     initial: Option<Zeroizing<Vec<u8>>>,
