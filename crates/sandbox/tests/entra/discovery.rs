@@ -5,7 +5,7 @@ use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use serde_json::Value;
 
-use crate::visitor::{EXCHANGE, Visitor};
+use crate::visitor::{Answer, EXCHANGE, Visitor};
 
 #[tokio::test]
 async fn a_tenant_is_found_by_its_id_and_by_its_domains() {
@@ -84,4 +84,27 @@ async fn instances_and_realms_are_known() {
         .get("/common/userrealm/ada.berg@contoso.com?api-version=1.0")
         .await;
     assert_eq!(realm.text("account_type"), "Managed");
+}
+
+#[tokio::test]
+async fn a_client_finds_the_name_that_it_used_and_no_strangers() {
+    let visitor = Visitor::new().await;
+    let port = visitor.sandbox.addresses().https.port();
+    let path = format!("/{TENANT_ID}/v2.0/.well-known/openid-configuration");
+    let by_number = visitor.http.get(format!("https://127.0.0.1:{port}{path}"));
+    let answer = Answer::of(by_number.send().await.expect("the sandbox answers")).await;
+    let own = format!("https://127.0.0.1:{port}/");
+    assert!(answer.text("issuer").starts_with(&own), "{:?}", answer.body);
+    assert!(answer.text("token_endpoint").starts_with(&own));
+    let forged = visitor
+        .http
+        .get(visitor.url(&path))
+        .version(reqwest::Version::HTTP_11)
+        .header("Host", format!("evil.example:{port}"));
+    let answer = Answer::of(forged.send().await.expect("the sandbox answers")).await;
+    assert!(
+        answer.text("issuer").starts_with(&visitor.url("/")),
+        "{:?}",
+        answer.body
+    );
 }
