@@ -1,5 +1,6 @@
 //! One connection: the wire's client machine with a stream, a clock and time limits.
 
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -19,7 +20,6 @@ use crate::MailError;
 
 /// One connection. Dropping a future of it in the middle loses nothing: what has been read and
 /// what is still to be written is kept here.
-#[derive(Debug)]
 pub(super) struct Link {
     stream: Stream,
     pub(super) client: Client,
@@ -51,12 +51,20 @@ pub(super) enum Reading {
     Quiet,
 }
 
-#[derive(Debug)]
 pub(super) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
     #[cfg(test)]
     Memory(tokio::io::DuplexStream),
+}
+
+/// What is to be sent may hold a token, so only the place is printed.
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link")
+            .field("place", &self.place)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Link {

@@ -34,6 +34,7 @@ mod uid_set;
 mod untagged;
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use bytes::{Bytes, BytesMut};
 
@@ -50,7 +51,6 @@ use crate::sasl::{self, Xoauth2};
 use queue::{Piece, Queue};
 
 /// The client's side of one connection.
-#[derive(Debug)]
 pub struct Client {
     assembler: Assembler,
     queue: Queue,
@@ -123,6 +123,17 @@ enum Kind {
     Authenticate { challenged: bool },
     Idle,
     Append,
+}
+
+/// Mail and tokens pass through here, so only the state is printed.
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("phase", &self.phase)
+            .field("in_flight", &self.in_flight)
+            .field("unreadable", &self.unreadable)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Client {

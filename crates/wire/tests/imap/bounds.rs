@@ -2,6 +2,8 @@
 
 use gatepost_wire::imap::client::{Client, Event, Untagged, Violation};
 use gatepost_wire::imap::codec::Bound;
+use gatepost_wire::sasl::Xoauth2;
+use secrecy::SecretString;
 
 fn greeted() -> Client {
     let mut client = Client::new();
@@ -63,5 +65,21 @@ fn a_body_passes_through_without_being_held() {
         };
         assert_eq!(octets.len(), 4096);
         assert!(client.buffer().is_empty(), "nothing is held");
+    }
+}
+
+#[test]
+fn neither_mail_nor_token_is_printed_with_the_machine() {
+    let mut client = greeted();
+    let token = SecretString::from("canary-token");
+    let credentials = Xoauth2::new("ada@contoso.com", token).expect("a valid sample");
+    client
+        .authenticate(&credentials)
+        .expect("nothing is in the way");
+    client.receive(b"* 1 FETCH (BODY[] {99}\r\ncanary-mail");
+    let printed = format!("{client:?} {credentials:?}");
+    let encoded = credentials.encode();
+    for canary in ["canary-token", "canary-mail", encoded.as_str()] {
+        assert!(!printed.contains(canary), "{printed}");
     }
 }

@@ -1,5 +1,7 @@
 //! Cuts a stream of IMAP octets into messages, with every size bounded and literals streamed.
 
+use std::fmt;
+
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::announcement::{Announcement, LONGEST_ANNOUNCEMENT, LiteralMode};
@@ -10,7 +12,6 @@ use super::announcement::{Announcement, LONGEST_ANNOUNCEMENT, LiteralMode};
 /// [`next_part`](Self::next_part) has answered `None`. A message is one line, or several lines
 /// joined by literals (RFC 9051 §4.3). When a literal is announced, say what is to become of
 /// it with [`accept`](Self::accept) or [`refuse`](Self::refuse).
-#[derive(Debug)]
 pub struct Assembler {
     bounds: Bounds,
     /// Received and not yet cut.
@@ -107,6 +108,17 @@ enum State {
 enum AfterDiscard {
     Line,
     Skip,
+}
+
+/// Mail passes through here, so only sizes are printed.
+impl fmt::Debug for Assembler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Assembler")
+            .field("incoming", &self.incoming.len())
+            .field("message", &self.message.len())
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Assembler {
