@@ -140,9 +140,11 @@ impl Listener {
             Want::Idle { until } => {
                 let left = until.duration_since(self.room.clock.now());
                 let left = Duration::try_from(left).unwrap_or_default();
-                match self.answered(left + ANSWER, mailbox.wait(until)).await?? {
-                    Woke::Changed | Woke::TimeOver => Ok(Saw::Woke),
-                }
+                let woke = self.answered(left + ANSWER, mailbox.wait(until)).await??;
+                // Either way the server proved to be alive, and it is looked at next.
+                let (Woke::Changed | Woke::TimeOver) = woke;
+                self.proven().await?;
+                Ok(Saw::Woke)
             }
             Want::Load | Want::Open | Want::Measure | Want::Recognise(_) | Want::Sleep { .. } => {
                 Ok(Saw::Woke)

@@ -6,6 +6,7 @@
 
 mod together;
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -31,6 +32,9 @@ pub struct Maildir {
 }
 
 impl Maildir {
+    /// How many deliveries at the same time make good use of shared syncs.
+    pub const CONCURRENCY: NonZeroUsize = NonZeroUsize::new(512).expect("it is not zero");
+
     /// A Maildir at `root`. It is made, with mode 0700, if it is missing.
     pub fn open(root: &Path) -> Result<Self, FileError> {
         files::make_private_folder(root)?;

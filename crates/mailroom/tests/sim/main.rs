@@ -7,6 +7,7 @@
 
 mod fuse;
 mod life;
+mod promises;
 mod server;
 mod sinks;
 mod storage;

@@ -76,17 +76,18 @@ impl std::fmt::Debug for Waiting {
 
 /// Writes and syncs every file in `tmp`, renames those into `new`, syncs `new`.
 fn deliver_all(root: &Path, batch: Vec<Waiting>) {
-    let mut renamed = Vec::with_capacity(batch.len());
     let mut written = Vec::with_capacity(batch.len());
+    let new = File::open(root.join("new"));
     for Waiting { job, done } in batch {
         match write(root, job) {
-            Ok(file) => written.push((file, done)),
+            Ok((file, name)) => written.push(Written { file, name, done }),
             Err(error) => tell(done, Err(error)),
         }
     }
-    for ((file, name), done) in written {
-        let synced = file.sync_all();
-        let moved = synced.and_then(|()| {
+    let new = new.and_then(|new| sync(&new, &written).map(|()| new));
+    let mut renamed = Vec::with_capacity(written.len());
+    for Written { name, done, .. } in written {
+        let moved = new.as_ref().map_err(same).and_then(|_| {
             std::fs::rename(root.join("tmp").join(&name), root.join("new").join(&name))
         });
         match moved {
@@ -94,10 +95,27 @@ fn deliver_all(root: &Path, batch: Vec<Waiting>) {
             Err(error) => tell(done, Err(error)),
         }
     }
-    let synced = File::open(root.join("new")).and_then(|folder| folder.sync_all());
+    let synced = new.and_then(|new| new.sync_all());
     for done in renamed {
         tell(done, synced.as_ref().copied().map_err(same));
     }
+}
+
+/// A file that is whole in `tmp`.
+struct Written {
+    file: File,
+    name: String,
+    done: oneshot::Sender<io::Result<()>>,
+}
+
+/// Makes all files durable. A few are synced one by one. Many are synced with their whole file
+/// system, which is one commit of its journal instead of one for each; `folder` was opened before
+/// the files were written, so a write that failed since then is reported (syncfs(2), Linux 5.8).
+fn sync(folder: &File, written: &[Written]) -> io::Result<()> {
+    if written.len() >= MANY {
+        return Ok(rustix::fs::syncfs(folder)?);
+    }
+    written.iter().try_for_each(|one| one.file.sync_all())
 }
 
 fn write(root: &Path, job: Job) -> io::Result<(File, String)> {
@@ -122,3 +140,6 @@ fn tell(done: oneshot::Sender<io::Result<()>>, result: io::Result<()>) {
 fn same(error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), error.to_string())
 }
+
+/// From how many files on it pays to sync the whole file system.
+const MANY: usize = 8;

@@ -1,0 +1,338 @@
+//! Single promises, each in a small room in virtual time.
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gatepost_host::{Chance, Clock, SealingKey, Stop};
+use gatepost_mail::{FolderName, MailError, Mailbox, Opener};
+use gatepost_mailroom::{
+    Bell, Board, Deliveries as _, DeliveryFilter, DeliveryState, EventType, Handover,
+    MailboxStatus, Mailroom, Marks, MemoryStorage, Outcome, Route, Sink, SinkName, SinkState,
+    Spool, StartFrom, Watch, WatchKey, WatchState,
+};
+use jiff::Timestamp;
+
+use crate::fuse::Trouble;
+use crate::server::Server;
+
+/// A room with one mailbox that always works, unless its door says otherwise.
+struct Room {
+    all: Mailroom,
+    server: Server,
+    door: Door,
+    storage: Arc<MemoryStorage>,
+    _folder: tempfile::TempDir,
+}
+
+impl Room {
+    fn new() -> Self {
+        let start = Timestamp::from_second(1_795_000_000).expect("a time in this century");
+        let clock = Clock::starting_at(start);
+        let trouble = Trouble::new(Chance::seeded(1), 0);
+        trouble.calm_down();
+        let server = Server::new(trouble, clock.clone());
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let key = Arc::new(SealingKey::new(&[1; SealingKey::LENGTH]));
+        let spool = Spool::open(folder.path(), key, Chance::seeded(2)).expect("it is ours");
+        let storage = Arc::new(MemoryStorage::new());
+        Self {
+            all: Mailroom {
+                cursors: storage.clone(),
+                deliveries: storage.clone(),
+                spool: Arc::new(spool),
+                board: Board::default(),
+                bell: Bell::new(),
+                clock,
+                chance: Chance::seeded(3),
+            },
+            door: Door {
+                server: server.clone(),
+                says: Arc::new(Mutex::new(Says::Welcome)),
+            },
+            server,
+            storage,
+            _folder: folder,
+        }
+    }
+
+    fn watch() -> Watch {
+        let key = WatchKey {
+            mailbox: "support@contoso.com".to_owned(),
+            folder: FolderName::inbox(),
+        };
+        Watch {
+            from: StartFrom::Beginning,
+            ..Watch::new(key, vec![sink("a")])
+        }
+    }
+
+    /// Lets listener, watchman and couriers work for this long.
+    async fn works(&self, watch: &Watch, sinks: &[(&str, Arc<Fickle>)], minutes: u64) {
+        let couriers = sinks.iter().map(|(name, fickle)| {
+            let route = Route {
+                concurrency: NonZeroUsize::new(16).expect("not zero"),
+                report_to: vec![sink("a"), sink("reports")],
+                ..Route::to(sink(name))
+            };
+            self.all.courier(route, fickle.clone()).run(Stop::never())
+        });
+        let listener = self
+            .all
+            .listener(watch.clone(), Arc::new(self.door.clone()));
+        let work = async {
+            tokio::join!(
+                listener.run(Stop::never()),
+                self.all.watchman().run(Stop::never()),
+                futures_util::future::join_all(couriers),
+            );
+        };
+        let work = Box::pin(work);
+        let time = Duration::from_mins(minutes);
+        let over = self.all.clock.within(time, work).await;
+        over.expect_err("nobody ends before he is told to");
+    }
+
+    fn status(&self) -> MailboxStatus {
+        self.all.board.mailboxes().remove(0)
+    }
+
+    /// How many deliveries of this kind there are, in this state.
+    async fn count(&self, kind: EventType, state: DeliveryState) -> usize {
+        let filter = DeliveryFilter {
+            state: Some(state),
+            limit: 10_000,
+            ..DeliveryFilter::default()
+        };
+        let all = self.storage.list(&filter).await.expect("it answers");
+        all.iter().filter(|one| one.event.kind == kind).count()
+    }
+}
+
+/// What the server says to those who want to sign in.
+#[derive(Debug, Clone, Copy)]
+enum Says {
+    Welcome,
+    Refused,
+    Nothing,
+}
+
+#[derive(Debug, Clone)]
+struct Door {
+    server: Server,
+    says: Arc<Mutex<Says>>,
+}
+
+impl Door {
+    fn says(&self, says: Says) {
+        *self.says.lock().unwrap_or_else(PoisonError::into_inner) = says;
+    }
+}
+
+#[async_trait]
+impl Opener for Door {
+    async fn open(&self) -> Result<Box<dyn Mailbox>, MailError> {
+        let says = *self.says.lock().unwrap_or_else(PoisonError::into_inner);
+        match says {
+            Says::Welcome => self.server.open().await,
+            Says::Refused => Err(MailError::SignInRefused {
+                host: "sim".to_owned(),
+                mailbox: "support@contoso.com".to_owned(),
+                said: "AUTHENTICATE failed".to_owned(),
+            }),
+            Says::Nothing => std::future::pending().await,
+        }
+    }
+}
+
+/// A sink that answers as it is told.
+#[derive(Debug)]
+struct Fickle(Mutex<Outcome>);
+
+impl Fickle {
+    fn answering(outcome: Outcome) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(outcome)))
+    }
+
+    fn answers(&self, outcome: Outcome) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = outcome;
+    }
+}
+
+#[async_trait]
+impl Sink for Fickle {
+    async fn deliver(&self, _: Handover<'_>) -> Outcome {
+        self.probe().await
+    }
+
+    async fn probe(&self) -> Outcome {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+fn sink(name: &str) -> SinkName {
+    SinkName(name.to_owned())
+}
+
+fn no() -> String {
+    "the sink says no".to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_mail_is_delivered_at_once() {
+    let room = Room::new();
+    let done = Fickle::answering(Outcome::Done);
+    let sinks = [("a", done)];
+    let watch = Room::watch();
+    let arrives = async {
+        room.all.clock.sleep(Duration::from_mins(2)).await;
+        room.server.receive(1, 10);
+        room.all.clock.sleep(Duration::from_secs(1)).await;
+        assert_eq!(
+            room.count(EventType::MailReceived, DeliveryState::Done)
+                .await,
+            1
+        );
+        assert_eq!(room.status().state, WatchState::Watching);
+    };
+    tokio::join!(room.works(&watch, &sinks, 3), arrives);
+}
+
+#[tokio::test(start_paused = true)]
+async fn fetching_pauses_while_the_sinks_are_behind_and_goes_on_afterwards() {
+    let room = Room::new();
+    for number in 1..=600 {
+        room.server.receive(number, 10);
+    }
+    let mut watch = Room::watch();
+    watch.watermarks.deliveries = Marks { high: 100, low: 50 };
+    let fickle = Fickle::answering(Outcome::Retry {
+        reason: no(),
+        after: None,
+    });
+    room.works(&watch, &[("a", fickle.clone())], 60).await;
+    let held = room
+        .count(EventType::MailReceived, DeliveryState::Pending)
+        .await;
+    assert_eq!(held, 256, "one batch, and no more");
+    assert_eq!(
+        room.count(EventType::MailboxStalled, DeliveryState::Pending)
+            .await,
+        0
+    );
+    fickle.answers(Outcome::Done);
+    room.works(&watch, &[("a", fickle)], 600).await;
+    assert_eq!(
+        room.count(EventType::MailReceived, DeliveryState::Done)
+            .await,
+        600
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_sign_in_is_reported_once_and_so_is_its_end() {
+    let room = Room::new();
+    let sinks = [("a", Fickle::answering(Outcome::Done))];
+    let watch = Room::watch();
+    room.door.says(Says::Refused);
+    let told = async {
+        room.all.clock.sleep(Duration::from_mins(14)).await;
+        let status = room.status();
+        assert_eq!(status.state, WatchState::Retrying);
+        let error = status.last_error.expect("it was refused");
+        assert_eq!(error.code, "imap_sign_in_refused");
+        assert!(status.next_attempt_at > Some(error.at + Duration::from_mins(4)));
+        assert_eq!(
+            room.count(EventType::MailboxAuthFailed, DeliveryState::Done)
+                .await,
+            1
+        );
+        room.door.says(Says::Welcome);
+        room.all.clock.sleep(Duration::from_mins(10)).await;
+        assert_eq!(room.status().last_error, None);
+    };
+    tokio::join!(room.works(&watch, &sinks, 60), told);
+    let done = async |kind| room.count(kind, DeliveryState::Done).await;
+    assert_eq!(done(EventType::MailboxAuthFailed).await, 1);
+    assert_eq!(done(EventType::MailboxRecovered).await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_proves_nothing_is_reported_stalled() {
+    let room = Room::new();
+    let sinks = [("a", Fickle::answering(Outcome::Done))];
+    let watch = Room::watch();
+    room.door.says(Says::Nothing);
+    let told = async {
+        room.all.clock.sleep(Duration::from_mins(30)).await;
+        let status = room.status();
+        assert!(status.stalled_since.is_some());
+        assert_eq!(
+            status.last_error.map(|error| error.code).as_deref(),
+            Some("mailbox_silent")
+        );
+        room.door.says(Says::Welcome);
+    };
+    tokio::join!(room.works(&watch, &sinks, 60), told);
+    let done = async |kind| room.count(kind, DeliveryState::Done).await;
+    assert_eq!(done(EventType::MailboxStalled).await, 1);
+    assert_eq!(done(EventType::MailboxRecovered).await, 1);
+    assert_eq!(room.status().stalled_since, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_is_told_to_the_other_sinks() {
+    let room = Room::new();
+    room.server.receive(1, 10);
+    let refusing = Fickle::answering(Outcome::Refused { reason: no() });
+    let reports = Fickle::answering(Outcome::Done);
+    let sinks = [("a", refusing), ("reports", reports)];
+    room.works(&Room::watch(), &sinks, 5).await;
+    assert_eq!(
+        room.count(EventType::MailReceived, DeliveryState::Dead)
+            .await,
+        1
+    );
+    let kind = EventType::DeliveryDeadLettered;
+    assert_eq!(room.count(kind, DeliveryState::Done).await, 1);
+    assert_eq!(
+        room.count(kind, DeliveryState::Dead).await,
+        0,
+        "nobody tells himself"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_is_gone_is_switched_off_and_its_mail_waits() {
+    let room = Room::new();
+    for number in 1..=40 {
+        room.server.receive(number, 10);
+    }
+    let gone = Fickle::answering(Outcome::SinkGone { reason: no() });
+    let reports = Fickle::answering(Outcome::Done);
+    let sinks = [("a", gone.clone()), ("reports", reports)];
+    room.works(&Room::watch(), &sinks, 3_000).await;
+    let state = room.all.board.sinks().remove(0).state;
+    assert!(matches!(state, SinkState::SwitchedOff { .. }), "{state:?}");
+    assert_eq!(
+        room.count(EventType::SinkSwitchedOff, DeliveryState::Done)
+            .await,
+        1
+    );
+    assert_eq!(
+        room.count(EventType::MailReceived, DeliveryState::Pending)
+            .await,
+        40
+    );
+    gone.answers(Outcome::Done);
+    room.works(&Room::watch(), &sinks, 3).await;
+    assert_eq!(
+        room.count(EventType::MailReceived, DeliveryState::Done)
+            .await,
+        40
+    );
+}
