@@ -1,6 +1,6 @@
 //! What is new in a folder since a cursor.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use gatepost_wire::imap::client::{Command, FetchItems, Fetched, UidSet, Untagged};
 
@@ -137,27 +137,29 @@ impl Session {
     /// for each, and nothing that the server would have to open the messages for.
     async fn uids_from(&mut self, first: u32) -> Result<VecDeque<u32>, MailError> {
         let mut uids: Vec<u32> = Vec::new();
+        let mut damaged = false;
+        let items = FetchItems::Uids;
         let fetch = Command::UidFetch {
             uids: UidSet::from(first),
-            items: FetchItems::Uids,
+            items,
         };
         let highest_only = first == u32::MAX;
         self.link
             .must(&fetch, Asked::Other("list messages"), |untagged| {
-                if let Untagged::Fetched(Fetched { uid: Some(uid), .. }) = untagged
-                    && (uid >= first || highest_only)
-                {
-                    uids.push(uid);
+                if let Untagged::Fetched(fetched) = untagged {
+                    damaged |= is_damaged(&fetched);
+                    uids.extend(fetched.uid.filter(|uid| *uid >= first || highest_only));
                 }
             })
             .await?;
+        self.expect_undamaged(damaged)?;
         uids.sort_unstable();
         uids.dedup();
         Ok(uids.into())
     }
 
-    /// The first of `uids`, with what there is to know about them. Those that are gone by now
-    /// are left out.
+    /// The first of `uids`, with what there is to know about them. Those of which nothing is
+    /// told are on the page too: whether they are gone is seen when they are fetched.
     async fn page(
         &mut self,
         selected: &Selected,
@@ -165,28 +167,23 @@ impl Session {
         limit: usize,
     ) -> Result<Arrivals, MailError> {
         let wanted: Vec<u32> = uids.drain(..limit.min(uids.len())).collect();
-        let mut found: BTreeMap<u32, Arrival> = BTreeMap::new();
+        let mut found: BTreeMap<u32, Fetched> = bare(&wanted);
         for set in super::alter::sets(&wanted) {
-            let fetch = Command::UidFetch {
-                uids: set,
-                items: FetchItems::Overview,
-            };
+            let items = FetchItems::Overview;
+            let fetch = Command::UidFetch { uids: set, items };
             self.link
                 .must(&fetch, Asked::Other("list messages"), |untagged| {
                     if let Untagged::Fetched(fetched) = untagged
-                        && let Some(uid) = fetched.uid
-                        && wanted.binary_search(&uid).is_ok()
+                        && let Some(known) = fetched.uid.and_then(|uid| found.get_mut(&uid))
                     {
-                        found
-                            .entry(uid)
-                            .or_insert_with(|| arrival(selected, uid, fetched));
+                        learn(known, fetched);
                     }
                 })
                 .await?;
         }
         let next = wanted.last().map_or(0, |last| last.saturating_add(1));
         Ok(Arrivals {
-            page: found.into_values().collect(),
+            page: arrivals(selected, found),
             next,
             rest: uids,
         })
@@ -199,74 +196,97 @@ impl Session {
         first: u32,
         limit: usize,
     ) -> Result<Arrivals, MailError> {
-        let mut page: BTreeMap<u32, Arrival> = BTreeMap::new();
-        let mut rest: Vec<u32> = Vec::new();
-        let fetch = Command::UidFetch {
-            uids: UidSet::from(first),
-            items: FetchItems::Overview,
-        };
+        let mut found: BTreeMap<u32, Fetched> = BTreeMap::new();
+        let mut rest: BTreeSet<u32> = BTreeSet::new();
+        let mut damaged = false;
+        let (uids, items) = (UidSet::from(first), FetchItems::Overview);
+        let fetch = Command::UidFetch { uids, items };
         self.link
             .must(&fetch, Asked::Other("list messages"), |untagged| {
-                // `n:*` also names the highest message when it is below n (RFC 9051 §9). Changed
-                // flags come here too, but have no date.
-                if let Untagged::Fetched(fetched) = untagged
-                    && let Some(uid) = fetched.uid.filter(|uid| *uid >= first)
-                    && fetched.internal_date.is_some()
+                let Untagged::Fetched(fetched) = untagged else {
+                    return;
+                };
+                damaged |= is_damaged(&fetched);
+                // `n:*` also names the highest message when it is below n (RFC 9051 §9).
+                let Some(uid) = fetched.uid.filter(|uid| *uid >= first) else {
+                    return;
+                };
+                if !rest.contains(&uid) {
+                    learn(found.entry(uid).or_default(), fetched);
+                }
+                if found.len() > limit
+                    && let Some((beyond, _)) = found.pop_last()
                 {
-                    page.insert(uid, arrival(selected, uid, fetched));
-                    if page.len() > limit
-                        && let Some((beyond, _)) = page.pop_last()
-                    {
-                        rest.push(beyond);
-                    }
+                    rest.insert(beyond);
                 }
             })
             .await?;
-        rest.sort_unstable();
-        let next = page
+        self.expect_undamaged(damaged)?;
+        let next = found
             .last_key_value()
             .map_or(0, |(last, _)| last.saturating_add(1));
         Ok(Arrivals {
-            page: page.into_values().collect(),
+            page: arrivals(selected, found),
             next,
-            rest: rest.into(),
+            rest: rest.into_iter().collect(),
         })
     }
 
     /// Everything that is in the folder, each with what tells it when UIDs do not.
     async fn identify_all(&mut self, selected: &Selected) -> Result<Resync, MailError> {
-        let uids = self.uids_from(1).await?;
-        let all: Vec<u32> = uids.into();
-        let mut present: BTreeMap<u32, (Arrival, [u8; 32])> = BTreeMap::new();
+        let all: Vec<u32> = self.uids_from(1).await?.into();
+        let mut found: BTreeMap<u32, Fetched> = bare(&all);
+        let mut prints: BTreeMap<u32, [u8; 32]> = BTreeMap::new();
         for set in super::alter::sets(&all) {
-            let fetch = Command::UidFetch {
-                uids: set,
-                items: FetchItems::Headers,
-            };
+            let items = FetchItems::Headers;
+            let fetch = Command::UidFetch { uids: set, items };
             self.link
                 .must(&fetch, Asked::Other("list messages"), |untagged| {
                     if let Untagged::Fetched(mut fetched) = untagged
                         && let Some(uid) = fetched.uid
+                        && let Some(known) = found.get_mut(&uid)
                     {
-                        let print = fingerprint(&fetched.header.take().unwrap_or_default());
-                        present.insert(uid, (arrival(selected, uid, fetched), print));
+                        // Only its print is kept: the headers of a large folder are many.
+                        prints.extend(
+                            fetched
+                                .header
+                                .take()
+                                .map(|header| (uid, fingerprint(&header))),
+                        );
+                        learn(known, fetched);
                     }
                 })
                 .await?;
         }
-        let highest = all.last().map_or(1, |last| last.saturating_add(1));
+        let next = all.last().map_or(1, |last| last.saturating_add(1));
         let restart = Position {
             uidvalidity: selected.uidvalidity,
-            next: highest,
+            next,
         };
         self.upcoming = Some(Upcoming {
             position: restart,
             uids: VecDeque::new(),
         });
+        let present = found.into_iter().map(|(uid, fetched)| {
+            let print = prints
+                .get(&uid)
+                .copied()
+                .unwrap_or_else(|| fingerprint(b""));
+            (arrival(selected, uid, fetched), print)
+        });
         Ok(Resync {
-            present: present.into_values().collect(),
+            present: present.collect(),
             restart: restart.into(),
         })
+    }
+
+    /// A message whose UID could not be read would be passed over for ever.
+    fn expect_undamaged(&self, damaged: bool) -> Result<(), MailError> {
+        if damaged {
+            Err(self.link.garbled("it told of a message without a UID"))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -290,6 +310,31 @@ impl Arrivals {
     fn is_empty(&self) -> bool {
         self.page.is_empty() && self.rest.is_empty()
     }
+}
+
+/// These messages, with nothing known of them.
+fn bare(uids: &[u32]) -> BTreeMap<u32, Fetched> {
+    uids.iter().map(|uid| (*uid, Fetched::default())).collect()
+}
+
+/// Adds what was told to what is known: changed flags may come between.
+fn learn(known: &mut Fetched, told: Fetched) {
+    known.flags = told.flags.or(known.flags.take());
+    known.internal_date = told.internal_date.or(known.internal_date);
+    known.size = told.size.or(known.size);
+}
+
+/// Whether the answer tells of no message that can be named. Changed flags, which nobody asked
+/// for, may come without a UID (RFC 9051 §7.5.2).
+fn is_damaged(fetched: &Fetched) -> bool {
+    fetched.uid.is_none() && fetched.flags.is_none()
+}
+
+fn arrivals(selected: &Selected, found: BTreeMap<u32, Fetched>) -> Vec<Arrival> {
+    found
+        .into_iter()
+        .map(|(uid, fetched)| arrival(selected, uid, fetched))
+        .collect()
 }
 
 pub(super) fn arrival(selected: &Selected, uid: u32, fetched: Fetched) -> Arrival {

@@ -283,13 +283,36 @@ async fn a_backlog_comes_in_pages_and_the_tip_in_one_question() {
         assert_eq!(
             seen,
             [
-                ("imap:9:5".to_owned(), at(8), true),
+                ("imap:9:5 imap:9:7".to_owned(), at(8), true),
                 ("imap:9:9".to_owned(), at(10), false),
                 ("imap:9:10".to_owned(), at(11), false),
             ]
         );
     })
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_cannot_be_named_is_not_passed_over() {
+    let script = OPEN.to_owned()
+        + "C: A2 UID FETCH 5:* (UID)
+           S: * 1 FETCH (FLAGS (\\Seen))
+           S: * 2 FETCH (UID seven)
+           S: * 3 FETCH (UID 9)
+           S: A2 OK done";
+    let error = against(&script, |mut session, _| async move {
+        let since = cursor(9, 5);
+        let pull = Pull {
+            since: Some(&since),
+            limit: 2,
+        };
+        session
+            .changes(&inbox(), pull)
+            .await
+            .expect_err("one of them is unknown")
+    })
+    .await;
+    assert_eq!(error.code(), "mail_server_garbled");
 }
 
 #[tokio::test(start_paused = true)]
