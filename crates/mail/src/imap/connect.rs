@@ -1,13 +1,14 @@
 //! From a host name to a protected connection with a greeting.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use gatepost_host::Elapsed;
 use gatepost_wire::imap::client::{Capability, Client, Command, Event, Outcome, StatusKind};
 use rustls::CertificateError;
 use rustls_pki_types::ServerName;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
 
 use super::link::{Link, Stream};
@@ -42,18 +43,32 @@ async fn reach(settings: &ImapSettings) -> Result<TcpStream, MailError> {
         mailbox: settings.mailbox.clone(),
         reason,
     };
-    let connecting = TcpStream::connect((settings.host.as_str(), settings.port));
     let limit = settings.limits.connect;
-    let tcp = settings
+    let resolving = lookup_host((settings.host.as_str(), settings.port));
+    let addresses: Vec<SocketAddr> = settings
         .clock
-        .within(limit, connecting)
+        .within(limit, resolving)
         .await
-        .map_err(|Elapsed| unreachable(format!("no answer within {} seconds", limit.as_secs())))?
-        .map_err(|error| unreachable(error.to_string()))?;
-    // Without this, every small command waits for a delayed acknowledgement of the last.
-    tcp.set_nodelay(true)
-        .map_err(|error| unreachable(error.to_string()))?;
-    Ok(tcp)
+        .map_err(|Elapsed| unreachable("the name is not resolved".to_owned()))?
+        .map_err(|error| unreachable(error.to_string()))?
+        .collect();
+    // An address that swallows everything (a broken IPv6 route, say) leaves time for the others.
+    let share = limit / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
+    let mut failure = "the name has no address".to_owned();
+    for address in addresses {
+        let connecting = TcpStream::connect(address);
+        match settings.clock.within(share, connecting).await {
+            Ok(Ok(tcp)) => {
+                // Without this, every small command waits for a delayed acknowledgement.
+                tcp.set_nodelay(true)
+                    .map_err(|error| unreachable(error.to_string()))?;
+                return Ok(tcp);
+            }
+            Ok(Err(error)) => failure = format!("{error} ({address})"),
+            Err(Elapsed) => failure = format!("no answer from {address}"),
+        }
+    }
+    Err(unreachable(failure))
 }
 
 async fn protect(tcp: TcpStream, settings: &ImapSettings) -> Result<Stream, MailError> {
