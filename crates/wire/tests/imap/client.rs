@@ -9,7 +9,6 @@ use gatepost_wire::imap::client::{
 use gatepost_wire::imap::codec::{self, types};
 use gatepost_wire::imap::mailbox_name;
 use gatepost_wire::sasl::Xoauth2;
-use secrecy::SecretString;
 use types::command::CommandBody;
 use types::fetch::MacroOrMessageDataItemNames;
 use types::flag::StoreType;
@@ -145,7 +144,7 @@ impl<'a> Run<'a> {
             _ if text.starts_with("DONE") => return self.client.done(),
             "IDLE" => self.client.idle(),
             "STARTTLS" => self.client.start_tls(),
-            "AUTHENTICATE" => self.client.authenticate(&sample()),
+            "AUTHENTICATE" => self.client.authenticate(&self.credentials_at(index)),
             "APPEND" => {
                 self.appending = true;
                 self.client.append(&append_of(&text))
@@ -158,6 +157,18 @@ impl<'a> Run<'a> {
             }
         };
         ticket.expect("the dialogue sends only what can be sent");
+    }
+
+    /// The credentials stand at the end of the line, or are the next thing the client says.
+    fn credentials_at(&self, index: usize) -> Xoauth2 {
+        let mut lines = self.dialogue.steps[index..].iter().filter_map(|step| match step {
+            Step::Client(line) => Some(line.trim_ascii_end()),
+            _ => None,
+        });
+        let line = lines.next().expect("the line that signs in");
+        let words: Vec<&[u8]> = line.split(|octet| *octet == b' ').collect();
+        let message = words.get(3).copied().or_else(|| lines.next());
+        Xoauth2::parse(message.expect("the credentials")).expect("they are well-formed")
     }
 
     /// A command with a literal goes over several lines.
@@ -181,11 +192,6 @@ impl<'a> Run<'a> {
 
 fn is_starttls(step: &Step) -> bool {
     matches!(step, Step::Client(line) if line.ends_with(b"STARTTLS\r\n"))
-}
-
-fn sample() -> Xoauth2 {
-    let token = SecretString::from("EwBAAl3BAAUFFpUAo7J3Ve0bjLBWZWCclRC3EoAA");
-    Xoauth2::new("test@contoso.onmicrosoft.com", token).expect("a valid sample")
 }
 
 /// `A3 APPEND "INBOX" (\Seen) {12+}`
