@@ -1,5 +1,7 @@
 //! A signed-in session: one connection, with at most one folder open.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use gatepost_wire::imap::client::{Code, Command, StatusLine, Ticket, Untagged};
 use jiff::Timestamp;
@@ -201,8 +203,11 @@ impl Mailbox for Session {
 
     async fn close(&mut self) {
         self.leave_idle();
+        let clock = self.link.clock.clone();
         let goodbye = self.link.run(&Command::Logout, |_| {});
-        // The connection is dropped in any case.
-        let _ = goodbye.await;
+        // The connection is dropped in any case, and nobody waits long for politeness.
+        let _ = clock.within(GOODBYE, goodbye).await;
     }
 }
+
+const GOODBYE: Duration = Duration::from_secs(5);

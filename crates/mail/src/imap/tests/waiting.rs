@@ -159,3 +159,16 @@ async fn a_wait_that_is_given_up_leaves_a_session_that_works() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_long_for_a_goodbye() {
+    against(
+        &(OPEN.to_owned() + "C: A2 LOGOUT"),
+        |mut session, clock| async move {
+            session.present(&inbox()).await.expect("it opens");
+            session.close().await;
+            assert_eq!(clock.now().duration_since(start()).as_secs(), 5);
+        },
+    )
+    .await;
+}
