@@ -5,6 +5,7 @@ mod backoff;
 mod batch;
 mod error;
 mod machine;
+mod words;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -16,7 +17,8 @@ use gatepost_mail::{Mailbox, Opener, Pull, Query, Woke};
 use jiff::Timestamp;
 
 pub use error::ListenError;
-use machine::{Machine, Outstanding, Saw, Session, Signals, Step, Want};
+use machine::Machine;
+use words::{Outstanding, Saw, Session, Signals, Step, Want};
 
 use crate::{Mailroom, StorageError, Watch, WatchState};
 

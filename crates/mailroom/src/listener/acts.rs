@@ -5,7 +5,7 @@ use std::time::Duration;
 use gatepost_mail::{Flag, Mailbox, MessageKey};
 
 use super::ListenError;
-use super::machine::Outstanding;
+use super::words::Outstanding;
 use crate::{Event, EventData, EventId, Mailroom, PostAction, WatchKey};
 
 /// Does the post-actions that are due. Doing one twice is harmless: it is recorded afterwards.

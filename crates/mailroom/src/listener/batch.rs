@@ -8,7 +8,7 @@ use gatepost_mail::{Arrival, Mailbox, MessageKey, fingerprint};
 use jiff::Timestamp;
 
 use super::ListenError;
-use super::machine::{Resynced, Step};
+use super::words::{Resynced, Step};
 use crate::message::{describe, describe_unfetched};
 use crate::spool::{Fetched, Keeper, Taken};
 use crate::{Advance, Event, EventData, EventId, EventType, Kept, Mailroom, NewEvent, Watch};

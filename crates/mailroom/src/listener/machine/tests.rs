@@ -1,0 +1,231 @@
+use gatepost_fault::After;
+use gatepost_mail::{FolderName, MessageKey};
+
+use super::*;
+use crate::{Watch, WatchKey};
+
+fn machine(from: StartFrom) -> Machine {
+    let key = WatchKey {
+        mailbox: "support@contoso.com".to_owned(),
+        folder: FolderName::inbox(),
+    };
+    let watch = Watch {
+        from,
+        ..Watch::new(key, Vec::new())
+    };
+    Machine::new(&watch, Chance::seeded(1))
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_795_000_000 + seconds).expect("a time in this century")
+}
+
+fn cursor(state: &str) -> Cursor {
+    Cursor {
+        transport: "test".to_owned(),
+        version: 1,
+        state: state.to_owned(),
+    }
+}
+
+fn arrival(uid: u32, received: i64) -> Arrival {
+    Arrival {
+        key: MessageKey::Imap {
+            uidvalidity: 1,
+            uid,
+        },
+        received_at: Some(at(received)),
+        size_hint: None,
+        flags: Vec::new(),
+    }
+}
+
+fn loaded(state: &str, high_water: Option<i64>) -> Saw {
+    Saw::Loaded(Some(Standing {
+        cursor: cursor(state),
+        high_water: high_water.map(at),
+        proven_at: None,
+        sequence: 0,
+    }))
+}
+
+fn since(arrivals: Vec<Arrival>, next: &str, more: bool) -> Saw {
+    Saw::Changes(Changes::Since {
+        arrivals,
+        next: cursor(next),
+        more,
+    })
+}
+
+/// A machine that is about to look at a folder it knows.
+fn looking(high_water: Option<i64>, from: StartFrom) -> Machine {
+    let mut machine = machine(from);
+    let open = machine.next(at(0), loaded("old", high_water));
+    assert_eq!(open, Want::Open);
+    assert_eq!(
+        machine.next(at(0), Saw::Opened(Signals::Pushed)),
+        Want::Measure
+    );
+    assert!(matches!(
+        machine.next(at(0), Saw::Measured((0, 0))),
+        Want::Pull { .. }
+    ));
+    machine
+}
+
+fn step(want: Want) -> Step {
+    match want {
+        Want::Commit(step) => step,
+        other => panic!("no step is stored: {other:?}"),
+    }
+}
+
+#[test]
+fn from_now_is_stored_before_the_first_wait() {
+    let mut machine = machine(StartFrom::Now);
+    machine.next(at(0), Saw::Loaded(None));
+    assert_eq!(
+        machine.next(at(0), Saw::Opened(Signals::Pushed)),
+        Want::Baseline
+    );
+    let seen = Saw::Baseline(cursor("now"), Some(at(-60)));
+    let step = step(machine.next(at(0), seen));
+    assert_eq!((step.from, step.to), (None, cursor("now")));
+    assert_eq!(step.high_water, Some(at(-60)), "the time of the server");
+    assert!(step.arrivals.is_empty());
+    assert_eq!(machine.next(at(0), Saw::Committed), Want::Measure);
+}
+
+#[test]
+fn a_time_to_start_from_leaves_out_what_is_older_in_the_first_walk_only() {
+    let mut machine = machine(StartFrom::At(at(100)));
+    machine.next(at(0), Saw::Loaded(None));
+    machine.next(at(0), Saw::Opened(Signals::Pushed));
+    machine.next(at(0), Saw::Measured((0, 0)));
+    let arrivals = vec![arrival(1, 99), arrival(2, 100)];
+    let first = step(machine.next(at(200), since(arrivals, "2", true)));
+    assert_eq!(first.arrivals, [arrival(2, 100)]);
+    assert_eq!(first.high_water, None, "the walk is not over");
+    machine.next(at(200), Saw::Committed);
+    let last = step(machine.next(at(200), since(vec![arrival(3, 50)], "3", false)));
+    assert!(last.arrivals.is_empty());
+    assert_eq!(last.high_water, Some(at(100)));
+    machine.next(at(200), Saw::Committed);
+    // What is moved here later is new, however old it is.
+    let moved = step(machine.next(at(300), since(vec![arrival(4, 10)], "4", false)));
+    assert_eq!(moved.arrivals, [arrival(4, 10)]);
+}
+
+#[test]
+fn a_look_that_finds_nothing_stores_nothing_and_waits() {
+    let mut machine = looking(Some(0), StartFrom::Now);
+    assert_eq!(machine.next(at(0), since(vec![], "old", false)), Want::Act);
+    let idle = machine.next(at(0), Saw::Acted(Outstanding::Nothing));
+    assert_eq!(idle, Want::Idle { until: at(300) });
+    assert_eq!(
+        machine.next(at(300), Saw::Woke),
+        Want::Measure,
+        "a wait that is over is a reason to look"
+    );
+}
+
+#[test]
+fn without_push_it_is_looked_every_minute() {
+    let mut machine = machine(StartFrom::Now);
+    machine.next(at(0), loaded("old", Some(0)));
+    machine.next(at(0), Saw::Opened(Signals::Polled));
+    let idle = machine.next(at(0), Saw::Acted(Outstanding::Nothing));
+    assert_eq!(idle, Want::Idle { until: at(60) });
+}
+
+#[test]
+fn a_server_that_forgot_us_makes_neither_loss_nor_flood() {
+    let mut machine = looking(Some(100), StartFrom::Now);
+    let present = vec![
+        (arrival(1, 50), [1; 32]),
+        (arrival(2, 60), [2; 32]),
+        (arrival(3, 100), [3; 32]),
+        (arrival(4, 150), [4; 32]),
+    ];
+    let lost = Saw::Changes(Changes::Lost(Resync {
+        present,
+        restart: cursor("new"),
+    }));
+    let asked = machine.next(at(200), lost);
+    assert_eq!(asked, Want::Recognise((1..=4).map(|n| [n; 32]).collect()));
+    let known = Saw::Recognised(vec![false, true, false, false]);
+    let step = step(machine.next(at(200), known));
+    assert_eq!((step.from, step.to), (Some(cursor("old")), cursor("new")));
+    assert_eq!(step.arrivals, [arrival(3, 100), arrival(4, 150)]);
+    assert_eq!(step.high_water, Some(at(150)));
+    let resynced = Resynced {
+        matched: 1,
+        new: 2,
+        ambiguous: vec![[1; 32]],
+    };
+    assert_eq!(step.resynced, Some(resynced));
+    assert_eq!(machine.next(at(200), Saw::Committed), Want::Measure);
+}
+
+#[test]
+fn a_large_resynchronisation_moves_the_cursor_with_its_last_batch() {
+    let mut machine = looking(Some(0), StartFrom::Now);
+    let present = (1..=600).map(|uid| (arrival(uid, 10), [0; 32])).collect();
+    let lost = Saw::Changes(Changes::Lost(Resync {
+        present,
+        restart: cursor("new"),
+    }));
+    machine.next(at(20), lost);
+    let mut want = machine.next(at(20), Saw::Recognised(vec![false; 600]));
+    for last in [256, 512] {
+        let step = step(want);
+        assert_eq!(
+            (&step.from, &step.to),
+            (&Some(cursor("old")), &cursor("old"))
+        );
+        assert_eq!(step.arrivals.last(), Some(&arrival(last, 10)));
+        want = machine.next(at(20), Saw::Committed);
+    }
+    let step = step(want);
+    assert_eq!((step.arrivals.len(), step.to), (88, cursor("new")));
+}
+
+#[test]
+fn what_cannot_be_fetched_is_tried_in_smaller_batches() {
+    let mut machine = looking(Some(0), StartFrom::Now);
+    let failed = || Saw::Failed(Next::Retry(After::Backoff), Session::Ended);
+    let mut limits = Vec::new();
+    for _ in 0..10 {
+        machine.next(at(0), since(vec![arrival(1, 1)], "1", false));
+        assert!(matches!(machine.next(at(0), failed()), Want::Sleep { .. }));
+        assert_eq!(machine.next(at(0), Saw::Woke), Want::Open);
+        machine.next(at(0), Saw::Opened(Signals::Pushed));
+        match machine.next(at(0), Saw::Measured((0, 0))) {
+            Want::Pull { limit, .. } => limits.push(limit),
+            other => panic!("nothing is pulled: {other:?}"),
+        }
+    }
+    assert_eq!(limits, [128, 64, 32, 16, 8, 4, 2, 1, 1, 1]);
+}
+
+#[test]
+fn a_watch_that_was_overtaken_loads_where_it_stands() {
+    let mut machine = looking(Some(0), StartFrom::Now);
+    machine.next(at(0), since(vec![arrival(1, 1)], "1", false));
+    assert!(matches!(
+        machine.next(at(0), Saw::Overtaken),
+        Want::Sleep { .. }
+    ));
+    assert_eq!(machine.next(at(9), Saw::Woke), Want::Load);
+    assert_eq!(
+        machine.next(at(9), loaded("theirs", Some(0))),
+        Want::Measure
+    );
+    assert_eq!(
+        machine.next(at(9), Saw::Measured((0, 0))),
+        Want::Pull {
+            since: Some(cursor("theirs")),
+            limit: 128
+        }
+    );
+}

@@ -1,0 +1,96 @@
+//! What the machine of a watch says and hears.
+
+use gatepost_fault::Next;
+use gatepost_mail::{Arrival, Changes, Cursor};
+use jiff::Timestamp;
+
+use crate::{Fingerprint, Standing};
+
+/// What is to be done next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Want {
+    /// Load where the watch stands.
+    Load,
+    /// Open a session.
+    Open,
+    /// Ask for the cursor behind everything that is in the folder now, then for its newest time
+    /// of receipt.
+    Baseline,
+    /// Measure what waits for the sinks.
+    Measure,
+    /// Ask for what is new, at most `limit` messages.
+    Pull { since: Option<Cursor>, limit: usize },
+    /// Look these fingerprints up in the ledger.
+    Recognise(Vec<Fingerprint>),
+    /// Fetch and spool the arrivals, then store them with the cursor in one transaction.
+    Commit(Step),
+    /// Do the post-actions that are due.
+    Act,
+    /// Wait for a change in the folder.
+    Idle { until: Timestamp },
+    /// Wait after a failure.
+    Sleep { until: Timestamp },
+}
+
+/// One step of the cursor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Step {
+    pub(super) from: Option<Cursor>,
+    pub(super) to: Cursor,
+    pub(super) high_water: Option<Timestamp>,
+    /// What becomes an event.
+    pub(super) arrivals: Vec<Arrival>,
+    /// At the end of a resynchronisation.
+    pub(super) resynced: Option<Resynced>,
+}
+
+/// How a resynchronisation ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Resynced {
+    pub(super) matched: u64,
+    pub(super) new: u64,
+    /// Those that were neither known nor newer than the high-water mark.
+    pub(super) ambiguous: Vec<Fingerprint>,
+}
+
+/// What became of a wish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Saw {
+    Loaded(Option<Standing>),
+    Opened(Signals),
+    /// The cursor, and the newest time of receipt in the folder. That is the server's time: ours
+    /// may be ahead of it.
+    Baseline(Cursor, Option<Timestamp>),
+    /// Open deliveries, and octets they hold in the spool.
+    Measured((u64, u64)),
+    Changes(Changes),
+    Recognised(Vec<bool>),
+    Committed,
+    Acted(Outstanding),
+    /// A wait ended, for whatever reason.
+    Woke,
+    /// Somebody else moved the cursor.
+    Overtaken,
+    Failed(Next, Session),
+}
+
+/// How a server tells of changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signals {
+    Pushed,
+    Polled,
+}
+
+/// Whether messages wait for their post-action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outstanding {
+    Nothing,
+    Something,
+}
+
+/// What a failure left of the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Session {
+    Kept,
+    Ended,
+}

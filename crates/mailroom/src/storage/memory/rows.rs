@@ -1,0 +1,226 @@
+//! The rows of the storage in memory, and what one transaction does to them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::{
+    Delivery, DeliveryState, Due, Event, EventId, Fingerprint, Kept, Lease, NewEvent, Settled,
+    SinkName, Standing, WatchKey,
+};
+
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    pub(super) standings: BTreeMap<WatchKey, Standing>,
+    pub(super) ledger: BTreeSet<(WatchKey, Fingerprint)>,
+    pub(super) events: BTreeMap<i64, EventRow>,
+    pub(super) event_ids: BTreeMap<EventId, i64>,
+    pub(super) deliveries: BTreeMap<i64, DeliveryRow>,
+    pub(super) last_row: i64,
+}
+
+#[derive(Debug)]
+pub(super) struct EventRow {
+    pub(super) event: Event,
+    pub(super) message: Option<Kept>,
+    pub(super) post_action: PostActionState,
+    /// When nothing was left to do for it.
+    pub(super) settled_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PostActionState {
+    None,
+    Waiting,
+    Done,
+}
+
+#[derive(Debug)]
+pub(super) struct DeliveryRow {
+    pub(super) event: i64,
+    pub(super) sink: SinkName,
+    pub(super) state: DeliveryState,
+    pub(super) attempts: u32,
+    pub(super) claims: i64,
+    /// When it is due, or its claim runs out.
+    pub(super) at: Timestamp,
+    pub(super) first_attempt_at: Option<Timestamp>,
+    pub(super) settled_at: Option<Timestamp>,
+    pub(super) reason: Option<String>,
+}
+
+impl Rows {
+    pub(super) fn next_row(&mut self) -> i64 {
+        self.last_row += 1;
+        self.last_row
+    }
+
+    /// Stores an event with its deliveries unless its id is known. Says whether it was new.
+    pub(super) fn insert(&mut self, new: NewEvent, at: Timestamp) -> bool {
+        if self.event_ids.contains_key(&new.event.id) {
+            return false;
+        }
+        let row = self.next_row();
+        self.event_ids.insert(new.event.id.clone(), row);
+        for sink in &new.sinks {
+            let id = self.next_row();
+            let delivery = DeliveryRow {
+                event: row,
+                sink: sink.clone(),
+                state: DeliveryState::Pending,
+                attempts: 0,
+                claims: 0,
+                at,
+                first_attempt_at: None,
+                settled_at: None,
+                reason: None,
+            };
+            self.deliveries.insert(id, delivery);
+        }
+        let event = EventRow {
+            event: new.event,
+            message: new.message,
+            post_action: if new.post_action {
+                PostActionState::Waiting
+            } else {
+                PostActionState::None
+            },
+            settled_at: new.sinks.is_empty().then_some(at),
+        };
+        self.events.insert(row, event);
+        true
+    }
+
+    pub(super) fn of_event(&self, event: i64) -> impl Iterator<Item = &DeliveryRow> {
+        self.deliveries
+            .values()
+            .filter(move |delivery| delivery.event == event)
+    }
+
+    pub(super) fn post_action_due(&self, row: i64) -> bool {
+        self.events[&row].post_action == PostActionState::Waiting
+            && self
+                .of_event(row)
+                .all(|one| one.state == DeliveryState::Done)
+    }
+
+    /// Whether an older delivery of the same folder to the same sink is open.
+    pub(super) fn is_behind(&self, row: &DeliveryRow) -> bool {
+        let place = |event: i64| {
+            let event = &self.events[&event].event;
+            (&event.mailbox, &event.folder)
+        };
+        self.deliveries.values().any(|other| {
+            other.sink == row.sink
+                && other.event < row.event
+                && other.is_open()
+                && place(other.event) == place(row.event)
+        })
+    }
+
+    pub(super) fn claim(&mut self, ids: Vec<i64>, now: Timestamp, until: Timestamp) -> Vec<Due> {
+        let mut claimed = Vec::with_capacity(ids.len());
+        for id in ids {
+            let Some(row) = self.deliveries.get_mut(&id) else {
+                continue;
+            };
+            row.state = DeliveryState::Claimed;
+            row.claims += 1;
+            row.attempts += 1;
+            row.at = until;
+            row.first_attempt_at.get_or_insert(now);
+            let event = &self.events[&row.event];
+            claimed.push(Due {
+                lease: Lease {
+                    delivery: id,
+                    claim: row.claims,
+                },
+                event: event.event.clone(),
+                message: event.message.clone(),
+                attempt: row.attempts,
+                first_attempt_at: row.first_attempt_at,
+            });
+        }
+        claimed
+    }
+
+    pub(super) fn due(
+        &self,
+        sink: &SinkName,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (&i64, &DeliveryRow)> {
+        self.deliveries
+            .iter()
+            .filter(move |(_, row)| row.sink == *sink && row.is_open() && row.at <= now)
+    }
+
+    pub(super) fn settle_one(
+        &mut self,
+        lease: Lease,
+        settled: Settled,
+        now: Timestamp,
+    ) -> Option<i64> {
+        let row = self.deliveries.get_mut(&lease.delivery)?;
+        if row.state != DeliveryState::Claimed || row.claims != lease.claim {
+            return None;
+        }
+        match settled {
+            Settled::Done => {
+                row.state = DeliveryState::Done;
+                row.reason = None;
+                row.settled_at = Some(now);
+            }
+            Settled::RetryAt { at, reason } => {
+                row.state = DeliveryState::Pending;
+                row.at = at;
+                row.reason = Some(reason);
+            }
+            Settled::Dead { reason } => {
+                row.state = DeliveryState::Dead;
+                row.reason = Some(reason);
+                row.settled_at = Some(now);
+            }
+            Settled::Released => {
+                row.state = DeliveryState::Pending;
+                row.at = now;
+                row.attempts -= 1;
+            }
+        }
+        Some(row.event)
+    }
+
+    /// Notes when the last delivery of an event was settled.
+    pub(super) fn note_settled(&mut self, event: i64, now: Timestamp) {
+        let open = self.of_event(event).any(DeliveryRow::is_open);
+        if let Some(row) = self.events.get_mut(&event) {
+            row.settled_at = (!open).then_some(now);
+        }
+    }
+
+    pub(super) fn view(&self, id: i64, row: &DeliveryRow) -> Delivery {
+        let pending = row.state == DeliveryState::Pending;
+        Delivery {
+            id,
+            sink: row.sink.clone(),
+            event: self.events[&row.event].event.clone(),
+            state: row.state,
+            attempts: row.attempts,
+            next_attempt_at: pending.then_some(row.at),
+            first_attempt_at: row.first_attempt_at,
+            settled_at: row.settled_at,
+            reason: row.reason.clone(),
+        }
+    }
+
+    pub(super) fn refers_to(&self, name: &str) -> bool {
+        self.events
+            .values()
+            .any(|row| matches!(&row.message, Some(Kept::File { name: kept, .. }) if kept == name))
+    }
+}
+
+impl DeliveryRow {
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.state, DeliveryState::Pending | DeliveryState::Claimed)
+    }
+}
