@@ -32,6 +32,9 @@ pub(super) struct Link {
     pub(super) exists: u32,
     /// Whether messages came since this was last set to `false`.
     pub(super) news: bool,
+    /// Whether the server said NO or BAD of its own accord since the folder was opened: it may
+    /// be gone, or be another by now. Dovecot says no more than this when it was removed.
+    pub(super) doubted: bool,
     goodbye: Option<String>,
 }
 
@@ -83,6 +86,7 @@ impl Link {
             quirks: settings.quirks.clone(),
             exists: 0,
             news: false,
+            doubted: false,
             goodbye: None,
         }
     }
@@ -273,6 +277,10 @@ impl Link {
             }) => {
                 self.goodbye = Some(text.clone());
             }
+            Untagged::Status(StatusLine {
+                kind: StatusKind::No | StatusKind::Bad,
+                ..
+            }) => self.doubted = true,
             _ => {}
         }
     }

@@ -62,7 +62,7 @@ impl Session {
         }
     }
 
-    /// Opens `folder` in this mode, unless it is open in it.
+    /// Opens `folder` in this mode, unless it is open in it and nothing speaks against it.
     pub(super) async fn open(
         &mut self,
         folder: &FolderName,
@@ -70,7 +70,9 @@ impl Session {
     ) -> Result<Selected, MailError> {
         self.leave_idle();
         match &self.selected {
-            Some(selected) if self.is_open(folder, mode) => Ok(selected.clone()),
+            Some(selected) if self.is_open(folder, mode) && !self.link.doubted => {
+                Ok(selected.clone())
+            }
             _ => self.reopen(folder, mode).await,
         }
     }
@@ -118,6 +120,7 @@ impl Session {
             )
             .await?;
         self.link.news = false;
+        self.link.doubted = false;
         // Without UIDVALIDITY the UIDs are worth nothing (RFC 9051 §6.3.2 requires it).
         let uidvalidity = uidvalidity
             .ok_or_else(|| self.link.garbled("it opened a folder without UIDVALIDITY"))?;

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::TimeLimits;
 use super::super::session::Session;
 use super::script::{LIMITS, against, against_limited, inbox, start};
-use crate::{MailError, Mailbox as _, Pull, Woke};
+use crate::{Changes, MailError, Mailbox as _, Pull, Woke};
 
 const OPEN: &str = "S: * OK [CAPABILITY IMAP4rev1 IDLE] ready
     C: A1 EXAMINE \"INBOX\"
@@ -81,6 +81,36 @@ async fn a_dead_peer_is_noticed_within_the_probe_and_one_reply() {
         took, 6,
         "the probe of 5 minutes, and 1 minute for the answer"
     );
+}
+
+/// Dovecot 2.3 says this, and nothing more, to whoever idles in a folder that was removed.
+#[tokio::test(start_paused = true)]
+async fn a_no_out_of_the_blue_has_the_folder_opened_afresh() {
+    let script = OPEN.to_owned()
+        + "C: A2 IDLE
+           S: + idling
+           S: * NO Internal error occurred.
+           C: DONE
+           S: A2 OK done
+           C: A3 EXAMINE \"INBOX\"
+           S: * 0 EXISTS
+           S: * OK [UIDVALIDITY 10] ok
+           S: * OK [UIDNEXT 1] ok
+           S: A3 OK [READ-ONLY] done
+           C: A4 UID FETCH 1:* (UID)
+           S: A4 OK done";
+    against(&script, |mut session, _| async move {
+        let seen = session.present(&inbox()).await.expect("it opens");
+        let woke = session.wait(minutes(5)).await.expect("it is alive");
+        assert_eq!(woke, Woke::TimeOver);
+        let pull = Pull {
+            since: Some(&seen),
+            limit: 10,
+        };
+        let changes = session.changes(&inbox(), pull).await.expect("a look");
+        assert!(matches!(changes, Changes::Lost(_)), "{changes:?}");
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
