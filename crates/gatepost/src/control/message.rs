@@ -95,6 +95,9 @@ pub struct RelayedFault {
 }
 
 impl RelayedFault {
+    /// The code it answers where the running `serve` says one that is unknown here.
+    pub const CODES: &'static [&'static str] = &["serve_of_other_version"];
+
     /// Takes a fault into the socket.
     pub fn of(fault: &dyn Fault) -> Self {
         Self {

@@ -1,0 +1,14 @@
+//! The real program against `gatepost sandbox` over loopback: ports by the operating system,
+//! readiness by what the programs say, never by waiting for some time.
+
+mod bad_counterparts;
+mod bad_registrations;
+mod bad_sinks;
+mod browser;
+mod fake_imap;
+mod logs;
+mod reading;
+mod serving;
+mod signing_in;
+mod stand;
+mod tour;

@@ -1,0 +1,143 @@
+//! `gatepost serve`, and the verbs that talk to it.
+
+use crate::stand::{SUPPORT, Stand};
+
+#[test]
+fn mail_reaches_a_maildir_a_program_and_a_stream() {
+    let stand = Stand::new();
+    stand.write_program("program", "cat > message.txt; cp \"$GATEPOST_EVENT\" event.json");
+    stand.configure(&format!(
+        "[sink.copies]\nkind = \"maildir\"\npath = \"copies\"\n\n\
+         [sink.program]\nkind = \"command\"\nrun = [\"./program\"]\n\n[sink.out]\nkind = \"stream\"\n\n\
+         [[watch]]\nmailbox = \"{SUPPORT}\"\nsinks = [\"copies\", \"program\", \"out\"]\nfrom = \"beginning\"\n"
+    ));
+    stand.deliver(SUPPORT, "hello");
+    let mut serve = stand.serve();
+    assert_eq!(serve.subject(), "hello");
+    settled(&stand, 3);
+    let copies = std::fs::read_dir(stand.path("copies/new")).expect("a Maildir").count();
+    assert_eq!(copies, 1);
+    let message = std::fs::read_to_string(stand.path("message.txt")).expect("the program ran");
+    assert!(message.contains("Subject: hello"), "{message}");
+    let event = std::fs::read_to_string(stand.path("event.json")).expect("the program ran");
+    assert!(event.contains("\"mail.received\""), "{event}");
+    let unread = stand.listed(&["messages", SUPPORT, "--unread"]);
+    assert_eq!(unread.len(), 1, "nothing is marked as read");
+    assert_eq!(serve.stop(), 0, "{}", stand.log());
+}
+
+#[test]
+fn two_serves_on_one_state_folder_are_one_too_many() {
+    let stand = Stand::new();
+    let first = stand.serve();
+    let second = stand.run(&["serve"]);
+    second.assert_fails(64, &["state", "another gatepost serve", "pid"]);
+    assert_eq!(first.stop(), 0, "{}", stand.log());
+    assert_eq!(stand.serve().stop(), 0, "the folder is free again");
+}
+
+#[test]
+fn the_running_serve_hands_out_tokens_and_health() {
+    let stand = Stand::new();
+    stand.configure(&watch_to_a_stream());
+    let before = stand.printed(&["token", SUPPORT]);
+    stand.deliver(SUPPORT, "hello");
+    let mut serve = stand.serve();
+    assert_eq!(serve.subject(), "hello");
+    assert_eq!(stand.printed(&["token", SUPPORT]), before, "one token for all");
+    // Without secret and database there is only the running serve to ask.
+    std::fs::rename(stand.path("state/gatepost.db"), stand.path("state/away")).expect("a file");
+    assert_eq!(stand.printed(&["token", SUPPORT]), before);
+    let rows = stand.listed(&["mailboxes"]);
+    let row = rows.iter().find(|row| row["mailbox"] == SUPPORT).expect("it is listed");
+    assert!(row["proven_at"].is_string(), "{row}");
+    assert_eq!(row["last_error"], serde_json::Value::Null);
+}
+
+#[test]
+fn the_socket_is_private() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let stand = Stand::new();
+    let serve = stand.serve();
+    let socket = std::fs::metadata(stand.path("state/gatepost.sock")).expect("the socket");
+    assert_eq!(socket.permissions().mode() & 0o777, 0o600);
+    let folder = std::fs::metadata(stand.path("state")).expect("the folder");
+    assert_eq!(folder.permissions().mode() & 0o777, 0o700);
+    assert_eq!(serve.stop(), 0);
+    assert!(!stand.path("state/gatepost.sock").exists(), "it goes with serve");
+}
+
+#[test]
+fn a_fault_of_the_configuration_ends_serve_before_it_begins() {
+    let stand = Stand::new();
+    stand.configure("[[watch]]\nmailbox = \"nobody@contoso.com\"\nsinks = [\"nowhere\"]\n");
+    let ran = stand.run(&["serve"]);
+    ran.assert_fails(64, &["nobody@contoso.com", "nowhere", "gatepost.toml:"]);
+    assert!(!stand.path("state").exists(), "nothing was made");
+}
+
+#[test]
+fn expired_tokens_and_dropped_connections_hold_nothing_up() {
+    let stand = Stand::new();
+    stand.configure(&watch_to_a_stream());
+    stand.deliver(SUPPORT, "before");
+    let mut serve = stand.serve();
+    assert_eq!(serve.subject(), "before");
+    stand.fault("expire-tokens");
+    stand.fault("drop-idle,times=1");
+    stand.deliver(SUPPORT, "after");
+    assert_eq!(serve.subject(), "after", "{}", stand.log());
+    assert_eq!(serve.stop(), 0);
+}
+
+#[test]
+fn a_delivery_that_failed_is_tried_again_on_demand() {
+    let stand = Stand::new();
+    stand.write_program("program", "test -e repaired");
+    stand.configure(&format!(
+        "[sink.program]\nkind = \"command\"\nrun = [\"./program\"]\n\n[sink.out]\nkind = \"stream\"\n\
+         [[watch]]\nmailbox = \"{SUPPORT}\"\nsinks = [\"program\", \"out\"]\nfrom = \"beginning\"\n"
+    ));
+    stand.deliver(SUPPORT, "hello");
+    let mut serve = stand.serve();
+    assert_eq!(serve.subject(), "hello");
+    stand.reason("program");
+    stand.write("repaired", "");
+    let listed = stand.listed(&["deliveries", "list", "--sink", "program"]);
+    let id = listed[0]["id"].to_string();
+    assert!(stand.printed(&["deliveries", "show", &id]).contains("mail.received"));
+    stand.printed(&["deliveries", "retry", &id]);
+    settled(&stand, 2);
+    stand.run(&["deliveries", "show", "4711"]).assert_fails(65, &["4711"]);
+    assert_eq!(serve.stop(), 0);
+}
+
+#[test]
+fn a_watch_in_the_foreground_writes_a_line_for_each_arrival() {
+    let stand = Stand::new();
+    stand.deliver(SUPPORT, "hello");
+    let mut command = stand.command();
+    command.args(["watch", SUPPORT, "--from-beginning", "--json"]);
+    let mut watch = crate::stand::Running::start(command);
+    assert_eq!(watch.subject(), "hello");
+    stand.deliver(SUPPORT, "again");
+    assert_eq!(watch.subject(), "again");
+    assert_eq!(watch.stop(), 0);
+}
+
+fn watch_to_a_stream() -> String {
+    format!(
+        "[sink.out]\nkind = \"stream\"\n[[watch]]\nmailbox = \"{SUPPORT}\"\nsinks = [\"out\"]\n\
+         from = \"beginning\"\n"
+    )
+}
+
+/// Asks until so many deliveries are done.
+fn settled(stand: &Stand, count: usize) {
+    for _ in 0..2_000 {
+        if stand.listed(&["deliveries", "list", "--state", "done"]).len() == count {
+            return;
+        }
+    }
+    panic!("{count} deliveries were not done: {}", stand.log());
+}

@@ -1,0 +1,105 @@
+//! `gatepost login` and `logout`: a person signs in at the sandbox's own pages.
+
+use crate::browser::Browser;
+use crate::stand::{ADA, Running, SUPPORT, Stand};
+
+#[test]
+fn nobody_signs_in_where_the_app_acts_alone() {
+    let stand = Stand::new();
+    stand.run(&["login", SUPPORT, "--no-browser"]).assert_fails(65, &[SUPPORT]);
+    stand.run(&["logout", SUPPORT]).assert_fails(65, &[SUPPORT]);
+}
+
+#[test]
+fn before_the_sign_in_its_verb_is_named() {
+    let stand = Stand::new();
+    stand.run(&["messages", ADA]).assert_fails(77, &[ADA, "gatepost login"]);
+}
+
+#[test]
+fn a_person_signs_in_once_and_the_mailbox_is_open() {
+    let stand = Stand::with_mail();
+    let browser = Browser::new(&stand);
+    let (mut login, url) = login(&stand);
+    let back = browser.sign_in(&url);
+    let page = browser.get(back.as_str());
+    assert_eq!(page.status, 200, "{}", page.html);
+    assert!(page.html.contains("You are signed in"), "{}", page.html);
+    let said = login.line().expect("it says who signed in");
+    assert!(said.contains(ADA), "{said}");
+    assert!(!stand.listed(&["messages", ADA]).is_empty());
+    stand.printed(&["token", ADA, "--for", "imap"]);
+
+    stand.printed(&["logout", ADA]);
+    stand.run(&["messages", ADA]).assert_fails(77, &[ADA, "gatepost login"]);
+}
+
+#[test]
+fn a_shared_mailbox_is_opened_by_a_person() {
+    let stand = Stand::with_mail();
+    let shared = format!("[mailbox.\"{SUPPORT}\"]\nregistration = \"contoso\"\ngrant = \"client_credentials\"\n");
+    let by_ada = format!(
+        "[mailbox.\"{SUPPORT}\"]\nregistration = \"contoso\"\ngrant = \"authorization_code\"\nsign_in_as = \"{ADA}\"\n"
+    );
+    stand.write("gatepost.toml", &stand.configuration().replace(&shared, &by_ada));
+    let browser = Browser::new(&stand);
+    let (mut login, url) = login(&stand);
+    let page = browser.get(browser.sign_in(&url).as_str());
+    assert_eq!(page.status, 200, "{}", page.html);
+    login.line().expect("it says who signed in");
+    assert!(!stand.listed(&["messages", SUPPORT]).is_empty(), "Ada has full access to it");
+}
+
+#[test]
+fn stray_requests_do_not_end_a_sign_in() {
+    let stand = Stand::with_mail();
+    let browser = Browser::new(&stand);
+    let (mut login, url) = login(&stand);
+    let back = browser.sign_in(&url);
+    let mut origin = back.clone();
+    origin.set_query(None);
+
+    let favicon = origin.join("/favicon.ico").expect("an address");
+    assert_eq!(browser.get(favicon.as_str()).status, 404);
+    for stray in ["?code=stolen&state=wrong", "?error=access_denied&state=wrong", "?code=stolen"] {
+        let page = browser.get(origin.join(stray).expect("an address").as_str());
+        assert_eq!(page.status, 400, "{stray}: {}", page.html);
+    }
+    // Half a request, and nothing at all.
+    let port = origin.port().expect("a port");
+    for said in [&b"GET /?code=x"[..], b""] {
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+        std::io::Write::write_all(&mut stream, said).expect("it listens");
+    }
+
+    assert_eq!(browser.get(back.as_str()).status, 200);
+    assert!(login.line().expect("it says who signed in").contains(ADA));
+}
+
+#[test]
+fn after_a_refusal_the_next_sign_in_works_at_once() {
+    let stand = Stand::with_mail();
+    let browser = Browser::new(&stand);
+    let (mut first, url) = login(&stand);
+    let back = browser.sign_in(&url);
+    let state = back.query_pairs().find(|(name, _)| name == "state").expect("a state").1.into_owned();
+    let mut refused = back.clone();
+    refused.set_query(None);
+    refused.query_pairs_mut().append_pair("error", "access_denied").append_pair("state", &state);
+    assert_eq!(browser.get(refused.as_str()).status, 400);
+    assert_eq!(first.line(), None, "the first sign-in is over");
+
+    let (mut second, url) = login(&stand);
+    assert_eq!(browser.get(browser.sign_in(&url).as_str()).status, 200);
+    assert!(second.line().expect("it says who signed in").contains(ADA));
+}
+
+/// Starts a sign-in; gives the address of the sign-in page.
+fn login(stand: &Stand) -> (Running, String) {
+    let mut command = stand.command();
+    command.args(["login", ADA, "--no-browser"]);
+    let mut login = Running::start(command);
+    let url = login.line().expect("it prints the address of the sign-in page");
+    assert!(url.starts_with("https://"), "{url}");
+    (login, url)
+}

@@ -1,0 +1,46 @@
+//! `gatepost demo`, and the programs that need no configuration.
+
+use crate::stand::{program, ran};
+
+#[test]
+fn the_tour_keeps_what_it_claims() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let output = program(folder.path()).args(["demo", "--once", "--dir", "demo"]).output();
+    let ran = ran(&output.expect("the program starts"));
+    assert_eq!(ran.exit, 0, "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("✓ nothing was marked as read"), "{}", ran.stdout);
+    assert!(folder.path().join("demo/gatepost.toml").is_file(), "it can be copied");
+    let output = program(folder.path()).args(["demo", "--once", "--dir", "demo"]).output();
+    let again = crate::stand::ran(&output.expect("the program starts"));
+    again.assert_fails(65, &["demo", "not empty"]);
+}
+
+#[test]
+fn without_a_configuration_the_way_is_shown() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let output = program(folder.path()).env("HOME", folder.path()).arg("mailboxes").output();
+    let ran = ran(&output.expect("the program starts"));
+    ran.assert_fails(64, &["--config FILE", "gatepost demo", "gatepost.toml"]);
+}
+
+#[test]
+fn a_code_is_explained() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let explain = |code: &str| {
+        let output = program(folder.path()).args(["explain", code]).output();
+        ran(&output.expect("the program starts"))
+    };
+    let page = explain("config_missing");
+    assert_eq!(page.exit, 0, "{}", page.stderr);
+    assert!(page.stdout.starts_with("# config_missing\n"), "{}", page.stdout);
+    explain("config_mising").assert_fails(65, &["config_missing"]);
+}
+
+#[test]
+fn a_wrong_command_line_is_a_fault_of_usage() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let output = program(folder.path()).arg("serv").output();
+    let ran = ran(&output.expect("the program starts"));
+    assert_eq!(ran.exit, 64);
+    assert!(ran.stderr.contains("serve"), "{}", ran.stderr);
+}
