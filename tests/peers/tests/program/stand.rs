@@ -88,15 +88,13 @@ pub(crate) fn message(subject: &str) -> Vec<u8> {
 }
 
 /// An event as a sink is told it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Told {
-    pub(crate) kind: String,
-    pub(crate) subject: String,
-    pub(crate) id: String,
+struct Told {
+    kind: String,
+    subject: String,
 }
 
 impl Told {
-    pub(crate) fn read(line: &str) -> Result<Self, Failure> {
+    fn read(line: &str) -> Result<Self, Failure> {
         let event: Value = serde_json::from_str(line)?;
         let text = |pointer: &str| {
             event
@@ -108,7 +106,6 @@ impl Told {
         Ok(Self {
             kind: text("/type"),
             subject: text("/data/envelope/subject"),
-            id: text("/id"),
         })
     }
 }

@@ -1,9 +1,8 @@
 //! `gatepost serve` through what happens to a server.
 
-use std::collections::BTreeMap;
 use std::fs;
 
-use crate::stand::{ADA, Failure, Stand, Told, message};
+use crate::stand::{ADA, Failure, Stand, message};
 
 #[test]
 fn every_message_is_told_once_and_in_order() -> Result<(), Failure> {
@@ -57,7 +56,10 @@ fn a_renumbered_folder_is_no_flood() -> Result<(), Failure> {
 
 #[test]
 fn a_recreated_folder_is_watched_on() -> Result<(), Failure> {
-    let stand = Stand::new(&TO_STANDARD_OUTPUT.replace("\"INBOX\"", "\"Projects\""))?;
+    // Dovecot 2.3 says `* NO` and then nothing any more to whoever idles in a folder that was
+    // removed. A look every other second, whatever the server says, gets over it.
+    let watch = "\"Projects\"\npoll = \"2s\"";
+    let stand = Stand::new(&TO_STANDARD_OUTPUT.replace("\"INBOX\"", watch))?;
     stand.dovecot.create_folder(ADA, "Projects")?;
     stand.dovecot.deliver(ADA, "Projects", &message("old"))?;
     let mut serve = stand.program.start(&["serve"])?;
@@ -80,45 +82,6 @@ fn what_arrives_between_two_runs_is_told_by_the_second() -> Result<(), Failure> 
         .deliver(ADA, "INBOX", &message("second run"))?;
     let mut serve = stand.program.start(&["serve"])?;
     assert_eq!(stand.subjects(&mut serve, 1)?, ["second run"]);
-    Ok(())
-}
-
-#[test]
-fn kills_lose_nothing_and_change_no_id() -> Result<(), Failure> {
-    const ROUNDS: usize = 10;
-    const EACH: usize = 20;
-    let stand = Stand::new(TO_A_FILE)?;
-    for round in 0..ROUNDS {
-        let running = stand.program.start(&["serve"])?;
-        for number in 0..EACH {
-            let subject = format!("{round}-{number}");
-            stand.dovecot.deliver(ADA, "INBOX", &message(&subject))?;
-        }
-        running.kill();
-    }
-    let log = stand.program.folder().join("events.ndjson");
-    let mut serve = stand.program.start(&["serve"])?;
-    stand.dovecot.deliver(ADA, "INBOX", &message("last"))?;
-    // The last message is told on standard output when everything before it is settled, too.
-    while !stand.subjects(&mut serve, 1)?.contains(&"last".to_owned()) {}
-    assert!(serve.stop(), "{}", stand.program.log());
-
-    let mut ids: BTreeMap<String, String> = BTreeMap::new();
-    for line in fs::read_to_string(log)?.lines() {
-        // A kill may cut a line; its event is told again on a line of its own.
-        let Ok(told) = Told::read(line) else { continue };
-        if let Some(before) = ids.insert(told.subject.clone(), told.id.clone()) {
-            assert_eq!(before, told.id, "{}", told.subject);
-        }
-    }
-    for round in 0..ROUNDS {
-        for number in 0..EACH {
-            assert!(
-                ids.contains_key(&format!("{round}-{number}")),
-                "{round}-{number} is lost"
-            );
-        }
-    }
     Ok(())
 }
 
@@ -181,20 +144,6 @@ mailbox = \"ada@contoso.com\"
 folder = \"INBOX\"
 from = \"beginning\"
 sinks = [\"screen\"]
-";
-
-const TO_A_FILE: &str = "\
-[sink.log]
-kind = \"stream\"
-file = \"events.ndjson\"
-
-[sink.screen]
-kind = \"stream\"
-
-[[watch]]
-mailbox = \"ada@contoso.com\"
-from = \"beginning\"
-sinks = [\"log\", \"screen\"]
 ";
 
 const TO_A_MAILDIR: &str = "\
