@@ -1,16 +1,27 @@
 //! What an event says of a message, read from the message itself.
 
+mod outline;
+
 use gatepost_mail::Arrival;
 use gatepost_mail::content::Content;
 
+pub(crate) use outline::Outline;
+
 use crate::{Attachment, MessageData, MessageIds};
 
+/// What was found out about a message while it was taken in.
+#[derive(Debug, Default)]
+pub(crate) struct Measured {
+    /// Its true size in octets.
+    pub(crate) size: u64,
+    /// The SHA-256 of its octets, in hexadecimal.
+    pub(crate) sha256: String,
+    /// Its attachments, if only its beginning is held.
+    pub(crate) attachments: Option<Vec<Attachment>>,
+}
+
 /// Describes the message that arrived, from `octets`: the whole message or its beginning.
-pub(crate) fn describe(
-    arrival: &Arrival,
-    octets: &[u8],
-    (size, sha256): (u64, String),
-) -> MessageData {
+pub(crate) fn describe(arrival: &Arrival, octets: &[u8], measured: Measured) -> MessageData {
     let content = Content::parse(octets);
     let envelope = content.envelope();
     MessageData {
@@ -20,18 +31,23 @@ pub(crate) fn describe(
         },
         envelope,
         received_at: arrival.received_at,
-        size,
-        sha256,
+        size: measured.size,
+        sha256: measured.sha256,
         flags: arrival.flags.clone(),
         preview: content.preview(),
-        attachments: attachments(&content),
+        attachments: measured
+            .attachments
+            .unwrap_or_else(|| attachments(&content)),
     }
 }
 
 /// Describes a message that the server announced and does not hand over.
 pub(crate) fn describe_unfetched(arrival: &Arrival) -> MessageData {
-    let size = arrival.size_hint.unwrap_or_default();
-    describe(arrival, &[], (size, String::new()))
+    let measured = Measured {
+        size: arrival.size_hint.unwrap_or_default(),
+        ..Measured::default()
+    };
+    describe(arrival, &[], measured)
 }
 
 fn attachments(content: &Content<'_>) -> Vec<Attachment> {

@@ -120,15 +120,14 @@ fn received(watch: &Watch, arrival: &Arrival, fetched: Fetched, at: Timestamp) -
         Fetched::Refused => (describe_unfetched(arrival), None, None),
         Fetched::Kept {
             kept,
-            size,
-            sha256,
+            measured,
             head,
         } => {
             let octets = match &kept {
                 Kept::Inline(octets) => octets,
                 Kept::File { .. } => &head,
             };
-            let data = describe(arrival, octets, (size, sha256));
+            let data = describe(arrival, octets, measured);
             let print = fingerprint(octets);
             (data, Some(kept), Some(print))
         }

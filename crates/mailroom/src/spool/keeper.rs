@@ -9,6 +9,7 @@ use gatepost_mail::{Intake, IntakeError, MessageKey};
 use super::writer::Writer;
 use super::{Spool, SpoolError, hexadecimal};
 use crate::Kept;
+use crate::message::{Measured, Outline};
 
 /// Keeps the messages of one fetch. Files stay pinned until the keeper is dropped, which is to
 /// happen after the events that refer to them are stored.
@@ -40,10 +41,8 @@ pub(crate) enum Fetched {
     Kept {
         /// Where.
         kept: Kept,
-        /// Its true size in octets.
-        size: u64,
-        /// The SHA-256 of its octets, in hexadecimal.
-        sha256: String,
+        /// What was found out on the way.
+        measured: Measured,
         /// Its beginning, if it is not kept inline.
         head: Vec<u8>,
     },
@@ -53,7 +52,27 @@ struct Current {
     key: MessageKey,
     /// The whole message as long as it is small, afterwards its beginning.
     head: Vec<u8>,
-    file: Option<Writer>,
+    file: Option<Large>,
+}
+
+/// A message that goes to a file.
+struct Large {
+    writer: Writer,
+    outline: Outline,
+}
+
+impl Large {
+    async fn begin(spool: &Arc<Spool>) -> Result<Self, SpoolError> {
+        Ok(Self {
+            writer: Writer::begin(spool).await?,
+            outline: Outline::new(),
+        })
+    }
+
+    async fn write(&mut self, octets: &[u8]) -> Result<(), SpoolError> {
+        self.outline.feed(octets);
+        self.writer.write(octets).await
+    }
 }
 
 impl Keeper {
@@ -90,7 +109,7 @@ impl Keeper {
         let large = size.is_some_and(|size| size > self.room());
         let capacity = size.unwrap_or_default().min(Spool::INLINE_LIMIT);
         let file = if large {
-            Some(Writer::begin(&self.spool).await?)
+            Some(Large::begin(&self.spool).await?)
         } else {
             None
         };
@@ -109,7 +128,7 @@ impl Keeper {
             .as_mut()
             .expect("octets come only between the begin and the end of a message");
         if current.file.is_none() && current.head.len() + octets.len() > room {
-            let mut file = Writer::begin(&self.spool).await?;
+            let mut file = Large::begin(&self.spool).await?;
             file.write(&current.head).await?;
             current.file = Some(file);
         }
@@ -135,18 +154,24 @@ impl Keeper {
             None => {
                 self.inline += current.head.len();
                 Fetched::Kept {
-                    size: current.head.len() as u64,
-                    sha256: hexadecimal(digest(&SHA256, &current.head).as_ref()),
+                    measured: Measured {
+                        size: current.head.len() as u64,
+                        sha256: hexadecimal(digest(&SHA256, &current.head).as_ref()),
+                        attachments: None,
+                    },
                     kept: Kept::Inline(current.head),
                     head: Vec::new(),
                 }
             }
             Some(file) => {
-                let (name, size) = file.finish().await?;
+                let (name, size) = file.writer.finish().await?;
                 self.pinned.push(name.clone());
                 Fetched::Kept {
-                    size,
-                    sha256: name.clone(),
+                    measured: Measured {
+                        size,
+                        sha256: name.clone(),
+                        attachments: Some(file.outline.finish()),
+                    },
                     kept: Kept::File { name, size },
                     head: current.head,
                 }

@@ -29,7 +29,11 @@ fn live_all(part: u64) {
         let lived = std::panic::catch_unwind(|| live(seed));
         if let Err(panic) = lived {
             let seed = format!("GATEPOST_SIM_SEED={seed}");
-            let told = panic.downcast_ref::<String>().map_or("", String::as_str);
+            let text = panic.downcast_ref::<&str>().copied();
+            let told = panic
+                .downcast_ref::<String>()
+                .map_or(text, |told| Some(told));
+            let told = told.unwrap_or_default();
             panic!("the life of {seed} broke a promise: {told}");
         }
     }
