@@ -161,10 +161,12 @@ impl<'a> Run<'a> {
 
     /// The credentials stand at the end of the line, or are the next thing the client says.
     fn credentials_at(&self, index: usize) -> Xoauth2 {
-        let mut lines = self.dialogue.steps[index..].iter().filter_map(|step| match step {
-            Step::Client(line) => Some(line.trim_ascii_end()),
-            _ => None,
-        });
+        let mut lines = self.dialogue.steps[index..]
+            .iter()
+            .filter_map(|step| match step {
+                Step::Client(line) => Some(line.trim_ascii_end()),
+                _ => None,
+            });
         let line = lines.next().expect("the line that signs in");
         let words: Vec<&[u8]> = line.split(|octet| *octet == b' ').collect();
         let message = words.get(3).copied().or_else(|| lines.next());

@@ -9,3 +9,4 @@ mod dialogue;
 mod owner;
 mod pair;
 mod server;
+mod server_limits;

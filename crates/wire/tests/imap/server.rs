@@ -64,7 +64,7 @@ pub(crate) struct Conversation {
     pub(crate) owner: Owner,
     pub(crate) written: Vec<u8>,
     waiting: Waiting,
-    closed: bool,
+    pub(crate) closed: bool,
     starts_tls: bool,
 }
 
@@ -296,7 +296,7 @@ const PIECES: &[&str] = &[
     "a CAPABILITY\r\n",
 ];
 
-fn signed_in() -> Conversation {
+pub(crate) fn signed_in() -> Conversation {
     let mut conversation = Conversation::new();
     conversation.server.push(b"l LOGIN me secret\r\n");
     conversation.go_on();

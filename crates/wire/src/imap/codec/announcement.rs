@@ -3,7 +3,8 @@
 /// The announcement of a literal (RFC 9051 §4.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Announcement {
-    /// How many octets follow.
+    /// How many octets follow; what is beyond 64 bits counts as the most there can be, since
+    /// the octets of a literal must never be taken for messages.
     pub length: u64,
     /// Whether the sender waits.
     pub mode: LiteralMode,
@@ -38,14 +39,16 @@ impl Announcement {
         {
             return None;
         }
-        let length = digits
-            .iter()
-            .fold(0, |length, digit| length * 10 + u64::from(digit - b'0'));
+        let length = digits.iter().fold(0, |length: u64, digit| {
+            length
+                .saturating_mul(10)
+                .saturating_add(u64::from(digit - b'0'))
+        });
         Some(Self { length, mode })
     }
 }
 
-/// Eighteen digits fit into 64 bits; a longer number announces nothing.
-const LONGEST_LENGTH: usize = 18;
+/// As many digits as 64 bits have; a longer number announces nothing.
+const LONGEST_LENGTH: usize = 20;
 /// Braces, digits, `+` and the end of line.
 pub(super) const LONGEST_ANNOUNCEMENT: usize = LONGEST_LENGTH + 5;

@@ -136,11 +136,6 @@ impl Assembler {
         }
     }
 
-    /// Replaces the bounds, for instance after login. They hold from the next line on.
-    pub fn set_bounds(&mut self, bounds: Bounds) {
-        self.bounds = bounds;
-    }
-
     /// Takes octets that were received.
     pub fn push(&mut self, octets: &[u8]) {
         self.incoming.extend_from_slice(octets);
@@ -157,7 +152,8 @@ impl Assembler {
         !self.incoming.is_empty()
     }
 
-    /// The message so far, up to and with the line that announces a literal.
+    /// The message so far, up to and with the line that announces a literal. Behind
+    /// [`Bound::Line`] it ends soon after the beginning of the line that is too long.
     pub fn head(&self) -> &[u8] {
         &self.message
     }
@@ -261,6 +257,9 @@ impl Assembler {
         if self.lines + line > self.bounds.line {
             self.searched = 0;
             self.state = State::Skipping;
+            // How it begins tells whose command it is.
+            let shown = (self.bounds.line - self.lines).min(LONGEST_BEGINNING);
+            self.message.extend_from_slice(&self.incoming[..shown]);
             return Err(Bound::Line(self.bounds.line));
         }
         if found.is_none() {
@@ -359,6 +358,9 @@ impl Assembler {
         });
     }
 }
+
+/// How much of an overlong line is shown: more than any tag has.
+const LONGEST_BEGINNING: usize = 256;
 
 #[cfg(test)]
 mod tests;

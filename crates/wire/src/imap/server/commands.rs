@@ -37,9 +37,14 @@ impl Server {
         if self.assembler.accept(Treatment::Keep).is_ok() {
             return self.let_literal_come(announcement.mode);
         }
-        let tag = split_tag(self.assembler.head()).map_or_else(|| "*".to_owned(), |(tag, _)| tag);
+        let tag = self.tag_of_head();
         let refusal = Refusal::bad(self.persona.texts.bad_arguments);
         self.drop_literal(tag, refusal, announcement.mode);
+    }
+
+    /// The tag of a command that is not complete, or `*` if it has none.
+    pub(super) fn tag_of_head(&self) -> String {
+        split_tag(self.assembler.head()).map_or_else(|| "*".to_owned(), |(tag, _)| tag)
     }
 
     /// The literal will not be taken. A client that waits is told now; one that does not is
@@ -291,7 +296,7 @@ fn is_among(name: &str, names: &[&str]) -> bool {
 }
 
 /// A tag (RFC 3501 §9) and what follows it.
-pub(super) fn split_tag(line: &[u8]) -> Option<(String, &[u8])> {
+fn split_tag(line: &[u8]) -> Option<(String, &[u8])> {
     let space = memchr::memchr(b' ', line)?;
     let (tag, rest) = (&line[..space], &line[space + 1..]);
     let good = |octet: &u8| octet.is_ascii_graphic() && !b"(){%*\"\\+".contains(octet);

@@ -57,12 +57,23 @@ pub(super) enum SectionText {
 }
 
 impl Item {
-    /// Reads the items of a FETCH; `None` if one is not known to this server.
+    /// Reads the items of a FETCH, each once; `None` if one is not known to this server, or if
+    /// there are so many that a short command would get an endless answer.
     pub(super) fn read(names: &MacroOrMessageDataItemNames<'_>) -> Option<Vec<Self>> {
         match names {
             MacroOrMessageDataItemNames::Macro(name) => Some(Self::of_macro(name)),
             MacroOrMessageDataItemNames::MessageDataItemNames(names) => {
-                names.iter().map(Self::of_name).collect()
+                let mut items = Vec::new();
+                for name in names {
+                    let item = Self::of_name(name)?;
+                    if !items.contains(&item) {
+                        items.push(item);
+                    }
+                    if items.len() > MOST_ITEMS {
+                        return None;
+                    }
+                }
+                Some(items)
             }
         }
     }
@@ -200,3 +211,6 @@ fn texts(names: &[AString<'_>]) -> Vec<String> {
         .filter(|name| !name.is_empty() && name.bytes().all(plain))
         .collect()
 }
+
+/// More than any client asks for at a time.
+const MOST_ITEMS: usize = 64;

@@ -273,7 +273,11 @@ impl Server {
             Job::Sasl(exchange) => self.bad(&exchange.tag, text),
             Job::Idle { tag } => self.bad(&tag, text),
             Job::Upload(upload) => self.abort_upload(upload.tag, Refusal::bad(text)),
-            _ => self.bad("*", text),
+            Job::Doomed { tag, refusal } => self.refuse(&tag, &refusal),
+            _ => {
+                let tag = self.tag_of_head();
+                self.bad(&tag, text);
+            }
         }
     }
 
