@@ -48,14 +48,16 @@ impl Entity {
         let mut entity = self;
         for (level, at) in number.iter().enumerate() {
             // Below a message/rfc822 part the numbers count the parts of its message.
-            if let (Inside::Message(message), true) = (&entity.inside, level > 0) {
+            let mut is_message = level == 0;
+            if let (Inside::Message(message), false) = (&entity.inside, is_message) {
                 entity = message;
+                is_message = true;
             }
             let at = usize::try_from(*at).ok()?.checked_sub(1)?;
             entity = match &entity.inside {
                 Inside::Parts(parts) => parts.get(at)?,
-                // A message that is not multipart has one part: its body.
-                _ if at == 0 => entity,
+                // A message that is not multipart has one part: its body. A part has none.
+                _ if at == 0 && is_message => entity,
                 _ => return None,
             };
         }
@@ -286,7 +288,9 @@ mod tests {
         assert_eq!(text(second), "Subject: in\r\n\r\ntwo");
         assert_eq!(text(second.message().expect("a message")), "two");
         assert_eq!(text(entity.part(&[2, 1]).expect("part 2.1")), "two");
-        assert_eq!(entity.part(&[3]), None);
+        for nowhere in [&[3][..], &[1, 1], &[2, 1, 1], &[2, 2]] {
+            assert_eq!(entity.part(nowhere), None, "{nowhere:?}");
+        }
         assert_eq!(entity.part(&[0]), None);
     }
 
@@ -295,6 +299,7 @@ mod tests {
         let entity = Entity::of(b"a: b\r\n\r\nbody");
         assert_eq!(entity.part(&[1]).map(|part| part.body.clone()), Some(8..12));
         assert_eq!(entity.part(&[2]), None);
+        assert_eq!(entity.part(&[1, 1]), None);
     }
 
     #[test]

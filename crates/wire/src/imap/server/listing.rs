@@ -67,7 +67,9 @@ impl Attribute {
 pub(super) fn push_folder(out: &mut Vec<u8>, name: &str) {
     let name = mailbox_name::encode_utf7(name);
     let plain = |octet: u8| octet.is_ascii_alphanumeric() || b"/-_.&+,@".contains(&octet);
-    if !name.is_empty() && name.bytes().all(plain) {
+    // Without quotes, a folder called NIL would be none (RFC 3501 §4.5).
+    let is_nothing = name.is_empty() || name.eq_ignore_ascii_case("NIL");
+    if !is_nothing && name.bytes().all(plain) {
         out.extend_from_slice(name.as_bytes());
     } else {
         push_string(out, name.as_bytes());
@@ -159,13 +161,19 @@ mod tests {
         };
         listing.push(
             &mut out,
-            &[folder("INBOX"), folder("Sent Items"), folder("Entwürfe")],
+            &[
+                folder("INBOX"),
+                folder("Sent Items"),
+                folder("Entwürfe"),
+                folder("nil"),
+            ],
         );
         assert_eq!(
             String::from_utf8(out).expect("ASCII"),
             "* LIST (\\HasNoChildren) \"/\" INBOX\r\n\
              * LIST (\\HasNoChildren) \"/\" \"Sent Items\"\r\n\
-             * LIST (\\HasNoChildren) \"/\" Entw&APw-rfe\r\n"
+             * LIST (\\HasNoChildren) \"/\" Entw&APw-rfe\r\n\
+             * LIST (\\HasNoChildren) \"/\" \"nil\"\r\n"
         );
     }
 }
