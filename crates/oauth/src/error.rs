@@ -5,7 +5,7 @@ use std::time::Duration;
 use gatepost_fault::{After, Fault, Next, Owner};
 
 use crate::answers::Refusal;
-use crate::{Audience, GrantStoreError, ProofError};
+use crate::{GrantStoreError, ProofError};
 
 /// Why there is no token. It can be cloned, since all who wait for one request are told of it.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -147,18 +147,6 @@ pub enum TokenError {
         /// Which check failed.
         reason: String,
     },
-    /// Fresh tokens are refused again and again.
-    #[error(
-        "the {} server refuses every token of {who}, fresh ones too; see what it said. The next one is asked for in {} seconds", audience_name(*.audience), wait.as_secs()
-    )]
-    RefusedRepeatedly {
-        /// The credential.
-        who: String,
-        /// What the tokens are for.
-        audience: Audience,
-        /// Until the next request.
-        wait: Duration,
-    },
     /// The renewal was stopped from outside.
     #[error("the request for a token of {who} was broken off; Gatepost is stopping or has a bug")]
     BrokenOff {
@@ -185,7 +173,6 @@ impl TokenError {
         "sign_in_unfinished",
         "loopback_unusable",
         "id_token_unusable",
-        "token_refused_repeatedly",
         "token_request_broken_off",
     ];
 
@@ -234,7 +221,6 @@ impl Fault for TokenError {
             Self::SignInUnfinished { .. } => "sign_in_unfinished",
             Self::LoopbackUnusable { .. } => "loopback_unusable",
             Self::IdTokenUnusable { .. } => "id_token_unusable",
-            Self::RefusedRepeatedly { .. } => "token_refused_repeatedly",
             Self::BrokenOff { .. } => "token_request_broken_off",
         }
     }
@@ -259,7 +245,6 @@ impl Fault for TokenError {
             | Self::StateMismatch { .. }
             | Self::SignInUnfinished { .. }
             | Self::IdTokenUnusable { .. } => Owner::Person,
-            Self::RefusedRepeatedly { .. } => Owner::TenantAdmin,
         }
     }
 
@@ -271,7 +256,6 @@ impl Fault for TokenError {
             Self::Throttled { retry_after, .. } | Self::Failing { retry_after, .. } => {
                 Next::Retry(retry_after.map_or(After::Backoff, After::AtLeast))
             }
-            Self::RefusedRepeatedly { wait, .. } => Next::Retry(After::AtLeast(*wait)),
             Self::ClockSkew { .. }
             | Self::AnswerUnusable { .. }
             | Self::Unreachable { .. }
@@ -303,13 +287,6 @@ fn quoted(excerpt: &str) -> String {
         String::new()
     } else {
         format!(". It began: {excerpt}")
-    }
-}
-
-fn audience_name(audience: Audience) -> &'static str {
-    match audience {
-        Audience::Exchange => "Exchange",
-        Audience::Graph => "Graph",
     }
 }
 

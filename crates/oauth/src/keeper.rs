@@ -5,6 +5,7 @@
 
 mod flight;
 mod keepsake;
+mod pause;
 mod slot;
 
 use std::collections::BTreeMap;
@@ -177,9 +178,6 @@ impl Keeper {
         let now = self.around.clock.now();
         let mut slots = self.slots();
         let slot = slots.entry(audience).or_default();
-        if let Some(error) = slot.held_back(now, &self.who(), audience) {
-            return Look::Fail(error);
-        }
         slot.look(now, || self.start(audience))
     }
 

@@ -72,11 +72,6 @@ fn of_the_network() -> Vec<TokenError> {
             host: host(),
             limit: Duration::from_secs(30),
         },
-        TokenError::RefusedRepeatedly {
-            who: who(),
-            audience: Audience::Exchange,
-            wait: Duration::from_mins(2),
-        },
     ]
 }
 

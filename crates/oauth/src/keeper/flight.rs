@@ -10,6 +10,7 @@ use secrecy::ExposeSecret;
 
 use super::Keeper;
 use super::keepsake::{Keepsake, asked_as};
+use super::pause::Pause;
 use crate::conversation::converse;
 use crate::flow::Granted;
 use crate::grants::{Attendance, Opening};
@@ -26,7 +27,7 @@ pub(super) struct Vault {
     /// be missing for one of them only.
     dead: BTreeMap<Audience, Dead>,
     /// The issuer asked this credential to wait, whatever the audience.
-    throttled: Option<(TokenError, Timestamp)>,
+    throttled: Option<(TokenError, Pause)>,
 }
 
 /// A stored state that the issuer refused for good, so that a person must sign in.
@@ -35,7 +36,7 @@ struct Dead {
     generation: Option<Generation>,
     error: TokenError,
     /// Somebody may have unblocked the account or consented: then it is tried again.
-    until: Timestamp,
+    pause: Pause,
 }
 
 /// What became of a state that was to be stored.
@@ -60,7 +61,7 @@ impl Keeper {
         let mut answer = self.ask(&vault, audience).await;
         if needs_sign_in(&answer) {
             // Another process may have rotated the refresh token while we asked with the old one.
-            self.load(&mut vault).await?;
+            self.load_newer(&mut vault).await?;
             if vault.seen != asked_with {
                 match self.stored_token(&vault, audience) {
                     Some(token) => return Ok(token),
@@ -97,6 +98,8 @@ impl Keeper {
             }
         }
         drop(vault);
+        // What was held for other audiences came from the sign-in before.
+        keeper.slots().clear();
         keeper.land(audience, &Ok(granted.access));
         keeper.changed.notify_one();
         Ok(())
@@ -130,6 +133,17 @@ impl Keeper {
         vault.seen = seen;
         vault.unsaved = false;
         Ok(())
+    }
+
+    /// Loads what is stored, unless this process has something newer that the store did not take.
+    async fn load_newer(&self, vault: &mut Vault) -> Result<(), TokenError> {
+        if vault.unsaved {
+            let stored = self.around.grants.load(&self.credential.id).await?;
+            if stored.map(|(_, generation)| generation) == vault.seen {
+                return Ok(());
+            }
+        }
+        self.load(vault).await
     }
 
     async fn read_store(&self) -> Result<(Keepsake, Option<Generation>), GrantStoreError> {
@@ -255,16 +269,15 @@ impl Vault {
     /// Remembers a refusal that stands for longer than one request: a wait, or that only a
     /// person can go on with this state, so that the issuer is not asked every minute.
     fn note_refusal(&mut self, audience: Audience, error: &TokenError, now: Timestamp) {
-        let after = |time: Duration| now.checked_add(time).unwrap_or(Timestamp::MAX);
         match error.next() {
             Next::Retry(After::AtLeast(wait)) => {
-                self.throttled = Some((error.clone(), after(wait)));
+                self.throttled = Some((error.clone(), Pause::new(now, wait)));
             }
             Next::SignIn => {
                 let dead = Dead {
                     generation: self.seen,
                     error: error.clone(),
-                    until: after(DEAD_FOR),
+                    pause: Pause::new(now, DEAD_FOR),
                 };
                 self.dead.insert(audience, dead);
             }
@@ -273,15 +286,14 @@ impl Vault {
     }
 
     fn standing_refusal(&self, audience: Audience, now: Timestamp) -> Option<TokenError> {
-        if let Some((error, until)) = &self.throttled
-            && let Ok(left) = Duration::try_from(until.duration_since(now))
-            && !left.is_zero()
+        if let Some((error, pause)) = &self.throttled
+            && let Some(left) = pause.left(now)
         {
             return Some(error.clone().with_wait(left));
         }
         self.dead
             .get(&audience)
-            .filter(|dead| dead.generation == self.seen && now < dead.until)
+            .filter(|dead| dead.generation == self.seen && dead.pause.left(now).is_some())
             .map(|dead| dead.error.clone())
     }
 }

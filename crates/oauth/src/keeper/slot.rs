@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::Outcome;
-use crate::{AccessToken, Audience, TokenError};
+use super::pause::Pause;
+use crate::{AccessToken, TokenError};
 
 /// The state of one audience's token.
 #[derive(Debug, Default)]
@@ -31,23 +32,24 @@ pub(super) enum Look {
 #[derive(Debug)]
 struct Held {
     token: AccessToken,
-    renew_at: Timestamp,
+    renewal: Pause,
     usable_until: Timestamp,
 }
 
 #[derive(Debug)]
 struct Failure {
     error: TokenError,
-    until: Timestamp,
+    pause: Pause,
     in_a_row: u32,
 }
 
-/// How often in a row fresh tokens were refused.
+/// How often in a row a refused token was replaced.
 #[derive(Debug, Default)]
 struct Refusals {
     in_a_row: u32,
     latest: Option<Timestamp>,
     token: Option<AccessToken>,
+    hold: Option<Pause>,
 }
 
 impl Slot {
@@ -62,7 +64,10 @@ impl Slot {
         if let Some(request) = self.under_way() {
             return usable.map_or_else(|| Look::Wait(request.clone()), Look::Hand);
         }
-        let failure = self.failure.as_ref().filter(|failure| now < failure.until);
+        let failure = self
+            .failure
+            .as_ref()
+            .filter(|failure| failure.pause.left(now).is_some());
         match (usable, failure) {
             (Some(token), failure) => {
                 if failure.is_none() && self.held.as_ref().is_some_and(|held| held.is_old(now)) {
@@ -82,24 +87,6 @@ impl Slot {
             .filter(|request| request.has_changed().is_ok() && request.borrow().is_none())
     }
 
-    /// Why no token may be asked for now although none is there: fresh ones were refused.
-    pub(super) fn held_back(
-        &self,
-        now: Timestamp,
-        who: &str,
-        audience: Audience,
-    ) -> Option<TokenError> {
-        if self.held.is_some() || self.under_way().is_some() {
-            return None;
-        }
-        let wait = left(self.refusals.hold_until()?, now)?;
-        Some(TokenError::RefusedRepeatedly {
-            who: who.to_owned(),
-            audience,
-            wait,
-        })
-    }
-
     /// When a request will be due by itself. A slot that never held a token waits
     /// until somebody asks.
     pub(super) fn next_renewal(&self) -> Option<Timestamp> {
@@ -108,8 +95,8 @@ impl Slot {
             return None;
         }
         Some(match &self.failure {
-            Some(failure) => held.renew_at.max(failure.until),
-            None => held.renew_at,
+            Some(failure) => held.renewal.until.max(failure.pause.until),
+            None => held.renewal.until,
         })
     }
 
@@ -135,7 +122,7 @@ impl Slot {
                 let pause = pause_after(error, in_a_row, chance);
                 self.failure = Some(Failure {
                     error: error.clone(),
-                    until: later(now, pause),
+                    pause: Pause::new(now, pause),
                     in_a_row,
                 });
             }
@@ -143,8 +130,12 @@ impl Slot {
     }
 
     /// A server refused `token`. Only the one that is held counts: a hundred connections report
-    /// the same one.
+    /// the same one. A token that replaced a refused one a short while ago is kept: then it is
+    /// not the token, and a mailbox that may not be opened with it takes it from no other.
     pub(super) fn refuse(&mut self, token: &AccessToken, now: Timestamp) {
+        if self.refusals.holds(now) {
+            return;
+        }
         let current = self
             .held
             .take_if(|held| held.token.expose() == token.expose());
@@ -184,21 +175,21 @@ impl Held {
         let quarter = life / 4;
         let ahead = quarter.saturating_sub(chance.up_to(quarter / 2));
         Self {
-            renew_at: earlier(token.expires_at, ahead),
+            renewal: Pause::until(now, earlier(token.expires_at, ahead)),
             usable_until: earlier(token.expires_at, SAFETY.min(life / 10)),
             token,
         }
     }
 
     fn is_old(&self, now: Timestamp) -> bool {
-        self.renew_at <= now
+        self.renewal.left(now).is_none()
     }
 }
 
 impl Failure {
     /// The failure as it is told to somebody who asks later.
     fn told_at(&self, now: Timestamp) -> TokenError {
-        match left(self.until, now) {
+        match self.pause.left(now) {
             Some(wait) => self.error.clone().with_wait(wait),
             None => self.error.clone(),
         }
@@ -217,15 +208,15 @@ impl Refusals {
         };
         self.latest = Some(now);
         self.token = Some(token);
+        let again = self.in_a_row.saturating_sub(1);
+        let hold = doubled(FIRST_HOLD, again, LONGEST_HOLD);
+        self.hold = Some(Pause::new(now, hold));
     }
 
-    /// The first refusal brings a new token at once: the old one may just have been revoked.
-    fn hold_until(&self) -> Option<Timestamp> {
-        let again = self.in_a_row.checked_sub(2)?;
-        Some(later(
-            self.latest?,
-            doubled(FIRST_HOLD, again, LONGEST_HOLD),
-        ))
+    /// Whether it is too early to replace yet another token. The first refusal brings a new one
+    /// at once: the old one may just have been revoked.
+    fn holds(&self, now: Timestamp) -> bool {
+        self.hold.is_some_and(|hold| hold.left(now).is_some())
     }
 }
 
@@ -245,12 +236,6 @@ fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
     first
         .saturating_mul(2_u32.saturating_pow(times))
         .min(longest)
-}
-
-fn left(until: Timestamp, now: Timestamp) -> Option<Duration> {
-    Duration::try_from(until.duration_since(now))
-        .ok()
-        .filter(|wait| !wait.is_zero())
 }
 
 fn later(at: Timestamp, time: Duration) -> Timestamp {

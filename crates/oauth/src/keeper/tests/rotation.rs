@@ -86,6 +86,28 @@ async fn a_full_disk_loses_no_refresh_token() {
     assert_eq!(world.stored_refresh_token().await, "r4");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_refusal_at_one_audience_loses_no_refresh_token_that_is_not_stored_yet() {
+    let world = World::new();
+    let keeper = world.ada();
+    world.issuer.book().rotation = Rotation::Strict { newest: 0 };
+    world.ada_signs_in(&keeper).await;
+    world.grants.break_writes();
+    world.clock.sleep(Duration::from_hours(2)).await;
+    exchange(&keeper)
+        .await
+        .expect("a token, and r1 in memory only");
+    world.issuer.will_answer(400, CONSENT_MISSING);
+    let graph = keeper.token(Audience::Graph).await;
+    graph.expect_err("nobody consented to that");
+    world.clock.sleep(Duration::from_hours(2)).await;
+    exchange(&keeper).await.expect("r1 is still known");
+    world.grants.mend_writes();
+    world.clock.sleep(Duration::from_hours(2)).await;
+    exchange(&keeper).await.expect("a token");
+    assert_eq!(world.stored_refresh_token().await, "r4");
+}
+
 /// A process that dies for good, as by `kill -9`, when it comes to its last moment: before or
 /// after a request, before or after a write.
 #[derive(Debug, Clone)]
