@@ -71,8 +71,11 @@ pub fn read(reply: &Reply, expecting: &Expecting) -> Result<TokenAnswer, TokenEr
         .retry_after
         .as_deref()
         .and_then(|value| retry_after(value, expecting.now));
-    // An error in words says more than its status; only where there are none the status decides.
-    let refusal = Refusal::read(reply, expecting);
+    // An error in words says more than its status; where there are none, or none that anybody
+    // knows, a status that means "later" decides.
+    let is_temporary = matches!(reply.status, 429 | 500..=599);
+    let refusal =
+        Refusal::read(reply, expecting).filter(|refusal| !(is_temporary && refusal.is_unknown()));
     match (reply.status, refusal) {
         (429, None) => Err(TokenError::Throttled {
             who: expecting.who.clone(),

@@ -38,6 +38,11 @@ pub fn verdict(error: &str, suberror: Option<&str>, aadsts: Option<u32>) -> &'st
     }
 }
 
+/// The verdict on words and a number that nobody knows.
+pub(super) fn unknown() -> &'static Verdict {
+    &UNKNOWN
+}
+
 /// Every verdict there is, some more than once.
 pub fn verdicts() -> impl Iterator<Item = &'static Verdict> {
     let numbers = NUMBERS.iter().map(|(_, verdict)| *verdict);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use gatepost_fault::{After, Next};
-use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::{Expecting, Reply, Verdict, aadsts, one_line, retry_after};
 
@@ -86,6 +86,11 @@ impl Refusal {
         "user_unknown",
     ];
 
+    /// Whether nobody knows its words and number.
+    pub(super) fn is_unknown(&self) -> bool {
+        std::ptr::eq(self.verdict, aadsts::unknown())
+    }
+
     /// What the program does next.
     pub fn next(&self) -> Next {
         match (self.verdict.next, self.retry_after) {
@@ -96,11 +101,13 @@ impl Refusal {
 
     /// Reads a refusal; `None` if the body holds none.
     pub(super) fn read(reply: &Reply, expecting: &Expecting) -> Option<Self> {
-        let body: Body = serde_json::from_slice(&reply.body).ok()?;
-        let error = shortened(&body.error?);
-        let text = one_line(&body.error_description.unwrap_or_default());
-        let aadsts = number_in(&text).or_else(|| body.error_codes?.first().copied());
-        let suberror = body.suberror.map(|word| shortened(&word));
+        let body: Map<String, Value> = serde_json::from_slice(&reply.body).ok()?;
+        // A field of the wrong type counts as absent: it must not hide what the others say.
+        let word = |name: &str| body.get(name).and_then(Value::as_str);
+        let error = shortened(word("error")?);
+        let text = one_line(word("error_description").unwrap_or_default());
+        let aadsts = number_in(&text).or_else(|| first_number(body.get("error_codes")?));
+        let suberror = word("suberror").map(shortened);
         let (description, ids) = split_ids(&text);
         Some(Self {
             who: expecting.who.clone(),
@@ -108,16 +115,14 @@ impl Refusal {
             status: reply.status,
             verdict: aadsts::verdict(&error, suberror.as_deref(), aadsts),
             description: cut(description, MOST_WORDS),
-            trace_id: body
-                .trace_id
+            trace_id: word("trace_id")
+                .map(shortened)
                 .or_else(|| id_after(ids, "Trace ID:"))
-                .or_else(|| reply.request_id.clone())
-                .map(|id| shortened(&id)),
-            correlation_id: body
-                .correlation_id
-                .or_else(|| id_after(ids, "Correlation ID:"))
-                .map(|id| shortened(&id)),
-            claims: body.claims.map(|claims| cut(&claims, MOST_WORDS)),
+                .or_else(|| reply.request_id.as_deref().map(shortened)),
+            correlation_id: word("correlation_id")
+                .map(shortened)
+                .or_else(|| id_after(ids, "Correlation ID:")),
+            claims: word("claims").map(|claims| cut(claims, MOST_WORDS)),
             retry_after: reply
                 .retry_after
                 .as_deref()
@@ -175,15 +180,13 @@ impl fmt::Display for Refusal {
     }
 }
 
-#[derive(Deserialize)]
-struct Body {
-    error: Option<String>,
-    suberror: Option<String>,
-    error_description: Option<String>,
-    error_codes: Option<Vec<u32>>,
-    trace_id: Option<String>,
-    correlation_id: Option<String>,
-    claims: Option<String>,
+/// The first of `error_codes`, as a number or in digits.
+fn first_number(codes: &Value) -> Option<u32> {
+    let first = codes.get(0)?;
+    match first.as_u64() {
+        Some(number) => u32::try_from(number).ok(),
+        None => first.as_str()?.parse().ok(),
+    }
 }
 
 /// The number that leads Microsoft's text: `AADSTS7000215: …`.

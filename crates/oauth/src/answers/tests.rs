@@ -92,6 +92,23 @@ fn a_wait_is_taken_from_the_header() {
     );
 }
 
+/// A gateway in front of the sign-in server has words of its own.
+#[test]
+fn words_that_nobody_knows_do_not_make_a_bad_moment_permanent() {
+    let body = r#"{"error":"upstream_overloaded","error_description":"try later"}"#;
+    assert_eq!(fails(&reply(503, body)).code(), "sign_in_server_failing");
+    assert_eq!(fails(&reply(429, body)).code(), "token_throttled");
+    assert_eq!(fails(&reply(400, body)).code(), "token_refused");
+}
+
+#[test]
+fn a_field_of_the_wrong_type_hides_no_refusal() {
+    let body = r#"{"error":"invalid_client","error_description":7,"suberror":{},"error_codes":["7000222"],"claims":{},"trace_id":1}"#;
+    let error = fails(&reply(401, body));
+    assert_eq!(error.code(), "secret_expired");
+    assert!(error.to_string().contains("AADSTS7000222"), "{error}");
+}
+
 #[test]
 fn a_wrong_clock_is_named_when_an_assertion_is_refused() {
     let body = r#"{"error":"invalid_client","error_description":"AADSTS700024: Client assertion is not within its valid time range.","error_codes":[700024]}"#;
