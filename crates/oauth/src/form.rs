@@ -64,22 +64,33 @@ impl Form {
         for (_, field) in &self.fields {
             if let Field::Secret(secret) = field {
                 let secret = secret.expose_secret().as_bytes();
-                while let Some(at) = position(answer, secret) {
-                    answer.splice(at..at + secret.len(), HIDDEN.iter().copied());
-                }
+                hide(secret, answer);
+                // The same as it stood on the wire, where `~` is `%7E`.
+                let encoded: Zeroizing<String> =
+                    Zeroizing::new(url::form_urlencoded::byte_serialize(secret).collect());
+                hide(encoded.as_bytes(), answer);
             }
         }
     }
 }
 
-/// Where a secret stands in an answer. A very short one would be found everywhere.
-fn position(answer: &[u8], secret: &[u8]) -> Option<usize> {
+/// Replaces a secret wherever it stands in an answer. A very short one would stand everywhere.
+fn hide(secret: &[u8], answer: &mut Zeroizing<Vec<u8>>) {
     if secret.len() < SHORTEST {
-        return None;
+        return;
     }
-    answer
-        .windows(secret.len())
-        .position(|window| window == secret)
+    let mut hidden = Zeroizing::new(Vec::with_capacity(answer.len()));
+    let mut rest = answer.as_slice();
+    while let Some(octet) = rest.first() {
+        if let Some(after) = rest.strip_prefix(secret) {
+            hidden.extend_from_slice(HIDDEN);
+            rest = after;
+        } else {
+            hidden.push(*octet);
+            rest = &rest[1..];
+        }
+    }
+    *answer = hidden;
 }
 
 impl fmt::Debug for Form {
@@ -97,7 +108,7 @@ impl fmt::Debug for Form {
 }
 
 const HIDDEN: &[u8] = b"[...]";
-/// Longer than [`HIDDEN`], so that hiding comes to an end.
+/// No secret of a server or a person is shorter.
 const SHORTEST: usize = 6;
 
 #[cfg(test)]
@@ -125,5 +136,11 @@ mod tests {
         let mut answer = Zeroizing::new("you sent can&ary=é, can&ary=é!".as_bytes().to_vec());
         form().hide_secrets(&mut answer);
         assert_eq!(*answer, b"you sent [...], [...]!");
+        let mut answer = Zeroizing::new(form().expose().as_bytes().to_vec());
+        form().hide_secrets(&mut answer);
+        assert_eq!(
+            *answer, b"client_id=a+b&client_secret=[...]",
+            "as it was sent"
+        );
     }
 }
