@@ -41,7 +41,7 @@ pub enum Prompt {
 }
 
 /// What came of a [`Step`].
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub enum Event<'a> {
     /// The conversation begins.
     Start,
@@ -51,6 +51,18 @@ pub enum Event<'a> {
     Redirected(&'a Url),
     /// The time to wait is over.
     Woken,
+}
+
+/// A redirect brings a code, which nobody may see.
+impl std::fmt::Debug for Event<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Start => f.write_str("Start"),
+            Self::Reply(reply) => f.debug_tuple("Reply").field(reply).finish(),
+            Self::Redirected(_) => f.write_str("Redirected(..)"),
+            Self::Woken => f.write_str("Woken"),
+        }
+    }
 }
 
 /// What the issuer granted.

@@ -29,8 +29,7 @@ pub struct Loopback {
     tasks: Tasks,
 }
 
-/// A browser that came back and waits for a page.
-#[derive(Debug)]
+/// A browser that came back and waits for a page. It brings a code, so it cannot be printed.
 pub(crate) struct Arrival {
     /// Where it came to, with what it brought as the query.
     pub(crate) url: Url,
@@ -112,7 +111,8 @@ impl Door {
             return shown(StatusCode::OK, Page::Waiting);
         }
         let (page, shown_page) = oneshot::channel();
-        match self.hand_over.try_send(Arrival { url, page }) {
+        // Behind a crowd of strays it waits: each is judged at once.
+        match self.hand_over.send(Arrival { url, page }).await {
             Ok(()) => shown(StatusCode::OK, shown_page.await.unwrap_or(Page::Over)),
             Err(_) => shown(StatusCode::SERVICE_UNAVAILABLE, Page::Over),
         }
@@ -149,7 +149,7 @@ fn shown(status: StatusCode, page: Page) -> Response {
     (status, headers, page.html()).into_response()
 }
 
-/// Browsers that wait for a page at the same time: one, and a few impatient reloads.
+/// Browsers that wait to be judged: one, and a few impatient reloads.
 const ARRIVALS: usize = 4;
 const MOST_OCTETS: usize = 64 * 1024;
 /// A connection that a browser opened in advance must not hold up the program.

@@ -116,14 +116,17 @@ impl Visit<'_> {
         flow: &mut dyn Flow,
         browser: &mut Browser,
     ) -> Result<Step, TokenError> {
-        for _ in 0..MOST_STRAYS {
-            let Some(arrival) = self.loopback.arrival().await else {
-                break;
-            };
+        let mut strays = 0_u32;
+        while let Some(arrival) = self.loopback.arrival().await {
             let now = self.keeper.surroundings().clock.now();
             match flow.resume(now, Event::Redirected(&arrival.url)) {
+                // However many come: whoever can reach the port must not end the sign-in. It
+                // ends when the person's time is over.
                 Err(error @ TokenError::StateMismatch { .. }) => {
-                    tracing::warn!("{error}");
+                    strays = strays.saturating_add(1);
+                    if strays <= STRAYS_LOGGED {
+                        tracing::warn!("{error}");
+                    }
                     let _ = arrival.page.send(Page::Foreign);
                 }
                 judged => {
@@ -132,7 +135,7 @@ impl Visit<'_> {
                 }
             }
         }
-        Err(self.unfinished("too many redirects of other sign-ins came"))
+        Err(self.unfinished("the redirect cannot be received any more"))
     }
 
     fn unfinished(&self, reason: &str) -> TokenError {
@@ -150,5 +153,5 @@ impl Visit<'_> {
     }
 }
 
-/// Reloaded tabs of earlier sign-ins and other programs' mistakes.
-const MOST_STRAYS: usize = 100;
+/// Reloaded tabs of earlier sign-ins and other programs' mistakes; more say nothing new.
+const STRAYS_LOGGED: u32 = 10;

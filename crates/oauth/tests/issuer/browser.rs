@@ -104,6 +104,9 @@ async fn strays_are_answered_and_the_right_redirect_signs_in() {
         assert!(page.contains("another sign-in"), "{page}");
         assert!(!page.contains("<script"), "{page}");
     }
+    for _ in 0..150 {
+        sign_in.get("/?code=flood&state=guess").await;
+    }
     let too_much = "x".repeat(100_000);
     let response = browser().post(sign_in.address("/")).body(too_much).send();
     assert_eq!(response.await.expect("it answers").status().as_u16(), 413);
