@@ -103,7 +103,7 @@ impl Courier {
     /// what does not is attempted again after the next start.
     pub async fn run(mut self, stop: Stop) {
         let mut attempts = JoinSet::new();
-        stop.or(self.deliver(&mut attempts)).await;
+        self.deliver(&mut attempts, &stop).await;
         let rest = async {
             while let Some(ended) = attempts.join_next().await {
                 let ended = ended.into_iter().collect();
@@ -115,16 +115,14 @@ impl Courier {
         let _ = self.room.clock.within(LAST_ATTEMPTS, rest).await;
     }
 
-    async fn deliver(&mut self, attempts: &mut JoinSet<Attempted>) {
+    /// The stop is heard only where nothing is under way, so that what has ended is settled.
+    async fn deliver(&mut self, attempts: &mut JoinSet<Attempted>, stop: &Stop) {
         let mut gate = Gate::Open;
         self.take_back().await;
-        loop {
-            match self.round(attempts, &mut gate).await {
-                Ok(()) => {}
-                Err(error) => {
-                    self.log(&error);
-                    self.room.clock.sleep(AFTER_STORAGE_FAULT).await;
-                }
+        while !stop.is_requested() {
+            if let Err(error) = self.round(attempts, &mut gate, stop).await {
+                self.log(&error);
+                stop.or(self.room.clock.sleep(AFTER_STORAGE_FAULT)).await;
             }
         }
     }
@@ -142,6 +140,7 @@ impl Courier {
         &mut self,
         attempts: &mut JoinSet<Attempted>,
         gate: &mut Gate,
+        stop: &Stop,
     ) -> Result<(), StorageError> {
         let claimed = self.claim(attempts, gate).await?;
         let now = self.room.clock.now();
@@ -172,6 +171,7 @@ impl Courier {
                 }
                 self.settle(all, gate).await?;
             }
+            () = stop.requested() => {}
             () = self.ear.heard(), if listen => {}
             () = wait => {}
         }

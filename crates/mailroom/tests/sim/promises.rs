@@ -336,3 +336,38 @@ async fn a_sink_that_is_gone_is_switched_off_and_its_mail_waits() {
         40
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_under_way_at_the_stop_is_settled() {
+    let room = Room::new();
+    room.server.receive(1, 10);
+    let tasks = gatepost_host::Tasks::new();
+    let door = Arc::new(room.door.clone());
+    let listener = room.all.listener(Room::watch(), door);
+    tasks.start("listener", listener.run(tasks.stop()));
+    let slow = Arc::new(Slow(room.all.clock.clone()));
+    let courier = room.all.courier(Route::to(sink("a")), slow);
+    tasks.start("courier", courier.run(tasks.stop()));
+    room.all.clock.sleep(Duration::from_secs(3)).await;
+    let kind = EventType::MailReceived;
+    assert_eq!(room.count(kind, DeliveryState::Claimed).await, 1);
+    tasks.end().await;
+    assert_eq!(room.count(kind, DeliveryState::Done).await, 1);
+    assert_eq!(room.status().state, WatchState::Stopped);
+}
+
+/// A sink that takes its time.
+#[derive(Debug)]
+struct Slow(Clock);
+
+#[async_trait]
+impl Sink for Slow {
+    async fn deliver(&self, _: Handover<'_>) -> Outcome {
+        self.0.sleep(Duration::from_secs(8)).await;
+        Outcome::Done
+    }
+
+    async fn probe(&self) -> Outcome {
+        Outcome::Done
+    }
+}

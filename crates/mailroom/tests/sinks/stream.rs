@@ -32,3 +32,11 @@ async fn a_file_that_cannot_be_written_is_named() {
         "{reason}"
     );
 }
+
+#[tokio::test]
+async fn a_full_disk_is_said_and_tried_again() {
+    let given = Given::message(3, b"x");
+    let sink = Stream::new(StreamTarget::File("/dev/full".into()));
+    let reason = reason(given.to(&sink).await);
+    assert!(reason.contains("No space left"), "{reason}");
+}
