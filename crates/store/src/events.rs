@@ -135,6 +135,7 @@ pub(crate) async fn insert(
     let mut insertion = Insertion { db, lanes, at };
     for chunk in fresh.chunks(CHUNK) {
         let positions = insertion.events(chunk).await?;
+        insertion.contents(chunk, &positions).await?;
         insertion.deliveries(chunk, &positions).await?;
     }
     Ok(new)
@@ -236,7 +237,7 @@ impl Insertion<'_> {
         let Self { db, lanes, at } = self;
         let mut sql = QueryBuilder::<Sqlite>::new(
             "INSERT INTO events (id, mailbox, folder, sequence, octets, post_action, settled_at,
-             spool_file, sealed, message) ",
+             spool_file) ",
         );
         sql.push_values(events, |mut row, event| {
             let lane = lanes
@@ -254,9 +255,7 @@ impl Insertion<'_> {
                 .push_bind(event.octets)
                 .push_bind(event.post_action as i64)
                 .push_bind(settled_at)
-                .push_bind(&event.spool_file)
-                .push_bind(&event.sealed)
-                .push_bind(&event.message);
+                .push_bind(&event.spool_file);
         });
         sql.push(" RETURNING position, id");
         let mut positions = BTreeMap::new();
@@ -266,6 +265,21 @@ impl Insertion<'_> {
             positions.insert(id, row.try_get("position")?);
         }
         Ok(positions)
+    }
+
+    async fn contents(
+        &mut self,
+        events: &[Prepared],
+        positions: &BTreeMap<EventId, i64>,
+    ) -> Result<(), Undone> {
+        let mut sql = QueryBuilder::<Sqlite>::new("INSERT INTO contents (event, sealed, message) ");
+        sql.push_values(events, |mut row, event| {
+            row.push_bind(positions[&event.id])
+                .push_bind(&event.sealed)
+                .push_bind(&event.message);
+        });
+        sql.build().execute(&mut *self.db).await?;
+        Ok(())
     }
 
     async fn deliveries(

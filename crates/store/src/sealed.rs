@@ -21,12 +21,14 @@ impl<'k> EventSeal<'k> {
         let text = serde_json::to_vec(event)
             .map(Zeroizing::new)
             .map_err(|error| unwritable(&event.id, error.to_string()))?;
-        Ok(self.key.seal(&place("events", "sealed", &event.id), &text))
+        Ok(self
+            .key
+            .seal(&place("contents", "sealed", &event.id), &text))
     }
 
     /// Seals a message that is kept in the row.
     pub(crate) fn message(&self, id: &EventId, octets: &[u8]) -> Vec<u8> {
-        self.key.seal(&place("events", "message", id), octets)
+        self.key.seal(&place("contents", "message", id), octets)
     }
 
     /// Opens the event of a row that has the columns `event_id`, `sealed` and `sequence`.
@@ -35,7 +37,7 @@ impl<'k> EventSeal<'k> {
         let sealed: &[u8] = row.get("sealed")?;
         let text = self
             .key
-            .open(&place("events", "sealed", &id), sealed)
+            .open(&place("contents", "sealed", &id), sealed)
             .map_err(|error| row.damaged("sealed", error.to_string()))?;
         let mut event: Event = serde_json::from_slice(&text)
             .map_err(|error| row.damaged("sealed", error.classify_only()))?;
@@ -61,7 +63,7 @@ impl<'k> EventSeal<'k> {
         let id = event_id(row)?;
         let octets = self
             .key
-            .open(&place("events", "message", &id), sealed)
+            .open(&place("contents", "message", &id), sealed)
             .map_err(|error| row.damaged("message", error.to_string()))?;
         Ok(Some(Kept::Inline(octets.to_vec())))
     }
@@ -103,7 +105,7 @@ fn event_id(row: &Columns<'_>) -> Result<EventId, Undone> {
 
 fn unwritable(id: &EventId, reason: String) -> Undone {
     Undone::DamagedRow {
-        table: "events",
+        table: "contents",
         column: "sealed",
         row: id.to_string(),
         reason,

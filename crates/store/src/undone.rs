@@ -99,8 +99,11 @@ impl From<sqlx::Error> for DatabaseFault {
 impl DatabaseFault {
     /// The low octet is the primary code.
     fn of_code(code: i32, reason: String) -> Self {
+        if code == SQLITE_IOERR_SHMSIZE {
+            return Self::DiskFull;
+        }
         match code & 0xff {
-            SQLITE_BUSY | SQLITE_LOCKED => Self::Locked,
+            SQLITE_BUSY | SQLITE_LOCKED | SQLITE_PROTOCOL => Self::Locked,
             SQLITE_FULL => Self::DiskFull,
             SQLITE_CORRUPT | SQLITE_NOTADB => Self::Damaged(reason),
             SQLITE_PERM | SQLITE_READONLY | SQLITE_IOERR | SQLITE_CANTOPEN => {
@@ -178,4 +181,23 @@ const SQLITE_IOERR: i32 = 10;
 const SQLITE_CORRUPT: i32 = 11;
 const SQLITE_FULL: i32 = 13;
 const SQLITE_CANTOPEN: i32 = 14;
+/// The race for the write-ahead log's own locks went on for too long.
+const SQLITE_PROTOCOL: i32 = 15;
 const SQLITE_NOTADB: i32 = 26;
+/// The index of the write-ahead log (`-shm`) cannot grow.
+const SQLITE_IOERR_SHMSIZE: i32 = 10 | (19 << 8);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_a_broken_one() {
+        let of = |code| DatabaseFault::of_code(code, String::new());
+        assert!(matches!(of(13), DatabaseFault::DiskFull));
+        assert!(matches!(of(4874), DatabaseFault::DiskFull));
+        assert!(matches!(of(778), DatabaseFault::Unusable(_)));
+        assert!(matches!(of(517), DatabaseFault::Locked));
+        assert!(matches!(of(15), DatabaseFault::Locked));
+    }
+}

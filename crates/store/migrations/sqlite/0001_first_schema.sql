@@ -52,13 +52,19 @@ CREATE TABLE events (
     octets      BIGINT  NOT NULL,
     post_action BIGINT  NOT NULL,
     settled_at  BIGINT,
-    spool_file  TEXT,
-    sealed      BLOB    NOT NULL,
-    message     BLOB
+    spool_file  TEXT
 );
 CREATE INDEX events_by_settlement ON events (settled_at) WHERE settled_at IS NOT NULL;
 CREATE INDEX events_by_post_action ON events (mailbox, folder, position) WHERE post_action = 2;
 CREATE INDEX events_by_spool_file ON events (spool_file) WHERE spool_file IS NOT NULL;
+
+-- What is large and never changes, apart from what is small and does: SQLite writes a row anew,
+-- with all its octets, when one column of it changes.
+CREATE TABLE contents (
+    event   INTEGER NOT NULL PRIMARY KEY REFERENCES events (position) ON DELETE CASCADE,
+    sealed  BLOB    NOT NULL,
+    message BLOB
+);
 
 -- state: pending, claimed, done, dead, discarded. due_at is when a pending delivery is tried
 -- next, or when a claim runs out; null in all other states. lane (the watch), mailbox and octets

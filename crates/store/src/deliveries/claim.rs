@@ -137,7 +137,7 @@ async fn mark_claimed(
 /// Reads a row as it was before it was claimed.
 fn due(row: &SqliteRow, seal: &EventSeal<'_>, now: Timestamp) -> Result<Due, Undone> {
     let delivery = Columns::new(row, "deliveries", "id");
-    let event = Columns::new(row, "events", "event_id");
+    let event = Columns::new(row, "contents", "event_id");
     let attempts = delivery.count("attempts")?;
     Ok(Due {
         lease: Lease {
@@ -155,21 +155,23 @@ fn due(row: &SqliteRow, seal: &EventSeal<'_>, now: Timestamp) -> Result<Due, Und
 /// would sort the whole backlog at every claim.
 pub(super) const ANY_DUE: &str = "
     SELECT d.id, d.claim, d.attempts, d.first_attempt_at,
-           e.id AS event_id, e.sequence, e.octets, e.spool_file, e.sealed, e.message
+           e.id AS event_id, e.sequence, e.octets, e.spool_file, c.sealed, c.message
     FROM deliveries d JOIN events e ON e.position = d.event
+    JOIN contents c ON c.event = d.event
     WHERE d.sink = $1 AND d.due_at IS NOT NULL AND +d.due_at <= $2
     ORDER BY d.event LIMIT $3";
 
 /// The oldest open delivery to a sink of each folder, if it is due.
 pub(super) const HEADS_DUE: &str = "
     SELECT d.id, d.claim, d.attempts, d.first_attempt_at,
-           e.id AS event_id, e.sequence, e.octets, e.spool_file, e.sealed, e.message
+           e.id AS event_id, e.sequence, e.octets, e.spool_file, c.sealed, c.message
     FROM watches w
     JOIN deliveries d ON d.id = (
         SELECT o.id FROM deliveries o
         WHERE o.sink = $1 AND o.lane = w.id AND o.due_at IS NOT NULL
         ORDER BY o.event LIMIT 1)
     JOIN events e ON e.position = d.event
+    JOIN contents c ON c.event = d.event
     WHERE d.due_at <= $2
     ORDER BY d.event LIMIT $3";
 

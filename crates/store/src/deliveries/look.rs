@@ -50,7 +50,7 @@ impl Store {
         let key = self.key();
         let seal = EventSeal::new(&key);
         rows.iter()
-            .map(|row| seal.open_event(&Columns::new(row, "events", "event_id")))
+            .map(|row| seal.open_event(&Columns::new(row, "contents", "event_id")))
             .collect()
     }
 }
@@ -73,7 +73,7 @@ fn wanted(filter: &DeliveryFilter) -> &'static str {
 }
 
 fn delivery(row: &SqliteRow, key: &SealingKey) -> Result<Delivery, Undone> {
-    let event = EventSeal::new(key).open_event(&Columns::new(row, "events", "event_id"))?;
+    let event = EventSeal::new(key).open_event(&Columns::new(row, "contents", "event_id"))?;
     let row = Columns::new(row, "deliveries", "id");
     let state = state(row.get("state")?).ok_or_else(|| row.damaged("state", "it is unknown"))?;
     let waits = state == DeliveryState::Pending;
@@ -116,8 +116,9 @@ macro_rules! deliveries {
     ($($more:literal)*) => {
         concat!(
             "SELECT d.id, d.sink, d.state, d.attempts, d.due_at, d.first_attempt_at, d.settled_at,
-                    d.reason, e.id AS event_id, e.sequence, e.sealed
-             FROM deliveries d JOIN events e ON e.position = d.event WHERE ",
+                    d.reason, e.id AS event_id, e.sequence, c.sealed
+             FROM deliveries d JOIN events e ON e.position = d.event
+                  JOIN contents c ON c.event = d.event WHERE ",
             $($more),*
         )
     };
@@ -141,6 +142,7 @@ pub(super) const GIVEN_UP: &str = listed!("d.state = 'dead'");
 pub(super) const OPEN_OF_MAILBOX: &str = listed!("d.mailbox = $3 AND d.due_at IS NOT NULL");
 
 pub(super) const POST_ACTIONS_DUE: &str = "
-    SELECT id AS event_id, sequence, sealed FROM events
-    WHERE mailbox = $1 AND folder = $2 AND post_action = 2
-    ORDER BY position LIMIT $3";
+    SELECT e.id AS event_id, e.sequence, c.sealed
+    FROM events e JOIN contents c ON c.event = e.position
+    WHERE e.mailbox = $1 AND e.folder = $2 AND e.post_action = 2
+    ORDER BY e.position LIMIT $3";

@@ -234,11 +234,11 @@ async fn a_damaged_row_names_itself() {
         claimed.expect_err("the row is damaged").to_string()
     };
     let id = arrival(&inbox, 1, &[]).event.id;
-    tamper(&fixture.folder, "UPDATE events SET message = sealed").await;
+    tamper(&fixture.folder, "UPDATE contents SET message = sealed").await;
     let sentence = claim().await;
-    let place = format!("table events, column message, row {id}");
+    let place = format!("table contents, column message, row {id}");
     assert!(sentence.contains(&place), "{sentence}");
-    tamper(&fixture.folder, "UPDATE events SET sealed = x'01'").await;
+    tamper(&fixture.folder, "UPDATE contents SET sealed = x'01'").await;
     let sentence = claim().await;
     assert!(sentence.contains("column sealed"), "{sentence}");
     tamper(&fixture.folder, "UPDATE watches SET cursor_state = NULL").await;
