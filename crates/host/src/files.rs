@@ -2,9 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{
-    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
-};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use gatepost_fault::{After, Fault, Next, Owner};
@@ -28,15 +26,8 @@ pub fn make_private_folder(folder: &Path) -> Result<(), FileError> {
 /// whole: a temporary file beside it, fsync, rename, fsync of the folder.
 pub fn write_private(path: &Path, content: &[u8]) -> Result<(), FileError> {
     let failed = |error| FileError::io("write", path, error);
-    let temporary = temporary_beside(path);
+    let (temporary, mut file) = create_beside(path).map_err(failed)?;
     let written = (|| {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&temporary)?;
-        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
         file.write_all(content)?;
         file.sync_all()?;
         std::fs::rename(&temporary, path)?;
@@ -49,19 +40,18 @@ pub fn write_private(path: &Path, content: &[u8]) -> Result<(), FileError> {
 }
 
 /// Makes a new file of mode 0600 and writes it durably; an existing file is an error and is
-/// left alone.
+/// left alone. A file that cannot be written whole is removed again.
 pub fn create_private(path: &Path, content: &[u8]) -> Result<(), FileError> {
     let failed = |error| FileError::io("make", path, error);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(failed)?;
-    file.write_all(content)
+    let mut file = create_new(path).map_err(failed)?;
+    let written = file
+        .write_all(content)
         .and_then(|()| file.sync_all())
-        .and_then(|()| sync_folder_of(path))
-        .map_err(failed)
+        .and_then(|()| sync_folder_of(path));
+    written.map_err(|error| {
+        let _ = std::fs::remove_file(path);
+        failed(error)
+    })
 }
 
 /// Reads a file that must be readable by its owner only (mode 0600 or stricter; a group may
@@ -111,11 +101,31 @@ fn read_at_most(file: File, path: &Path, most: usize) -> Result<Zeroizing<Vec<u8
     Ok(content)
 }
 
-fn temporary_beside(path: &Path) -> PathBuf {
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{}.new", std::process::id()));
-    path.with_file_name(name)
+/// Makes a new file of mode 0600. What stands there is not opened, not even through a link.
+fn create_new(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+}
+
+/// Makes a file beside `path` that nobody else writes: not another thread, nor another process,
+/// and not who left one there before.
+fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
+    let mut number = 0;
+    loop {
+        let mut name = std::ffi::OsString::from(".");
+        name.push(path.file_name().unwrap_or_default());
+        name.push(format!(".{}.{number}.new", std::process::id()));
+        let temporary = path.with_file_name(name);
+        match create_new(&temporary) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < MOST_BESIDE => {
+                number += 1;
+            }
+            made => return made.map(|file| (temporary, file)),
+        }
+    }
 }
 
 /// Why a file could not be used.
@@ -193,8 +203,13 @@ impl Fault for FileError {
     }
 }
 
+/// Files that crashed or concurrent writers may have left beside one.
+const MOST_BESIDE: u32 = 1000;
+
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
@@ -216,6 +231,23 @@ mod tests {
             .expect("the folder")
             .collect();
         assert_eq!(left.len(), 1, "no temporary file is left");
+    }
+
+    #[test]
+    fn what_stands_where_the_temporary_file_would_is_not_written_through() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (path, victim) = (folder.path().join("secret"), folder.path().join("victim"));
+        std::fs::write(&victim, "mine").expect("a writable folder");
+        for name in [
+            format!(".secret.{}.new", std::process::id()),
+            format!(".secret.{}.0.new", std::process::id()),
+        ] {
+            std::os::unix::fs::symlink(&victim, folder.path().join(name)).expect("a link");
+        }
+        write_private(&path, b"one").expect("a writable folder");
+        let left = std::fs::read(&victim).expect("it is there");
+        assert_eq!(left, b"mine");
+        assert!(!path.is_symlink());
     }
 
     #[test]
