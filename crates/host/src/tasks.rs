@@ -10,6 +10,8 @@ use tokio_util::task::TaskTracker;
 #[derive(Debug, Clone, Default)]
 pub struct Tasks {
     tracker: TaskTracker,
+    /// Those that these are children of: they wait for these too.
+    parents: Vec<TaskTracker>,
     stop: CancellationToken,
 }
 
@@ -29,7 +31,9 @@ impl Tasks {
         F: Future<Output = ()> + Send + 'static,
     {
         let name = name.to_owned();
+        let awaited: Vec<_> = self.parents.iter().map(TaskTracker::token).collect();
         self.tracker.spawn(async move {
+            let _awaited = awaited;
             let caught = CatchUnwind(AssertUnwindSafe(Box::pin(task))).await;
             if caught.is_err() {
                 tracing::error!(task = name, "a task panicked; this is a bug in Gatepost");
@@ -45,8 +49,10 @@ impl Tasks {
     /// Owns tasks that end with these, and can be ended before them.
     #[must_use]
     pub fn child(&self) -> Self {
+        let own = std::iter::once(&self.tracker);
         Self {
             tracker: TaskTracker::new(),
+            parents: own.chain(&self.parents).cloned().collect(),
             stop: self.stop.child_token(),
         }
     }
@@ -112,6 +118,23 @@ impl<F: Future> Future for CatchUnwind<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn the_end_waits_for_the_tasks_of_children_too() {
+        let tasks = Tasks::new();
+        let grandchild = tasks.child().child();
+        let stop = grandchild.stop();
+        let (done, mut ended) = tokio::sync::oneshot::channel();
+        grandchild.start("slow", async move {
+            stop.requested().await;
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+            let _ = done.send(());
+        });
+        tasks.end().await;
+        ended.try_recv().expect("it ended before its owner");
+    }
 
     #[tokio::test]
     async fn a_panic_ends_one_task_and_no_other() {
