@@ -26,9 +26,8 @@ impl SealingKey {
     /// Takes the octets of a key.
     pub fn new(octets: &[u8; Self::LENGTH]) -> Self {
         let mut id = [0; ID];
-        id.copy_from_slice(
-            &digest(&SHA256, &[b"gatepost key id ", &octets[..]].concat()).as_ref()[..ID],
-        );
+        let named = Zeroizing::new([b"gatepost key id ", &octets[..]].concat());
+        id.copy_from_slice(&digest(&SHA256, &named).as_ref()[..ID]);
         let key = RandomizedNonceKey::new(&AES_256_GCM, octets)
             .expect("AES-256-GCM takes any key of 32 octets");
         Self { id, key }

@@ -85,7 +85,8 @@ async fn from_command(
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        // What it says of its trouble is for the operator, who started Gatepost.
+        .stderr(Stdio::inherit())
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| failed(error.to_string()))?;
@@ -111,11 +112,12 @@ async fn from_command(
             ))
         })?
         .map_err(|error| failed(error.to_string()))?;
-    if !status.success() {
-        return Err(failed(format!("it ended with {status}")));
-    }
+    // A flood first: it ends with a broken pipe, which says less.
     if octets.len() > MOST {
         return Err(failed(format!("it wrote more than {MOST} octets")));
+    }
+    if !status.success() {
+        return Err(failed(format!("it ended with {status}")));
     }
     as_text(&octets, what)
 }
@@ -221,12 +223,19 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_that_fails_or_floods_is_named() {
-        for script in ["exit 3", "head -c 100000 /dev/zero", "true"] {
+        for (script, reason) in [
+            ("exit 3", "status: 3"),
+            ("head -c 10000000 /dev/zero", "more than 65536 octets"),
+            ("true", "empty"),
+        ] {
             let error = command(script)
                 .fetch(&Clock::system(), "the secret of x")
                 .await;
-            let error = error.expect_err("the program gives nothing usable");
-            assert!(error.to_string().contains("the secret of x"), "{error}");
+            let error = error
+                .expect_err("the program gives nothing usable")
+                .to_string();
+            assert!(error.contains("the secret of x"), "{error}");
+            assert!(error.contains(reason), "{error}");
         }
     }
 }
