@@ -1,10 +1,11 @@
 //! What `serve` runs: one task per watch, one courier per sink, one keeper per credential, each
 //! supervised, none able to take another down.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatepost_host::Elapsed;
+use gatepost_host::{Clock, Elapsed, Tasks};
 use gatepost_mailroom::Mailroom;
 
 use crate::compose::Gatepost;
@@ -28,19 +29,31 @@ impl Daemon {
         let mailroom = gatepost.mailroom()?;
         let socket = control::bind(&control::socket(gatepost.store.folder()))?;
         let tasks = &gatepost.tasks;
-        for (route, sink) in gatepost.sinks() {
-            let name = format!("courier to {}", route.sink);
-            let courier = mailroom.courier(route.clone(), Arc::clone(sink));
-            tasks.start(&name, courier.run(tasks.stop()));
+        let supervisor = Supervisor {
+            tasks: tasks.clone(),
+            clock: gatepost.clock.clone(),
+        };
+        for (route, sink) in gatepost.sinks().iter().cloned() {
+            let (room, stop) = (mailroom.clone(), tasks.stop());
+            supervisor.keep(format!("courier to {}", route.sink), move || {
+                room.courier(route.clone(), Arc::clone(&sink))
+                    .run(stop.clone())
+            });
         }
         for keeper in gatepost.keepers() {
-            let (keeper, stop) = (keeper.clone(), tasks.stop());
             let name = format!("tokens of {}", keeper.credential().id);
-            tasks.start(&name, async move { keeper.run(&stop).await });
+            let (kept, stop) = (keeper.clone(), tasks.stop());
+            supervisor.keep(name, move || {
+                let (keeper, stop) = (kept.clone(), stop.clone());
+                async move { keeper.run(&stop).await }
+            });
         }
         for (watch, opener) in gatepost.watches() {
-            let name = format!("watch of {}", watch.key);
-            tasks.start(&name, mailroom.listener(watch, opener).run(tasks.stop()));
+            let (room, stop) = (mailroom.clone(), tasks.stop());
+            supervisor.keep(format!("watch of {}", watch.key), move || {
+                room.listener(watch.clone(), Arc::clone(&opener))
+                    .run(stop.clone())
+            });
         }
         tasks.start("watchman", mailroom.watchman().run(tasks.stop()));
         tasks.start("sweeper", mailroom.sweeper(RETENTION).run(tasks.stop()));
@@ -58,7 +71,70 @@ impl Daemon {
     }
 }
 
+/// Keeps tasks going: one that panicked is started again, and touches no other.
+struct Supervisor {
+    tasks: Tasks,
+    clock: Clock,
+}
+
+impl Supervisor {
+    /// Keeps what `work` makes going until everything ends.
+    fn keep<F>(&self, name: String, work: impl Fn() -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (tasks, clock, stop) = (self.tasks.clone(), self.clock.clone(), self.tasks.stop());
+        let supervising = async move {
+            loop {
+                // By itself it ends when everything does, and otherwise only by a panic, which is
+                // caught and logged where it is started.
+                let _ = tasks.start(&name, work()).await;
+                if stop.is_requested() {
+                    return;
+                }
+                tracing::error!(task = name, "it is started again");
+                if stop.or(clock.sleep(AFTER_A_PANIC)).await.is_none() {
+                    return;
+                }
+            }
+        };
+        self.tasks.start("supervisor", supervising);
+    }
+}
+
+/// A panic is our bug, and comes back at once more often than not.
+const AFTER_A_PANIC: Duration = Duration::from_secs(30);
 /// How long deliveries that are settled can be looked at.
 const RETENTION: Duration = Duration::from_hours(7 * 24);
 /// Service managers wait 90 seconds before they kill.
 const DRAIN: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_panicked_is_started_again() {
+        let tasks = Tasks::new();
+        let supervisor = Supervisor {
+            tasks: tasks.clone(),
+            clock: Clock::system(),
+        };
+        let starts = Arc::new(AtomicU32::new(0));
+        let (counted, stop) = (Arc::clone(&starts), tasks.stop());
+        let (told, mut second) = tokio::sync::mpsc::channel(1);
+        supervisor.keep("clumsy".to_owned(), move || {
+            let (counted, stop, told) = (Arc::clone(&counted), stop.clone(), told.clone());
+            async move {
+                assert!(counted.fetch_add(1, Ordering::SeqCst) > 0, "on purpose");
+                let _ = told.send(()).await;
+                stop.requested().await;
+            }
+        });
+        second.recv().await.expect("it is started again");
+        tasks.end().await;
+        assert_eq!(starts.load(Ordering::SeqCst), 2);
+    }
+}

@@ -57,8 +57,7 @@ const ALL: &[&[&str]] = &[
     gatepost_mailroom::SpoolError::CODES,
     gatepost_mailroom::StorageError::CODES,
     gatepost_store::StoreError::CODES,
-    // Said by the control API of the sandbox, which keeps the type to itself.
-    &["sandbox_control_refused"],
+    gatepost_sandbox::ControlRefused::CODES,
     gatepost_sandbox::SandboxError::CODES,
     gatepost_sandbox::faults::OrderError::CODES,
     gatepost_sandbox::mailboxes::MailboxError::CODES,

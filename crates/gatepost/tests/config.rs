@@ -3,6 +3,7 @@
 //! Each file in `tests/config/bad` has a configuration above the rule and the message below it.
 //! `GATEPOST_UPDATE_GOLDEN=1` writes the messages anew: read the difference before you commit it.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
@@ -104,6 +105,55 @@ fn the_checked_in_schema_is_the_generated_one() {
         checked_in == config::schema(),
         "run: cargo run -- config schema > docs/gatepost.schema.json"
     );
+}
+
+#[test]
+fn the_example_is_good_and_leaves_no_key_out() {
+    let example = std::fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../docs/config.example.toml"
+    ));
+    let example = example.expect("the example is part of the source");
+    let folder = folder_with(&example);
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let parameters = rcgen::CertificateParams::new([]).expect("no names");
+    let certificate = parameters.self_signed(&key).expect("a certificate").pem();
+    for name in [
+        "app.key",
+        "webhook.secret",
+        "webhook.secret.old",
+        "app.pem",
+        "lab-authority.pem",
+    ] {
+        std::fs::write(folder.path().join(name), &certificate).expect("a writable folder");
+        let private = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(folder.path().join(name), private).expect("our file");
+    }
+    let config = config::load(&folder.path().join("gatepost.toml"));
+    config.unwrap_or_else(|error| panic!("{error}"));
+    let schema: serde_json::Value = serde_json::from_str(&config::schema()).expect("JSON");
+    let mut keys = BTreeSet::new();
+    collect_keys(&schema, &mut keys);
+    let missing: Vec<_> = keys
+        .iter()
+        .filter(|key| !example.contains(key.as_str()))
+        .collect();
+    assert!(missing.is_empty(), "the example leaves out {missing:?}");
+}
+
+/// The names of all properties in a JSON Schema.
+fn collect_keys(schema: &serde_json::Value, keys: &mut BTreeSet<String>) {
+    if let Some(properties) = schema.get("properties").and_then(|value| value.as_object()) {
+        keys.extend(properties.keys().cloned());
+    }
+    let inner = schema
+        .as_object()
+        .into_iter()
+        .flat_map(|object| object.values());
+    let items = schema.as_array().into_iter().flatten();
+    inner
+        .chain(items)
+        .for_each(|schema| collect_keys(schema, keys));
 }
 
 /// Every golden file by name, in the order of the names.

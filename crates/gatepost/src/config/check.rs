@@ -111,7 +111,8 @@ impl<'a> Check<'a> {
 
     /// A path as it is meant: relative to the file.
     fn path(&self, path: &Path) -> PathBuf {
-        self.folder.join(path)
+        // Without the `.` that people begin relative paths with.
+        self.folder.join(path).components().collect()
     }
 
     fn end(mut self) -> Result<(), ConfigError> {

@@ -154,7 +154,9 @@ pub(super) async fn bad_day(stage: &Stage, letter: Letter) -> Result<(), Failure
         times: Some(2),
         ..FaultOrder::everywhere(FaultKind::DropIdle)
     });
-    arrive(stage, &letter).await
+    arrive(stage, &letter).await?;
+    faults.clear_all();
+    Ok(())
 }
 
 /// What was promised, checked.
@@ -208,8 +210,8 @@ pub(super) async fn invitation(stage: &Stage) -> Result<(), Failure> {
         screen::line(&format!("   export PATH={path}:$PATH"))?;
     }
     for (command, meaning) in COMMANDS {
-        let meaning = painted(Paint::Dim, &format!("# {meaning}"));
-        screen::line(&format!("   {command:62} {meaning}"))?;
+        screen::line(&painted(Paint::Dim, &format!("\n   # {meaning}")))?;
+        screen::line(&format!("   {command}"))?;
     }
     screen::line("\nMail that arrives is shown here. Ctrl-C ends the demonstration.\n")?;
     let mut ear = stage.daemon.mailroom.bell.ear();
@@ -349,29 +351,32 @@ const COMMANDS: &[(&str, &str)] = &[
     ("gatepost mailboxes", "every mailbox with its health"),
     (
         "gatepost messages support@contoso.com --unread",
-        "the newest first",
+        "the newest messages that nobody has read",
     ),
-    ("gatepost read support@contoso.com", "the newest, as text"),
     (
-        "gatepost token support@contoso.com --format header",
-        "for a program of your own",
+        "gatepost read support@contoso.com",
+        "the newest message, as text; it stays unread",
     ),
     (
         "gatepost messages jun.tanaka@contoso.com --as-app contoso",
-        "any mailbox of the organisation",
+        "any mailbox of the organisation, whether configured or not",
+    ),
+    (
+        "gatepost token support@contoso.com --format header",
+        "a token for a program of your own",
     ),
     (
         "gatepost sandbox deliver --env-file sandbox.env --to support@contoso.com letter.eml",
-        "",
+        "a letter of yours arrives",
     ),
     ("gatepost deliveries list", "what went where"),
     (
         "gatepost sandbox fault --env-file sandbox.env throttle",
-        "a bad day, on demand",
+        "a bad day on demand; --clear ends it",
     ),
     (
         "gatepost login ada.berg@contoso.com",
-        "the password is in sandbox.env",
+        "a person signs in; GATEPOST_SANDBOX_PASSWORD is in sandbox.env",
     ),
     ("cat gatepost.toml", "the whole configuration"),
 ];

@@ -10,14 +10,21 @@ const TRY_AGAIN: i32 = 75;
 fn a_certificate_for_another_name() {
     let imap = FakeImap::named("other.example");
     let ran = asked(&imap, b"", (b"", 0));
-    assert!(ran.exit == CONFIGURATION || ran.exit == TRY_AGAIN || ran.exit == 69, "{ran:?}");
+    assert!(
+        ran.exit == CONFIGURATION || ran.exit == TRY_AGAIN || ran.exit == 69,
+        "{ran:?}"
+    );
     ran.assert_fails(ran.exit, &["localhost", "certificate", "other.example"]);
 }
 
 #[test]
 fn garbage_instead_of_a_greeting() {
     let imap = FakeImap::named("localhost");
-    let ran = asked(&imap, b"\x00\xff\x17HTTP/1.1 400 Bad Request\r\n\r\n", (b"", 0));
+    let ran = asked(
+        &imap,
+        b"\x00\xff\x17HTTP/1.1 400 Bad Request\r\n\r\n",
+        (b"", 0),
+    );
     assert_ne!(ran.exit, 70, "{}", ran.stderr);
     ran.assert_fails(ran.exit, &["localhost", SUPPORT]);
 }
@@ -33,7 +40,11 @@ fn a_line_without_an_end() {
 #[test]
 fn a_literal_larger_than_any_message() {
     let imap = FakeImap::named("localhost");
-    let ran = asked(&imap, b"* OK ready\r\n", (b"* 1 FETCH (BODY[] {99999999999}\r\n", 1));
+    let ran = asked(
+        &imap,
+        b"* OK ready\r\n",
+        (b"* 1 FETCH (BODY[] {99999999999}\r\n", 1),
+    );
     assert_ne!(ran.exit, 70, "{}", ran.stderr);
     ran.assert_fails(ran.exit, &["localhost", SUPPORT]);
 }
@@ -57,7 +68,9 @@ fn a_mailbox_that_the_app_may_not_open() {
 fn a_throttle_is_no_failure_for_ever() {
     let stand = Stand::new();
     stand.fault("throttle");
-    stand.run(&["token", SUPPORT]).assert_fails(TRY_AGAIN, &["localhost"]);
+    stand
+        .run(&["token", SUPPORT])
+        .assert_fails(TRY_AGAIN, &["localhost"]);
     stand.fault("--clear");
     stand.printed(&["token", SUPPORT]);
 }
@@ -69,7 +82,10 @@ fn asked(imap: &FakeImap, greeting: &[u8], answer: (&[u8], usize)) -> Ran {
     stand.write("both.pem", &format!("{ours}{}", imap.authority));
     let text = stand
         .configuration()
-        .replace(stand.variable("IMAP"), &format!("localhost:{}", imap.port()))
+        .replace(
+            stand.variable("IMAP"),
+            &format!("localhost:{}", imap.port()),
+        )
         .replace(stand.variable("CA"), "both.pem");
     stand.write("gatepost.toml", &text);
     std::thread::scope(|scope| {

@@ -12,7 +12,9 @@ const TRY_AGAIN: i32 = 75;
 fn a_wrong_tenant() {
     let stand = Stand::new();
     let other = "11111111-2222-3333-4444-555555555555";
-    let text = stand.configuration().replace(stand.variable("TENANT"), other);
+    let text = stand
+        .configuration()
+        .replace(stand.variable("TENANT"), other);
     stand.write("gatepost.toml", &text);
     let ran = stand.run(&["token", SUPPORT]);
     ran.assert_fails(CONFIGURATION, &["AADSTS90002", "contoso"]);
@@ -22,7 +24,9 @@ fn a_wrong_tenant() {
 fn a_wrong_client() {
     let stand = Stand::new();
     let other = "11111111-2222-3333-4444-555555555555";
-    let text = stand.configuration().replace(stand.variable("CLIENT_ID"), other);
+    let text = stand
+        .configuration()
+        .replace(stand.variable("CLIENT_ID"), other);
     stand.write("gatepost.toml", &text);
     let ran = stand.run(&["token", SUPPORT]);
     ran.assert_fails(CONFIGURATION, &["AADSTS700016", "contoso"]);
@@ -45,7 +49,10 @@ fn a_secret_that_everybody_may_read() {
     std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o644)).expect("our file");
     for verb in [&["token", SUPPORT][..], &["serve"], &["config", "check"]] {
         let ran = stand.run(verb);
-        ran.assert_fails(CONFIGURATION, &["client.secret", "chmod 600", "gatepost.toml:12"]);
+        ran.assert_fails(
+            CONFIGURATION,
+            &["client.secret", "chmod 600", "gatepost.toml:12"],
+        );
     }
 }
 
@@ -58,7 +65,10 @@ fn a_certificate_that_does_not_match_its_key() {
     stand.write_private("app.key", &key);
     use_certificate(&stand);
     let ran = stand.run(&["token", SUPPORT]);
-    ran.assert_fails(CONFIGURATION, &["app.pem", "app.key", "registration contoso"]);
+    ran.assert_fails(
+        CONFIGURATION,
+        &["app.pem", "app.key", "registration contoso"],
+    );
 }
 
 #[test]
@@ -99,7 +109,10 @@ fn a_host_that_cannot_be_reached() {
     let mut stand = Stand::new();
     stand.end_sandbox();
     let ran = stand.run(&["token", SUPPORT]);
-    let host = stand.variable("LOGIN").trim_start_matches("https://").to_owned();
+    let host = stand
+        .variable("LOGIN")
+        .trim_start_matches("https://")
+        .to_owned();
     ran.assert_fails(TRY_AGAIN, &[&host]);
 }
 
@@ -108,7 +121,10 @@ fn a_page_where_a_token_was_expected() {
     let stand = Stand::new();
     stand.fault("html-answer");
     let ran = stand.run(&["token", SUPPORT]);
-    assert!([UNAVAILABLE, TRY_AGAIN, CONFIGURATION].contains(&ran.exit), "{ran:?}");
+    assert!(
+        [UNAVAILABLE, TRY_AGAIN, CONFIGURATION].contains(&ran.exit),
+        "{ran:?}"
+    );
     ran.assert_fails(ran.exit, &["localhost", "contoso"]);
 }
 

@@ -9,7 +9,10 @@ use crate::stand::{SUPPORT, Stand};
 #[test]
 fn a_program_that_is_missing() {
     let reason = reason("kind = \"command\"\nrun = [\"./nowhere\"]\n", "exit 0");
-    assert!(reason.contains("nowhere") && reason.contains("cannot be started"), "{reason}");
+    assert!(
+        reason.contains("nowhere") && reason.contains("cannot be started"),
+        "{reason}"
+    );
 }
 
 #[test]
@@ -22,9 +25,16 @@ fn a_program_that_hangs() {
 #[test]
 fn a_program_that_complains_without_end() {
     let sink = "kind = \"command\"\nrun = [\"./program\"]\n";
-    let reason = reason(sink, "head -c 8000000 /dev/zero | tr '\\0' x >&2; echo the end >&2; exit 3");
+    let reason = reason(
+        sink,
+        "head -c 8000000 /dev/zero | tr '\\0' x >&2; echo the end >&2; exit 3",
+    );
     assert!(reason.contains("the end"), "{reason}");
-    assert!(reason.len() < 20_000, "it is kept within bounds: {}", reason.len());
+    assert!(
+        reason.len() < 20_000,
+        "it is kept within bounds: {}",
+        reason.len()
+    );
 }
 
 #[test]
@@ -56,8 +66,14 @@ fn a_webhook_that_answers_500_for_ever() {
 
 #[test]
 fn a_webhook_in_a_network_that_nobody_allowed() {
-    let reason = reason("kind = \"webhook\"\nurl = \"http://127.0.0.1:9/\"\n", "exit 0");
-    assert!(reason.contains("127.0.0.1") && reason.contains("allow"), "{reason}");
+    let reason = reason(
+        "kind = \"webhook\"\nurl = \"http://127.0.0.1:9/\"\n",
+        "exit 0",
+    );
+    assert!(
+        reason.contains("127.0.0.1") && reason.contains("allow"),
+        "{reason}"
+    );
 }
 
 /// Delivers a message to a good sink and to this bad one; gives why the bad one failed.
@@ -70,7 +86,12 @@ fn reason(sink: &str, script: &str) -> String {
     ));
     stand.deliver(SUPPORT, "hello");
     let mut serve = stand.serve();
-    assert_eq!(serve.subject(), "hello", "the good sink has it: {}", stand.log());
+    assert_eq!(
+        serve.subject(),
+        "hello",
+        "the good sink has it: {}",
+        stand.log()
+    );
     let reason = stand.reason("bad");
     let pending = stand.listed(&["deliveries", "list", "--state", "pending", "--sink", "bad"]);
     assert_eq!(pending.len(), 1, "nothing is lost: it is tried again");
@@ -94,6 +115,7 @@ fn answer_500_once(listener: &TcpListener) {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).expect("the body");
-    let answer = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    let answer =
+        b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     stream.write_all(answer).expect("an answer");
 }

@@ -30,12 +30,19 @@ impl<'a> Browser<'a> {
     /// Signs Ada in and consents; gives where the browser is sent back to.
     pub(crate) fn sign_in(&self, url: &str) -> Url {
         let page = self.get(url);
-        let page = self.submit(&page, &[("username", ADA), ("password", self.stand.variable("PASSWORD"))]);
+        let page = self.submit(
+            &page,
+            &[
+                ("username", ADA),
+                ("password", self.stand.variable("PASSWORD")),
+            ],
+        );
         let page = match page.sent_to {
             None => self.submit(&page, &[("answer", "accept")]),
             Some(_) => page,
         };
-        page.sent_to.unwrap_or_else(|| panic!("not sent back: {}", page.html))
+        page.sent_to
+            .unwrap_or_else(|| panic!("not sent back: {}", page.html))
     }
 
     /// Opens an address. Redirects are shown and not followed.
@@ -46,14 +53,20 @@ impl<'a> Browser<'a> {
     fn submit(&self, page: &Shown, filled: &[(&str, &str)]) -> Shown {
         let mut fields = page.fields();
         fields.retain(|(name, _)| !filled.iter().any(|(given, _)| given == name));
-        fields.extend(filled.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        fields.extend(
+            filled
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        );
         let form = page.html.split("<form").nth(1).expect("a form");
         let action = attribute(form, "action").expect("an action");
         self.exchange(&action, Some(&fields))
     }
 
     fn exchange(&self, url: &str, form: Option<&[(String, String)]>) -> Shown {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
         runtime.expect("a runtime").block_on(async {
             let http = http_client(&self.trust, HttpLimits::default()).expect("a client");
             let request = match form {
@@ -61,10 +74,17 @@ impl<'a> Browser<'a> {
                 Some(form) => http.post(url).form(form),
             };
             let answer = request.send().await.expect("somebody answers");
-            let location = answer.headers().get("location").and_then(|to| to.to_str().ok());
+            let location = answer
+                .headers()
+                .get("location")
+                .and_then(|to| to.to_str().ok());
             let sent_to = location.and_then(|to| Url::parse(to).ok());
             let status = answer.status().as_u16();
-            Shown { status, html: answer.text().await.expect("a page"), sent_to }
+            Shown {
+                status,
+                html: answer.text().await.expect("a page"),
+                sent_to,
+            }
         })
     }
 }
@@ -74,7 +94,10 @@ impl Shown {
         let inputs = self.html.split("<input").skip(1);
         let field = |input: &str| {
             let input = input.split('>').next().unwrap_or_default();
-            Some((attribute(input, "name")?, attribute(input, "value").unwrap_or_default()))
+            Some((
+                attribute(input, "name")?,
+                attribute(input, "value").unwrap_or_default(),
+            ))
         };
         inputs.filter_map(field).collect()
     }
@@ -82,9 +105,17 @@ impl Shown {
 
 fn attribute(tag: &str, name: &str) -> Option<String> {
     let value = tag.split(&format!("{name}=\"")).nth(1)?.split('"').next()?;
-    let entities = [("&#38;", "&"), ("&#60;", "<"), ("&#62;", ">"), ("&#34;", "\""), ("&#39;", "'")];
-    let plain = entities.iter().fold(value.to_owned(), |text, (entity, plain)| {
-        text.replace(entity, plain)
-    });
+    let entities = [
+        ("&#38;", "&"),
+        ("&#60;", "<"),
+        ("&#62;", ">"),
+        ("&#34;", "\""),
+        ("&#39;", "'"),
+    ];
+    let plain = entities
+        .iter()
+        .fold(value.to_owned(), |text, (entity, plain)| {
+            text.replace(entity, plain)
+        });
     Some(plain)
 }

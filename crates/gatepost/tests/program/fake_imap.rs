@@ -22,10 +22,13 @@ impl FakeImap {
         let mut authority = CertificateParams::new([]).expect("no names");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority_key = KeyPair::generate().expect("a key");
-        let authority = CertifiedIssuer::self_signed(authority, authority_key).expect("an authority");
+        let authority =
+            CertifiedIssuer::self_signed(authority, authority_key).expect("an authority");
         let key = KeyPair::generate().expect("a key");
         let parameters = CertificateParams::new([name.to_owned()]).expect("a name");
-        let certificate = parameters.signed_by(&key, &authority).expect("a certificate");
+        let certificate = parameters
+            .signed_by(&key, &authority)
+            .expect("a certificate");
         let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
@@ -50,8 +53,12 @@ impl FakeImap {
     /// `repeats` times over. Then it closes the line.
     pub(crate) fn serve(&self, times: usize, greeting: &[u8], (answer, repeats): (&[u8], usize)) {
         for _ in 0..times {
-            let Ok((stream, _)) = self.listener.accept() else { return };
-            let Ok(connection) = ServerConnection::new(Arc::clone(&self.config)) else { return };
+            let Ok((stream, _)) = self.listener.accept() else {
+                return;
+            };
+            let Ok(connection) = ServerConnection::new(Arc::clone(&self.config)) else {
+                return;
+            };
             let mut stream = StreamOwned::new(connection, stream);
             if stream.write_all(greeting).is_err() {
                 continue;

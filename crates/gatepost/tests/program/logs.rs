@@ -50,7 +50,9 @@ fn the_json_log_is_json_with_the_mailbox_as_a_field() {
     assert_eq!(serve.subject(), "hello");
     assert_eq!(serve.stop(), 0);
     let log = stand.log();
-    let lines: Vec<serde_json::Value> =
-        log.lines().map(|line| serde_json::from_str(line).expect("an object on each line")).collect();
+    let lines: Vec<serde_json::Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("an object on each line"))
+        .collect();
     assert!(lines.iter().any(|line| line["mailbox"] == SUPPORT), "{log}");
 }

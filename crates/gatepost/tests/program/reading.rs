@@ -12,7 +12,9 @@ fn a_token_is_written_in_every_format() {
     let header = stand.printed(&["token", SUPPORT, "--format", "header"]);
     assert_eq!(header, format!("Authorization: Bearer {raw}"));
     let sasl = stand.printed(&["token", SUPPORT, "--format", "xoauth2"]);
-    let sasl = base64::engine::general_purpose::STANDARD.decode(sasl.trim()).expect("base64");
+    let sasl = base64::engine::general_purpose::STANDARD
+        .decode(sasl.trim())
+        .expect("base64");
     let expected = format!("user={SUPPORT}\x01auth=Bearer {}\x01\x01", raw.trim());
     assert_eq!(sasl, expected.into_bytes());
     let json = stand.printed(&["token", SUPPORT, "--format", "json"]);
@@ -27,7 +29,11 @@ fn a_token_for_graph_is_another_one() {
     let mail = stand.printed(&["token", SUPPORT, "--for", "smtp"]);
     let graph = stand.printed(&["token", SUPPORT, "--for", "graph"]);
     assert_ne!(mail, graph);
-    assert_eq!(mail, stand.printed(&["token", SUPPORT, "--for", "pop3"]), "it comes from the store");
+    assert_eq!(
+        mail,
+        stand.printed(&["token", SUPPORT, "--for", "pop3"]),
+        "it comes from the store"
+    );
 }
 
 #[test]
@@ -36,10 +42,16 @@ fn the_configuration_may_stand_before_or_behind_the_verb() {
     let file = stand.path("gatepost.toml").display().to_string();
     stand.printed(&["folders", SUPPORT, "--config", &file]);
     let from_the_folder = stand.path(".");
-    let output = crate::stand::program(&from_the_folder).args(["-v", "config", "check"]).output();
+    let output = crate::stand::program(&from_the_folder)
+        .args(["-v", "config", "check"])
+        .output();
     let ran = crate::stand::ran(&output.expect("the program starts"));
     assert_eq!(ran.exit, 0, "{}", ran.stderr);
-    assert!(ran.stderr.contains("gatepost.toml (the working folder)"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("gatepost.toml (the working folder)"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]
@@ -49,14 +61,30 @@ fn the_newest_messages_of_any_mailbox_are_listed() {
     assert!(!listed.is_empty());
     let newest = stand.listed(&["messages", SUPPORT]);
     assert_eq!(newest.len(), 10, "ten if nobody says otherwise");
-    let uids: Vec<_> = newest.iter().filter_map(|row| row["key"]["uid"].as_u64()).collect();
-    assert!(uids.windows(2).all(|pair| pair[0] > pair[1]), "the newest first: {uids:?}");
+    let uids: Vec<_> = newest
+        .iter()
+        .filter_map(|row| row["key"]["uid"].as_u64())
+        .collect();
+    assert!(
+        uids.windows(2).all(|pair| pair[0] > pair[1]),
+        "the newest first: {uids:?}"
+    );
     assert_eq!(stand.listed(&["messages", SUPPORT, "--top", "3"]).len(), 3);
     let luca = stand.listed(&["messages", SUPPORT, "--from", "Luca", "--unread"]);
     assert!(!luca.is_empty() && luca.len() < 10, "{luca:?}");
-    assert!(stand.listed(&["messages", SUPPORT, "--since", "1min"]).is_empty());
-    assert!(stand.listed(&["messages", SUPPORT, "--subject", "nothing has this"]).is_empty());
-    stand.run(&["messages", SUPPORT, "--since", "soon"]).assert_fails(65, &["--since", "soon"]);
+    assert!(
+        stand
+            .listed(&["messages", SUPPORT, "--since", "1min"])
+            .is_empty()
+    );
+    assert!(
+        stand
+            .listed(&["messages", SUPPORT, "--subject", "nothing has this"])
+            .is_empty()
+    );
+    stand
+        .run(&["messages", SUPPORT, "--since", "soon"])
+        .assert_fails(65, &["--since", "soon"]);
 }
 
 #[test]
@@ -67,12 +95,22 @@ fn a_message_is_read_and_stays_unread() {
     assert!(text.contains("From: Grace <grace@example.com>"), "{text}");
     assert!(text.ends_with("\n\nhello\n"), "{text}");
     let raw = stand.printed(&["read", SUPPORT, "1", "--raw"]);
-    assert!(raw.starts_with("From: Grace <grace@example.com>\r\n"), "{raw:?}");
+    assert!(
+        raw.starts_with("From: Grace <grace@example.com>\r\n"),
+        "{raw:?}"
+    );
     let header = stand.printed(&["read", SUPPORT, "1", "--headers"]);
-    assert!(header.contains("Subject: hello\n") && !header.contains("\n\n"), "{header:?}");
+    assert!(
+        header.contains("Subject: hello\n") && !header.contains("\n\n"),
+        "{header:?}"
+    );
     assert_eq!(stand.listed(&["messages", SUPPORT, "--unread"]).len(), 1);
-    stand.run(&["read", SUPPORT, "99"]).assert_fails(65, &["99", SUPPORT]);
-    stand.run(&["read", SUPPORT, "--folder", "Archive"]).assert_fails(65, &["Archive"]);
+    stand
+        .run(&["read", SUPPORT, "99"])
+        .assert_fails(65, &["99", SUPPORT]);
+    stand
+        .run(&["read", SUPPORT, "--folder", "Archive"])
+        .assert_fails(65, &["Archive"]);
 }
 
 #[test]
@@ -84,15 +122,32 @@ fn attachments_are_saved_under_safe_names() {
         Content-Disposition: attachment; filename=\"../../etc/passwd\"\n\nroot\n--b--\n";
     stand.write("letter.eml", letter);
     let env_file = stand.path("sandbox.env").display().to_string();
-    stand.printed(&["sandbox", "deliver", "--env-file", &env_file, "--to", SUPPORT, "letter.eml"]);
+    stand.printed(&[
+        "sandbox",
+        "deliver",
+        "--env-file",
+        &env_file,
+        "--to",
+        SUPPORT,
+        "letter.eml",
+    ]);
     std::fs::create_dir(stand.path("saved")).expect("a writable folder");
     stand.printed(&["read", SUPPORT, "--save-attachments", "saved"]);
     let saved: Vec<_> = std::fs::read_dir(stand.path("saved"))
         .expect("the folder")
-        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
         .collect();
     assert_eq!(saved.len(), 1, "{saved:?}");
-    assert!(saved[0].contains("passwd") && !saved[0].contains('/'), "{saved:?}");
+    assert!(
+        saved[0].contains("passwd") && !saved[0].contains('/'),
+        "{saved:?}"
+    );
     assert!(!stand.path("etc").exists());
     let again = stand.run(&["read", SUPPORT, "--save-attachments", "saved"]);
     again.assert_fails(64, &["saved/"]);
@@ -101,13 +156,29 @@ fn attachments_are_saved_under_safe_names() {
 #[test]
 fn nothing_that_a_stranger_writes_moves_the_cursor() {
     let stand = Stand::new();
-    let letter = "From: \u{1b}[2Jevil <e@example.com>\nSubject: \u{1b}]0;owned\u{7}\n\n\u{1b}[31mred\n";
+    let letter =
+        "From: \u{1b}[2Jevil <e@example.com>\nSubject: \u{1b}]0;owned\u{7}\n\n\u{1b}[31mred\n";
     stand.write("letter.eml", letter);
     let env_file = stand.path("sandbox.env").display().to_string();
-    stand.printed(&["sandbox", "deliver", "--env-file", &env_file, "--to", SUPPORT, "letter.eml"]);
-    for verb in [&["messages", SUPPORT][..], &["read", SUPPORT], &["read", SUPPORT, "--headers"]] {
+    stand.printed(&[
+        "sandbox",
+        "deliver",
+        "--env-file",
+        &env_file,
+        "--to",
+        SUPPORT,
+        "letter.eml",
+    ]);
+    for verb in [
+        &["messages", SUPPORT][..],
+        &["read", SUPPORT],
+        &["read", SUPPORT, "--headers"],
+    ] {
         let printed = stand.printed(verb);
-        assert!(!printed.contains('\u{1b}') && !printed.contains('\u{7}'), "{printed:?}");
+        assert!(
+            !printed.contains('\u{1b}') && !printed.contains('\u{7}'),
+            "{printed:?}"
+        );
     }
 }
 
@@ -118,7 +189,10 @@ fn every_mailbox_is_listed_with_its_health() {
         "[sink.out]\nkind = \"stream\"\n[[watch]]\nmailbox = \"{SUPPORT}\"\nsinks = [\"out\"]\n"
     ));
     let rows = stand.listed(&["mailboxes"]);
-    let states: Vec<_> = rows.iter().map(|row| (&row["mailbox"], &row["state"])).collect();
+    let states: Vec<_> = rows
+        .iter()
+        .map(|row| (&row["mailbox"], &row["state"]))
+        .collect();
     assert_eq!(states[0], (&ADA.into(), &"not watched".into()));
     assert_eq!(states[1], (&SUPPORT.into(), &"serve is not running".into()));
 }

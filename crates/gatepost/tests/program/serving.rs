@@ -5,7 +5,10 @@ use crate::stand::{SUPPORT, Stand};
 #[test]
 fn mail_reaches_a_maildir_a_program_and_a_stream() {
     let stand = Stand::new();
-    stand.write_program("program", "cat > message.txt; cp \"$GATEPOST_EVENT\" event.json");
+    stand.write_program(
+        "program",
+        "cat > message.txt; cp \"$GATEPOST_EVENT\" event.json",
+    );
     stand.configure(&format!(
         "[sink.copies]\nkind = \"maildir\"\npath = \"copies\"\n\n\
          [sink.program]\nkind = \"command\"\nrun = [\"./program\"]\n\n[sink.out]\nkind = \"stream\"\n\n\
@@ -15,7 +18,9 @@ fn mail_reaches_a_maildir_a_program_and_a_stream() {
     let mut serve = stand.serve();
     assert_eq!(serve.subject(), "hello");
     settled(&stand, 3);
-    let copies = std::fs::read_dir(stand.path("copies/new")).expect("a Maildir").count();
+    let copies = std::fs::read_dir(stand.path("copies/new"))
+        .expect("a Maildir")
+        .count();
     assert_eq!(copies, 1);
     let message = std::fs::read_to_string(stand.path("message.txt")).expect("the program ran");
     assert!(message.contains("Subject: hello"), "{message}");
@@ -44,12 +49,19 @@ fn the_running_serve_hands_out_tokens_and_health() {
     stand.deliver(SUPPORT, "hello");
     let mut serve = stand.serve();
     assert_eq!(serve.subject(), "hello");
-    assert_eq!(stand.printed(&["token", SUPPORT]), before, "one token for all");
+    assert_eq!(
+        stand.printed(&["token", SUPPORT]),
+        before,
+        "one token for all"
+    );
     // Without secret and database there is only the running serve to ask.
     std::fs::rename(stand.path("state/gatepost.db"), stand.path("state/away")).expect("a file");
     assert_eq!(stand.printed(&["token", SUPPORT]), before);
     let rows = stand.listed(&["mailboxes"]);
-    let row = rows.iter().find(|row| row["mailbox"] == SUPPORT).expect("it is listed");
+    let row = rows
+        .iter()
+        .find(|row| row["mailbox"] == SUPPORT)
+        .expect("it is listed");
     assert!(row["proven_at"].is_string(), "{row}");
     assert_eq!(row["last_error"], serde_json::Value::Null);
 }
@@ -64,7 +76,10 @@ fn the_socket_is_private() {
     let folder = std::fs::metadata(stand.path("state")).expect("the folder");
     assert_eq!(folder.permissions().mode() & 0o777, 0o700);
     assert_eq!(serve.stop(), 0);
-    assert!(!stand.path("state/gatepost.sock").exists(), "it goes with serve");
+    assert!(
+        !stand.path("state/gatepost.sock").exists(),
+        "it goes with serve"
+    );
 }
 
 #[test]
@@ -105,10 +120,16 @@ fn a_delivery_that_failed_is_tried_again_on_demand() {
     stand.write("repaired", "");
     let listed = stand.listed(&["deliveries", "list", "--sink", "program"]);
     let id = listed[0]["id"].to_string();
-    assert!(stand.printed(&["deliveries", "show", &id]).contains("mail.received"));
+    assert!(
+        stand
+            .printed(&["deliveries", "show", &id])
+            .contains("mail.received")
+    );
     stand.printed(&["deliveries", "retry", &id]);
     settled(&stand, 2);
-    stand.run(&["deliveries", "show", "4711"]).assert_fails(65, &["4711"]);
+    stand
+        .run(&["deliveries", "show", "4711"])
+        .assert_fails(65, &["4711"]);
     assert_eq!(serve.stop(), 0);
 }
 
@@ -135,7 +156,11 @@ fn watch_to_a_stream() -> String {
 /// Asks until so many deliveries are done.
 fn settled(stand: &Stand, count: usize) {
     for _ in 0..2_000 {
-        if stand.listed(&["deliveries", "list", "--state", "done"]).len() == count {
+        if stand
+            .listed(&["deliveries", "list", "--state", "done"])
+            .len()
+            == count
+        {
             return;
         }
     }

@@ -6,14 +6,18 @@ use crate::stand::{ADA, Running, SUPPORT, Stand};
 #[test]
 fn nobody_signs_in_where_the_app_acts_alone() {
     let stand = Stand::new();
-    stand.run(&["login", SUPPORT, "--no-browser"]).assert_fails(65, &[SUPPORT]);
+    stand
+        .run(&["login", SUPPORT, "--no-browser"])
+        .assert_fails(65, &[SUPPORT]);
     stand.run(&["logout", SUPPORT]).assert_fails(65, &[SUPPORT]);
 }
 
 #[test]
 fn before_the_sign_in_its_verb_is_named() {
     let stand = Stand::new();
-    stand.run(&["messages", ADA]).assert_fails(77, &[ADA, "gatepost login"]);
+    stand
+        .run(&["messages", ADA])
+        .assert_fails(77, &[ADA, "gatepost login"]);
 }
 
 #[test]
@@ -31,23 +35,33 @@ fn a_person_signs_in_once_and_the_mailbox_is_open() {
     stand.printed(&["token", ADA, "--for", "imap"]);
 
     stand.printed(&["logout", ADA]);
-    stand.run(&["messages", ADA]).assert_fails(77, &[ADA, "gatepost login"]);
+    stand
+        .run(&["messages", ADA])
+        .assert_fails(77, &[ADA, "gatepost login"]);
 }
 
 #[test]
 fn a_shared_mailbox_is_opened_by_a_person() {
     let stand = Stand::with_mail();
-    let shared = format!("[mailbox.\"{SUPPORT}\"]\nregistration = \"contoso\"\ngrant = \"client_credentials\"\n");
+    let shared = format!(
+        "[mailbox.\"{SUPPORT}\"]\nregistration = \"contoso\"\ngrant = \"client_credentials\"\n"
+    );
     let by_ada = format!(
         "[mailbox.\"{SUPPORT}\"]\nregistration = \"contoso\"\ngrant = \"authorization_code\"\nsign_in_as = \"{ADA}\"\n"
     );
-    stand.write("gatepost.toml", &stand.configuration().replace(&shared, &by_ada));
+    stand.write(
+        "gatepost.toml",
+        &stand.configuration().replace(&shared, &by_ada),
+    );
     let browser = Browser::new(&stand);
     let (mut login, url) = login(&stand);
     let page = browser.get(browser.sign_in(&url).as_str());
     assert_eq!(page.status, 200, "{}", page.html);
     login.line().expect("it says who signed in");
-    assert!(!stand.listed(&["messages", SUPPORT]).is_empty(), "Ada has full access to it");
+    assert!(
+        !stand.listed(&["messages", SUPPORT]).is_empty(),
+        "Ada has full access to it"
+    );
 }
 
 #[test]
@@ -61,7 +75,11 @@ fn stray_requests_do_not_end_a_sign_in() {
 
     let favicon = origin.join("/favicon.ico").expect("an address");
     assert_eq!(browser.get(favicon.as_str()).status, 404);
-    for stray in ["?code=stolen&state=wrong", "?error=access_denied&state=wrong", "?code=stolen"] {
+    for stray in [
+        "?code=stolen&state=wrong",
+        "?error=access_denied&state=wrong",
+        "?code=stolen",
+    ] {
         let page = browser.get(origin.join(stray).expect("an address").as_str());
         assert_eq!(page.status, 400, "{stray}: {}", page.html);
     }
@@ -82,10 +100,18 @@ fn after_a_refusal_the_next_sign_in_works_at_once() {
     let browser = Browser::new(&stand);
     let (mut first, url) = login(&stand);
     let back = browser.sign_in(&url);
-    let state = back.query_pairs().find(|(name, _)| name == "state").expect("a state").1.into_owned();
+    let state = back
+        .query_pairs()
+        .find(|(name, _)| name == "state")
+        .expect("a state")
+        .1
+        .into_owned();
     let mut refused = back.clone();
     refused.set_query(None);
-    refused.query_pairs_mut().append_pair("error", "access_denied").append_pair("state", &state);
+    refused
+        .query_pairs_mut()
+        .append_pair("error", "access_denied")
+        .append_pair("state", &state);
     assert_eq!(browser.get(refused.as_str()).status, 400);
     assert_eq!(first.line(), None, "the first sign-in is over");
 
@@ -99,7 +125,9 @@ fn login(stand: &Stand) -> (Running, String) {
     let mut command = stand.command();
     command.args(["login", ADA, "--no-browser"]);
     let mut login = Running::start(command);
-    let url = login.line().expect("it prints the address of the sign-in page");
+    let url = login
+        .line()
+        .expect("it prints the address of the sign-in page");
     assert!(url.starts_with("https://"), "{url}");
     (login, url)
 }

@@ -48,12 +48,19 @@ impl Stand {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let env_file = folder.path().join("sandbox.env");
         let mut command = program(folder.path());
-        command.args(["sandbox", "--env-file"]).arg(&env_file).args(arguments);
+        command
+            .args(["sandbox", "--env-file"])
+            .arg(&env_file)
+            .args(arguments);
         let mut sandbox = Running::start(command);
         // It speaks when everything listens.
         sandbox.line().expect("the sandbox starts");
         let env = read_env(&env_file);
-        let stand = Self { folder, sandbox, env };
+        let stand = Self {
+            folder,
+            sandbox,
+            env,
+        };
         stand.write_private("client.secret", stand.variable("CLIENT_SECRET"));
         stand.configure("");
         stand
@@ -82,7 +89,9 @@ impl Stand {
 
     /// A variable of the sandbox's env file, without its prefix.
     pub(crate) fn variable(&self, name: &str) -> &str {
-        self.env.get(name).unwrap_or_else(|| panic!("the env file has {name}"))
+        self.env
+            .get(name)
+            .unwrap_or_else(|| panic!("the env file has {name}"))
     }
 
     /// A file in the folder of the configuration.
@@ -114,7 +123,11 @@ impl Stand {
 
     /// Runs the program to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
-        ran(&self.command().args(arguments).output().expect("the program starts"))
+        ran(&self
+            .command()
+            .args(arguments)
+            .output()
+            .expect("the program starts"))
     }
 
     /// Runs the program, which must succeed, and returns what it printed.
@@ -169,11 +182,19 @@ impl Stand {
             .open(self.path("serve.log"))
             .expect("a writable folder");
         let mut command = self.command();
-        command.arg("serve").env("NOTIFY_SOCKET", &notify).stderr(log);
+        command
+            .arg("serve")
+            .env("NOTIFY_SOCKET", &notify)
+            .stderr(log);
         let serve = Running::start(command);
         let mut told = [0; 256];
-        let length = socket.recv(&mut told).expect("serve tells that it is ready");
-        assert!(told[..length].starts_with(b"READY=1"), "it says that it is ready");
+        let length = socket
+            .recv(&mut told)
+            .expect("serve tells that it is ready");
+        assert!(
+            told[..length].starts_with(b"READY=1"),
+            "it says that it is ready"
+        );
         serve
     }
 
@@ -186,7 +207,9 @@ impl Stand {
     pub(crate) fn reason(&self, sink: &str) -> String {
         for _ in 0..MOST_QUESTIONS {
             let listed = self.listed(&["deliveries", "list", "--sink", sink]);
-            let reason = listed.first().and_then(|delivery| delivery["reason"].as_str());
+            let reason = listed
+                .first()
+                .and_then(|delivery| delivery["reason"].as_str());
             if let Some(reason) = reason {
                 return reason.to_owned();
             }
@@ -210,9 +233,15 @@ pub(crate) struct Running {
 impl Running {
     /// Starts it, its standard output read line by line.
     pub(crate) fn start(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("the program starts");
+        let mut child = command
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
         let stdout = child.stdout.take().expect("standard output is a pipe");
-        Self { child, lines: BufReader::new(stdout).lines() }
+        Self {
+            child,
+            lines: BufReader::new(stdout).lines(),
+        }
     }
 
     /// Waits for the next line; `None` when it has ended.
@@ -226,7 +255,10 @@ impl Running {
             let line = self.line().expect("serve goes on");
             let event: Value = serde_json::from_str(&line).expect("an event on each line");
             if event["type"] == "mail.received" {
-                return event["data"]["envelope"]["subject"].as_str().unwrap_or_default().to_owned();
+                return event["data"]["envelope"]["subject"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned();
             }
         }
     }
@@ -255,7 +287,12 @@ impl Drop for Running {
 pub(crate) fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gatepost"));
     command.current_dir(folder).stdin(Stdio::null());
-    for variable in ["GATEPOST_CONFIG", "GATEPOST_LOG", "STATE_DIRECTORY", "NOTIFY_SOCKET"] {
+    for variable in [
+        "GATEPOST_CONFIG",
+        "GATEPOST_LOG",
+        "STATE_DIRECTORY",
+        "NOTIFY_SOCKET",
+    ] {
         command.env_remove(variable);
     }
     command
@@ -279,7 +316,11 @@ impl Ran {
         assert!(sentence, "{}", self.stderr);
         assert!(self.stderr.contains("gatepost explain "), "{}", self.stderr);
         for word in words {
-            assert!(self.stderr.contains(word), "{word} is missing in: {}", self.stderr);
+            assert!(
+                self.stderr.contains(word),
+                "{word} is missing in: {}",
+                self.stderr
+            );
         }
     }
 }
@@ -287,7 +328,10 @@ impl Ran {
 fn read_env(path: &Path) -> BTreeMap<String, String> {
     let env = gatepost_sandbox::EnvFile::read(path).expect("the env file is there");
     let variables = env.variables().filter_map(|(name, value)| {
-        Some((name.strip_prefix("GATEPOST_SANDBOX_")?.to_owned(), value.to_owned()))
+        Some((
+            name.strip_prefix("GATEPOST_SANDBOX_")?.to_owned(),
+            value.to_owned(),
+        ))
     });
     variables.collect()
 }

@@ -5,12 +5,23 @@ use crate::stand::{program, ran};
 #[test]
 fn the_tour_keeps_what_it_claims() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let output = program(folder.path()).args(["demo", "--once", "--dir", "demo"]).output();
+    let output = program(folder.path())
+        .args(["demo", "--once", "--dir", "demo"])
+        .output();
     let ran = ran(&output.expect("the program starts"));
     assert_eq!(ran.exit, 0, "{}\n{}", ran.stdout, ran.stderr);
-    assert!(ran.stdout.contains("✓ nothing was marked as read"), "{}", ran.stdout);
-    assert!(folder.path().join("demo/gatepost.toml").is_file(), "it can be copied");
-    let output = program(folder.path()).args(["demo", "--once", "--dir", "demo"]).output();
+    assert!(
+        ran.stdout.contains("✓ nothing was marked as read"),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        folder.path().join("demo/gatepost.toml").is_file(),
+        "it can be copied"
+    );
+    let output = program(folder.path())
+        .args(["demo", "--once", "--dir", "demo"])
+        .output();
     let again = crate::stand::ran(&output.expect("the program starts"));
     again.assert_fails(65, &["demo", "not empty"]);
 }
@@ -18,7 +29,10 @@ fn the_tour_keeps_what_it_claims() {
 #[test]
 fn without_a_configuration_the_way_is_shown() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let output = program(folder.path()).env("HOME", folder.path()).arg("mailboxes").output();
+    let output = program(folder.path())
+        .env("HOME", folder.path())
+        .arg("mailboxes")
+        .output();
     let ran = ran(&output.expect("the program starts"));
     ran.assert_fails(64, &["--config FILE", "gatepost demo", "gatepost.toml"]);
 }
@@ -32,7 +46,11 @@ fn a_code_is_explained() {
     };
     let page = explain("config_missing");
     assert_eq!(page.exit, 0, "{}", page.stderr);
-    assert!(page.stdout.starts_with("# config_missing\n"), "{}", page.stdout);
+    assert!(
+        page.stdout.starts_with("# config_missing\n"),
+        "{}",
+        page.stdout
+    );
     explain("config_mising").assert_fails(65, &["config_missing"]);
 }
 
