@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gatepost_host::{Chance, SealingKey, files};
+use jiff::{SignedDuration, Timestamp};
 
 pub use error::SpoolError;
 pub(crate) use keeper::{Fetched, Keeper, Taken};
@@ -87,17 +88,19 @@ impl Spool {
     }
 
     /// Removes those of `names` that no event refers to. A file that an event is about to refer
-    /// to stays: it is pinned from before it is looked for until after its event is stored.
+    /// to stays: in this process it is pinned from before it is looked for until after its event
+    /// is stored; one that another process may have just written is too young at `now`.
     async fn remove_unreferenced(
         &self,
         names: Vec<String>,
-        deliveries: &dyn Deliveries,
+        (deliveries, now): (&dyn Deliveries, Timestamp),
     ) -> Result<usize, SweepError> {
         let suspects: Vec<String> = {
             let mut known = self.lock();
             let free = names
                 .into_iter()
-                .filter(|name| is_name(name) && !known.pinned.contains_key(name));
+                .filter(|name| is_name(name) && !known.pinned.contains_key(name))
+                .filter(|name| self.is_old(name, now));
             let free: Vec<String> = free.collect();
             known.suspects.extend(free.iter().cloned());
             free
@@ -122,6 +125,12 @@ impl Spool {
         drop(known);
         asked?;
         failure.map_or(Ok(removed), |error| Err(error.into()))
+    }
+
+    fn is_old(&self, name: &str, now: Timestamp) -> bool {
+        let written = std::fs::metadata(self.path(name)).and_then(|file| file.modified());
+        let written = written.ok().and_then(|at| Timestamp::try_from(at).ok());
+        written.is_some_and(|at| now.duration_since(at) > YOUNG)
     }
 
     /// Keeps `name` from being removed until it is let go.
@@ -187,6 +196,8 @@ fn hexadecimal(octets: &[u8]) -> String {
     text
 }
 
+/// How long a file may wait for its event: longer than the longest fetch.
+const YOUNG: SignedDuration = SignedDuration::from_hours(2);
 /// How the name of a file ends that is still being written.
 const UNFINISHED: &str = ".unfinished";
 

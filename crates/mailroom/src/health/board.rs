@@ -101,7 +101,10 @@ impl Board {
     }
 
     pub(crate) fn state(&self, watch: &WatchKey, state: WatchState) {
-        self.change(watch, |entry| entry.status.state = state);
+        self.change(watch, |entry| {
+            entry.status.state = state;
+            entry.status.next_attempt_at = None;
+        });
     }
 
     pub(crate) fn moved(&self, watch: &WatchKey, now: Timestamp) {

@@ -38,12 +38,11 @@ impl Sweeper {
     /// Sweeps until it is stopped.
     pub async fn run(self, stop: Stop) {
         let work = async {
-            if let Err(error) = self.sweep_orphans().await {
-                log(&error);
-            }
             loop {
-                if let Err(error) = self.sweep().await {
-                    log(&error);
+                for swept in [self.sweep().await, self.sweep_orphans().await] {
+                    if let Err(error) = swept {
+                        log(&error);
+                    }
                 }
                 self.clock.sleep(PAUSE).await;
             }
@@ -73,7 +72,11 @@ impl Sweeper {
 
     async fn remove(&self, names: Vec<String>) -> Result<(), SweepError> {
         let deliveries = self.deliveries.as_ref();
-        let removed = self.spool.remove_unreferenced(names, deliveries).await?;
+        let now = self.clock.now();
+        let removed = self
+            .spool
+            .remove_unreferenced(names, (deliveries, now))
+            .await?;
         if removed > 0 {
             tracing::debug!(removed, "spooled messages were removed");
         }

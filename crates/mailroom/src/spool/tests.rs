@@ -143,19 +143,28 @@ async fn a_file_is_removed_when_nothing_refers_to_it_and_not_while_it_is_pinned(
     let folder = tempfile::tempdir().expect("a temporary folder");
     let spool = spool(folder.path(), 1);
     let storage = MemoryStorage::new();
+    let later = Timestamp::MAX;
     let mut keeper = Keeper::new(&spool);
     let kept = keep(&mut keeper, &large(5_000)).await;
     let path = file(folder.path(), &kept);
     let names = spool.names().expect("the folder can be listed");
     assert_eq!(names.len(), 1);
-    let removed = spool.remove_unreferenced(names.clone(), &storage).await;
+    let removed = spool
+        .remove_unreferenced(names.clone(), (&storage, later))
+        .await;
     assert_eq!(
         removed.expect("it is swept"),
         0,
         "its event is about to be stored"
     );
     drop(keeper);
-    let removed = spool.remove_unreferenced(names, &storage).await;
+    let young = spool.remove_unreferenced(names.clone(), (&storage, Timestamp::MIN));
+    assert_eq!(
+        young.await.expect("it is swept"),
+        0,
+        "another process may need it"
+    );
+    let removed = spool.remove_unreferenced(names, (&storage, later)).await;
     assert_eq!(removed.expect("it is swept"), 1);
     assert!(!path.exists());
 }

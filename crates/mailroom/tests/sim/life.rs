@@ -300,7 +300,7 @@ fn route(sink: &str, ordering: Ordering) -> Route {
     Route {
         ordering,
         concurrency: NonZeroUsize::new(8).expect("eight is not zero"),
-        schedule: Schedule::new(vec![Duration::from_secs(5); 20_000]),
+        schedule: Schedule::new(vec![Duration::from_secs(5); 5_000]),
         ..Route::to(name(sink))
     }
 }
