@@ -116,7 +116,7 @@ impl Cursors for Store {
             };
             Ok((key, standing(&row)?))
         });
-        let standings: Result<_, Undone> = standings.collect();
+        let standings = self.undamaged(standings);
         Ok(standings.map_err(|undone| self.fault(undone))?)
     }
 

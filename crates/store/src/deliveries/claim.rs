@@ -1,10 +1,11 @@
 //! Claims deliveries that are due, and says when the next one is.
 
-use gatepost_mailroom::{Due, Lease, SinkName};
+use gatepost_mailroom::{Due, Lease, Settled, SinkName};
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection, SqlitePool};
 
+use super::settle;
 use crate::Store;
 use crate::sealed::EventSeal;
 use crate::undone::{Columns, Undone};
@@ -56,12 +57,48 @@ impl Store {
         let (rows, key) = (rows.await?, self.key());
         let opening = move || {
             let seal = EventSeal::new(&key);
-            rows.iter().map(|row| due(row, &seal, term.now)).collect()
+            let claimed = rows.iter().map(|row| claimed(row, &seal, term.now));
+            claimed.collect::<Result<Vec<_>, _>>()
         };
-        tokio::task::spawn_blocking(opening)
+        let claimed = tokio::task::spawn_blocking(opening)
             .await
-            .map_err(|_| Undone::Closed)?
+            .map_err(|_| Undone::Closed)??;
+        let mut whole = Vec::with_capacity(claimed.len());
+        let mut damaged = Vec::new();
+        for claimed in claimed {
+            match claimed {
+                Claimed::Whole(due) => whole.push(*due),
+                Claimed::Damaged(lease, undone) => damaged.push((lease, undone)),
+            }
+        }
+        if !damaged.is_empty() {
+            self.bury(damaged, term.now).await;
+        }
+        Ok(whole)
     }
+
+    /// Makes dead letters of what cannot be opened: it must not hold up the rest for ever.
+    async fn bury(&self, damaged: Vec<(Lease, Undone)>, now: Timestamp) {
+        let reasons = damaged.into_iter().map(|(lease, undone)| {
+            let reason = self.fault(undone).to_string();
+            tracing::error!(delivery = lease.delivery, "not delivered: {reason}");
+            (lease, Settled::Dead { reason })
+        });
+        let (dead, key) = (reasons.collect(), self.key());
+        let buried = self.write(move |db| {
+            Box::pin(async move { settle::settle(db, &key, dead, now).await.map(drop) })
+        });
+        if let Err(undone) = buried.await {
+            let error = self.fault(undone);
+            tracing::warn!("damaged deliveries are claimed again later: {error}");
+        }
+    }
+}
+
+/// What became of a claimed row.
+enum Claimed {
+    Whole(Box<Due>),
+    Damaged(Lease, Undone),
 }
 
 /// Ends all claims of a sink.
@@ -135,15 +172,24 @@ async fn mark_claimed(
 }
 
 /// Reads a row as it was before it was claimed.
-fn due(row: &SqliteRow, seal: &EventSeal<'_>, now: Timestamp) -> Result<Due, Undone> {
+fn claimed(row: &SqliteRow, seal: &EventSeal<'_>, now: Timestamp) -> Result<Claimed, Undone> {
+    let delivery = Columns::new(row, "deliveries", "id");
+    let lease = Lease {
+        delivery: delivery.get("id")?,
+        claim: delivery.get::<i64>("claim")? + 1,
+    };
+    Ok(match due(row, lease, seal, now) {
+        Ok(due) => Claimed::Whole(Box::new(due)),
+        Err(undone) => Claimed::Damaged(lease, undone),
+    })
+}
+
+fn due(row: &SqliteRow, lease: Lease, seal: &EventSeal<'_>, now: Timestamp) -> Result<Due, Undone> {
     let delivery = Columns::new(row, "deliveries", "id");
     let event = Columns::new(row, "contents", "event_id");
     let attempts = delivery.count("attempts")?;
     Ok(Due {
-        lease: Lease {
-            delivery: delivery.get("id")?,
-            claim: delivery.get::<i64>("claim")? + 1,
-        },
+        lease,
         event: seal.open_event(&event)?,
         message: seal.open_message(&event)?,
         attempt: u32::try_from(attempts + 1).unwrap_or(u32::MAX),

@@ -4,6 +4,7 @@ use gatepost_host::SealingKey;
 use gatepost_mailroom::{
     Delivery, DeliveryFilter, DeliveryState, Event, EventId, SinkName, WatchKey,
 };
+use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use crate::Store;
@@ -24,7 +25,12 @@ impl Store {
             .fetch_all(self.readers())
             .await?;
         let key = self.key();
-        rows.iter().map(|row| delivery(row, &key)).collect()
+        self.undamaged(rows.iter().map(|row| {
+            delivery(row, &key).inspect_err(|_| {
+                let id = row.try_get::<i64, _>("id").unwrap_or_default();
+                tracing::error!(delivery = id, "a delivery cannot be listed");
+            })
+        }))
     }
 
     pub(super) async fn delivery(&self, id: i64) -> Result<Option<Delivery>, Undone> {
@@ -49,9 +55,10 @@ impl Store {
             .await?;
         let key = self.key();
         let seal = EventSeal::new(&key);
-        rows.iter()
-            .map(|row| seal.open_event(&Columns::new(row, "contents", "event_id")))
-            .collect()
+        self.undamaged(
+            rows.iter()
+                .map(|row| seal.open_event(&Columns::new(row, "contents", "event_id"))),
+        )
     }
 }
 
