@@ -21,6 +21,15 @@ pub enum StoreError {
         /// Who uses it, such as `pid 4711`.
         owner: String,
     },
+    /// The folder is one that everybody uses.
+    #[error(
+        "{} is a folder that everybody may write to, as /tmp is; name one of Gatepost's own as state, such as {}/gatepost",
+        folder.display(), folder.display()
+    )]
+    Shared {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// Another process holds the database for longer than we wait.
     #[error(
         "the database {} is locked by another process for too long; find out which one with: fuser {}",
@@ -141,6 +150,7 @@ impl StoreError {
     /// Every code this error answers; those of [`FileError`] and [`SecretError`] come on top.
     pub const CODES: &'static [&'static str] = &[
         "state_folder_in_use",
+        "state_folder_shared",
         "store_locked",
         "disk_full",
         "store_newer",
@@ -160,6 +170,7 @@ impl Fault for StoreError {
     fn code(&self) -> &'static str {
         match self {
             Self::InUse { .. } => "state_folder_in_use",
+            Self::Shared { .. } => "state_folder_shared",
             Self::Locked { .. } => "store_locked",
             Self::DiskFull { .. } => "disk_full",
             Self::Newer { .. } => "store_newer",

@@ -4,8 +4,9 @@ use std::fs::{File, OpenOptions, Permissions};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use gatepost_host::{FileError, files};
+use gatepost_host::{Clock, FileError, files};
 
 use crate::StoreError;
 
@@ -49,6 +50,16 @@ impl StateFolder {
     /// Makes the folder, and sees to it that nobody else can look into it.
     pub(crate) fn prepare(&self) -> Result<(), StoreError> {
         files::make_private_folder(&self.0)?;
+        let metadata = std::fs::metadata(&self.0).map_err(|source| FileError::Io {
+            action: "look at",
+            path: self.0.clone(),
+            source,
+        })?;
+        if metadata.mode() & STICKY != 0 {
+            return Err(StoreError::Shared {
+                folder: self.0.clone(),
+            });
+        }
         keep_private(&self.0, 0o700)
     }
 
@@ -67,7 +78,22 @@ impl StateFolder {
         keep_private(&path, 0o600)
     }
 
-    /// Takes the lock, or says who has it.
+    /// Takes the lock, or says who has it. A verb that brings the schema up to date has it for
+    /// a moment only.
+    pub(crate) async fn lock_soon(
+        &self,
+        clock: &Clock,
+    ) -> Result<Result<ServeLock, String>, StoreError> {
+        for _ in 0..TRIES {
+            if let Ok(lock) = self.try_lock()? {
+                return Ok(Ok(lock));
+            }
+            clock.sleep(STEP).await;
+        }
+        self.try_lock()
+    }
+
+    /// Takes the lock at once, or says who has it.
     pub(crate) fn try_lock(&self) -> Result<Result<ServeLock, String>, StoreError> {
         let path = self.lock();
         let failed = |source| {
@@ -127,3 +153,8 @@ fn named_in(file: &mut File) -> String {
 }
 
 const PID_DIGITS: u64 = 20;
+/// Everybody may make files in a folder with this bit, as in `/tmp`, and keeps their own.
+const STICKY: u32 = 0o1000;
+const STEP: Duration = Duration::from_millis(50);
+/// One second's worth of steps.
+const TRIES: u32 = 20;

@@ -62,10 +62,13 @@ impl Store {
         let folder = opening.folder.clone();
         folder.prepare()?;
         let lock = match opening.access {
-            Access::Serve => Some(folder.try_lock()?.map_err(|owner| StoreError::InUse {
-                folder: folder.path().to_owned(),
-                owner,
-            })?),
+            Access::Serve => {
+                let lock = folder.lock_soon(opening.clock).await?;
+                Some(lock.map_err(|owner| StoreError::InUse {
+                    folder: folder.path().to_owned(),
+                    owner,
+                })?)
+            }
             Access::Beside => None,
         };
         folder.prepare_database()?;
@@ -116,6 +119,24 @@ impl Store {
     /// The connections that only read.
     pub(crate) fn readers(&self) -> &SqlitePool {
         &self.0.readers
+    }
+
+    /// Those rows that are whole. A damaged one is logged and left out: it must not hide the rest.
+    pub(crate) fn undamaged<T>(
+        &self,
+        rows: impl IntoIterator<Item = Result<T, Undone>>,
+    ) -> Result<Vec<T>, Undone> {
+        let mut whole = Vec::new();
+        for row in rows {
+            match row {
+                Ok(row) => whole.push(row),
+                Err(damaged @ Undone::DamagedRow { .. }) => {
+                    tracing::error!("{}", self.fault(damaged));
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(whole)
     }
 
     /// Says what went wrong, with the database's place.

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use gatepost_fault::{Exit, Fault as _};
 use gatepost_host::SecretSource;
-use gatepost_mailroom::{Cursors as _, Deliveries as _};
+use gatepost_mailroom::{Cursors as _, Deliveries as _, DeliveryState};
 use gatepost_oauth::{GrantStoreError, Grants};
 use gatepost_store::{Access, KeySource, StateFolder, Store, StoreError};
 use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
-use crate::samples::{advance, arrival, at, credential, fixture, open, reopen, sign_in, watch};
+use crate::samples::{advance, arrival, credential, fixture, open, reopen, sign_in, watch};
 
 fn files(folder: &TempDir) -> StateFolder {
     StateFolder::new(folder.path().join("state"))
@@ -84,6 +84,35 @@ async fn everything_that_is_made_is_private() {
         state.lock(),
     ];
     assert_eq!(seen, made);
+}
+
+#[tokio::test]
+async fn a_folder_that_all_share_is_refused_and_left_as_it_is() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let state = files(&folder);
+    std::fs::create_dir(state.path()).expect("a writable folder");
+    std::fs::set_permissions(state.path(), Permissions::from_mode(0o1777)).expect("ours");
+    let error = reopen(&folder).await.expect_err("it is one like /tmp");
+    assert_eq!(error.code(), "state_folder_shared");
+    assert_eq!(mode(state.path()), 0o777);
+    let left = std::fs::read_dir(state.path()).expect("a folder").count();
+    assert_eq!(left, 0, "nothing was made in it");
+}
+
+#[tokio::test]
+async fn a_serve_waits_for_the_verb_that_brings_the_schema_up_to_date() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let state = files(&folder);
+    std::fs::create_dir(state.path()).expect("a writable folder");
+    let held = File::create(state.lock()).expect("a writable folder");
+    held.lock().expect("nobody else has it");
+    let serve = open(&folder, KeySource::StateFolder, Access::Serve);
+    let verb_ends = async {
+        tokio::task::yield_now().await;
+        drop(held);
+    };
+    let (store, ()) = tokio::join!(serve, verb_ends);
+    store.expect("it waited");
 }
 
 #[tokio::test]
@@ -221,29 +250,37 @@ async fn what_is_no_database_is_named_and_left_alone() {
 }
 
 #[tokio::test]
-async fn a_damaged_row_names_itself() {
+async fn a_damaged_row_names_itself_and_holds_up_no_other() {
     let fixture = fixture().await;
     let (store, inbox) = (&fixture.store, watch("INBOX"));
-    let events = vec![arrival(&inbox, 1, &["a"])];
-    let advanced = store.advance(advance(&inbox, (None, 1), events)).await;
+    let events = (1..=3).map(|uid| arrival(&inbox, uid, &["a"])).collect();
+    let advanced = store.advance(advance(&inbox, (None, 3), events)).await;
     advanced.expect("the first step");
-    let claim = async || {
-        let claimed = store
-            .claim_due(&crate::samples::sink("a"), at(0), at(0), 1)
-            .await;
-        claimed.expect_err("the row is damaged").to_string()
-    };
+    let first = "UPDATE contents SET message = sealed WHERE event = 1";
+    tamper(&fixture.folder, first).await;
+    let due = crate::deliveries::claim(store, 0, 10).await;
+    let sequences: Vec<_> = due.iter().map(|due| due.event.sequence).collect();
+    assert_eq!(sequences, [Some(2), Some(3)]);
+    let buried = store.show(1).await.expect("a store").expect("it is there");
+    assert_eq!(buried.state, DeliveryState::Dead);
+    let reason = buried.reason.expect("it says why");
     let id = arrival(&inbox, 1, &[]).event.id;
-    tamper(&fixture.folder, "UPDATE contents SET message = sealed").await;
-    let sentence = claim().await;
     let place = format!("table contents, column message, row {id}");
-    assert!(sentence.contains(&place), "{sentence}");
-    tamper(&fixture.folder, "UPDATE contents SET sealed = x'01'").await;
-    let sentence = claim().await;
-    assert!(sentence.contains("column sealed"), "{sentence}");
+    assert!(reason.contains(&place), "{reason}");
+
+    let second = "UPDATE contents SET sealed = x'01' WHERE event = 2";
+    tamper(&fixture.folder, second).await;
+    let error = store.show(2).await.expect_err("it is damaged");
+    assert!(error.to_string().contains("column sealed"), "{error}");
+    assert_eq!(
+        crate::deliveries::states(store).await.len(),
+        2,
+        "the others"
+    );
+
     tamper(&fixture.folder, "UPDATE watches SET cursor_state = NULL").await;
     let error = store
-        .advance(advance(&inbox, (Some(1), 2), Vec::new()))
+        .advance(advance(&inbox, (Some(3), 4), Vec::new()))
         .await;
     let error = error.expect_err("half a cursor");
     assert_eq!(error.code(), "store_row_damaged");
