@@ -6,10 +6,9 @@ use crate::packages;
 /// Runs every test of the workspace; `arguments` go to the runner.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     packages::install()?;
-    // Peer tests run the program itself, which belongs to another package than they do.
-    command::run(&mut cargo("build --workspace --bins"))?;
     // Documentation examples first: the last lines on the screen are the runner's summary.
     command::run(&mut cargo("test --quiet --workspace --doc"))?;
+    // The program that the peers' tests run is built with the tests of its own package.
     if command::succeeds(&mut cargo("nextest --version")) {
         command::run(cargo("nextest run --workspace").args(arguments))
     } else {
