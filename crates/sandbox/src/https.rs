@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use axum::Router;
 use gatepost_host::{Clock, Stop, Tasks};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper::server::conn::http1::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
@@ -73,12 +73,12 @@ impl Connection {
         let Some(Ok(Ok(stream))) = self.stop.or(handshake).await else {
             return;
         };
-        let mut builder = Builder::new(TokioExecutor::new());
+        // HTTP/1.1 alone: its limit on headers covers silent connections too, while a choice
+        // of versions waits for the first octets for ever.
+        let mut builder = Builder::new();
         builder
-            .http1()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_LIMIT);
-        builder.http2().timer(TokioTimer::new());
         let service = TowerToHyperService::new(router);
         let connection = builder.serve_connection(TokioIo::new(stream), service);
         // A client that goes away in mid-answer is its own affair.

@@ -90,7 +90,7 @@ impl Sandbox {
             token_lifetime: config.token_lifetime,
         };
         let authority = &ground.authority;
-        let listener = Listener::new(https_socket, authority.server_config(&[b"h2", b"http/1.1"]));
+        let listener = Listener::new(https_socket, authority.server_config(&[b"http/1.1"]));
         sandbox.serve_https(listener, platform);
         let listener = Listener::new(imap_socket, authority.server_config(&[]));
         sandbox.serve_imap(listener, clock);

@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use gatepost_host::{Clock, Elapsed};
 
 use super::refusal::Refusal;
 use super::refusals;
@@ -26,6 +30,14 @@ impl Parameters {
         Ok(Self(parameters))
     }
 
+    /// Reads the form of a request, which has a bound and a time limit.
+    pub(super) async fn of_body(body: Body, clock: &Clock) -> Result<Self, Refusal> {
+        match clock.within(FORM_LIMIT, to_bytes(body, MOST_FORM)).await {
+            Ok(Ok(octets)) => Self::parse(&octets),
+            Ok(Err(_)) | Err(Elapsed) => Err(refusals::malformed()),
+        }
+    }
+
     /// A parameter; an empty one counts as absent (RFC 6749 §3.2).
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0
@@ -47,3 +59,9 @@ impl fmt::Debug for Parameters {
         f.debug_set().entries(self.0.keys()).finish()
     }
 }
+
+/// How long a client may take to send its form.
+const FORM_LIMIT: Duration = Duration::from_secs(30);
+
+/// Larger than any form of a client, assertions with certificate chains included.
+const MOST_FORM: usize = 256 * 1024;

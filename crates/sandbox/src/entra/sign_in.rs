@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
-use axum::http::request::Parts;
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
 use axum::http::{Response, StatusCode};
 
 use super::call::{Call, Version};
@@ -22,11 +21,11 @@ use crate::tenant::{
 pub(super) async fn password(
     State(entra): State<Entra>,
     Path(place): Path<String>,
-    parts: Parts,
-    body: Bytes,
+    request: Request,
 ) -> Response<Body> {
+    let (parts, body) = request.into_parts();
     let call = Call::new(&entra, &parts, &place, Version::V2);
-    match Visit::read(&call, &body) {
+    match Visit::read(&call, body).await {
         Ok(visit) if visit.is_cancelled() => visit.way_back().with_cancel(&call),
         Ok(visit) => visit.with_password(),
         Err(refusal) => pages::refused(&refusal, &call),
@@ -37,11 +36,11 @@ pub(super) async fn password(
 pub(super) async fn consent(
     State(entra): State<Entra>,
     Path(place): Path<String>,
-    parts: Parts,
-    body: Bytes,
+    request: Request,
 ) -> Response<Body> {
+    let (parts, body) = request.into_parts();
     let call = Call::new(&entra, &parts, &place, Version::V2);
-    match Visit::read(&call, &body) {
+    match Visit::read(&call, body).await {
         Ok(visit) if visit.is_cancelled() => visit
             .way_back()
             .with_refusal(&refusals::consent_declined(), &call),
@@ -60,8 +59,8 @@ struct Visit<'a> {
 }
 
 impl<'a> Visit<'a> {
-    fn read(call: &'a Call, body: &[u8]) -> Result<Self, Refusal> {
-        let form = Parameters::parse(body)?;
+    async fn read(call: &'a Call, body: Body) -> Result<Self, Refusal> {
+        let form = Parameters::of_body(body, &call.entra.clock).await?;
         let flow = call.entra.flow_key.open(form.require("flow")?, call.at)?;
         let app = call.entra.tenant.directory().app(&flow.client_id).cloned();
         let app = app.ok_or_else(|| refusals::app_not_found(&flow.client_id))?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
@@ -54,16 +54,7 @@ async fn answer(mut call: Call, parts: Parts, body: Body) -> Response<Body> {
     if parts.method != Method::POST {
         return refusals::only_post().into_response(&call);
     }
-    let form = match call
-        .entra
-        .clock
-        .within(FORM_LIMIT, to_bytes(body, MOST_FORM))
-        .await
-    {
-        Ok(Ok(octets)) => Parameters::parse(&octets),
-        Ok(Err(_)) | Err(_) => Err(refusals::malformed()),
-    };
-    let form = match form {
+    let form = match Parameters::of_body(body, &call.entra.clock).await {
         Ok(form) => form,
         Err(refusal) => return refusal.into_response(&call),
     };
@@ -142,9 +133,3 @@ fn web_page() -> Response<Body> {
 
 /// Longer than any client waits.
 const LONGEST_HANG: Duration = Duration::from_mins(10);
-
-/// How long a client may take to send its form.
-const FORM_LIMIT: Duration = Duration::from_secs(30);
-
-/// Larger than any form of a client, assertions with certificate chains included.
-const MOST_FORM: usize = 256 * 1024;

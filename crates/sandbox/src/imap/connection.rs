@@ -1,5 +1,6 @@
 //! One connection: moves octets between the socket and the IMAP machine.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use gatepost_host::Stop;
@@ -20,6 +21,8 @@ pub(super) struct Connection {
     server: Server,
     session: Session,
     orders: watch::Receiver<u64>,
+    /// Ends the time to sign in.
+    too_late: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 /// Whether the connection goes on.
@@ -31,12 +34,14 @@ enum Flow {
 impl Connection {
     pub(super) fn new(stream: TlsStream<TcpStream>, imap: Imap, places: Places) -> Self {
         let orders = imap.faults.watch();
+        let clock = imap.clock.clone();
         let server = Server::new(persona());
         Self {
             stream,
             server,
             session: Session::new(imap, places),
             orders,
+            too_late: Box::pin(async move { clock.sleep(LONGEST_SIGN_IN).await }),
         }
     }
 
@@ -97,7 +102,8 @@ impl Connection {
     }
 
     async fn read(&mut self, waiting: Waiting, stop: &Stop) -> Flow {
-        let limit = if self.server.is_signed_in() {
+        let signed_in = self.server.is_signed_in();
+        let limit = if signed_in {
             SIGNED_IN_LIMIT
         } else {
             SIGNED_OUT_LIMIT
@@ -116,6 +122,7 @@ impl Connection {
         tokio::select! {
             biased;
             () = stop.requested() => self.server.bye(UNAVAILABLE),
+            () = &mut self.too_late, if !signed_in => self.server.bye(TIMED_OUT),
             read = clock.within(limit, self.stream.read_buf(buffer)) => match read {
                 Ok(Ok(octets)) if octets > 0 => {}
                 Ok(_) => return Flow::End,
@@ -145,6 +152,8 @@ impl Connection {
 const SIGNED_IN_LIMIT: Duration = Duration::from_mins(30);
 /// `PreAuthenticatedConnectionTimeout` of Set-ImapSettings, by default.
 const SIGNED_OUT_LIMIT: Duration = Duration::from_mins(1);
+/// How long a client may take to sign in, however busy it is: connections are few.
+const LONGEST_SIGN_IN: Duration = Duration::from_mins(5);
 /// A client that takes nothing for so long is gone.
 const LONGEST_WRITE: Duration = Duration::from_mins(2);
 /// How long the end of the sandbox waits for a client to hear of it.

@@ -7,5 +7,6 @@ mod control;
 mod discovery;
 mod faults;
 mod person;
+mod slow;
 mod state;
 mod visitor;
