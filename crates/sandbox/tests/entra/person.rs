@@ -286,6 +286,14 @@ async fn a_code_is_good_once_and_for_its_verifier() {
 }
 
 #[tokio::test]
+async fn a_challenge_cannot_be_taken_away() {
+    let visitor = Visitor::new().await;
+    let back = sign_in(&visitor, &[("code_challenge", "")]).await;
+    let code = back.parameter("code").expect("a code");
+    assert_eq!(redeem(&visitor, &code, &[]).await.code(), 501_481);
+}
+
+#[tokio::test]
 async fn a_refresh_token_rotates_and_the_old_one_works_on() {
     let visitor = Visitor::new().await;
     let first = signed_in(&visitor).await;

@@ -38,8 +38,11 @@ impl Grant for AuthorizationCode {
         if code.redirect_uri != redirect_uri {
             return Err(refusals::redirect_changed(redirect_uri));
         }
-        if let Some(challenge) = &code.challenge {
-            check_verifier(challenge, form)?;
+        match &code.challenge {
+            Some(challenge) => check_verifier(challenge, form)?,
+            // Somebody took the challenge off the request (RFC 9700 §2.1.1).
+            None if form.get("code_verifier").is_some() => return Err(refusals::verifier_wrong()),
+            None => {}
         }
         let scopes = asked(request, &code.sign_in.scopes)?;
         Delegation {
