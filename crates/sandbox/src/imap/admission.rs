@@ -44,11 +44,11 @@ impl Session {
         let (principal, mailbox) = match (admitted, self.imap.mailboxes.open(&named(user))) {
             (Ok(principal), Ok(mailbox)) => (principal, mailbox),
             (Err(reason), _) => {
-                tracing::info!(%user, %reason, "the sandbox refused an access token");
+                tracing::info!(?user, %reason, "the sandbox refused an access token");
                 return Answer::Refused(Refusal::no(SIGN_IN_REFUSED));
             }
             (_, Err(reason)) => {
-                tracing::info!(%user, %reason, "the sandbox refused a sign-in");
+                tracing::info!(?user, %reason, "the sandbox refused a sign-in");
                 return Answer::Refused(Refusal::no(SIGN_IN_REFUSED));
             }
         };

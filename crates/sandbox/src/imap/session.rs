@@ -26,9 +26,16 @@ pub(super) struct Session {
     pub(super) places: Places,
     pub(super) orders: watch::Receiver<u64>,
     pub(super) client: Client,
-    folder: Option<FolderId>,
+    open: Option<OpenFolder>,
     upload: Option<Upload>,
     uploaded: BytesMut,
+}
+
+/// The open folder, and the UIDVALIDITY under which the client knows its messages.
+#[derive(Debug, Clone, Copy)]
+struct OpenFolder {
+    id: FolderId,
+    uidvalidity: u32,
 }
 
 /// What is done about a question.
@@ -48,7 +55,7 @@ impl Session {
             imap,
             places,
             client: Client::Unknown,
-            folder: None,
+            open: None,
             upload: None,
             uploaded: BytesMut::new(),
         }
@@ -161,12 +168,13 @@ impl Session {
         let mailbox = self.mailbox()?;
         let id = mailbox.find(name).map_err(|_| missing(name))?;
         let opened = opened(&mailbox, id).ok_or_else(|| missing(name))?;
-        self.folder = Some(id);
+        let uidvalidity = opened.uidvalidity;
+        self.open = Some(OpenFolder { id, uidvalidity });
         Ok(Answer::Opened(opened))
     }
 
     fn changes(&mut self, uidvalidity: u32, version: u64) -> Result<Answer, Refusal> {
-        let folder = self.folder()?;
+        let folder = self.open.ok_or_else(|| Refusal::bad(UNAVAILABLE))?.id;
         if let Client::Connected(connected) = &mut self.client {
             // Whatever happened until now is about to be told.
             connected.changes.mark_unchanged();
@@ -290,8 +298,15 @@ impl Session {
         }
     }
 
+    /// The open folder, if it still is the one that the client opened: under another
+    /// UIDVALIDITY the client's UIDs mean other messages (RFC 3501 §2.3.1.1).
     fn folder(&self) -> Result<FolderId, Refusal> {
-        self.folder.ok_or_else(|| Refusal::bad(UNAVAILABLE))
+        let open = self.open.ok_or_else(|| Refusal::bad(UNAVAILABLE))?;
+        if self.mailbox()?.uidvalidity(open.id) == Some(open.uidvalidity) {
+            Ok(open.id)
+        } else {
+            Err(Refusal::bad(UNAVAILABLE).then_bye(CLOSED))
+        }
     }
 
     /// Where messages are to go. A client that is told so may make the folder and try again

@@ -1,6 +1,10 @@
 use std::process::Stdio;
+use std::time::Duration;
+
+use gatepost_host::Clock;
 
 use crate::faults::FaultKind;
+use crate::mailboxes::Flags;
 use crate::tenant::{ADMIN_ONLY_MAILBOX, USER};
 
 use house::House;
@@ -163,6 +167,59 @@ async fn a_bumped_uidvalidity_ends_the_session() {
     let after = client.command("SELECT INBOX").await;
     assert_ne!(validity(&before), validity(&after));
     house.close().await;
+}
+
+/// Under new UIDs an old number means another message: nobody may be shown that one, nor lose it.
+#[tokio::test]
+async fn old_uids_mean_nothing_after_a_bump() {
+    let house = House::open().await;
+    for subject in ["one", "two"] {
+        house.deliver(format!("Subject: {subject}\r\n\r\n"));
+    }
+    for command in [
+        "UID FETCH 2 BODY[]",
+        "UID STORE 2 FLAGS (\\Deleted)",
+        "UID MOVE 2 Archive",
+        "SEARCH ALL",
+        "EXPUNGE",
+        "CLOSE",
+    ] {
+        let mut client = house.sign_in().await;
+        client.command("SELECT INBOX").await;
+        let mailbox = house.sandbox.mailboxes().open(USER).expect("it is there");
+        mailbox.remove(mailbox.inbox(), &[1]);
+        mailbox.bump_uidvalidity("INBOX").expect("it is there");
+        house.deliver("Subject: another\r\n\r\n");
+        let said = client.command(command).await;
+        assert_eq!(said, ["a BAD Server Unavailable. 15"], "{command}");
+        assert_eq!(client.line().await, "* BYE Connection closed. 14");
+        let kept = mailbox.messages(mailbox.inbox());
+        assert_eq!(kept.len(), 2, "{command}");
+        assert!(kept.iter().all(|message| message.flags == Flags::NONE));
+    }
+    house.close().await;
+}
+
+/// Connections are few: who only keeps one busy has five minutes, and is never idle meanwhile.
+#[tokio::test]
+async fn a_client_that_does_not_sign_in_is_sent_away() {
+    let house = House::open().await;
+    let mut client = house.connect().await;
+    for _ in 0..7 {
+        pass(Duration::from_secs(40)).await;
+        assert_eq!(client.command("NOOP").await, ["a OK NOOP completed."]);
+    }
+    pass(Duration::from_secs(25)).await;
+    let clock = Clock::system();
+    let said = clock.within(Duration::from_secs(20), client.line()).await;
+    assert_eq!(said.as_deref(), Ok("* BYE Connection is closed. 13"));
+    house.close().await;
+}
+
+async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
 }
 
 #[tokio::test]

@@ -95,6 +95,11 @@ impl Mailbox {
         self.lock().by_id.get(&folder).map(Folder::state)
     }
 
+    /// Under which UIDVALIDITY a folder has its UIDs; `None` once it is deleted.
+    pub fn uidvalidity(&self, folder: FolderId) -> Option<u32> {
+        self.lock().by_id.get(&folder).map(Folder::uidvalidity)
+    }
+
     /// Makes a folder, and the levels above it that are missing.
     pub fn create(&self, name: &str) -> Result<FolderId, MailboxError> {
         let path = FolderPath::parse(name)?;
