@@ -7,6 +7,7 @@
 
 mod credentials;
 mod mailboxes;
+mod reach;
 mod registrations;
 mod sinks;
 mod watches;
@@ -15,18 +16,16 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use gatepost_host::{Chance, Clock, Tasks, Trust};
+use gatepost_host::{Chance, Clock, Tasks};
 use gatepost_mail::Opener;
 use gatepost_mailroom::{Bell, Board, Mailroom, Route, Sink, Spool, Watch};
-use gatepost_oauth::{
-    CredentialId, Endpoint, HttpEndpoint, Registration, Surroundings, TokenKeeper,
-};
+use gatepost_oauth::{CredentialId, Endpoint, Registration, Surroundings, TokenKeeper};
 use gatepost_store::{Access, Opening, Store};
-use rustls::ClientConfig;
 
 use crate::config::{Config, MailboxSettings};
 use crate::failure::Failure;
 pub use credentials::id as credential_id;
+use reach::Reach;
 pub use sinks::SinkError;
 
 /// Everything that verbs work with.
@@ -42,7 +41,7 @@ pub struct Gatepost {
     pub tasks: Tasks,
     /// What is kept.
     pub store: Store,
-    clouds: BTreeMap<Option<PathBuf>, Reach>,
+    clouds: BTreeMap<Option<PathBuf>, Arc<Reach>>,
     keepers: BTreeMap<CredentialId, TokenKeeper>,
     sinks: Vec<RoutedSink>,
 }
@@ -58,15 +57,11 @@ pub enum Scope<'a> {
     Store,
 }
 
+/// A watch, and what opens its mailbox.
+pub type OpenedWatch = (Watch, Arc<dyn Opener>);
+
 /// A sink, and how deliveries go there.
 pub type RoutedSink = (Route, Arc<dyn Sink>);
-
-/// How the servers of a cloud are reached, by the authorities that are trusted there.
-#[derive(Debug, Clone)]
-struct Reach {
-    endpoint: Arc<dyn Endpoint>,
-    tls: Arc<ClientConfig>,
-}
 
 /// Builds what `scope` takes from `config`.
 pub async fn compose(config: Config, scope: Scope<'_>) -> Result<Gatepost, Failure> {
@@ -101,7 +96,7 @@ pub async fn compose(config: Config, scope: Scope<'_>) -> Result<Gatepost, Failu
         sinks: Vec::new(),
     };
     for mailbox in &wanted {
-        gatepost.keep(mailbox, &registrations[&mailbox.registration])?;
+        gatepost.keep(mailbox, &registrations[&mailbox.registration]);
     }
     if serves {
         gatepost.sinks = gatepost.build_sinks().await?;
@@ -125,20 +120,18 @@ impl Gatepost {
 
     /// Where the credential of `mailbox`, which was in the scope, gets its tokens.
     pub fn endpoint(&self, mailbox: &MailboxSettings) -> Arc<dyn Endpoint> {
-        Arc::clone(&self.reach(mailbox).endpoint)
+        Arc::<Reach>::clone(self.reach(mailbox))
     }
 
     /// An opener of `mailbox`, which was in the scope.
-    pub fn opener(&self, mailbox: &MailboxSettings) -> Arc<dyn Opener> {
-        mailboxes::opener(
-            mailbox,
-            &mailboxes::Way {
-                imap: &self.config.registration(&mailbox.registration).cloud.imap,
-                tls: &self.reach(mailbox).tls,
-                keeper: self.keeper(mailbox),
-                clock: &self.clock,
-            },
-        )
+    pub fn opener(&self, mailbox: &MailboxSettings) -> Result<Arc<dyn Opener>, Failure> {
+        let way = mailboxes::Way {
+            imap: &self.config.registration(&mailbox.registration).cloud.imap,
+            tls: &self.reach(mailbox).tls()?,
+            keeper: self.keeper(mailbox),
+            clock: &self.clock,
+        };
+        Ok(mailboxes::opener(mailbox, &way))
     }
 
     /// The mailroom over the store.
@@ -157,15 +150,13 @@ impl Gatepost {
     }
 
     /// Every watch of the configuration, with what opens its mailbox.
-    pub fn watches(&self) -> Vec<(Watch, Arc<dyn Opener>)> {
+    pub fn watches(&self) -> Result<Vec<OpenedWatch>, Failure> {
         let settings = self.config.watches.iter();
         settings
             .map(|settings| {
                 let mailbox = &self.config.mailboxes[&settings.mailbox];
-                (
-                    watches::watch(settings, &self.config.limits),
-                    self.opener(mailbox),
-                )
+                let watch = watches::watch(settings, &self.config.limits);
+                Ok((watch, self.opener(mailbox)?))
             })
             .collect()
     }
@@ -183,24 +174,18 @@ impl Gatepost {
     }
 
     /// Builds the keeper of the credential that opens `mailbox`, unless it is there.
-    fn keep(
-        &mut self,
-        mailbox: &MailboxSettings,
-        registration: &Arc<Registration>,
-    ) -> Result<(), Failure> {
+    fn keep(&mut self, mailbox: &MailboxSettings, registration: &Arc<Registration>) {
         let id = credentials::id(&self.config, mailbox);
         if self.keepers.contains_key(&id) {
-            return Ok(());
+            return;
         }
         let ca_file = self
             .config
             .registration(&mailbox.registration)
             .ca_file
             .clone();
-        if !self.clouds.contains_key(&ca_file) {
-            let reach = self.build_reach(ca_file.as_ref())?;
-            self.clouds.insert(ca_file, reach);
-        }
+        let reach = || Arc::new(Reach::new(ca_file.clone(), &self.clock, &self.chance));
+        self.clouds.entry(ca_file.clone()).or_insert_with(reach);
         let surroundings = Surroundings {
             endpoint: self.endpoint(mailbox),
             grants: Arc::new(self.store.clone()),
@@ -211,7 +196,6 @@ impl Gatepost {
         let credential = credentials::credential(id.clone(), Arc::clone(registration), mailbox);
         self.keepers
             .insert(id, TokenKeeper::new(credential, surroundings));
-        Ok(())
     }
 
     async fn build_sinks(&self) -> Result<Vec<RoutedSink>, Failure> {
@@ -227,19 +211,7 @@ impl Gatepost {
         Ok(built)
     }
 
-    fn build_reach(&self, ca_file: Option<&PathBuf>) -> Result<Reach, Failure> {
-        let trust = match ca_file {
-            Some(file) => Trust::with_authority(file)?,
-            None => Trust::system(),
-        };
-        let endpoint = HttpEndpoint::new(&trust, self.clock.clone(), self.chance.clone())?;
-        Ok(Reach {
-            endpoint: Arc::new(endpoint),
-            tls: trust.client_config()?,
-        })
-    }
-
-    fn reach(&self, mailbox: &MailboxSettings) -> &Reach {
+    fn reach(&self, mailbox: &MailboxSettings) -> &Arc<Reach> {
         let ca_file = &self.config.registration(&mailbox.registration).ca_file;
         self.clouds
             .get(ca_file)

@@ -27,6 +27,7 @@ impl Daemon {
     pub fn start(gatepost: Gatepost) -> Result<Self, Failure> {
         let gatepost = Arc::new(gatepost);
         let mailroom = gatepost.mailroom()?;
+        let watches = gatepost.watches()?;
         let socket = control::bind(&control::socket(gatepost.store.folder()))?;
         let tasks = &gatepost.tasks;
         let supervisor = Supervisor {
@@ -48,7 +49,7 @@ impl Daemon {
                 async move { keeper.run(&stop).await }
             });
         }
-        for (watch, opener) in gatepost.watches() {
+        for (watch, opener) in watches {
             let (room, stop) = (mailroom.clone(), tasks.stop());
             supervisor.keep(format!("watch of {}", watch.key), move || {
                 room.listener(watch.clone(), Arc::clone(&opener))

@@ -81,7 +81,7 @@ pub(super) async fn messages(stage: &Stage) -> Result<(), Failure> {
     )?;
     let mut session = stage
         .gatepost()
-        .opener(stage.mailbox(SUPPORT))
+        .opener(stage.mailbox(SUPPORT))?
         .open()
         .await?;
     let query = Query {

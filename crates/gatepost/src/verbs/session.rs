@@ -18,7 +18,7 @@ pub(super) fn within<T>(
     logging::start_quietly(settings.verbose)?;
     runtime::briefly(async {
         let gatepost = compose(config, Scope::Mailbox(mailbox)).await?;
-        let opener = gatepost.opener(mailbox);
+        let opener = gatepost.opener(mailbox)?;
         let mut session = opener.open().await;
         // Exchange is busy now and then for a second; one more try spares people a second call.
         if let Err(error) = &session

@@ -51,7 +51,7 @@ async fn watch(
 ) -> Result<(), Failure> {
     let mut signals = EndSignals::catch()?;
     let gatepost = compose(config, Scope::Mailbox(mailbox)).await?;
-    let opener = gatepost.opener(mailbox);
+    let opener = gatepost.opener(mailbox)?;
     // What refuses the sign-in ends a watch that a person looks at; serve would try again.
     opener.open().await?.close().await;
     let key = WatchKey {

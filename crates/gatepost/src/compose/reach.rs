@@ -1,0 +1,73 @@
+//! How the servers of a cloud are reached. Reading the system's authorities takes longer than
+//! all the rest of `gatepost token`, so it waits until somebody really connects.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use gatepost_host::{Chance, Clock, HttpError, Trust, TrustError};
+use gatepost_oauth::answers::Reply;
+use gatepost_oauth::{Endpoint, Form, HttpEndpoint, TokenError};
+use rustls::ClientConfig;
+
+/// The servers of a cloud, by the authorities that are trusted there.
+#[derive(Debug)]
+pub(super) struct Reach {
+    ca_file: Option<PathBuf>,
+    clock: Clock,
+    chance: Chance,
+    http: Mutex<Option<HttpEndpoint>>,
+    tls: Mutex<Option<Arc<ClientConfig>>>,
+}
+
+impl Reach {
+    /// Reaches nothing yet.
+    pub(super) fn new(ca_file: Option<PathBuf>, clock: &Clock, chance: &Chance) -> Self {
+        Self {
+            ca_file,
+            clock: clock.clone(),
+            chance: chance.clone(),
+            http: Mutex::default(),
+            tls: Mutex::default(),
+        }
+    }
+
+    /// How TLS is spoken with the mail servers.
+    pub(super) fn tls(&self) -> Result<Arc<ClientConfig>, TrustError> {
+        let mut built = self.tls.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tls) = &*built {
+            return Ok(Arc::clone(tls));
+        }
+        let tls = self.trust()?.client_config()?;
+        *built = Some(Arc::clone(&tls));
+        Ok(tls)
+    }
+
+    fn http(&self) -> Result<HttpEndpoint, HttpError> {
+        let mut built = self.http.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(http) = &*built {
+            return Ok(http.clone());
+        }
+        let http = HttpEndpoint::new(&self.trust()?, self.clock.clone(), self.chance.clone())?;
+        *built = Some(http.clone());
+        Ok(http)
+    }
+
+    fn trust(&self) -> Result<Trust, TrustError> {
+        match &self.ca_file {
+            Some(file) => Trust::with_authority(file),
+            None => Ok(Trust::system()),
+        }
+    }
+}
+
+#[async_trait]
+impl Endpoint for Reach {
+    async fn post(&self, form: &Form) -> Result<Reply, TokenError> {
+        let http = self.http().map_err(|error| TokenError::Unreachable {
+            host: form.to.host_str().unwrap_or_default().to_owned(),
+            reason: error.to_string(),
+        })?;
+        http.post(form).await
+    }
+}
