@@ -185,7 +185,7 @@ const SQLITE_CANTOPEN: i32 = 14;
 const SQLITE_PROTOCOL: i32 = 15;
 const SQLITE_NOTADB: i32 = 26;
 /// The index of the write-ahead log (`-shm`) cannot grow.
-const SQLITE_IOERR_SHMSIZE: i32 = 10 | (19 << 8);
+const SQLITE_IOERR_SHMSIZE: i32 = 0x130a;
 
 #[cfg(test)]
 mod tests {
