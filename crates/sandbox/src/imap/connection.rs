@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::time::Duration;
 
+use bytes::{Buf as _, Bytes};
 use gatepost_host::Stop;
 use gatepost_wire::imap::server::{Server, Waiting, Want};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -49,7 +50,7 @@ impl Connection {
     pub(super) async fn converse(mut self, stop: Stop) {
         loop {
             let flow = match self.server.want() {
-                Want::Write(octets) => self.write(&octets, &stop).await,
+                Want::Write(octets) => self.write(octets, &stop).await,
                 Want::Read(waiting) => self.read(waiting, &stop).await,
                 Want::Ask(ask) => match self.session.answer(ask) {
                     Act::Answer(answer) => {
@@ -83,22 +84,30 @@ impl Connection {
         }
     }
 
-    async fn write(&mut self, octets: &[u8], stop: &Stop) -> Flow {
-        let write = async {
-            self.stream.write_all(octets).await?;
-            self.stream.flush().await
-        };
+    async fn write(&mut self, octets: Bytes, stop: &Stop) -> Flow {
         let written = if stop.is_requested() {
-            self.session.within(LAST_WORDS, write).await.ok()
+            let clock = self.session.clock();
+            clock.within(LAST_WORDS, self.write_all(octets)).await.ok()
         } else {
-            stop.or(self.session.within(LONGEST_WRITE, write))
-                .await
-                .and_then(Result::ok)
+            stop.or(self.write_all(octets)).await
         };
-        match written {
-            Some(Ok(())) => Flow::On,
-            _ => Flow::End,
+        written.unwrap_or(Flow::End)
+    }
+
+    /// A large message may take a client long, as long as it takes some of it.
+    async fn write_all(&mut self, mut octets: Bytes) -> Flow {
+        let clock = self.session.clock();
+        while octets.has_remaining() {
+            let write = async {
+                let written = self.stream.write(&octets).await?;
+                self.stream.flush().await.map(|()| written)
+            };
+            match clock.within(LONGEST_WRITE, write).await {
+                Ok(Ok(written)) if written > 0 => octets.advance(written),
+                _ => return Flow::End,
+            }
         }
+        Flow::On
     }
 
     async fn read(&mut self, waiting: Waiting, stop: &Stop) -> Flow {

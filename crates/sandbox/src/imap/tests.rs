@@ -216,6 +216,29 @@ async fn a_client_that_does_not_sign_in_is_sent_away() {
     house.close().await;
 }
 
+/// A client that saves a large message slowly is alive as long as it takes some of it.
+#[tokio::test]
+async fn a_slow_reader_gets_its_message_whole() {
+    let house = House::open().await;
+    house.deliver(vec![b'x'; LARGE]);
+    let mut client = house.sign_in().await;
+    client.command("EXAMINE INBOX").await;
+    client.send("b FETCH 1 BODY[]").await;
+    let announced = client.line().await;
+    assert_eq!(announced, format!("* 1 FETCH (BODY[] {{{LARGE}}}"));
+    let mut left = LARGE;
+    while left > 0 {
+        pass(Duration::from_secs(100)).await;
+        let taken = left.min(8 << 20);
+        assert!(client.takes(taken).await, "{left} octets were kept back");
+        left -= taken;
+    }
+    assert_eq!(client.line().await, ")");
+    house.close().await;
+}
+
+const LARGE: usize = 40 << 20;
+
 async fn pass(time: Duration) {
     tokio::time::pause();
     tokio::time::advance(time).await;

@@ -163,6 +163,12 @@ impl Client {
             .remove(0)
     }
 
+    /// Reads so many octets, if they come.
+    pub(super) async fn takes(&mut self, octets: usize) -> bool {
+        let mut taken = vec![0; octets];
+        self.stream.read_exact(&mut taken).await.is_ok()
+    }
+
     pub(super) async fn is_closed(&mut self) -> bool {
         matches!(self.stream.read(&mut [0; 1]).await, Ok(0) | Err(_))
     }
