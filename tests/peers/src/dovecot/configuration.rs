@@ -47,6 +47,8 @@ impl Configuration<'_> {
         )
     }
 
+    /// The idle check is for machines that are short of inotify instances (128 for each user
+    /// unless changed): Dovecot looks for itself then, and every half minute if not told.
     fn main(&self) -> Result<String, PeerError> {
         let root = self.root.display();
         let Ports { imaps, imap } = self.ports;
@@ -62,6 +64,7 @@ impl Configuration<'_> {
              ssl_cert = <{root}/server.pem\n\
              ssl_key = <{root}/server.key\n\
              mail_location = maildir:{root}/mail/%u\n\
+             mailbox_idle_check_interval = 1 secs\n\
              first_valid_uid = 1\n\
              mail_max_userip_connections = 5000\n\
              auth_mechanisms = xoauth2 plain\n\

@@ -1,6 +1,7 @@
 //! `gatepost-mail` over IMAP against Dovecot.
 
 mod changing;
+mod contract;
 mod reading;
 mod sizes;
 mod stand;
