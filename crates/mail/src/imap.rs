@@ -14,6 +14,7 @@ mod link;
 mod list;
 mod names;
 mod opener;
+mod overview;
 mod quirks;
 mod session;
 mod settings;
@@ -27,3 +28,14 @@ mod tests;
 pub use opener::ImapOpener;
 pub use quirks::{Meaning, Phrase, Pushing, Quirks};
 pub use settings::{ImapSettings, Security, TimeLimits};
+
+use gatepost_oauth::Audience;
+
+use crate::Transport;
+
+/// This transport in the list of all.
+pub const TRANSPORT: Transport = Transport {
+    name: "imap",
+    doc: "IMAP with a token (XOAUTH2); new mail is pushed by IDLE",
+    audience: Audience::Exchange,
+};

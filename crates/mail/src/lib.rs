@@ -1,6 +1,6 @@
 //! One trait to read a mailbox, whatever protocol is behind it.
 //!
-//! The first transport is [`imap`]. A transport gets its tokens from a `TokenSource`, never refreshes
+//! [`TRANSPORTS`] lists the ways to do it; the first is [`imap`]. A transport gets its tokens from a `TokenSource`, never refreshes
 //! one, and stores nothing: what must survive is handed to the caller as a
 //! [`Cursor`] or streamed into an [`Intake`].
 
@@ -13,6 +13,7 @@ mod fingerprint;
 pub mod imap;
 mod mailbox;
 mod message;
+mod transports;
 
 pub use cursor::{Cursor, CursorError};
 pub use error::MailError;
@@ -21,3 +22,4 @@ pub use mailbox::{Changes, Intake, IntakeError, Mailbox, Opener, Pull, Resync, W
 pub use message::{
     Address, Arrival, Envelope, Flag, Folder, FolderName, MessageKey, Query, SpecialUse, Summary,
 };
+pub use transports::{TRANSPORTS, Transport};

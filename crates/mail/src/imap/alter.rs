@@ -1,7 +1,7 @@
 //! Changes flags, moves and deletes.
 
 use gatepost_wire::imap::client::{
-    Capability, Command, Criterion, Flag as WireFlag, FlagChange, UidSet, Untagged,
+    Capability, Code, Command, Criterion, Flag as WireFlag, FlagChange, Reply, UidSet, Untagged,
 };
 
 use super::session::{Mode, Session};
@@ -43,22 +43,16 @@ impl Session {
         let target = self.delimiter.for_server(to);
         let can_move = self.link.client.capabilities().has(Capability::Move);
         for uids in sets(&Self::uids(&selected, keys)) {
+            let target = target.clone();
             if can_move {
-                let command = Command::UidMove {
-                    uids,
-                    to: target.clone(),
-                };
-                self.link
-                    .must(&command, Asked::Folder(to.as_str()), |_| {})
-                    .await?;
+                let command = Command::UidMove { uids, to: target };
+                self.transfer(&command, to).await?;
             } else {
                 let command = Command::UidCopy {
                     uids: uids.clone(),
-                    to: target.clone(),
+                    to: target,
                 };
-                self.link
-                    .must(&command, Asked::Folder(to.as_str()), |_| {})
-                    .await?;
+                self.transfer(&command, to).await?;
                 self.expunge(uids).await?;
             }
         }
@@ -77,6 +71,17 @@ impl Session {
         }
         self.upcoming = None;
         Ok(())
+    }
+
+    /// Some servers refuse the whole because a few of the messages are gone, until they have
+    /// told us so (RFC 5530 §3, EXPUNGEISSUED), which they do at NOOP.
+    async fn transfer(&mut self, command: &Command, to: &FolderName) -> Result<(), MailError> {
+        let mut reply = self.link.run(command, |_| {}).await?;
+        if is_expunge_issued(&reply) {
+            self.has_looked_again().await?;
+            reply = self.link.run(command, |_| {}).await?;
+        }
+        self.link.check(&reply, Asked::Into(to.as_str()))
     }
 
     /// Marks as deleted and removes these messages and no others.
@@ -123,6 +128,10 @@ impl Session {
     }
 }
 
+fn is_expunge_issued(reply: &Reply) -> bool {
+    matches!(&reply.code, Some(Code::Other(code)) if code.eq_ignore_ascii_case("EXPUNGEISSUED"))
+}
+
 /// The UIDs in sets that fit into a command.
 pub(super) fn sets(uids: &[u32]) -> impl Iterator<Item = UidSet> {
     uids.chunks(UIDS_IN_COMMAND)
@@ -130,7 +139,7 @@ pub(super) fn sets(uids: &[u32]) -> impl Iterator<Item = UidSet> {
 }
 
 /// Exchange refuses commands of more than 10,240 octets; a UID has at most ten digits.
-const UIDS_IN_COMMAND: usize = 500;
+pub(super) const UIDS_IN_COMMAND: usize = 500;
 
 fn to_wire(flag: &Flag) -> WireFlag {
     match flag {

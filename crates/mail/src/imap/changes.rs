@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use gatepost_wire::imap::client::{Command, FetchItems, Fetched, UidSet, Untagged};
 
-use super::alter::from_wire;
+use super::alter::{UIDS_IN_COMMAND, from_wire};
 use super::cursor::Position;
 use super::session::{Mode, Selected, Session};
 use super::verdict::Asked;
@@ -168,19 +168,12 @@ impl Session {
     ) -> Result<Arrivals, MailError> {
         let wanted: Vec<u32> = uids.drain(..limit.min(uids.len())).collect();
         let mut found: BTreeMap<u32, Fetched> = bare(&wanted);
-        for set in super::alter::sets(&wanted) {
-            let items = FetchItems::Overview;
-            let fetch = Command::UidFetch { uids: set, items };
-            self.link
-                .must(&fetch, Asked::Other("list messages"), |untagged| {
-                    if let Untagged::Fetched(fetched) = untagged
-                        && let Some(known) = fetched.uid.and_then(|uid| found.get_mut(&uid))
-                    {
-                        learn(known, fetched);
-                    }
-                })
-                .await?;
-        }
+        self.ask_about(&wanted, FetchItems::Overview, |uid, fetched| {
+            if let Some(known) = found.get_mut(&uid) {
+                learn(known, fetched);
+            }
+        })
+        .await?;
         let next = wanted.last().map_or(0, |last| last.saturating_add(1));
         Ok(Arrivals {
             page: arrivals(selected, found),
@@ -235,28 +228,24 @@ impl Session {
     /// Everything that is in the folder, each with what tells it when UIDs do not.
     async fn identify_all(&mut self, selected: &Selected) -> Result<Resync, MailError> {
         let all: Vec<u32> = self.uids_from(1).await?.into();
-        let mut found: BTreeMap<u32, Fetched> = bare(&all);
-        let mut prints: BTreeMap<u32, [u8; 32]> = BTreeMap::new();
-        for set in super::alter::sets(&all) {
-            let items = FetchItems::Headers;
-            let fetch = Command::UidFetch { uids: set, items };
-            self.link
-                .must(&fetch, Asked::Other("list messages"), |untagged| {
-                    if let Untagged::Fetched(mut fetched) = untagged
-                        && let Some(uid) = fetched.uid
-                        && let Some(known) = found.get_mut(&uid)
-                    {
-                        // Only its print is kept: the headers of a large folder are many.
-                        prints.extend(
-                            fetched
-                                .header
-                                .take()
-                                .map(|header| (uid, fingerprint(&header))),
-                        );
-                        learn(known, fetched);
-                    }
-                })
-                .await?;
+        let mut present = Vec::with_capacity(all.len());
+        // Page by page, and of each header only its print: a large folder has a great many.
+        for page in all.chunks(UIDS_IN_COMMAND) {
+            let mut found: BTreeMap<u32, Fetched> = bare(page);
+            let mut prints: BTreeMap<u32, [u8; 32]> = BTreeMap::new();
+            self.ask_about(page, FetchItems::Headers, |uid, mut fetched| {
+                let header = fetched.header.take();
+                prints.extend(header.map(|header| (uid, fingerprint(&header))));
+                if let Some(known) = found.get_mut(&uid) {
+                    learn(known, fetched);
+                }
+            })
+            .await?;
+            present.extend(found.into_iter().map(|(uid, fetched)| {
+                let print = prints.get(&uid).copied();
+                let print = print.unwrap_or_else(|| fingerprint(b""));
+                (arrival(selected, uid, fetched), print)
+            }));
         }
         let next = all.last().map_or(1, |last| last.saturating_add(1));
         let restart = Position {
@@ -267,15 +256,8 @@ impl Session {
             position: restart,
             uids: VecDeque::new(),
         });
-        let present = found.into_iter().map(|(uid, fetched)| {
-            let print = prints
-                .get(&uid)
-                .copied()
-                .unwrap_or_else(|| fingerprint(b""));
-            (arrival(selected, uid, fetched), print)
-        });
         Ok(Resync {
-            present: present.collect(),
+            present,
             restart: restart.into(),
         })
     }

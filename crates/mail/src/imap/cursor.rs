@@ -1,5 +1,6 @@
 //! How far a folder has been seen over IMAP: its UIDVALIDITY and the first UID not seen.
 
+use super::TRANSPORT;
 use crate::{Cursor, CursorError};
 
 /// The state behind a [`Cursor`] of this transport.
@@ -15,7 +16,7 @@ impl From<Position> for Cursor {
     fn from(position: Position) -> Self {
         let state = serde_json::to_string(&position).expect("two numbers can always be written");
         Self {
-            transport: TRANSPORT.to_owned(),
+            transport: TRANSPORT.name.to_owned(),
             version: VERSION,
             state,
         }
@@ -26,24 +27,29 @@ impl TryFrom<&Cursor> for Position {
     type Error = CursorError;
 
     fn try_from(cursor: &Cursor) -> Result<Self, CursorError> {
-        if cursor.transport != TRANSPORT {
+        if cursor.transport != TRANSPORT.name {
             let found = cursor.transport.clone();
             return Err(CursorError::OtherTransport {
                 found,
-                wanted: TRANSPORT,
+                wanted: TRANSPORT.name,
             });
         }
         if cursor.version != VERSION {
             let reason = format!("it has version {} and {VERSION} is known", cursor.version);
             return Err(CursorError::Unreadable { reason });
         }
-        serde_json::from_str(&cursor.state).map_err(|error| CursorError::Unreadable {
-            reason: error.to_string(),
+        let position: Self =
+            serde_json::from_str(&cursor.state).map_err(|error| CursorError::Unreadable {
+                reason: error.to_string(),
+            })?;
+        // UID 0 names nothing and cannot be asked for (RFC 9051 §9, `uniqueid`).
+        Ok(Self {
+            next: position.next.max(1),
+            ..position
         })
     }
 }
 
-const TRANSPORT: &str = "imap";
 const VERSION: u32 = 1;
 
 #[cfg(test)]

@@ -231,11 +231,12 @@ impl Link {
         }
     }
 
-    fn lost(&self, reason: &str) -> MailError {
-        match &self.goodbye {
-            Some(said) => verdict::goodbye(said, &self.place, &self.quirks),
-            None => verdict::goodbye(reason, &self.place, &self.quirks),
-        }
+    /// What the server said at parting is told once, for it may have a meaning of its own; whoever
+    /// asks again hears that there is no connection.
+    fn lost(&mut self, reason: &str) -> MailError {
+        let said = self.goodbye.take();
+        let said = said.as_deref().unwrap_or(reason);
+        verdict::goodbye(said, &self.place, &self.quirks)
     }
 
     fn next_event(&mut self) -> Result<Option<Event>, MailError> {

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gatepost_wire::imap::client::{
-    Code, Command, Criterion, FetchItems, Fetched, Outcome, Untagged,
-};
+use gatepost_wire::imap::client::{Command, Criterion, FetchItems, Fetched, Outcome, Untagged};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
@@ -90,7 +88,9 @@ impl Session {
             .link
             .run(&Command::UidSearch(criteria), |u| found(u, &mut uids))
             .await?;
-        if reply.outcome != Outcome::Ok && is_unknown_charset(reply.code.as_ref()) {
+        if reply.outcome != Outcome::Ok && is_in_need_of_charset(query) {
+            // Not every server says BADCHARSET; the second search tells if it was something else.
+            self.link.check_unless_refused(&reply)?;
             sieve.from = query
                 .from
                 .as_deref()
@@ -120,22 +120,13 @@ impl Session {
         uids: &[u32],
     ) -> Result<Vec<Summary>, MailError> {
         let mut found: BTreeMap<u32, Summary> = BTreeMap::new();
-        for set in super::alter::sets(uids) {
-            let fetch = Command::UidFetch {
-                uids: set,
-                items: FetchItems::Headers,
-            };
-            self.link
-                .must(&fetch, Asked::Other("list messages"), |untagged| {
-                    if let Untagged::Fetched(fetched) = untagged
-                        && let Some(uid) = fetched.uid
-                        && uids.binary_search(&uid).is_ok()
-                    {
-                        found.insert(uid, summary(selected, uid, fetched));
-                    }
-                })
-                .await?;
-        }
+        self.ask_about(uids, FetchItems::Headers, |uid, fetched| {
+            // News of a flag must not take the place of what is known already.
+            if fetched.header.is_some() || !found.contains_key(&uid) {
+                found.insert(uid, summary(selected, uid, fetched));
+            }
+        })
+        .await?;
         Ok(found.into_values().collect())
     }
 }
@@ -207,8 +198,9 @@ fn found(untagged: Untagged, uids: &mut Vec<u32>) {
     }
 }
 
-fn is_unknown_charset(code: Option<&Code>) -> bool {
-    matches!(code, Some(Code::Other(code)) if code.to_ascii_uppercase().starts_with("BADCHARSET"))
+fn is_in_need_of_charset(query: &Query) -> bool {
+    let texts = [&query.from, &query.subject, &query.text];
+    texts.into_iter().flatten().any(|text| !text.is_ascii())
 }
 
 fn folded(text: &str) -> String {

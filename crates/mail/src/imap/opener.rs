@@ -4,8 +4,9 @@ use std::fmt;
 
 use async_trait::async_trait;
 use gatepost_host::Elapsed;
-use gatepost_oauth::{AccessToken, Audience};
+use gatepost_oauth::AccessToken;
 
+use super::TRANSPORT;
 use super::connect::connect;
 use super::session::Session;
 use super::settings::ImapSettings;
@@ -41,7 +42,7 @@ impl ImapOpener {
 impl Opener for ImapOpener {
     async fn open(&self) -> Result<Box<dyn Mailbox>, MailError> {
         let tokens = &self.settings.tokens;
-        let token = tokens.token(Audience::Exchange).await?;
+        let token = tokens.token(TRANSPORT.audience).await?;
         let refused = match self.session(&token).await {
             Ok(session) => return Ok(Box::new(session)),
             Err(refused @ MailError::SignInRefused { .. }) => refused,
@@ -49,7 +50,7 @@ impl Opener for ImapOpener {
         };
         // It may have been revoked, or have run out on the way: one fresh token decides.
         tokens.refused(&token);
-        let fresh = tokens.token(Audience::Exchange).await?;
+        let fresh = tokens.token(TRANSPORT.audience).await?;
         if fresh.expose() == token.expose() {
             return Err(refused);
         }

@@ -113,7 +113,8 @@ impl Session {
                         code: Some(Code::UidNext(number)),
                         ..
                     }) => {
-                        uidnext = Some(number);
+                        // Nothing has the UID 0 (RFC 9051 §9, `uniqueid`).
+                        uidnext = Some(number).filter(|number| *number > 0);
                     }
                     _ => {}
                 },
@@ -166,6 +167,10 @@ impl Mailbox for Session {
 
     async fn present(&mut self, folder: &FolderName) -> Result<Cursor, MailError> {
         self.position_of_all(folder).await
+    }
+
+    fn is_pushed(&self) -> bool {
+        self.can_be_pushed()
     }
 
     async fn wait(&mut self, until: Timestamp) -> Result<Woke, MailError> {

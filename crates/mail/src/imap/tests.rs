@@ -1,6 +1,7 @@
 //! The driver against scripted servers, in virtual time.
 
 mod reading;
+mod refusals;
 mod script;
 mod signing_in;
 mod waiting;

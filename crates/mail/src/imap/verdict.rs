@@ -15,6 +15,8 @@ pub(super) enum Asked<'a> {
     SignIn,
     /// To open this folder.
     Folder(&'a str),
+    /// To put messages into this folder.
+    Into(&'a str),
     /// To do this, in words that follow "refused to".
     Other(&'static str),
 }
@@ -71,6 +73,20 @@ fn refusal(reply: &Reply, asked: Asked<'_>, place: &Place, quirks: &Quirks) -> M
             folder: folder.to_owned(),
             said,
         },
+        // It may also be full, or the messages cannot be moved: only some words mean the folder.
+        (code, Asked::Into(folder)) if is_missing(code.as_ref(), &said) => {
+            MailError::FolderMissing {
+                mailbox,
+                folder: folder.to_owned(),
+                said,
+            }
+        }
+        (_, Asked::Into(_)) => MailError::Refused {
+            host,
+            mailbox,
+            what: "put messages into another folder",
+            said,
+        },
         (_, Asked::Folder(_)) => MailError::Refused {
             host,
             mailbox,
@@ -125,6 +141,15 @@ fn is_trouble(code: &Code) -> bool {
     }
 }
 
+/// Whether the folder that messages were to go to is not there (RFC 9051 §6.4.7, RFC 5530 §3).
+fn is_missing(code: Option<&Code>, said: &str) -> bool {
+    let said = said.to_lowercase();
+    match code {
+        Some(code) => matches!(code, Code::TryCreate | Code::NonExistent),
+        None => said.contains("doesn't exist") || said.contains("does not exist"),
+    }
+}
+
 fn words_of(reply: &Reply) -> String {
     match (&reply.code, reply.text.as_str()) {
         (Some(code), "") => format!("{code:?}"),
@@ -146,6 +171,8 @@ fn back_off(said: &str) -> Option<Duration> {
         .take_while(char::is_ascii_digit)
         .collect();
     let milliseconds = digits.parse().ok().map(Duration::from_millis)?;
+    // No time at all would mean to ask again at once, which is no back-off.
+    let milliseconds = Some(milliseconds).filter(|wait| !wait.is_zero())?;
     Some(milliseconds.min(LONGEST_BACK_OFF))
 }
 
@@ -220,5 +247,6 @@ mod tests {
             Some(LONGEST_BACK_OFF)
         );
         assert_eq!(back_off("Backoff Time: soon"), None);
+        assert_eq!(back_off("Backoff Time: 0 milliseconds"), None);
     }
 }

@@ -22,7 +22,7 @@ impl Session {
             }
             let left = self.until(until);
             let renewal = self.link.limits.probe.min(self.link.quirks.renew_idle);
-            if self.is_pushed() {
+            if self.selected.is_some() && self.can_be_pushed() {
                 self.idle(left.min(renewal)).await?;
             } else {
                 let pause = left.min(self.link.quirks.poll_every);
@@ -43,9 +43,9 @@ impl Session {
         }
     }
 
-    fn is_pushed(&self) -> bool {
-        self.selected.is_some()
-            && self.link.quirks.pushing == Pushing::Announced
+    /// Whether the server says that it tells of changes, and is believed.
+    pub(super) fn can_be_pushed(&self) -> bool {
+        self.link.quirks.pushing == Pushing::Announced
             && self.link.client.capabilities().has(Capability::Idle)
     }
 
