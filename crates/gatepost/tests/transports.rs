@@ -1,0 +1,106 @@
+//! Every transport obeys its contract against the sandbox, as against real servers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gatepost_host::{Chance, Clock, Tasks, Trust};
+use gatepost_mail::contract::{Counterpart, obeys};
+use gatepost_mail::imap::{ImapOpener, ImapSettings, Quirks, Security, TimeLimits};
+use gatepost_mail::{FolderName, Opener, TRANSPORTS};
+use gatepost_oauth::{AccessToken, Audience, TokenError, TokenSource};
+use gatepost_sandbox::mailboxes::NewMessage;
+use gatepost_sandbox::tenant::{self, Bearer, CLIENT_ID, ClientStrength, Resource, USER};
+use gatepost_sandbox::{Sandbox, SandboxConfig};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_transport_obeys_the_contract() {
+    for transport in TRANSPORTS {
+        let tasks = Tasks::new();
+        let clock = Clock::system();
+        let sandbox = Sandbox::start(SandboxConfig::default(), clock, Chance::system(), &tasks);
+        let sandbox = sandbox.await.expect("the sandbox starts");
+        let opener: Box<dyn Opener> = match transport.name {
+            "imap" => Box::new(imap(&sandbox)),
+            other => panic!("say how {other} reaches the sandbox"),
+        };
+        let mut served = Served { sandbox, opener };
+        obeys(&mut served).await;
+        served.sandbox.end().await;
+    }
+}
+
+fn imap(sandbox: &Sandbox) -> ImapOpener {
+    let trust = Trust::with_authority(&sandbox.ca_file()).expect("the authority is readable");
+    ImapOpener::new(ImapSettings {
+        host: "localhost".to_owned(),
+        port: sandbox.addresses().imap.port(),
+        security: Security::ImplicitTls,
+        tls: trust.client_config().expect("TLS can be set up"),
+        mailbox: USER.to_owned(),
+        tokens: Arc::new(Minted(sandbox.tenant().clone())),
+        clock: Clock::system(),
+        quirks: Quirks::default(),
+        limits: TimeLimits::default(),
+        largest_message: ImapSettings::LARGEST_MESSAGE,
+    })
+}
+
+struct Served {
+    sandbox: Sandbox,
+    opener: Box<dyn Opener>,
+}
+
+#[async_trait]
+impl Counterpart for Served {
+    fn opener(&self) -> &dyn Opener {
+        self.opener.as_ref()
+    }
+
+    fn clock(&self) -> Clock {
+        Clock::system()
+    }
+
+    async fn create_folder(&mut self, folder: &FolderName) {
+        let mailbox = self.sandbox.mailboxes().open(USER).expect("it is there");
+        mailbox.create(folder.as_str()).expect("a folder is made");
+    }
+
+    async fn deliver(&mut self, folder: &FolderName, message: &[u8]) {
+        let mailbox = self.sandbox.mailboxes().open(USER).expect("it is there");
+        let folder = mailbox.find(folder.as_str()).expect("the folder is there");
+        let new = NewMessage::received(message.to_vec().into(), Clock::system().now());
+        mailbox.file(folder, new).expect("a message is filed");
+    }
+
+    async fn forget_keys(&mut self, folder: &FolderName) {
+        let mailbox = self.sandbox.mailboxes().open(USER).expect("it is there");
+        let renumbered = mailbox.bump_uidvalidity(folder.as_str());
+        renumbered.expect("the folder is renumbered");
+    }
+}
+
+/// Tokens as the sandbox's own app gets them.
+#[derive(Debug)]
+struct Minted(tenant::Tenant);
+
+#[async_trait]
+impl TokenSource for Minted {
+    async fn token(&self, audience: Audience) -> Result<AccessToken, TokenError> {
+        let app = self.0.directory().app(CLIENT_ID).cloned();
+        let token = tenant::AccessToken {
+            audience: "https://outlook.office365.com",
+            resource: Resource::Exchange,
+            app: &app.expect("it is in the directory"),
+            strength: ClientStrength::Secret,
+            bearer: Bearer::App,
+        };
+        let minted = self.0.mint(&token, LIFETIME);
+        let expires_at = Clock::system().now() + LIFETIME;
+        Ok(AccessToken::new(minted.into(), audience, expires_at))
+    }
+
+    fn refused(&self, _: &AccessToken) {}
+}
+
+const LIFETIME: Duration = Duration::from_hours(1);
