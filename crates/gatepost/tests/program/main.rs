@@ -4,6 +4,7 @@
 mod bad_counterparts;
 mod bad_registrations;
 mod bad_sinks;
+mod bad_state;
 mod browser;
 mod fake_imap;
 mod logs;

@@ -1,0 +1,84 @@
+//! What can be wrong with the state folder: nothing in it is changed by any of it.
+
+use sqlx::{Connection as _, SqliteConnection};
+
+use crate::stand::{SUPPORT, Stand};
+
+#[test]
+fn a_database_of_a_newer_version() {
+    let stand = used();
+    with_database(&stand, async |db| {
+        let newer = "INSERT INTO migrations (version) VALUES (9999)";
+        sqlx::query(newer)
+            .execute(db)
+            .await
+            .expect("our own database");
+    });
+    let ran = stand.run(&["token", SUPPORT]);
+    ran.assert_fails(ran.exit, &["gatepost.db", "newer version", "9999"]);
+    assert_ne!(ran.exit, 70, "{}", ran.stderr);
+}
+
+#[test]
+fn a_database_that_somebody_holds() {
+    let stand = used();
+    with_database(&stand, async |db| {
+        sqlx::query("BEGIN EXCLUSIVE")
+            .execute(db)
+            .await
+            .expect("our own database");
+        let ran = stand.run(&["deliveries", "discard", "1"]);
+        ran.assert_fails(75, &["gatepost.db", "locked"]);
+    });
+}
+
+#[test]
+fn a_database_that_is_none() {
+    let stand = used();
+    let text = "this is no database ".repeat(1_000);
+    std::fs::write(stand.path("state/gatepost.db"), &text).expect("our own file");
+    let ran = stand.run(&["token", SUPPORT]);
+    ran.assert_fails(ran.exit, &["gatepost.db", "backup"]);
+    assert_ne!(ran.exit, 70, "{}", ran.stderr);
+    let left = std::fs::read_to_string(stand.path("state/gatepost.db")).expect("it is left alone");
+    assert_eq!(left, text);
+}
+
+#[test]
+fn a_key_that_is_gone_or_another_one() {
+    let stand = used();
+    std::fs::rename(stand.path("state/gatepost.key"), stand.path("away")).expect("our own file");
+    stand
+        .run(&["token", SUPPORT])
+        .assert_fails(64, &["gatepost.key", "missing"]);
+    stand.write_private(
+        "state/gatepost.key",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    );
+    stand
+        .run(&["token", SUPPORT])
+        .assert_fails(64, &["gatepost.key", "not the one"]);
+    std::fs::rename(stand.path("away"), stand.path("state/gatepost.key")).expect("our own file");
+    stand.printed(&["token", SUPPORT]);
+}
+
+/// A stand whose state folder has been used.
+fn used() -> Stand {
+    let stand = Stand::new();
+    stand.printed(&["token", SUPPORT]);
+    stand
+}
+
+fn with_database(stand: &Stand, work: impl AsyncFnOnce(&mut SqliteConnection)) {
+    let url = format!("sqlite://{}", stand.path("state/gatepost.db").display());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.expect("a runtime").block_on(async {
+        let mut db = SqliteConnection::connect(&url)
+            .await
+            .expect("our own database");
+        work(&mut db).await;
+        db.close().await.expect("our own database");
+    });
+}
