@@ -40,9 +40,21 @@ impl Session {
         to: &FolderName,
     ) -> Result<(), MailError> {
         let selected = self.open(folder, Mode::Write).await?;
-        let target = self.delimiter.for_server(to);
+        let uids = Self::uids(&selected, keys);
+        let moved = match self.move_sets(&uids, to).await {
+            Err(MailError::FolderMissing { .. }) if self.learn_odd_name(to).await? => {
+                self.move_sets(&uids, to).await
+            }
+            moved => moved,
+        };
+        self.upcoming = None;
+        moved
+    }
+
+    async fn move_sets(&mut self, uids: &[u32], to: &FolderName) -> Result<(), MailError> {
+        let target = self.wire_name(to);
         let can_move = self.link.client.capabilities().has(Capability::Move);
-        for uids in sets(&Self::uids(&selected, keys)) {
+        for uids in sets(uids) {
             let target = target.clone();
             if can_move {
                 let command = Command::UidMove { uids, to: target };
@@ -56,7 +68,6 @@ impl Session {
                 self.expunge(uids).await?;
             }
         }
-        self.upcoming = None;
         Ok(())
     }
 

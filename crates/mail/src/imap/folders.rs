@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use gatepost_wire::imap::client::{Command, Counted, Event, Listed, Ticket, Untagged};
+use gatepost_wire::imap::client::{Command, Counted, Event, Listed, Ticket, Untagged, WireName};
 
 use super::names;
 use super::session::Session;
@@ -13,6 +13,32 @@ impl Session {
     /// Every folder, INBOX first and the others by name.
     pub(super) async fn all_folders(&mut self) -> Result<Vec<Folder>, MailError> {
         self.leave_idle();
+        let mut folders: BTreeMap<FolderName, Folder> = BTreeMap::new();
+        let delimiter = self.delimiter;
+        let mut found = self.listed().await?;
+        // Of two names that read alike, the one that is written as it should be counts.
+        found.sort_by_key(|one| delimiter.for_server(&delimiter.for_people(&one.name)) != one.wire);
+        for listed in found {
+            let name = delimiter.for_people(&listed.name);
+            if folders.contains_key(&name) {
+                continue;
+            }
+            self.note_name(&name, &listed);
+            let folder = Folder {
+                name: name.clone(),
+                special_use: names::special_use(&listed),
+                selectable: names::is_selectable(&listed),
+                messages: None,
+                unread: None,
+            };
+            folders.insert(name, folder);
+        }
+        self.count(&mut folders).await?;
+        let inbox = folders.remove(&FolderName::inbox());
+        Ok(inbox.into_iter().chain(folders.into_values()).collect())
+    }
+
+    async fn listed(&mut self) -> Result<Vec<Listed>, MailError> {
         let mut found: Vec<Listed> = Vec::new();
         let list = Command::List {
             pattern: "*".to_owned(),
@@ -26,29 +52,43 @@ impl Session {
                 }
             })
             .await?;
-        let mut folders: BTreeMap<FolderName, Folder> = BTreeMap::new();
-        for listed in found {
-            let name = self.delimiter.for_people(&listed.name);
-            let folder = Folder {
-                name: name.clone(),
-                special_use: names::special_use(&listed),
-                selectable: names::is_selectable(&listed),
-                messages: None,
-                unread: None,
-            };
-            folders.entry(name).or_insert(folder);
+        Ok(found)
+    }
+
+    /// The name of a folder for the server.
+    pub(super) fn wire_name(&self, folder: &FolderName) -> WireName {
+        let odd = self.odd_names.get(folder).cloned();
+        odd.unwrap_or_else(|| self.delimiter.for_server(folder))
+    }
+
+    /// Looks through the folders for one that is called so and written otherwise than was
+    /// thought, as when a server lists what is no modified UTF-7. Whether there is one.
+    pub(super) async fn learn_odd_name(&mut self, folder: &FolderName) -> Result<bool, MailError> {
+        let tried = self.wire_name(folder);
+        let listed = match self.listed().await {
+            Err(MailError::Refused { .. }) => Vec::new(),
+            listed => listed?,
+        };
+        for one in listed {
+            if self.delimiter.for_people(&one.name) == *folder {
+                self.note_name(folder, &one);
+            }
         }
-        self.count(&mut folders).await?;
-        let inbox = folders.remove(&FolderName::inbox());
-        Ok(inbox.into_iter().chain(folders.into_values()).collect())
+        Ok(self.wire_name(folder) != tried)
+    }
+
+    fn note_name(&mut self, name: &FolderName, listed: &Listed) {
+        if self.delimiter.for_server(name) != listed.wire {
+            self.odd_names.insert(name.clone(), listed.wire.clone());
+        }
     }
 
     /// Asks for the counts, several at a time. A folder that cannot be counted has none.
     async fn count(&mut self, folders: &mut BTreeMap<FolderName, Folder>) -> Result<(), MailError> {
-        let mut todo: VecDeque<String> = folders
+        let mut todo: VecDeque<WireName> = folders
             .values()
             .filter(|folder| folder.selectable)
-            .map(|folder| self.delimiter.for_server(&folder.name))
+            .map(|folder| self.wire_name(&folder.name))
             .collect();
         let mut in_flight: Vec<Ticket> = Vec::new();
         loop {

@@ -1,7 +1,7 @@
 //! Folder names between the server and people: `/` separates levels for us, whatever it is
 //! for the server.
 
-use gatepost_wire::imap::client::{Capabilities, Listed};
+use gatepost_wire::imap::client::{Capabilities, Listed, WireName};
 
 use crate::{FolderName, SpecialUse};
 
@@ -10,12 +10,12 @@ use crate::{FolderName, SpecialUse};
 pub(super) struct Delimiter(pub(super) Option<char>);
 
 impl Delimiter {
-    pub(super) fn for_server(self, folder: &FolderName) -> String {
+    pub(super) fn for_server(self, folder: &FolderName) -> WireName {
         match self.0 {
             Some(delimiter) if delimiter != '/' => {
-                folder.as_str().replace('/', &delimiter.to_string())
+                WireName::from(folder.as_str().replace('/', &delimiter.to_string()))
             }
-            _ => folder.as_str().to_owned(),
+            _ => WireName::from(folder.as_str()),
         }
     }
 
@@ -68,8 +68,12 @@ mod tests {
     fn levels_are_separated_by_a_slash_for_us() {
         let dot = Delimiter(Some('.'));
         assert_eq!(dot.for_people("Kunden.Alt"), FolderName::new("Kunden/Alt"));
-        assert_eq!(dot.for_server(&FolderName::new("Kunden/Alt")), "Kunden.Alt");
-        assert_eq!(Delimiter(None).for_server(&FolderName::new("a/b")), "a/b");
+        assert_eq!(
+            dot.for_server(&FolderName::new("Kunden/Alt")),
+            "Kunden.Alt".into()
+        );
+        let none = Delimiter(None);
+        assert_eq!(none.for_server(&FolderName::new("a/b")), "a/b".into());
         assert_eq!(dot.for_people("inbox"), FolderName::inbox());
     }
 }

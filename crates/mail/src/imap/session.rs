@@ -1,9 +1,10 @@
 //! A signed-in session: one connection, with at most one folder open.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gatepost_wire::imap::client::{Code, Command, StatusLine, Ticket, Untagged};
+use gatepost_wire::imap::client::{Code, Command, StatusLine, Ticket, Untagged, WireName};
 use jiff::Timestamp;
 
 use super::changes::Upcoming;
@@ -28,6 +29,8 @@ pub(super) struct Session {
     /// one by one.
     pub(super) uid_trails: bool,
     pub(super) idling: Option<Ticket>,
+    /// How the server writes those names that cannot be told from how people write them.
+    pub(super) odd_names: BTreeMap<FolderName, WireName>,
 }
 
 /// The open folder.
@@ -59,6 +62,7 @@ impl Session {
             upcoming: None,
             uid_trails: false,
             idling: None,
+            odd_names: BTreeMap::new(),
         }
     }
 
@@ -88,11 +92,20 @@ impl Session {
         folder: &FolderName,
         mode: Mode,
     ) -> Result<Selected, MailError> {
+        match self.select(folder, mode).await {
+            Err(MailError::FolderMissing { .. }) if self.learn_odd_name(folder).await? => {
+                self.select(folder, mode).await
+            }
+            selected => selected,
+        }
+    }
+
+    async fn select(&mut self, folder: &FolderName, mode: Mode) -> Result<Selected, MailError> {
         self.leave_idle();
         self.selected = None;
         self.upcoming = None;
         self.link.exists = 0;
-        let name = self.delimiter.for_server(folder);
+        let name = self.wire_name(folder);
         let command = match mode {
             Mode::Read => Command::Examine { folder: name },
             Mode::Write => Command::Select { folder: name },

@@ -32,6 +32,7 @@ mod reader;
 mod status;
 mod uid_set;
 mod untagged;
+mod wire_name;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -45,6 +46,7 @@ pub use event::{
     Untagged,
 };
 pub use uid_set::{End, UidSet};
+pub use wire_name::WireName;
 
 use crate::imap::codec::{Assembler, Bound, Bounds, Part};
 use crate::sasl::{self, Xoauth2};

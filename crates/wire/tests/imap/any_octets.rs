@@ -37,9 +37,9 @@ proptest! {
     #[test]
     fn what_the_client_writes_the_codec_reads(name in "\\PC{1,40}", text in "\\PC{0,40}", uid: u32) {
         let commands = [
-            Command::Examine { folder: name.clone() },
-            Command::Status { folder: name.clone() },
-            Command::UidMove { uids: UidSet::one(uid.max(1)), to: name },
+            Command::Examine { folder: name.clone().into() },
+            Command::Status { folder: name.clone().into() },
+            Command::UidMove { uids: UidSet::one(uid.max(1)), to: name.into() },
             Command::UidSearch(vec![Criterion::Unseen, Criterion::Subject(text)]),
             Command::UidFetch { uids: UidSet::from(uid.max(1)), items: FetchItems::Body },
         ];

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use gatepost_wire::imap::client::{
     Append, Client, Command, Criterion, Event, FetchItems, Flag, FlagChange, UidSet, Untagged,
+    WireName,
 };
 use gatepost_wire::imap::codec::{self, types};
 use gatepost_wire::imap::mailbox_name;
@@ -289,10 +290,10 @@ fn as_ours(body: &CommandBody<'_>) -> Command {
     }
 }
 
-fn name(mailbox: &types::mailbox::Mailbox<'_>) -> String {
+fn name(mailbox: &types::mailbox::Mailbox<'_>) -> WireName {
     match mailbox {
-        types::mailbox::Mailbox::Inbox => "INBOX".to_owned(),
-        types::mailbox::Mailbox::Other(other) => mailbox_name::decode(other.as_ref()),
+        types::mailbox::Mailbox::Inbox => "INBOX".into(),
+        types::mailbox::Mailbox::Other(other) => mailbox_name::decode(other.as_ref()).into(),
     }
 }
 

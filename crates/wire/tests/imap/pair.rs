@@ -107,7 +107,7 @@ fn client_and_server_understand_each_other() {
         );
 
         pair.order(&Command::Select {
-            folder: "INBOX".to_owned(),
+            folder: "INBOX".into(),
         });
         let all = || UidSet::from(1);
         let heard = pair.order(&Command::UidFetch {
@@ -126,7 +126,7 @@ fn client_and_server_understand_each_other() {
         assert!(untagged(&heard).any(|untagged| matches!(untagged, Untagged::Expunged(2))));
         let heard = pair.order(&Command::UidMove {
             uids: UidSet::one(1),
-            to: "Archive".to_owned(),
+            to: "Archive".into(),
         });
         assert!(untagged(&heard).any(|untagged| matches!(untagged, Untagged::Expunged(1))));
     }
@@ -142,7 +142,7 @@ fn an_upload_passes_and_idle_tells_of_it() {
         .expect("it is free");
     pair.talk();
     pair.order(&Command::Select {
-        folder: "INBOX".to_owned(),
+        folder: "INBOX".into(),
     });
 
     let message = b"Subject: up\r\n\r\nload\r\n";

@@ -351,7 +351,10 @@ async fn a_changed_uidvalidity_is_told_with_fingerprints() {
 async fn a_missing_folder_is_named() {
     let script = "S: * OK [CAPABILITY IMAP4rev1] ready
         C: A1 EXAMINE \"Entw&APw-rfe\"
-        S: A1 NO Entw&APw-rfe doesn't exist.";
+        S: A1 NO Entw&APw-rfe doesn't exist.
+        C: A2 LIST \"\" \"*\"
+        S: * LIST () \"/\" INBOX
+        S: A2 OK done";
     let error = against(script, |mut session, _| async move {
         session
             .present(&FolderName::new("Entwürfe"))

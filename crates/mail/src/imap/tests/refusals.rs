@@ -1,6 +1,7 @@
 //! What servers refuse, and what becomes of the rest.
 
 use gatepost_fault::Fault as _;
+use gatepost_wire::imap::mailbox_name;
 use jiff::SignedDuration;
 
 use super::script::{against, inbox, keys, start};
@@ -23,6 +24,9 @@ const ONE_DAMAGED: &str = "S: * 1 FETCH (UID 2 BODY[HEADER] {14}
     S: Subject: six
     S: )
     S: A5 OK done\n";
+
+const NO_FOLDERS: &str = "C: A3 LIST \"\" \"*\"
+    S: A3 OK done";
 
 const THREE: &str = "C: A2 UID FETCH 1:* (UID)
     S: * 1 FETCH (UID 2)
@@ -186,6 +190,34 @@ async fn a_uidnext_of_zero_is_none() {
     .await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_no_modified_utf7_is_sent_back_as_it_was_listed() {
+    for (listed, name) in [
+        ("R&D", "R&D"),
+        ("Entw\u{fc}rfe", "Entw\u{fc}rfe"),
+        ("&AGE-", "&AGE-"),
+    ] {
+        let encoded = mailbox_name::encode_utf7(name);
+        let script = format!(
+            "S: * OK [CAPABILITY IMAP4rev1] ready
+             C: A1 EXAMINE \"{encoded}\"
+             S: A1 NO none
+             C: A2 LIST \"\" \"*\"
+             S: * LIST () \"/\" \"{listed}\"
+             S: A2 OK done
+             C: A3 EXAMINE \"{listed}\"
+             S: * OK [UIDVALIDITY 9] ok
+             S: * OK [UIDNEXT 4] ok
+             S: A3 OK done"
+        );
+        against(&script, |mut session, _| async move {
+            let opened = session.present(&FolderName::new(name)).await;
+            opened.expect("it opens");
+        })
+        .await;
+    }
+}
+
 /// Moves a message to the archive where the server answers this.
 async fn moved(answers: &str) -> Result<(), MailError> {
     let script = OPEN.replace("EXAMINE", "SELECT") + "C: A2 UID MOVE 3 \"Archive\"\n" + answers;
@@ -199,13 +231,16 @@ async fn moved(answers: &str) -> Result<(), MailError> {
 #[tokio::test(start_paused = true)]
 async fn a_refused_move_means_a_missing_folder_only_where_the_server_says_so() {
     for (answer, code) in [
+        // After these two the folders are looked through for one that is written otherwise.
         ("NO [TRYCREATE] none", "folder_missing"),
         ("NO Archive doesn't exist.", "folder_missing"),
         ("NO [OVERQUOTA] full", "mailbox_command_refused"),
         ("NO try later", "mailbox_command_refused"),
         ("BAD Command Argument Error. 12", "mailbox_command_refused"),
     ] {
-        let error = moved(&format!("S: A2 {answer}")).await.expect_err(answer);
+        let error = moved(&format!("S: A2 {answer}\n{NO_FOLDERS}"))
+            .await
+            .expect_err(answer);
         assert_eq!(error.code(), code, "{answer}");
     }
 }

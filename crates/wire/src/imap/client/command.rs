@@ -7,9 +7,10 @@ use jiff::civil::Date;
 use super::capabilities::{Capabilities, Capability};
 use super::event::Flag;
 use super::uid_set::UidSet;
+use super::wire_name::WireName;
 use crate::imap::mailbox_name;
 
-/// A command whose answer needs no further word from us. Folder names are in Unicode.
+/// A command whose answer needs no further word from us.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// What can the server do?
@@ -35,22 +36,22 @@ pub enum Command {
     /// How many messages a folder holds, without opening it.
     Status {
         /// The folder.
-        folder: String,
+        folder: WireName,
     },
     /// Opens a folder to change it.
     Select {
         /// The folder.
-        folder: String,
+        folder: WireName,
     },
     /// Opens a folder to read it only: no flag changes, not even `\Recent`.
     Examine {
         /// The folder.
-        folder: String,
+        folder: WireName,
     },
     /// Makes a folder.
     Create {
         /// The folder.
-        folder: String,
+        folder: WireName,
     },
     /// Which UIDs meet all these criteria?
     UidSearch(Vec<Criterion>),
@@ -84,14 +85,14 @@ pub enum Command {
         /// The messages; not empty.
         uids: UidSet,
         /// The other folder.
-        to: String,
+        to: WireName,
     },
     /// Moves messages to another folder (RFC 6851).
     UidMove {
         /// The messages; not empty.
         uids: UidSet,
         /// The other folder.
-        to: String,
+        to: WireName,
     },
     /// Removes all messages that are marked `\Deleted`.
     Expunge,
@@ -175,7 +176,7 @@ impl Command {
             Self::Namespace => writer.text("NAMESPACE"),
             Self::List { pattern } => {
                 writer.text("LIST \"\" ");
-                writer.folder(pattern);
+                writer.folder(&pattern.as_str().into());
             }
             Self::Status { folder } => {
                 writer.text("STATUS ");
@@ -249,7 +250,7 @@ pub(super) fn flag_atom(flag: &Flag) -> String {
 
 /// A folder name in quotes. Modified UTF-7 leaves nothing that could not stand there.
 pub(super) fn quoted_folder(folder: &str) -> String {
-    quoted(&mailbox_name::encode_utf7(folder))
+    String::from_utf8_lossy(&quoted(mailbox_name::encode_utf7(folder).as_bytes())).into_owned()
 }
 
 fn write_search(criteria: &[Criterion], writer: &mut Writer<'_>) {
@@ -302,11 +303,17 @@ impl<'a> Writer<'a> {
         self.octets.extend_from_slice(text.as_bytes());
     }
 
-    fn folder(&mut self, folder: &str) {
-        self.text(&quoted_folder(folder));
+    /// A server that lists a name with octets beyond ASCII in quotes takes it so, too.
+    fn folder(&mut self, folder: &WireName) {
+        let octets = folder.octets();
+        if octets.iter().any(|octet| b"\0\r\n".contains(octet)) {
+            self.literal(octets);
+        } else {
+            self.octets.extend(quoted(octets));
+        }
     }
 
-    fn verb_and_folder(&mut self, verb: &str, folder: &str) {
+    fn verb_and_folder(&mut self, verb: &str, folder: &WireName) {
         self.text(verb);
         self.text(" ");
         self.folder(folder);
@@ -322,23 +329,27 @@ impl<'a> Writer<'a> {
     fn string(&mut self, string: &str) {
         let string = string.replace('\0', "");
         if string.chars().all(|c| matches!(c, ' '..='~')) {
-            self.text(&quoted(&string));
-            return;
+            self.octets.extend(quoted(string.as_bytes()));
+        } else {
+            self.literal(string.as_bytes());
         }
-        let mode = if non_synchronizing(string.len() as u64, self.server) {
+    }
+
+    fn literal(&mut self, octets: &[u8]) {
+        let mode = if non_synchronizing(octets.len() as u64, self.server) {
             "+"
         } else {
             ""
         };
         let mut announcement = String::new();
-        let _ = write!(announcement, "{{{}{mode}}}\r\n", string.len());
+        let _ = write!(announcement, "{{{}{mode}}}\r\n", octets.len());
         self.text(&announcement);
         if mode.is_empty() {
             self.written
                 .push(Written::Octets(std::mem::take(&mut self.octets)));
             self.written.push(Written::AwaitContinuation);
         }
-        self.text(&string);
+        self.octets.extend_from_slice(octets);
     }
 
     fn end(mut self) -> Vec<Written> {
@@ -353,8 +364,17 @@ pub(super) fn non_synchronizing(length: u64, server: &Capabilities) -> bool {
         || (server.has(Capability::LiteralMinus) && length <= LITERAL_MINUS_MOST)
 }
 
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+fn quoted(octets: &[u8]) -> Vec<u8> {
+    let mut quoted = Vec::with_capacity(octets.len() + 2);
+    quoted.push(b'"');
+    for octet in octets {
+        if matches!(octet, b'"' | b'\\') {
+            quoted.push(b'\\');
+        }
+        quoted.push(*octet);
+    }
+    quoted.push(b'"');
+    quoted
 }
 
 const LITERAL_MINUS_MOST: u64 = 4096;

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::capabilities::Capabilities;
 use super::uid_set::UidSet;
+use super::wire_name::WireName;
 
 /// Names one command that was sent; its [`Event::Completed`] carries the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -173,6 +174,8 @@ pub enum Untagged {
 pub struct Listed {
     /// Its name, decoded.
     pub name: String,
+    /// Its name as it stands, to be sent back.
+    pub wire: WireName,
     /// What stands between the levels of the name.
     pub delimiter: Option<char>,
     /// Its attributes as the server wrote them, such as `\Noselect` or `\Sent`.

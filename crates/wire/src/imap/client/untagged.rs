@@ -5,6 +5,7 @@ use super::capabilities::Capabilities;
 use super::event::{Counted, Flag, Listed, Untagged};
 use super::reader::Reader;
 use super::status;
+use super::wire_name::WireName;
 use crate::imap::codec::{self, types};
 use crate::imap::mailbox_name;
 
@@ -57,12 +58,13 @@ fn listed(mut reader: Reader<'_>) -> Option<Listed> {
     reader.skip_spaces();
     let quoted = matches!(reader.rest().first()?, b'"' | b'{');
     let name = if quoted {
-        mailbox_name::decode(&reader.nstring()??)
+        reader.nstring()??
     } else {
-        mailbox_name::decode(reader.rest())
+        reader.rest().into()
     };
     Some(Listed {
-        name,
+        wire: WireName::as_listed(&name),
+        name: mailbox_name::decode(&name),
         delimiter: delimiter.and_then(|octets| octets.first().map(|octet| char::from(*octet))),
         attributes: attributes.into_iter().map(status::words).collect(),
     })
