@@ -287,6 +287,8 @@ impl Drop for Running {
 pub(crate) fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gatepost"));
     command.current_dir(folder).stdin(Stdio::null());
+    // What a killed program leaves behind goes with the folder of the test.
+    command.env("TMPDIR", folder);
     for variable in [
         "GATEPOST_CONFIG",
         "GATEPOST_LOG",
