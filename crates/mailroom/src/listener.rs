@@ -13,12 +13,13 @@ use std::time::Duration;
 
 use gatepost_fault::Fault as _;
 use gatepost_host::Stop;
-use gatepost_mail::{Mailbox, Opener, Pull, Query, Woke};
+use gatepost_mail::{Changes, Mailbox, MessageKey, Opener, Pull, Query, Woke};
 use jiff::Timestamp;
 
+use acts::Acts;
 pub use error::ListenError;
 use machine::Machine;
-use words::{Outstanding, Saw, Session, Signals, Step, Want};
+use words::{Failure, Outstanding, Saw, Session, Signals, Step, Want};
 
 use crate::{Mailroom, StorageError, Watch, WatchState};
 
@@ -29,6 +30,8 @@ pub struct Listener {
     watch: Watch,
     opener: Arc<dyn Opener>,
     proof_stored_at: Option<Timestamp>,
+    /// A key that the server gave out lately.
+    witness: Option<MessageKey>,
 }
 
 impl Listener {
@@ -40,6 +43,7 @@ impl Listener {
             watch,
             opener,
             proof_stored_at: None,
+            witness: None,
         }
     }
 
@@ -125,8 +129,9 @@ impl Listener {
         match want {
             Want::Baseline => {
                 let cursor = self.answered(ANSWER, mailbox.present(folder)).await??;
-                let newest = mailbox.list(folder, &NEWEST);
-                let newest = self.answered(ANSWER, newest).await??;
+                let newest = newest(ENOUGH);
+                let newest = self.answered(ANSWER, mailbox.list(folder, &newest));
+                let newest = newest.await??;
                 let newest = newest.iter().filter_map(|one| one.received_at).max();
                 Ok(Saw::Baseline(cursor, newest))
             }
@@ -134,6 +139,7 @@ impl Listener {
                 let since = since.as_ref();
                 let changes = mailbox.changes(folder, Pull { since, limit });
                 let changes = self.answered(ANSWER, changes).await??;
+                self.bear_witness(&changes);
                 self.proven().await?;
                 Ok(Saw::Changes(changes))
             }
@@ -181,14 +187,32 @@ impl Listener {
         }
     }
 
-    async fn act(&self, mailbox: &mut dyn Mailbox) -> Result<Outstanding, ListenError> {
-        match &self.watch.post_action {
-            None => Ok(Outstanding::Nothing),
-            Some(action) => {
-                let acted = acts::perform(&self.room, &self.watch.key, action, mailbox).await;
-                acted.or_else(|error| self.not_acted(error))
+    fn bear_witness(&mut self, changes: &Changes) {
+        match changes {
+            Changes::Since { arrivals, .. } => {
+                if let Some(last) = arrivals.last() {
+                    self.witness = Some(last.key.clone());
+                }
+            }
+            Changes::Lost(resync) => {
+                let last = resync.present.last();
+                self.witness = last.map(|(arrival, _)| arrival.key.clone());
             }
         }
+    }
+
+    async fn act(&mut self, mailbox: &mut dyn Mailbox) -> Result<Outstanding, ListenError> {
+        let Some(action) = &self.watch.post_action else {
+            return Ok(Outstanding::Nothing);
+        };
+        let mut acts = Acts {
+            room: &self.room,
+            watch: &self.watch.key,
+            action,
+            witness: &mut self.witness,
+        };
+        let acted = acts.perform(mailbox).await;
+        acted.or_else(|error| self.not_acted(error))
     }
 
     /// A post-action that fails does not hold back what arrives; it is tried at the next look.
@@ -239,7 +263,11 @@ impl Listener {
         } else {
             Session::Kept
         };
-        Saw::Failed(error.next(), left)
+        Saw::Failed(Failure {
+            next: error.next(),
+            session: left,
+            cause: error.cause(),
+        })
     }
 
     fn show(&self, want: &Want, machine: &Machine) {
@@ -259,15 +287,19 @@ impl Listener {
     }
 }
 
+const fn newest(top: usize) -> Query {
+    Query {
+        top,
+        unread: false,
+        since: None,
+        from: None,
+        subject: None,
+        text: None,
+    }
+}
+
 /// Enough to find the newest time of receipt, even if the last messages were moved here.
-const NEWEST: Query = Query {
-    top: 50,
-    unread: false,
-    since: None,
-    from: None,
-    subject: None,
-    text: None,
-};
+const ENOUGH: usize = 50;
 /// How long any answer but that to a fetch may take.
 const ANSWER: Duration = Duration::from_mins(3);
 const GOODBYE: Duration = Duration::from_secs(2);

@@ -35,7 +35,8 @@ impl std::fmt::Display for WatchKey {
 pub struct Standing {
     /// How far it has been seen.
     pub cursor: Cursor,
-    /// The newest time of receipt among the messages seen, for resynchronisation.
+    /// The newest time of receipt when the watch began, for resynchronisation: a message that was
+    /// received later and is unknown is new. `None` until the first walk is over.
     pub high_water: Option<Timestamp>,
     /// When the server last proved to be alive and was looked at.
     pub proven_at: Option<Timestamp>,

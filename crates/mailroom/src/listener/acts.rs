@@ -2,63 +2,145 @@
 
 use std::time::Duration;
 
-use gatepost_mail::{Flag, Mailbox, MessageKey};
+use gatepost_mail::{Flag, Mailbox, MessageKey, Query, Summary};
 
-use super::ListenError;
 use super::words::Outstanding;
-use crate::{Event, EventData, EventId, Mailroom, PostAction, WatchKey};
+use super::{ListenError, newest};
+use crate::{Event, EventData, EventId, Mailroom, MessageData, PostAction, WatchKey};
 
-/// Does the post-actions that are due. Doing one twice is harmless: it is recorded afterwards.
-pub(super) async fn perform(
-    room: &Mailroom,
-    watch: &WatchKey,
-    action: &PostAction,
-    mailbox: &mut dyn Mailbox,
-) -> Result<Outstanding, ListenError> {
-    loop {
-        let due = room.deliveries.post_actions_due(watch, AT_ONCE).await?;
-        if due.is_empty() {
-            break;
+/// What is to be done, and where.
+pub(super) struct Acts<'a> {
+    pub(super) room: &'a Mailroom,
+    pub(super) watch: &'a WatchKey,
+    pub(super) action: &'a PostAction,
+    /// A key that the server gave out lately: those of its kind still hold.
+    pub(super) witness: &'a mut Option<MessageKey>,
+}
+
+impl Acts<'_> {
+    /// Does the post-actions that are due. Doing one twice is harmless: it is recorded
+    /// afterwards.
+    pub(super) async fn perform(
+        &mut self,
+        mailbox: &mut dyn Mailbox,
+    ) -> Result<Outstanding, ListenError> {
+        let deliveries = &self.room.deliveries;
+        loop {
+            let due = deliveries.post_actions_due(self.watch, AT_ONCE).await?;
+            if due.is_empty() {
+                break;
+            }
+            let clock = &self.room.clock;
+            let acted = clock.within(LIMIT, self.act(&due, mailbox)).await;
+            acted.map_err(|_| ListenError::Silent {
+                watch: self.watch.clone(),
+                limit: LIMIT,
+            })??;
+            let ids: Vec<EventId> = due.into_iter().map(|event| event.id).collect();
+            deliveries.post_actions_done(&ids).await?;
+            let (mailbox, folder) = (&self.watch.mailbox, &self.watch.folder);
+            tracing::debug!(%mailbox, %folder, messages = ids.len(), "post-actions are done");
         }
-        let keys: Vec<MessageKey> = due.iter().filter_map(key).collect();
-        let acted = act(watch, action, (mailbox, &keys));
-        let acted = room.clock.within(LIMIT, acted).await;
-        acted.map_err(|_| ListenError::Silent {
-            watch: watch.clone(),
-            limit: LIMIT,
-        })??;
-        let ids: Vec<EventId> = due.into_iter().map(|event| event.id).collect();
-        room.deliveries.post_actions_done(&ids).await?;
-        tracing::debug!(mailbox = %watch.mailbox, folder = %watch.folder, messages = ids.len(), "post-actions are done");
+        let (open, _) = deliveries.backlog(&self.watch.mailbox).await?;
+        Ok(if open > 0 {
+            Outstanding::Something
+        } else {
+            Outstanding::Nothing
+        })
     }
-    let (open, _) = room.deliveries.backlog(&watch.mailbox).await?;
-    Ok(if open > 0 {
-        Outstanding::Something
-    } else {
-        Outstanding::Nothing
-    })
+
+    async fn act(&mut self, due: &[Event], mailbox: &mut dyn Mailbox) -> Result<(), ListenError> {
+        let keys = self.keys(due, mailbox).await?;
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let folder = &self.watch.folder;
+        match self.action {
+            PostAction::MarkRead => mailbox.mark(folder, &keys, &[Flag::Seen], &[]).await?,
+            PostAction::MoveTo(to) => mailbox.move_to(folder, &keys, to).await?,
+            PostAction::Delete => mailbox.delete(folder, &keys).await?,
+        }
+        Ok(())
+    }
+
+    /// The keys by which the server knows these messages now.
+    async fn keys(
+        &mut self,
+        due: &[Event],
+        mailbox: &mut dyn Mailbox,
+    ) -> Result<Vec<MessageKey>, ListenError> {
+        if self.witness.is_none() {
+            let newest = mailbox.list(&self.watch.folder, &newest(1)).await?;
+            *self.witness = newest.into_iter().next().map(|one| one.key);
+        }
+        let Some(witness) = self.witness.as_ref() else {
+            // There is nothing in the folder.
+            return Ok(Vec::new());
+        };
+        let (good, forgotten): (Vec<_>, Vec<_>) = due
+            .iter()
+            .filter_map(message)
+            .partition(|message| holds(&message.ids.key, witness));
+        let mut keys: Vec<MessageKey> = good.iter().map(|one| one.ids.key.clone()).collect();
+        if !forgotten.is_empty() {
+            keys.extend(self.found_again(&forgotten, mailbox).await?);
+        }
+        Ok(keys)
+    }
+
+    /// The new keys of messages whose keys the server has forgotten. One that is not found by
+    /// header and time of receipt is left as it is: another must not be touched in its place.
+    async fn found_again(
+        &self,
+        forgotten: &[&MessageData],
+        mailbox: &mut dyn Mailbox,
+    ) -> Result<Vec<MessageKey>, ListenError> {
+        let oldest = forgotten.iter().map(|one| one.received_at).min();
+        let query = Query {
+            since: oldest.flatten(),
+            ..newest(LOOKED_THROUGH)
+        };
+        let mut present = mailbox.list(&self.watch.folder, &query).await?;
+        let mut keys = Vec::new();
+        for message in forgotten {
+            let found = present.iter().position(|one| is_same(one, message));
+            keys.extend(found.map(|at| present.swap_remove(at).key));
+        }
+        let missing = forgotten.len() - keys.len();
+        if missing > 0 {
+            let (mailbox, folder) = (&self.watch.mailbox, &self.watch.folder);
+            tracing::warn!(
+                %mailbox, %folder, missing,
+                "the server has forgotten the keys of messages that waited for their post-action, and they were not found again; they stay as they are"
+            );
+        }
+        Ok(keys)
+    }
 }
 
-async fn act(
-    watch: &WatchKey,
-    action: &PostAction,
-    (mailbox, keys): (&mut dyn Mailbox, &[MessageKey]),
-) -> Result<(), ListenError> {
-    let folder = &watch.folder;
-    match action {
-        PostAction::MarkRead => mailbox.mark(folder, keys, &[Flag::Seen], &[]).await?,
-        PostAction::MoveTo(to) => mailbox.move_to(folder, keys, to).await?,
-        PostAction::Delete => mailbox.delete(folder, keys).await?,
-    }
-    Ok(())
-}
-
-fn key(event: &Event) -> Option<MessageKey> {
+fn message(event: &Event) -> Option<&MessageData> {
     match &event.data {
-        EventData::Message(message) => Some(message.ids.key.clone()),
+        EventData::Message(message) => Some(message),
         EventData::Resynced { .. } | EventData::Trouble { .. } => None,
     }
 }
 
+/// Whether a key was given out under the same UIDVALIDITY as the witness (RFC 9051 §2.3.1.1).
+fn holds(key: &MessageKey, witness: &MessageKey) -> bool {
+    let MessageKey::Imap { uidvalidity, .. } = witness;
+    matches!(key, MessageKey::Imap { uidvalidity: mine, .. } if mine == uidvalidity)
+}
+
+fn is_same(summary: &Summary, message: &MessageData) -> bool {
+    let (theirs, ours) = (&summary.envelope, &message.envelope);
+    summary.received_at == message.received_at
+        && theirs.message_id == ours.message_id
+        && theirs.date == ours.date
+        && theirs.from == ours.from
+        && theirs.subject == ours.subject
+}
+
 const AT_ONCE: usize = 256;
+/// How many of the newest messages are looked through for forgotten ones.
+const LOOKED_THROUGH: usize = 5_000;
 const LIMIT: Duration = Duration::from_mins(5);

@@ -8,7 +8,7 @@ use gatepost_mail::{Arrival, Mailbox, MessageKey, fingerprint};
 use jiff::Timestamp;
 
 use super::ListenError;
-use super::words::{Resynced, Step};
+use super::words::{Fetch, Resynced, Step};
 use crate::message::{describe, describe_unfetched};
 use crate::spool::{Fetched, Keeper, Taken};
 use crate::{Advance, Event, EventData, EventId, EventType, Kept, Mailroom, NewEvent, Watch};
@@ -22,7 +22,10 @@ pub(super) async fn commit(
     mailbox: &mut dyn Mailbox,
 ) -> Result<usize, ListenError> {
     let mut keeper = Keeper::new(&room.spool);
-    let taken = fetch(room, watch, &step.arrivals, (mailbox, &mut keeper)).await?;
+    let taken = match step.fetching {
+        Fetch::Tried => fetch(room, watch, &step.arrivals, (mailbox, &mut keeper)).await?,
+        Fetch::GivenUp => give_up(watch, &step.arrivals),
+    };
     let at = room.clock.now();
     let mut events = events(watch, step.arrivals, taken, at);
     if let Some(resynced) = step.resynced {
@@ -92,6 +95,22 @@ async fn fetch(
         }
     }
     Ok(all)
+}
+
+/// The server cut the connection, fell silent or left something out each time these were asked
+/// for. They become events without a message, so that nothing behind them is held back.
+fn give_up(watch: &Watch, arrivals: &[Arrival]) -> Vec<Taken> {
+    let given_up = arrivals.iter().map(|one| {
+        tracing::error!(
+            mailbox = %watch.key.mailbox, folder = %watch.key.folder, message = %one.key,
+            "a message could not be fetched again and again; the watch goes on without its content"
+        );
+        Taken {
+            key: one.key.clone(),
+            fetched: Fetched::Refused,
+        }
+    });
+    given_up.collect()
 }
 
 /// The events of a batch, in the order of arrival. Messages that are gone again make none.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use gatepost_fault::{After, Fault, Next, Owner};
 use gatepost_mail::MailError;
 
+use super::words::Cause;
 use crate::{SpoolError, StorageError, WatchKey};
 
 /// Why a watch could not go on. It is tried again.
@@ -53,6 +54,13 @@ impl ListenError {
             Self::Storage(_) | Self::Incomplete { .. } => false,
             // The rest of a message that could not be kept is still on its way.
             Self::Spool(_) | Self::Silent { .. } => true,
+        }
+    }
+
+    pub(super) fn cause(&self) -> Cause {
+        match self {
+            Self::Mail(_) | Self::Silent { .. } | Self::Incomplete { .. } => Cause::Server,
+            Self::Storage(_) | Self::Spool(_) => Cause::Ours,
         }
     }
 }

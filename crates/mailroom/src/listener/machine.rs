@@ -4,18 +4,20 @@
 //! "look now": whatever ended a wait, the folder is looked at, so a lost wake-up costs time and
 //! never a message.
 
-use std::collections::VecDeque;
+mod resync;
+
 use std::time::Duration;
 
-use gatepost_fault::Next;
+use gatepost_fault::{After, Next};
 use gatepost_host::Chance;
-use gatepost_mail::{Arrival, Changes, Cursor, Resync};
+use gatepost_mail::{Arrival, Changes, Cursor, MessageKey, Resync};
 use jiff::Timestamp;
 
 use super::backoff;
-use super::words::{Outstanding, Resynced, Saw, Session, Signals, Step, Want};
+use super::words::{Cause, Failure, Fetch, Outstanding, Saw, Session, Signals, Step, Want};
 use crate::watch::Fetching;
 use crate::{Pace, Standing, StartFrom, Watermarks};
+use resync::Found;
 
 /// The machine of one watch.
 #[derive(Debug)]
@@ -29,10 +31,14 @@ pub(super) struct Machine {
     session: Option<Signals>,
     stage: Stage,
     fetching: Fetching,
-    /// The newest time of receipt seen in the first walk through the folder.
-    walked: Option<Timestamp>,
     limit: usize,
     tries: u32,
+    /// How often it was looked for post-actions in vain since anything was new.
+    waits: u32,
+    /// The message that is being fetched alone.
+    alone: Option<MessageKey>,
+    /// The message that failed alone last, and how often in a row.
+    stubborn: Option<(MessageKey, u32)>,
 }
 
 /// How far the watch has come.
@@ -40,7 +46,8 @@ pub(super) struct Machine {
 struct Place {
     /// `None` before the first step.
     cursor: Option<Cursor>,
-    /// `None` until the first walk through the folder is over.
+    /// What was received later was not there when the watch began. `None` until the first walk
+    /// through the folder is over.
     high_water: Option<Timestamp>,
 }
 
@@ -73,14 +80,6 @@ enum Then {
     Act,
 }
 
-#[derive(Debug)]
-struct Found {
-    new: VecDeque<Arrival>,
-    counts: Resynced,
-    restart: Cursor,
-    high_water: Option<Timestamp>,
-}
-
 impl Machine {
     pub(super) fn new(watch: &crate::Watch, chance: Chance) -> Self {
         Self {
@@ -92,9 +91,11 @@ impl Machine {
             session: None,
             stage: Stage::Between,
             fetching: Fetching::On,
-            walked: None,
             limit: BATCH,
             tries: 0,
+            waits: 0,
+            alone: None,
+            stubborn: None,
         }
     }
 
@@ -110,7 +111,9 @@ impl Machine {
                 self.begin()
             }
             Saw::Baseline(cursor, newest) => {
-                let high_water = newest.unwrap_or(Timestamp::UNIX_EPOCH);
+                let high_water = newest.map_or(Timestamp::UNIX_EPOCH, |newest| {
+                    newest.max(earlier(now, SKEW))
+                });
                 self.commit(cursor, Some(high_water), Vec::new(), Then::Pull)
             }
             Saw::Measured(backlog) => self.measured(now, backlog),
@@ -127,19 +130,20 @@ impl Machine {
                 self.stage = Stage::Recognising(resync);
                 Want::Recognise(fingerprints)
             }
-            Saw::Recognised(known) => self.recognised(&known),
+            Saw::Recognised(known) => self.recognised(now, &known),
             Saw::Committed => self.committed(),
             Saw::Acted(outstanding) => self.idle(now, outstanding),
             Saw::Woke => self.begin(),
             Saw::Overtaken => {
                 self.standing = None;
-                self.failed(now, Next::Retry(gatepost_fault::After::Backoff))
+                self.failed(now, Next::Retry(After::Backoff))
             }
-            Saw::Failed(next, session) => {
-                if session == Session::Ended {
+            Saw::Failed(failure) => {
+                if failure.session == Session::Ended {
                     self.session = None;
                 }
-                self.failed(now, next)
+                self.count(&failure);
+                self.failed(now, failure.next)
             }
         }
     }
@@ -179,30 +183,26 @@ impl Machine {
     }
 
     fn arrived(&mut self, mut arrivals: Vec<Arrival>, next: Cursor, then: Then) -> Want {
-        let newest = arrivals.iter().filter_map(|one| one.received_at).max();
         let walking = self.high_water().is_none();
-        let high_water = if walking {
+        let mut high_water = None;
+        if walking {
             if let StartFrom::At(from) = self.from {
                 arrivals.retain(|one| one.received_at.is_none_or(|at| at >= from));
             }
-            self.walked = self.walked.max(newest);
-            match then {
-                Then::Pull => None,
-                Then::Act => Some(self.walked.unwrap_or_default().max(self.floor())),
+            if let Then::Act = then {
+                high_water = Some(self.floor());
             }
-        } else {
-            newest
-        };
+        }
         if arrivals.is_empty() && !walking && self.cursor().as_ref() == Some(&next) {
             return self.after_look(then);
         }
         self.commit(next, high_water, arrivals, then)
     }
 
-    /// The least high-water mark after the first walk: nothing older was wanted.
+    /// The high-water mark after the first walk: nothing older was wanted.
     fn floor(&self) -> Timestamp {
         match self.from {
-            StartFrom::At(from) => from,
+            StartFrom::At(from) => earlier(from, Duration::from_micros(1)),
             StartFrom::Now | StartFrom::Beginning => Timestamp::UNIX_EPOCH,
         }
     }
@@ -223,13 +223,44 @@ impl Machine {
             from: self.cursor(),
             to,
             high_water,
+            fetching: self.fetching_of(&arrivals),
             arrivals,
             resynced: None,
         })
     }
 
+    /// A message that failed alone again and again is not fetched any more.
+    fn fetching_of(&mut self, arrivals: &[Arrival]) -> Fetch {
+        self.alone = match arrivals {
+            [one] => Some(one.key.clone()),
+            _ => None,
+        };
+        match (&self.alone, &self.stubborn) {
+            (Some(key), Some((stubborn, tries))) if key == stubborn && *tries >= MOST_TRIES => {
+                Fetch::GivenUp
+            }
+            _ => Fetch::Tried,
+        }
+    }
+
+    /// Counts against a message that it could not be fetched alone.
+    fn count(&mut self, failure: &Failure) {
+        let by_server = failure.cause == Cause::Server;
+        // A server that names a time speaks of itself, and so does one that wants a person.
+        let passing = matches!(failure.next, Next::Retry(After::Backoff) | Next::Discard);
+        let Some(key) = self.alone.as_ref().filter(|_| by_server && passing) else {
+            return;
+        };
+        match &mut self.stubborn {
+            Some((stubborn, tries)) if stubborn == key => *tries = tries.saturating_add(1),
+            other => *other = Some((key.clone(), 1)),
+        }
+    }
+
     fn committed(&mut self) -> Want {
         self.tries = 0;
+        self.waits = 0;
+        self.alone = None;
         self.limit = (self.limit * 2).min(BATCH);
         match std::mem::replace(&mut self.stage, Stage::Between) {
             Stage::Committing { step, then } => {
@@ -256,82 +287,19 @@ impl Machine {
         }
     }
 
-    /// Sorts what is in the folder after the server forgot us.
-    fn recognised(&mut self, known: &[bool]) -> Want {
-        let Stage::Recognising(resync) = std::mem::replace(&mut self.stage, Stage::Between) else {
-            return self.begin();
-        };
-        let high_water = self.high_water();
-        let mut found = Found {
-            new: VecDeque::new(),
-            counts: Resynced {
-                matched: 0,
-                new: 0,
-                ambiguous: Vec::new(),
-            },
-            restart: resync.restart,
-            high_water,
-        };
-        let known = known.iter().copied().chain(std::iter::repeat(false));
-        for ((arrival, fingerprint), known) in resync.present.into_iter().zip(known) {
-            if known {
-                found.counts.matched += 1;
-            } else if is_newer(&arrival, high_water, self.from) {
-                found.counts.new += 1;
-                found.high_water = found.high_water.max(arrival.received_at);
-                found.new.push_back(arrival);
-            } else {
-                found.counts.ambiguous.push(fingerprint);
-            }
-        }
-        self.resync(found)
-    }
-
-    /// Stores the next batch of a resynchronisation. The cursor moves with the last one; what
-    /// earlier ones stored is in the ledger, should this have to start over.
-    fn resync(&mut self, mut found: Found) -> Want {
-        let from = self.cursor();
-        match &from {
-            Some(old) if found.new.len() > self.limit => {
-                let step = Step {
-                    from: from.clone(),
-                    to: old.clone(),
-                    high_water: None,
-                    arrivals: found.new.drain(..self.limit).collect(),
-                    resynced: None,
-                };
-                self.stage = Stage::Resyncing(found);
-                Want::Commit(step)
-            }
-            _ => {
-                let high_water = found.high_water;
-                let step = Bookmark {
-                    to: found.restart.clone(),
-                    high_water,
-                };
-                self.stage = Stage::Committing {
-                    step,
-                    then: Then::Pull,
-                };
-                Want::Commit(Step {
-                    from,
-                    to: found.restart,
-                    high_water,
-                    arrivals: found.new.into(),
-                    resynced: Some(found.counts),
-                })
-            }
-        }
-    }
-
-    fn idle(&self, now: Timestamp, outstanding: Outstanding) -> Want {
+    fn idle(&mut self, now: Timestamp, outstanding: Outstanding) -> Want {
         let poll = match self.session {
             Some(Signals::Pushed) => self.pace.pushed,
             Some(Signals::Polled) | None => self.pace.polled,
         };
         let pause = match outstanding {
             Outstanding::Nothing => poll,
-            Outstanding::Something => poll.min(ACTING),
+            // Soon at first, and less often when a sink takes days.
+            Outstanding::Something => {
+                let doublings = self.waits.min(16);
+                self.waits += 1;
+                ACTING.saturating_mul(1 << doublings).min(poll)
+            }
         };
         Want::Idle {
             until: later(now, pause),
@@ -345,6 +313,7 @@ impl Machine {
             self.limit = (self.limit / 2).max(1);
         }
         self.stage = Stage::Between;
+        self.alone = None;
         self.tries = self.tries.saturating_add(1);
         Want::Sleep {
             until: later(now, backoff::wait(next, self.tries, &self.chance)),
@@ -369,21 +338,8 @@ impl Place {
     }
 }
 
-/// Whether a message that the ledger does not know arrived after everything that was seen. Times
-/// of receipt have whole seconds, so one equal to the mark may be new. Before the first walk is
-/// over, there is no mark, and all that is wanted at all is new.
-fn is_newer(arrival: &Arrival, high_water: Option<Timestamp>, from: StartFrom) -> bool {
-    let wanted_from = match (high_water, from) {
-        (Some(mark), _) | (None, StartFrom::At(mark)) => mark,
-        (None, StartFrom::Now | StartFrom::Beginning) => return true,
-    };
-    arrival
-        .received_at
-        .is_none_or(|at| at >= whole_second(wanted_from))
-}
-
-fn whole_second(at: Timestamp) -> Timestamp {
-    Timestamp::from_second(at.as_second()).unwrap_or(at)
+fn earlier(at: Timestamp, duration: Duration) -> Timestamp {
+    at.checked_sub(duration).unwrap_or(Timestamp::MIN)
 }
 
 fn later(at: Timestamp, duration: Duration) -> Timestamp {
@@ -396,6 +352,11 @@ const BATCH: usize = 256;
 const PAUSED: Duration = Duration::from_secs(15);
 /// How soon it is looked again for post-actions that are due.
 const ACTING: Duration = Duration::from_secs(5);
+/// How often a message is fetched alone, and in vain, before the watch goes on without it: about
+/// a quarter of an hour.
+const MOST_TRIES: u32 = 12;
+/// How far the clock of the server may be behind ours.
+const SKEW: Duration = Duration::from_hours(24);
 
 #[cfg(test)]
 mod tests;

@@ -38,10 +38,19 @@ pub(super) struct Step {
     pub(super) from: Option<Cursor>,
     pub(super) to: Cursor,
     pub(super) high_water: Option<Timestamp>,
+    pub(super) fetching: Fetch,
     /// What becomes an event.
     pub(super) arrivals: Vec<Arrival>,
     /// At the end of a resynchronisation.
     pub(super) resynced: Option<Resynced>,
+}
+
+/// Whether the arrivals of a step are fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fetch {
+    Tried,
+    /// It was tried often enough: their events tell that they could not be had.
+    GivenUp,
 }
 
 /// How a resynchronisation ended.
@@ -49,7 +58,7 @@ pub(super) struct Step {
 pub(super) struct Resynced {
     pub(super) matched: u64,
     pub(super) new: u64,
-    /// Those that were neither known nor newer than the high-water mark.
+    /// Those that were unknown, and may have been there before the watch began.
     pub(super) ambiguous: Vec<Fingerprint>,
 }
 
@@ -71,7 +80,22 @@ pub(super) enum Saw {
     Woke,
     /// Somebody else moved the cursor.
     Overtaken,
-    Failed(Next, Session),
+    Failed(Failure),
+}
+
+/// Something did not work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) next: Next,
+    pub(super) session: Session,
+    pub(super) cause: Cause,
+}
+
+/// On which side it did not work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    Server,
+    Ours,
 }
 
 /// How a server tells of changes.

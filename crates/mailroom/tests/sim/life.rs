@@ -167,10 +167,11 @@ impl Life {
     async fn story(&self) {
         let clock = &self.clock;
         let messages = 5 + u32::try_from(self.chance.below(30)).expect("few");
+        let mut began = None;
         for number in 1..=messages {
             let gap = self.chance.below(90) * self.chance.below(2);
             clock.sleep(Duration::from_secs(gap)).await;
-            self.receive(number).await;
+            self.receive(number, &mut began).await;
             if self.chance.below(20) == 0 {
                 self.disk.server.forget_keys();
             }
@@ -189,7 +190,7 @@ impl Life {
         }
     }
 
-    async fn receive(&self, number: Number) {
+    async fn receive(&self, number: Number, began: &mut Option<Timestamp>) {
         let started = self.disk.memory.load(&watch_key()).await;
         let started = started
             .expect("the storage in memory always answers")
@@ -199,7 +200,15 @@ impl Life {
             self.wanted(|wanted| wanted.insert(number));
         }
         let padding = usize::try_from(self.chance.below(600)).expect("few");
-        self.disk.server.receive(number, padding);
+        let mut received_at = self.clock.now();
+        // Some are moved here from another folder, which received them after the watch began.
+        if started {
+            let began = *began.get_or_insert(received_at);
+            if self.chance.below(6) == 0 {
+                received_at = began;
+            }
+        }
+        self.disk.server.put((number, received_at), padding);
     }
 
     /// Whether everything that is wanted has arrived, and what follows it is done.
@@ -217,8 +226,7 @@ impl Life {
 
     /// The messages that should be marked as read and are not.
     fn unread(&self, wanted: &BTreeSet<Number>) -> Vec<Number> {
-        // An action on a key that the server has forgotten is not done.
-        if self.post_action.is_none() || self.disk.server.has_forgotten() {
+        if self.post_action.is_none() {
             return Vec::new();
         }
         let present = self.disk.server.present().into_iter();

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gatepost_host::Clock;
+use gatepost_mail::content::Content;
 use gatepost_mail::{
-    Arrival, Changes, Cursor, Envelope, Flag, Folder, FolderName, Intake, MailError, Mailbox,
-    MessageKey, Opener, Pull, Query, Resync, Summary, Woke, fingerprint,
+    Arrival, Changes, Cursor, Flag, Folder, FolderName, Intake, MailError, Mailbox, MessageKey,
+    Opener, Pull, Query, Resync, Summary, Woke, fingerprint,
 };
 use gatepost_oauth::TokenError;
 use jiff::Timestamp;
@@ -71,7 +72,11 @@ impl Server {
 
     /// A message arrives; `padding` octets make it larger.
     pub(crate) fn receive(&self, number: Number, padding: usize) {
-        let received_at = self.clock.now();
+        self.put((number, self.clock.now()), padding);
+    }
+
+    /// A message that was received elsewhere at that time is moved here.
+    pub(crate) fn put(&self, (number, received_at): (Number, Timestamp), padding: usize) {
         let mut folder = self.folder();
         let octets = format!(
             "Message-ID: <{number}@sim.example>\r\nFrom: a@sim.example\r\nSubject: {number}\r\n\r\n{}",
@@ -105,11 +110,6 @@ impl Server {
         let messages = std::mem::take(&mut folder.messages);
         folder.messages = (1..).zip(messages.into_values()).collect();
         folder.next_uid = u32::try_from(folder.messages.len()).expect("few") + 1;
-    }
-
-    /// Whether it ever did.
-    pub(crate) fn has_forgotten(&self) -> bool {
-        self.folder().uidvalidity > 1
     }
 
     /// The messages that this cursor has left behind.
@@ -167,7 +167,7 @@ impl Contents {
             received_at: arrival.received_at,
             size_hint: arrival.size_hint,
             flags: arrival.flags,
-            envelope: Envelope::default(),
+            envelope: Content::parse(&message.octets).envelope(),
         }
     }
 

@@ -2,6 +2,7 @@ use gatepost_fault::After;
 use gatepost_mail::{FolderName, MessageKey};
 
 use super::*;
+use crate::listener::words::Resynced;
 use crate::{Watch, WatchKey};
 
 fn machine(from: StartFrom) -> Machine {
@@ -109,7 +110,8 @@ fn a_time_to_start_from_leaves_out_what_is_older_in_the_first_walk_only() {
     machine.next(at(200), Saw::Committed);
     let last = step(machine.next(at(200), since(vec![arrival(3, 50)], "3", false)));
     assert!(last.arrivals.is_empty());
-    assert_eq!(last.high_water, Some(at(100)));
+    let mark = last.high_water.expect("the walk is over");
+    assert!(at(99) < mark && mark < at(100), "{mark}");
     machine.next(at(200), Saw::Committed);
     // What is moved here later is new, however old it is.
     let moved = step(machine.next(at(300), since(vec![arrival(4, 10)], "4", false)));
@@ -127,6 +129,22 @@ fn a_look_that_finds_nothing_stores_nothing_and_waits() {
         Want::Measure,
         "a wait that is over is a reason to look"
     );
+}
+
+#[test]
+fn post_actions_that_wait_for_days_are_asked_for_less_and_less_often() {
+    let mut machine = looking(Some(0), StartFrom::Now);
+    let mut waits = Vec::new();
+    for _ in 0..8 {
+        machine.next(at(0), since(vec![], "old", false));
+        match machine.next(at(0), Saw::Acted(Outstanding::Something)) {
+            Want::Idle { until } => waits.push(until.duration_since(at(0)).as_secs()),
+            other => panic!("it does not wait: {other:?}"),
+        }
+        machine.next(at(0), Saw::Woke);
+        machine.next(at(0), Saw::Measured((0, 0)));
+    }
+    assert_eq!(waits, [5, 10, 20, 40, 80, 160, 300, 300]);
 }
 
 #[test]
@@ -156,15 +174,55 @@ fn a_server_that_forgot_us_makes_neither_loss_nor_flood() {
     let known = Saw::Recognised(vec![false, true, false, false]);
     let step = step(machine.next(at(200), known));
     assert_eq!((step.from, step.to), (Some(cursor("old")), cursor("new")));
-    assert_eq!(step.arrivals, [arrival(3, 100), arrival(4, 150)]);
-    assert_eq!(step.high_water, Some(at(150)));
+    assert_eq!(step.arrivals, [arrival(4, 150)]);
     let resynced = Resynced {
         matched: 1,
-        new: 2,
-        ambiguous: vec![[1; 32]],
+        new: 1,
+        ambiguous: vec![[1; 32], [3; 32]],
     };
     assert_eq!(step.resynced, Some(resynced));
     assert_eq!(machine.next(at(200), Saw::Committed), Want::Measure);
+}
+
+#[test]
+fn what_was_moved_here_and_not_seen_before_the_server_forgot_us_is_new_however_old() {
+    let mut machine = looking(Some(100), StartFrom::Now);
+    let seen = since(vec![arrival(1, 5_000)], "seen", false);
+    step(machine.next(at(5_000), seen));
+    machine.next(at(5_000), Saw::Committed);
+    machine.next(at(5_000), Saw::Measured((0, 0)));
+    let present = vec![(arrival(1, 5_000), [1; 32]), (arrival(2, 200), [2; 32])];
+    let restart = cursor("new");
+    let lost = Saw::Changes(Changes::Lost(Resync { present, restart }));
+    machine.next(at(6_000), lost);
+    let step = step(machine.next(at(6_000), Saw::Recognised(vec![true, false])));
+    assert_eq!(step.arrivals, [arrival(2, 200)]);
+}
+
+#[test]
+fn what_the_ledger_may_have_forgotten_is_not_taken_for_new() {
+    let mut machine = looking(Some(0), StartFrom::Beginning);
+    let day = 24 * 3600;
+    let now = at(100 * day);
+    let present = vec![
+        (arrival(1, 5 * day), [1; 32]),
+        (arrival(2, 60 * day), [2; 32]),
+    ];
+    let restart = cursor("new");
+    let lost = Saw::Changes(Changes::Lost(Resync { present, restart }));
+    machine.next(now, lost);
+    let step = step(machine.next(now, Saw::Recognised(vec![false, false])));
+    assert_eq!(step.arrivals, [arrival(2, 60 * day)]);
+}
+
+#[test]
+fn a_folder_of_old_mail_that_was_moved_there_is_not_new_when_the_watch_begins() {
+    let mut machine = machine(StartFrom::Now);
+    machine.next(at(0), Saw::Loaded(None));
+    machine.next(at(0), Saw::Opened(Signals::Pushed));
+    let years_ago = at(-100_000_000);
+    let step = step(machine.next(at(0), Saw::Baseline(cursor("now"), Some(years_ago))));
+    assert_eq!(step.high_water, Some(at(-24 * 3600)));
 }
 
 #[test]
@@ -190,10 +248,43 @@ fn a_large_resynchronisation_moves_the_cursor_with_its_last_batch() {
     assert_eq!((step.arrivals.len(), step.to), (88, cursor("new")));
 }
 
+fn failed_by(cause: Cause) -> Saw {
+    Saw::Failed(Failure {
+        next: Next::Retry(After::Backoff),
+        session: Session::Ended,
+        cause,
+    })
+}
+
+/// Fails to store what is in the folder this often, and says how the next step is fetched.
+fn fetching_after(tries: u32, cause: Cause) -> Fetch {
+    let mut machine = looking(Some(0), StartFrom::Now);
+    for _ in 0..tries {
+        let tried = step(machine.next(at(0), since(vec![arrival(1, 1)], "1", false)));
+        assert_eq!(tried.fetching, Fetch::Tried);
+        machine.next(at(0), failed_by(cause));
+        machine.next(at(0), Saw::Woke);
+        machine.next(at(0), Saw::Opened(Signals::Pushed));
+        machine.next(at(0), Saw::Measured((0, 0)));
+    }
+    step(machine.next(at(0), since(vec![arrival(1, 1)], "1", false))).fetching
+}
+
+#[test]
+fn a_message_that_ends_every_session_is_given_up() {
+    assert_eq!(fetching_after(MOST_TRIES - 1, Cause::Server), Fetch::Tried);
+    assert_eq!(fetching_after(MOST_TRIES, Cause::Server), Fetch::GivenUp);
+}
+
+#[test]
+fn no_message_is_given_up_because_our_disk_is_full() {
+    assert_eq!(fetching_after(MOST_TRIES * 3, Cause::Ours), Fetch::Tried);
+}
+
 #[test]
 fn what_cannot_be_fetched_is_tried_in_smaller_batches() {
     let mut machine = looking(Some(0), StartFrom::Now);
-    let failed = || Saw::Failed(Next::Retry(After::Backoff), Session::Ended);
+    let failed = || failed_by(Cause::Server);
     let mut limits = Vec::new();
     for _ in 0..10 {
         machine.next(at(0), since(vec![arrival(1, 1)], "1", false));
