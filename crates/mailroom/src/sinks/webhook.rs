@@ -36,7 +36,8 @@ pub struct WebhookSettings {
     /// The secrets to sign with, the newest first. During a rotation the old one stays in the
     /// list, and every event carries a signature by each. Without any, events are not signed.
     pub secrets: Vec<SigningSecret>,
-    /// Networks that may be reached although they are private.
+    /// Networks that may be reached although they are private. This machine may be reached if
+    /// the host of the URL is `localhost` or a loopback address.
     pub allow: Vec<Network>,
     /// Whose certificates are accepted.
     pub trust: Trust,
@@ -55,7 +56,7 @@ pub struct Webhook {
 impl Webhook {
     /// A sink that posts.
     pub fn new(settings: WebhookSettings, clock: Clock) -> Result<Self, HttpError> {
-        let guard = Arc::new(AddressGuard::new(settings.allow));
+        let guard = Arc::new(AddressGuard::of(&settings.url, settings.allow));
         let limits = HttpLimits {
             connect: LIMIT / 2,
             total: Some(LIMIT),

@@ -170,7 +170,7 @@ async fn the_inside_of_the_network_is_not_reached_unless_allowed() {
     let tasks = Tasks::new();
     let receiver = Receiver::answering(|| StatusCode::OK);
     let port = receiver.listen(&tasks).await;
-    for host in ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0x7f.1"] {
+    for host in ["[::ffff:127.0.0.1]", "0.0.0.0", "0", "192.168.0.1"] {
         let sink = webhook(&format!("http://{host}:{port}/"), &["10.0.0.0/8"]);
         let reason = reason(Given::message(1, b"x").to(&sink).await);
         assert!(
@@ -179,6 +179,20 @@ async fn the_inside_of_the_network_is_not_reached_unless_allowed() {
         );
     }
     assert!(receiver.got().is_empty(), "nothing was sent");
+    tasks.end().await;
+}
+
+#[tokio::test]
+async fn this_machine_is_reached_by_those_who_name_it() {
+    let tasks = Tasks::new();
+    let receiver = Receiver::answering(|| StatusCode::OK);
+    let port = receiver.listen(&tasks).await;
+    for host in ["127.0.0.1", "localhost", "0x7f.1"] {
+        let sink = webhook(&format!("http://{host}:{port}/"), &[]);
+        let outcome = Given::message(1, b"x").to(&sink).await;
+        assert_eq!(outcome, Outcome::Done, "{host}");
+    }
+    assert_eq!(receiver.got().len(), 3);
     tasks.end().await;
 }
 

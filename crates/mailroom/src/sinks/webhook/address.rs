@@ -29,6 +29,22 @@ impl AddressGuard {
         }
     }
 
+    /// The guard of one URL. Whoever writes a loopback address or `localhost` as the host means
+    /// this machine, so it may be reached; a name that only leads here may not.
+    pub(super) fn of(url: &Url, mut allow: Vec<Network>) -> Self {
+        let here = match url.host() {
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            // RFC 6761 §6.3.
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            None => false,
+        };
+        if here {
+            allow.extend(LOOPBACK);
+        }
+        Self::new(allow)
+    }
+
     /// Whether this address may be reached.
     pub fn permits(&self, address: IpAddr) -> bool {
         let address = embedded(address);
@@ -87,9 +103,9 @@ impl Network {
         }
     }
 
-    const fn v6(first: u16, last: u16, prefix: u8) -> Self {
+    const fn v6([first, second, third]: [u16; 3], prefix: u8) -> Self {
         Self {
-            address: IpAddr::V6(Ipv6Addr::new(first, 0, 0, 0, 0, 0, 0, last)),
+            address: IpAddr::V6(Ipv6Addr::new(first, second, third, 0, 0, 0, 0, 0)),
             prefix,
         }
     }
@@ -156,6 +172,14 @@ fn embedded(address: IpAddr) -> IpAddr {
     }
 }
 
+const LOOPBACK: [Network; 2] = [
+    Network::v4([127, 0, 0, 0], 8),
+    Network {
+        address: IpAddr::V6(Ipv6Addr::LOCALHOST),
+        prefix: 128,
+    },
+];
+
 /// Everything that is not the public network (RFC 6890): among it the metadata of the clouds at
 /// 169.254.169.254 and `fd00:ec2::254`.
 const REFUSED: &[Network] = &[
@@ -166,15 +190,25 @@ const REFUSED: &[Network] = &[
     Network::v4([169, 254, 0, 0], 16),
     Network::v4([172, 16, 0, 0], 12),
     Network::v4([192, 0, 0, 0], 24),
+    Network::v4([192, 0, 2, 0], 24),
+    Network::v4([192, 88, 99, 0], 24),
     Network::v4([192, 168, 0, 0], 16),
     Network::v4([198, 18, 0, 0], 15),
+    Network::v4([198, 51, 100, 0], 24),
+    Network::v4([203, 0, 113, 0], 24),
     Network::v4([224, 0, 0, 0], 4),
     Network::v4([240, 0, 0, 0], 4),
-    Network::v6(0, 0, 96),
-    Network::v6(0xfc00, 0, 7),
-    Network::v6(0xfe80, 0, 10),
-    Network::v6(0xfec0, 0, 10),
-    Network::v6(0xff00, 0, 8),
+    Network::v6([0, 0, 0], 96),
+    // A network's own translation to IPv4 (RFC 8215), wherever in it the address stands.
+    Network::v6([0x64, 0xff9b, 1], 48),
+    Network::v6([0x100, 0, 0], 64),
+    // Teredo, which leads to an IPv4 address, and the like (RFC 2928).
+    Network::v6([0x2001, 0, 0], 23),
+    Network::v6([0x2001, 0xdb8, 0], 32),
+    Network::v6([0xfc00, 0, 0], 7),
+    Network::v6([0xfe80, 0, 0], 10),
+    Network::v6([0xfec0, 0, 0], 10),
+    Network::v6([0xff00, 0, 0], 8),
 ];
 
 #[cfg(test)]
@@ -206,6 +240,10 @@ mod tests {
             "::ffff:127.0.0.1",
             "64:ff9b::10.0.0.1",
             "2002:7f00:1::",
+            "64:ff9b:1::1",
+            "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+            "2001:db8::1",
+            "203.0.113.9",
         ] {
             assert!(!guard.permits(address(inside)), "{inside}");
         }
@@ -233,6 +271,37 @@ mod tests {
         }
         let everything: Network = "0.0.0.0/0".parse().expect("a network");
         assert!(AddressGuard::new(vec![everything]).permits(address("10.0.0.1")));
+    }
+
+    #[test]
+    fn who_writes_this_machine_into_the_url_means_it() {
+        let permits = |url: &str, to: &str| {
+            let url = Url::parse(url).expect("a literal URL");
+            AddressGuard::of(&url, Vec::new()).permits(address(to))
+        };
+        for here in [
+            "http://localhost:3000/incoming",
+            "http://app.localhost/",
+            "http://127.0.0.1:3000/",
+            "http://127.9.9.9/",
+            "http://[::1]/",
+        ] {
+            assert!(permits(here, "127.0.0.1"), "{here}");
+            assert!(permits(here, "::1"), "{here}");
+            assert!(!permits(here, "10.0.0.1"), "{here}");
+            assert!(!permits(here, "169.254.169.254"), "{here}");
+        }
+        for elsewhere in [
+            "http://hooks.example/",
+            "http://localhost.example/",
+            "http://notlocalhost/",
+            "http://0.0.0.0/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://10.0.0.1/",
+        ] {
+            assert!(!permits(elsewhere, "127.0.0.1"), "{elsewhere}");
+            assert!(!permits(elsewhere, "::1"), "{elsewhere}");
+        }
     }
 
     #[test]
