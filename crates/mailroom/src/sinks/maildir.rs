@@ -68,6 +68,11 @@ impl Maildir {
         };
         let name = file_name(handover.event);
         if handover.attempt > 1 && self.holds(&name).await? {
+            // The earlier attempt may have died between the name and its sync.
+            for folder in ["new", "cur"] {
+                let folder = tokio::fs::File::open(self.root.join(folder)).await?;
+                folder.sync_all().await?;
+            }
             return Ok(());
         }
         let content = if let Some(octets) = message.at_hand() {

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -94,8 +94,9 @@ fn write(target: &StreamTarget, line: &[u8]) -> io::Result<()> {
         return stdout.flush();
     }
     let mut file = open(target)?;
+    let length = file.seek(SeekFrom::End(0))?;
     // A line that was cut by a crash or a full disk is ended, and spoils no other.
-    if file.seek(SeekFrom::End(0))? > 0 {
+    if length > 0 {
         file.seek(SeekFrom::End(-1))?;
         let mut last = [0];
         file.read_exact(&mut last)?;
@@ -104,7 +105,13 @@ fn write(target: &StreamTarget, line: &[u8]) -> io::Result<()> {
         }
     }
     file.write_all(line)?;
-    file.sync_data()
+    file.sync_data()?;
+    if let (0, StreamTarget::File(path)) = (length, target) {
+        // It is new, and so is its name.
+        let folder = path.parent().filter(|folder| *folder != Path::new(""));
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
 }
 
 fn open(target: &StreamTarget) -> io::Result<File> {
