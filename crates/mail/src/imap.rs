@@ -19,6 +19,7 @@ mod quirks;
 mod session;
 mod settings;
 mod sign_in;
+mod stream;
 mod verdict;
 mod wait;
 

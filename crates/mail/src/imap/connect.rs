@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gatepost_host::Elapsed;
 use gatepost_wire::imap::client::{Capability, Client, Command, Event, Outcome, StatusKind};
@@ -11,8 +12,9 @@ use rustls_pki_types::ServerName;
 use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
 
-use super::link::{Link, Stream};
+use super::link::Link;
 use super::settings::{ImapSettings, Security};
+use super::stream::Stream;
 use super::verdict;
 use crate::MailError;
 
@@ -27,7 +29,12 @@ pub(super) async fn connect(settings: &ImapSettings) -> Result<Link, MailError> 
             Ok(link)
         }
         Security::StartTls => {
-            let (tcp, client) = ask_for_tls(tcp, settings).await?;
+            let limit = settings.limits.login;
+            let (tcp, client) = settings
+                .clock
+                .within(limit, ask_for_tls(tcp, settings))
+                .await
+                .map_err(|Elapsed| silent(settings, "STARTTLS", limit))??;
             let stream = protect(tcp, settings).await?;
             let mut link = Link::resumed(stream, client, settings);
             link.client.tls_started();
@@ -83,12 +90,19 @@ async fn protect(tcp: TcpStream, settings: &ImapSettings) -> Result<Stream, Mail
     {
         Ok(Ok(stream)) => Ok(Stream::Tls(Box::new(stream))),
         Ok(Err(error)) => Err(tls_error(settings.at(), &error)),
-        Err(Elapsed) => Err(MailError::Silent {
-            host: settings.host.clone(),
-            mailbox: settings.mailbox.clone(),
-            awaited: "TLS (is this a port with TLS from the start?)",
-            limit,
-        }),
+        Err(Elapsed) => {
+            let awaited = "TLS (is this a port with TLS from the start?)";
+            Err(silent(settings, awaited, limit))
+        }
+    }
+}
+
+fn silent(settings: &ImapSettings, awaited: &'static str, limit: Duration) -> MailError {
+    MailError::Silent {
+        host: settings.host.clone(),
+        mailbox: settings.mailbox.clone(),
+        awaited,
+        limit,
     }
 }
 

@@ -1,20 +1,17 @@
 //! One connection: the wire's client machine with a stream, a clock and time limits.
 
 use std::fmt;
-use std::io;
 use std::time::Duration;
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::BytesMut;
 use gatepost_host::{Clock, Elapsed};
 use gatepost_wire::imap::client::{
     Client, Command, Event, Reply, StatusKind, StatusLine, Ticket, Untagged, Violation,
 };
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio_rustls::client::TlsStream;
 
 use super::quirks::Quirks;
 use super::settings::{ImapSettings, TimeLimits};
+use super::stream::{Moved, Outgoing, Stream};
 use super::verdict::{self, Asked};
 use crate::MailError;
 
@@ -23,7 +20,7 @@ use crate::MailError;
 pub(super) struct Link {
     stream: Stream,
     pub(super) client: Client,
-    unsent: Bytes,
+    unsent: Outgoing,
     pub(super) place: Place,
     pub(super) clock: Clock,
     pub(super) limits: TimeLimits,
@@ -54,13 +51,6 @@ pub(super) enum Reading {
     Quiet,
 }
 
-pub(super) enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-    #[cfg(test)]
-    Memory(tokio::io::DuplexStream),
-}
-
 /// What is to be sent may hold a token, so only the place is printed.
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -79,7 +69,7 @@ impl Link {
         Self {
             stream,
             client: Client::new(),
-            unsent: Bytes::new(),
+            unsent: Outgoing::default(),
             place,
             clock: settings.clock.clone(),
             limits: settings.limits,
@@ -180,13 +170,14 @@ impl Link {
             if let Some(event) = self.next_event()? {
                 return Ok(Some(event));
             }
-            self.flush().await?;
+            self.refill();
             let buffer = self.client.buffer();
             reading.prepare(buffer);
-            match self.clock.within(limit, self.stream.read(buffer)).await {
+            let moving = self.stream.exchange(&mut self.unsent, buffer);
+            match self.clock.within(limit, moving).await {
                 Err(Elapsed) => return Ok(None),
-                Ok(Ok(0)) => return Err(self.lost("the server closed it")),
-                Ok(Ok(_)) => {}
+                Ok(Ok(Moved::Came(0))) => return Err(self.lost("the server closed it")),
+                Ok(Ok(Moved::Came(_) | Moved::Sent)) => {}
                 Ok(Err(error)) => return Err(self.lost(&error.to_string())),
             }
         }
@@ -195,20 +186,24 @@ impl Link {
     /// Writes what is to be sent.
     pub(super) async fn flush(&mut self) -> Result<(), MailError> {
         loop {
-            if self.unsent.is_empty() {
-                self.unsent = self.client.take_output();
-            }
-            if self.unsent.is_empty() {
+            self.refill();
+            if self.unsent.is_done() {
                 return Ok(());
             }
-            let writing = self.stream.write_some(&mut self.unsent);
-            match self.clock.within(self.limits.reply, writing).await {
+            let sending = self.stream.send(&mut self.unsent);
+            match self.clock.within(self.limits.reply, sending).await {
                 Err(Elapsed) => {
                     return Err(self.silent("it to read our commands", self.limits.reply));
                 }
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => return Err(self.lost(&error.to_string())),
             }
+        }
+    }
+
+    fn refill(&mut self) {
+        if self.unsent.octets.is_empty() {
+            self.unsent.octets = self.client.take_output();
         }
     }
 
@@ -297,37 +292,6 @@ impl Reading {
                 }
                 buffer.reserve(QUIET / 2);
             }
-        }
-    }
-}
-
-impl Stream {
-    async fn read(&mut self, buffer: &mut BytesMut) -> io::Result<usize> {
-        match self {
-            Self::Plain(stream) => stream.read_buf(buffer).await,
-            Self::Tls(stream) => stream.read_buf(buffer).await,
-            #[cfg(test)]
-            Self::Memory(stream) => stream.read_buf(buffer).await,
-        }
-    }
-
-    /// Writes some octets and takes them off `octets`; a flush follows the last.
-    async fn write_some(&mut self, octets: &mut Bytes) -> io::Result<()> {
-        let written = match self {
-            Self::Plain(stream) => stream.write(octets).await?,
-            Self::Tls(stream) => stream.write(octets).await?,
-            #[cfg(test)]
-            Self::Memory(stream) => stream.write(octets).await?,
-        };
-        if written == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        octets.advance(written);
-        match self {
-            Self::Plain(stream) => stream.flush().await,
-            Self::Tls(stream) => stream.flush().await,
-            #[cfg(test)]
-            Self::Memory(stream) => stream.flush().await,
         }
     }
 }

@@ -65,7 +65,13 @@ impl Session {
         };
         loop {
             let left = self.until(deadline);
-            match self.link.event_within(left, Reading::Quiet).await? {
+            // A server that never stops talking must not make the deadline pass unseen.
+            let event = if left.is_zero() {
+                None
+            } else {
+                self.link.event_within(left, Reading::Quiet).await?
+            };
+            match event {
                 Some(Event::Completed(of, reply)) if of == ticket => {
                     // The server ended it by itself, or does not idle after all.
                     self.idling = None;

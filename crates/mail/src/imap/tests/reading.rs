@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use gatepost_fault::{Fault as _, Next};
 
-use super::script::{Told, against, inbox, keys};
+use super::script::{LIMITS, Told, against, against_through, inbox, keys};
 use crate::{
     Changes, Cursor, FolderName, Intake, IntakeError, MailError, Mailbox as _, MessageKey, Pull,
     Query,
@@ -396,4 +396,38 @@ async fn what_the_server_cannot_search_is_sifted_here() {
     .await;
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].envelope.subject.as_deref(), Some("GRÜße"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_answers_before_it_reads_on_is_not_waited_for() {
+    // Every second UID, so that nothing is written as a range.
+    let uids: Vec<u32> = (1..=600).map(|n| n * 2).collect();
+    let commands: Vec<String> = uids
+        .chunks(250)
+        .zip(2..)
+        .map(|(some, tag)| {
+            let some: Vec<String> = some.iter().map(u32::to_string).collect();
+            format!("A{tag} UID FETCH {} (UID BODY.PEEK[])", some.join(","))
+        })
+        .collect();
+    let body = "x".repeat(998);
+    let answers = commands.iter().zip(2..).map(|(command, tag)| {
+        let uid = (tag - 1) * 400;
+        format!(
+            "C: {command}
+             S: * 1 FETCH (UID {uid} BODY[] {{1000}}
+             S: {body}
+             S: )
+             S: A{tag} OK done\n"
+        )
+    });
+    let script = OPEN.to_owned() + &answers.collect::<String>();
+    let told = Told::default();
+    let mut intake = told.clone();
+    against_through(&script, (LIMITS, 256), |mut session, _| async move {
+        let fetched = session.fetch(&inbox(), &keys(&uids), &mut intake).await;
+        fetched.expect("nobody waits for the other");
+    })
+    .await;
+    assert_eq!(told.all().len(), 600, "each came or is gone");
 }

@@ -12,9 +12,10 @@ use rustls::{ClientConfig, RootCertStore};
 use secrecy::SecretString;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
-use super::super::link::{Link, Stream};
+use super::super::link::Link;
 use super::super::names::Delimiter;
 use super::super::session::Session;
+use super::super::stream::Stream;
 use super::super::{ImapSettings, Quirks, Security, TimeLimits};
 use crate::{FolderName, Intake, IntakeError, MessageKey};
 
@@ -32,7 +33,16 @@ pub(super) async fn against_limited<F: Future>(
     limits: TimeLimits,
     client: impl FnOnce(Session, Clock) -> F,
 ) -> F::Output {
-    let (mut link, clock, far) = link(limits);
+    against_through(script, (limits, 64 * 1024), client).await
+}
+
+/// The same where only so many octets can be on their way at once.
+pub(super) async fn against_through<F: Future>(
+    script: &str,
+    (limits, width): (TimeLimits, usize),
+    client: impl FnOnce(Session, Clock) -> F,
+) -> F::Output {
+    let (mut link, clock, far) = link(limits, width);
     let conversation = async {
         link.event("the greeting")
             .await
@@ -55,7 +65,7 @@ pub(super) async fn against_raw<F: Future>(
     script: &str,
     client: impl FnOnce(Link) -> F,
 ) -> F::Output {
-    let (link, clock, far) = link(LIMITS);
+    let (link, clock, far) = link(LIMITS, 64 * 1024);
     tokio::select! {
         biased;
         () = follow(script, far, clock) => unreachable!("the server never ends by itself"),
@@ -63,8 +73,8 @@ pub(super) async fn against_raw<F: Future>(
     }
 }
 
-fn link(limits: TimeLimits) -> (Link, Clock, DuplexStream) {
-    let (near, far) = tokio::io::duplex(64 * 1024);
+fn link(limits: TimeLimits, width: usize) -> (Link, Clock, DuplexStream) {
+    let (near, far) = tokio::io::duplex(width);
     let clock = Clock::starting_at(start());
     let settings = ImapSettings {
         host: "imap.example".to_owned(),
