@@ -73,8 +73,7 @@ fn is_extension(text: &str) -> bool {
 
 fn is_safe(c: char) -> bool {
     // What turns the direction of writing can make exe look like txt.
-    let turns =
-        matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns = matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     !c.is_control() && !turns && !"<>:\"|?*".contains(c)
 }
 
@@ -89,7 +88,8 @@ fn is_device(stem: &str) -> bool {
     let numbered = ["COM", "LPT"].iter().any(|device| {
         first
             .strip_prefix(device)
-            .is_some_and(|n| n.len() == 1 && n.bytes().all(|o| o.is_ascii_digit()))
+            // Windows takes the superscript digits of Latin-1 for digits here.
+            .is_some_and(|n| n.chars().count() == 1 && n.chars().all(|c| "0123456789¹²³".contains(c)))
     });
     numbered || matches!(first.as_str(), "CON" | "PRN" | "AUX" | "NUL")
 }
@@ -140,6 +140,7 @@ mod tests {
             (".bashrc", "bashrc"),
             ("a\0b\r\n.txt", "a_b__.txt"),
             ("nul.txt", "_nul.txt"),
+            ("com¹.txt", "_com¹.txt"),
             ("Rechnung März.pdf", "Rechnung März.pdf"),
             ("invoice\u{202e}fdp.exe", "invoice_fdp.exe"),
         ] {
