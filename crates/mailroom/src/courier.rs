@@ -2,6 +2,7 @@
 
 mod bell;
 mod schedule;
+mod settling;
 
 use std::num::NonZeroUsize;
 use std::panic::AssertUnwindSafe;
@@ -16,12 +17,9 @@ use tokio::task::JoinSet;
 
 pub use bell::{Bell, Ear};
 pub use schedule::Schedule;
-use schedule::Tried;
+use settling::{Gate, Unsettled};
 
-use crate::{
-    Due, Event, EventData, EventId, EventType, Handover, Lease, Mailroom, NewEvent, Outcome,
-    Settled, Sink, SinkName, SinkState, Spooled, StorageError,
-};
+use crate::{Due, Handover, Mailroom, Outcome, Sink, SinkName, SinkState, Spooled, StorageError};
 
 /// How deliveries go to a sink.
 #[derive(Debug, Clone)]
@@ -69,21 +67,14 @@ pub struct Courier {
     route: Route,
     sink: Arc<dyn Sink>,
     ear: Ear,
+    /// What has ended and is not recorded yet.
+    unsettled: Unsettled,
 }
 
 /// One attempt that has ended.
 struct Attempted {
     due: Due,
     outcome: Outcome,
-}
-
-/// Whether the sink takes more.
-enum Gate {
-    Open,
-    /// It asked for a pause.
-    Until(Timestamp),
-    /// It wants nothing any more.
-    Shut,
 }
 
 impl Courier {
@@ -96,6 +87,7 @@ impl Courier {
             route,
             sink,
             ear,
+            unsettled: Unsettled::default(),
         }
     }
 
@@ -104,15 +96,20 @@ impl Courier {
     pub async fn run(mut self, stop: Stop) {
         let mut attempts = JoinSet::new();
         self.deliver(&mut attempts, &stop).await;
+        let clock = self.room.clock.clone();
         let rest = async {
             while let Some(ended) = attempts.join_next().await {
-                let ended = ended.into_iter().collect();
-                if let Err(error) = self.settle(ended, &mut Gate::Open).await {
+                self.note(ended.into_iter().collect(), &mut Gate::Open);
+                if let Err(error) = self.settle().await {
                     self.log(&error);
                 }
             }
+            while let Err(error) = self.settle().await {
+                self.log(&error);
+                self.room.clock.sleep(AFTER_STORAGE_FAULT).await;
+            }
         };
-        let _ = self.room.clock.within(LAST_ATTEMPTS, rest).await;
+        let _ = clock.within(LAST_ATTEMPTS, rest).await;
     }
 
     /// The stop is heard only where nothing is under way, so that what has ended is settled.
@@ -142,12 +139,13 @@ impl Courier {
         gate: &mut Gate,
         stop: &Stop,
     ) -> Result<(), StorageError> {
+        self.settle().await?;
         let claimed = self.claim(attempts, gate).await?;
         let now = self.room.clock.now();
         let places = self.places(attempts);
         let next = match gate {
-            Gate::Shut => None,
-            Gate::Until(until) => Some(*until),
+            Gate::Ajar => None,
+            Gate::Until(until) | Gate::Shut(until) => Some(*until),
             Gate::Open if places == 0 => None,
             Gate::Open => match self.room.deliveries.next_due(&self.route.sink).await? {
                 // It is due and could not be claimed: another stands before it in strict order.
@@ -169,7 +167,8 @@ impl Courier {
                 while let Some(ended) = attempts.try_join_next() {
                     all.extend(ended);
                 }
-                self.settle(all, gate).await?;
+                self.note(all, gate);
+                self.settle().await?;
             }
             () = stop.requested() => {}
             () = self.ear.heard(), if listen => {}
@@ -184,16 +183,17 @@ impl Courier {
         gate: &mut Gate,
     ) -> Result<usize, StorageError> {
         let now = self.room.clock.now();
-        match gate {
-            Gate::Shut => return Ok(0),
-            Gate::Until(until) if *until > now => return Ok(0),
+        let places = match gate {
+            Gate::Ajar => 0,
+            Gate::Until(until) | Gate::Shut(until) if *until > now => 0,
+            Gate::Shut(_) => 1,
             Gate::Until(_) => {
                 *gate = Gate::Open;
                 self.room.board.sink(&self.route.sink, SinkState::Working);
+                self.places(attempts)
             }
-            Gate::Open => {}
-        }
-        let places = self.places(attempts);
+            Gate::Open => self.places(attempts),
+        };
         if places == 0 {
             return Ok(0);
         }
@@ -205,6 +205,13 @@ impl Courier {
             Ordering::Strict => deliveries.claim_heads(sink, now, until, places).await?,
         };
         let claimed = due.len();
+        if let Gate::Shut(until) = gate {
+            if claimed > 0 {
+                *gate = Gate::Ajar;
+            } else {
+                *until = later(now, LONGEST_WAIT);
+            }
+        }
         for due in due {
             attempts.spawn(self.attempt(due));
         }
@@ -244,133 +251,6 @@ impl Courier {
         }
     }
 
-    async fn settle(&self, ended: Vec<Attempted>, gate: &mut Gate) -> Result<(), StorageError> {
-        let now = self.room.clock.now();
-        let mut settled: Vec<(Lease, Settled)> = Vec::with_capacity(ended.len());
-        let mut reports = Vec::new();
-        for Attempted { due, outcome } in ended {
-            if let Some(report) = self.shut(&outcome, (gate, now)) {
-                reports.push(report);
-            }
-            let verdict = self.verdict(&due, outcome, now);
-            if let Settled::Dead { reason } = &verdict {
-                self.log_dead(&due, reason);
-                reports.extend(self.dead_letter(&due.event, reason, now));
-            }
-            settled.push((due.lease, verdict));
-        }
-        let rings = !reports.is_empty();
-        let deliveries = &self.room.deliveries;
-        // A claim that is not settled now runs out, and the delivery is attempted again.
-        deliveries.settle(settled, reports, now).await?;
-        if rings {
-            self.room.bell.ring();
-        }
-        Ok(())
-    }
-
-    fn verdict(&self, due: &Due, outcome: Outcome, now: Timestamp) -> Settled {
-        let first = due.first_attempt_at.unwrap_or(now);
-        let tried = Tried {
-            attempt: due.attempt,
-            since: Duration::try_from(now.duration_since(first)).unwrap_or_default(),
-        };
-        let chance = &self.room.chance;
-        self.route.schedule.verdict(outcome, tried, (now, chance))
-    }
-
-    /// Closes the gate for a while or for good, as the sink asked.
-    fn shut(&self, outcome: &Outcome, (gate, now): (&mut Gate, Timestamp)) -> Option<NewEvent> {
-        let sink = &self.route.sink;
-        match outcome {
-            Outcome::Retry {
-                reason,
-                after: Some(after),
-            } if !matches!(gate, Gate::Shut) => {
-                let until = later(now, (*after).min(LONGEST_PAUSE));
-                *gate = Gate::Until(until);
-                let reason = reason.clone();
-                self.room
-                    .board
-                    .sink(sink, SinkState::Pausing { until, reason });
-                None
-            }
-            Outcome::SinkGone { reason } if !matches!(gate, Gate::Shut) => {
-                *gate = Gate::Shut;
-                tracing::error!(%sink, "the sink is switched off until Gatepost is started again: {reason}");
-                let state = SinkState::SwitchedOff {
-                    since: now,
-                    reason: reason.clone(),
-                };
-                self.room.board.sink(sink, state);
-                let id = EventId::of_sink(sink, EventType::SinkSwitchedOff, now);
-                let data = self.trouble(reason, None);
-                Some(self.report((EventType::SinkSwitchedOff, id), String::new(), (data, now)))
-            }
-            _ => None,
-        }
-    }
-
-    /// The event that tells of a dead letter. Of those of the mailroom's own events, none is made:
-    /// it could die in its turn.
-    fn dead_letter(&self, event: &Event, reason: &str, now: Timestamp) -> Option<NewEvent> {
-        if event.kind != EventType::MailReceived {
-            return None;
-        }
-        let kind = EventType::DeliveryDeadLettered;
-        let id = EventId::of_delivery(&event.id, &self.route.sink, kind);
-        let data = self.trouble(reason, Some(event.id.clone()));
-        Some(self.report((kind, id), event.mailbox.clone(), (data, now)))
-    }
-
-    fn trouble(&self, reason: &str, event: Option<EventId>) -> EventData {
-        EventData::Trouble {
-            code: None,
-            reason: reason.to_owned(),
-            event,
-            sink: Some(self.route.sink.clone().0),
-        }
-    }
-
-    fn report(
-        &self,
-        (kind, id): (EventType, EventId),
-        mailbox: String,
-        (data, now): (EventData, Timestamp),
-    ) -> NewEvent {
-        let others = |sink: &&SinkName| **sink != self.route.sink;
-        NewEvent {
-            event: Event {
-                id,
-                schema: Event::SCHEMA,
-                kind,
-                timestamp: now,
-                mailbox,
-                folder: None,
-                sequence: None,
-                data,
-            },
-            message: None,
-            fingerprint: None,
-            sinks: self
-                .route
-                .report_to
-                .iter()
-                .filter(others)
-                .cloned()
-                .collect(),
-            post_action: false,
-        }
-    }
-
-    fn log_dead(&self, due: &Due, reason: &str) {
-        tracing::error!(
-            sink = %self.route.sink, mailbox = %due.event.mailbox, event = %due.event.id,
-            delivery = due.lease.delivery, attempts = due.attempt,
-            "a delivery gave up and is a dead letter: {reason}"
-        );
-    }
-
     fn log(&self, error: &StorageError) {
         tracing::warn!(sink = %self.route.sink, code = error.code(), "{error}; it is tried again");
     }
@@ -396,4 +276,3 @@ const AFTER_STORAGE_FAULT: Duration = Duration::from_secs(2);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// How soon it is tried again to claim what is due and stands behind another.
 const BLOCKED: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_hours(1);

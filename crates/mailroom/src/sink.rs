@@ -84,7 +84,8 @@ pub enum Outcome {
         /// Why, as a sentence for the operator.
         reason: String,
     },
-    /// The destination wants nothing any more (410): it is switched off until the operator acts.
+    /// The destination wants nothing any more (410): it is switched off, and asked again now and
+    /// then with a single delivery.
     SinkGone {
         /// Why, as a sentence for the operator.
         reason: String,

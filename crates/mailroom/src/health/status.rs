@@ -81,7 +81,7 @@ pub enum SinkState {
         /// Why, in its own words.
         reason: String,
     },
-    /// It wants nothing any more, until Gatepost is started again.
+    /// It said that it wants nothing any more. It is asked again every ten minutes.
     SwitchedOff {
         /// Since when.
         since: Timestamp,

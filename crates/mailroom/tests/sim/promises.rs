@@ -234,6 +234,19 @@ async fn fetching_pauses_while_the_sinks_are_behind_and_goes_on_afterwards() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_that_cuts_every_connection_is_told_and_holds_back_nothing() {
+    let room = Room::new();
+    for number in 1..=20 {
+        room.server.receive(number, 10);
+    }
+    room.server.poison(7);
+    let sinks = [("a", Fickle::answering(Outcome::Done))];
+    room.works(&Room::watch(), &sinks, 90).await;
+    let kind = EventType::MailReceived;
+    assert_eq!(room.count(kind, DeliveryState::Done).await, 20);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refused_sign_in_is_reported_once_and_so_is_its_end() {
     let room = Room::new();
     let sinks = [("a", Fickle::answering(Outcome::Done))];
@@ -307,7 +320,7 @@ async fn a_dead_letter_is_told_to_the_other_sinks() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sink_that_is_gone_is_switched_off_and_its_mail_waits() {
+async fn a_sink_that_is_gone_is_switched_off_and_works_again_when_it_is_back() {
     let room = Room::new();
     for number in 1..=40 {
         room.server.receive(number, 10);
@@ -315,26 +328,30 @@ async fn a_sink_that_is_gone_is_switched_off_and_its_mail_waits() {
     let gone = Fickle::answering(Outcome::SinkGone { reason: no() });
     let reports = Fickle::answering(Outcome::Done);
     let sinks = [("a", gone.clone()), ("reports", reports)];
-    room.works(&Room::watch(), &sinks, 3_000).await;
-    let state = room.all.board.sinks().remove(0).state;
-    assert!(matches!(state, SinkState::SwitchedOff { .. }), "{state:?}");
+    let told = async {
+        room.all.clock.sleep(Duration::from_mins(2_000)).await;
+        let state = room.all.board.sinks().remove(0).state;
+        assert!(matches!(state, SinkState::SwitchedOff { .. }), "{state:?}");
+        assert_eq!(
+            room.count(EventType::MailReceived, DeliveryState::Pending)
+                .await,
+            40
+        );
+        gone.answers(Outcome::Done);
+    };
+    let watch = Room::watch();
+    tokio::join!(room.works(&watch, &sinks, 2_011), told);
     assert_eq!(
         room.count(EventType::SinkSwitchedOff, DeliveryState::Done)
             .await,
         1
     );
     assert_eq!(
-        room.count(EventType::MailReceived, DeliveryState::Pending)
-            .await,
-        40
-    );
-    gone.answers(Outcome::Done);
-    room.works(&Room::watch(), &sinks, 3).await;
-    assert_eq!(
         room.count(EventType::MailReceived, DeliveryState::Done)
             .await,
         40
     );
+    assert_eq!(room.all.board.sinks().remove(0).state, SinkState::Working);
 }
 
 #[tokio::test(start_paused = true)]

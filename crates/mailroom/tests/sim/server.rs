@@ -36,6 +36,8 @@ struct Contents {
     uidvalidity: u32,
     next_uid: u32,
     messages: BTreeMap<u32, Message>,
+    /// Whoever fetches this one is cut off.
+    poison: Option<Number>,
 }
 
 #[derive(Debug, Clone)]
@@ -52,6 +54,7 @@ impl Server {
             uidvalidity: 1,
             next_uid: 1,
             messages: BTreeMap::new(),
+            poison: None,
         };
         Self {
             folder: Arc::new(Mutex::new(contents)),
@@ -96,6 +99,11 @@ impl Server {
         if !self.trouble.strikes(200) {
             self.bell.send_modify(|rings| *rings += 1);
         }
+    }
+
+    /// From now on, whoever fetches this message is cut off.
+    pub(crate) fn poison(&self, number: Number) {
+        self.folder().poison = Some(number);
     }
 
     /// Somebody deletes a message.
@@ -306,11 +314,17 @@ impl Mailbox for Session {
     ) -> Result<(), MailError> {
         for key in keys {
             self.answer().await?;
-            let message = self.server.folder().find(key).cloned();
+            let (message, poison) = {
+                let mut folder = self.server.folder();
+                (folder.find(key).cloned(), folder.poison)
+            };
             let Some(message) = message else {
                 intake.gone(key).await.map_err(|_| cut())?;
                 continue;
             };
+            if poison == Some(message.number) {
+                return Err(cut());
+            }
             let size = Some(message.octets.len() as u64);
             intake.begin(key, size).await.map_err(|_| cut())?;
             for octets in message.octets.chunks(100) {

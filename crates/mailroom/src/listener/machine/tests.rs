@@ -257,9 +257,9 @@ fn failed_by(cause: Cause) -> Saw {
 }
 
 /// Fails to store what is in the folder this often, and says how the next step is fetched.
-fn fetching_after(tries: u32, cause: Cause) -> Fetch {
+fn fetching_after(failures: u32, cause: Cause) -> Fetch {
     let mut machine = looking(Some(0), StartFrom::Now);
-    for _ in 0..tries {
+    for _ in 0..failures {
         let tried = step(machine.next(at(0), since(vec![arrival(1, 1)], "1", false)));
         assert_eq!(tried.fetching, Fetch::Tried);
         machine.next(at(0), failed_by(cause));
