@@ -2,8 +2,8 @@
 
 mod outline;
 
-use gatepost_mail::Arrival;
 use gatepost_mail::content::Content;
+use gatepost_mail::{Arrival, Envelope};
 
 pub(crate) use outline::Outline;
 
@@ -20,34 +20,56 @@ pub(crate) struct Measured {
     pub(crate) attachments: Option<Vec<Attachment>>,
 }
 
-/// Describes the message that arrived, from `octets`: the whole message or its beginning.
-pub(crate) fn describe(arrival: &Arrival, octets: &[u8], measured: Measured) -> MessageData {
-    let content = Content::parse(octets);
-    let envelope = content.envelope();
-    MessageData {
-        ids: MessageIds {
-            key: arrival.key.clone(),
-            internet_message_id: envelope.message_id.clone(),
-        },
-        envelope,
-        received_at: arrival.received_at,
-        size: measured.size,
-        sha256: measured.sha256,
-        flags: arrival.flags.clone(),
-        preview: content.preview(),
-        attachments: measured
-            .attachments
-            .unwrap_or_else(|| attachments(&content)),
-    }
+/// What an event says of a message, but for what the server told when it announced it.
+pub(crate) struct Description {
+    envelope: Envelope,
+    preview: Option<String>,
+    attachments: Vec<Attachment>,
+    /// In octets.
+    pub(crate) size: u64,
+    sha256: String,
 }
 
-/// Describes a message that the server announced and does not hand over.
-pub(crate) fn describe_unfetched(arrival: &Arrival) -> MessageData {
-    let measured = Measured {
-        size: arrival.size_hint.unwrap_or_default(),
-        ..Measured::default()
-    };
-    describe(arrival, &[], measured)
+impl Description {
+    /// Describes a message by `octets`: the whole of it or its beginning.
+    pub(crate) fn new(octets: &[u8], measured: Measured) -> Self {
+        let content = Content::parse(octets);
+        Self {
+            envelope: content.envelope(),
+            preview: content.preview(),
+            size: measured.size,
+            sha256: measured.sha256,
+            attachments: measured
+                .attachments
+                .unwrap_or_else(|| attachments(&content)),
+        }
+    }
+
+    /// Describes a message that the server announced and does not hand over.
+    pub(crate) fn unfetched(arrival: &Arrival) -> Self {
+        let measured = Measured {
+            size: arrival.size_hint.unwrap_or_default(),
+            ..Measured::default()
+        };
+        Self::new(&[], measured)
+    }
+
+    /// The description of the message that arrived so.
+    pub(crate) fn of(self, arrival: &Arrival) -> MessageData {
+        MessageData {
+            ids: MessageIds {
+                key: arrival.key.clone(),
+                internet_message_id: self.envelope.message_id.clone(),
+            },
+            envelope: self.envelope,
+            received_at: arrival.received_at,
+            size: self.size,
+            sha256: self.sha256,
+            flags: arrival.flags.clone(),
+            preview: self.preview,
+            attachments: self.attachments,
+        }
+    }
 }
 
 fn attachments(content: &Content<'_>) -> Vec<Attachment> {

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use gatepost_fault::{Fault as _, Next};
-use gatepost_mail::{Arrival, Mailbox, MessageKey, fingerprint};
+use gatepost_mail::{Arrival, Mailbox, MessageKey};
 use jiff::Timestamp;
 
 use super::ListenError;
 use super::words::{Fetch, Resynced, Step};
-use crate::message::{describe, describe_unfetched};
+use crate::message::Description;
 use crate::spool::{Fetched, Keeper, Taken};
-use crate::{Advance, Event, EventData, EventId, EventType, Kept, Mailroom, NewEvent, Watch};
+use crate::{Advance, Event, EventData, EventId, EventType, Mailroom, NewEvent, Watch};
 
 /// Stores one step; returns how many events were new. The messages are durable in the spool
 /// before the transaction, and stay there at least until it is over.
@@ -134,22 +134,14 @@ fn events(
 }
 
 fn received(watch: &Watch, arrival: &Arrival, fetched: Fetched, at: Timestamp) -> Option<NewEvent> {
-    let (data, message, fingerprint) = match fetched {
+    let (description, message, fingerprint) = match fetched {
         Fetched::Gone => return None,
-        Fetched::Refused => (describe_unfetched(arrival), None, None),
+        Fetched::Refused => (Description::unfetched(arrival), None, None),
         Fetched::Kept {
             kept,
-            measured,
-            head,
-        } => {
-            let octets = match &kept {
-                Kept::Inline(octets) => octets,
-                Kept::File { .. } => &head,
-            };
-            let data = describe(arrival, octets, measured);
-            let print = fingerprint(octets);
-            (data, Some(kept), Some(print))
-        }
+            description,
+            fingerprint,
+        } => (*description, Some(kept), Some(fingerprint)),
     };
     let key = &watch.key;
     let kind = EventType::MailReceived;
@@ -162,7 +154,7 @@ fn received(watch: &Watch, arrival: &Arrival, fetched: Fetched, at: Timestamp) -
             mailbox: key.mailbox.clone(),
             folder: Some(key.folder.clone()),
             sequence: None,
-            data: EventData::Message(Box::new(data)),
+            data: EventData::Message(Box::new(description.of(arrival))),
         },
         message,
         fingerprint,

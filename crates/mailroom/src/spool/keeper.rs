@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_lc_rs::digest::{SHA256, digest};
-use gatepost_mail::{Intake, IntakeError, MessageKey};
+use gatepost_mail::{Intake, IntakeError, MessageKey, fingerprint};
 
 use super::writer::Writer;
 use super::{Spool, SpoolError, hexadecimal};
-use crate::Kept;
-use crate::message::{Measured, Outline};
+use crate::message::{Description, Measured, Outline};
+use crate::{Fingerprint, Kept};
 
 /// Keeps the messages of one fetch. Files stay pinned until the keeper is dropped, which is to
 /// happen after the events that refer to them are stored.
@@ -41,10 +41,10 @@ pub(crate) enum Fetched {
     Kept {
         /// Where.
         kept: Kept,
-        /// What was found out on the way.
-        measured: Measured,
-        /// Its beginning, if it is not kept inline.
-        head: Vec<u8>,
+        /// What an event says of it.
+        description: Box<Description>,
+        /// What tells it when the server has forgotten its key.
+        fingerprint: Fingerprint,
     },
 }
 
@@ -150,32 +150,38 @@ impl Keeper {
             .current
             .take()
             .expect("a message ends only after it began");
-        let fetched = match current.file {
+        let head = current.head;
+        let (measured, file) = match current.file {
             None => {
-                self.inline += current.head.len();
-                Fetched::Kept {
-                    measured: Measured {
-                        size: current.head.len() as u64,
-                        sha256: hexadecimal(digest(&SHA256, &current.head).as_ref()),
-                        attachments: None,
-                    },
-                    kept: Kept::Inline(current.head),
-                    head: Vec::new(),
-                }
+                let measured = Measured {
+                    size: head.len() as u64,
+                    sha256: hexadecimal(digest(&SHA256, &head).as_ref()),
+                    attachments: None,
+                };
+                (measured, None)
             }
             Some(file) => {
                 let (name, size) = file.writer.finish().await?;
                 self.pinned.push(name.clone());
-                Fetched::Kept {
-                    measured: Measured {
-                        size,
-                        sha256: name.clone(),
-                        attachments: Some(file.outline.finish()),
-                    },
-                    kept: Kept::File { name, size },
-                    head: current.head,
-                }
+                let measured = Measured {
+                    size,
+                    sha256: name.clone(),
+                    attachments: Some(file.outline.finish()),
+                };
+                (measured, Some(Kept::File { name, size }))
             }
+        };
+        // Here and not when all are fetched: of a large message, nothing else stays in memory.
+        let description = Box::new(Description::new(&head, measured));
+        let fingerprint = fingerprint(&head);
+        let kept = file.unwrap_or_else(|| {
+            self.inline += head.len();
+            Kept::Inline(head)
+        });
+        let fetched = Fetched::Kept {
+            kept,
+            description,
+            fingerprint,
         };
         self.taken.push(Taken {
             key: current.key,

@@ -28,8 +28,10 @@ async fn keep(keeper: &mut Keeper, octets: &[u8]) -> Kept {
     keeper.end().await.expect("it ends");
     let mut taken = keeper.taken().await.expect("it is durable");
     match taken.remove(0).fetched {
-        Fetched::Kept { kept, measured, .. } => {
-            assert_eq!(measured.size, octets.len() as u64);
+        Fetched::Kept {
+            kept, description, ..
+        } => {
+            assert_eq!(description.size, octets.len() as u64);
             kept
         }
         _ => panic!("it was kept"),
