@@ -7,11 +7,12 @@
 
 mod run;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use gatepost_host::{Chance, Clock, FileError, environment, files};
+use jiff::Timestamp;
 
 use super::{SinkKind, is_mail, message_of, payload, retry};
 use crate::{Handover, Outcome, Sink};
@@ -46,9 +47,11 @@ pub struct Command {
 }
 
 impl Command {
-    /// A sink that starts a program. The folder for its events is made if it is missing.
+    /// A sink that starts a program. The folder for its events is made if it is missing, and
+    /// what processes that were killed left in it long ago is removed.
     pub fn new(settings: CommandSettings, clock: Clock, chance: Chance) -> Result<Self, FileError> {
         files::make_private_folder(&settings.scratch)?;
+        remove_leftovers(&settings, clock.now());
         Ok(Self {
             settings,
             clock,
@@ -56,11 +59,7 @@ impl Command {
         })
     }
 
-    fn command(
-        &self,
-        handover: &Handover<'_>,
-        event_file: &std::path::Path,
-    ) -> tokio::process::Command {
+    fn command(&self, handover: &Handover<'_>, event_file: &Path) -> tokio::process::Command {
         let event = handover.event;
         let mut command = tokio::process::Command::new(&self.settings.program);
         command
@@ -164,6 +163,31 @@ impl Drop for EventFile {
     }
 }
 
+/// Removes the events of runs that must be over. One that cannot be removed is in nobody's way.
+fn remove_leftovers(settings: &CommandSettings, now: Timestamp) {
+    let Ok(entries) = std::fs::read_dir(&settings.scratch) else {
+        return;
+    };
+    let longest = settings.time_limit.max(OVER);
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let is_event = name.to_str().is_some_and(|name| {
+            name.starts_with("evt_")
+                && Path::new(name)
+                    .extension()
+                    .is_some_and(|kind| kind == "json")
+        });
+        let written = entry.metadata().and_then(|file| file.modified());
+        let written = written.ok().and_then(|at| Timestamp::try_from(at).ok());
+        let over = written.is_some_and(|at| {
+            Duration::try_from(now.duration_since(at)).unwrap_or_default() > longest
+        });
+        if is_event && over {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
 fn quoted(said: &str) -> String {
     match said.trim() {
         "" => String::new(),
@@ -175,3 +199,5 @@ fn quoted(said: &str) -> String {
 const TEMPORARY: i32 = 75;
 /// All of `sysexits.h`.
 const PERMANENT: std::ops::RangeInclusive<i32> = 64..=78;
+/// A run that began this long ago is over, unless its own limit is longer.
+const OVER: Duration = Duration::from_hours(24);

@@ -115,3 +115,28 @@ async fn a_program_that_runs_too_long_is_ended_with_its_children() {
     assert!(reason.contains("ran longer"), "{reason}");
     assert!(reason.contains("stuck"), "{reason}");
 }
+
+#[tokio::test]
+async fn what_a_killed_process_left_behind_is_removed_when_it_is_old() {
+    let given = Given::message(1, b"x");
+    let folder = given.folder.path();
+    let events = folder.join("events");
+    std::fs::create_dir(&events).expect("ours");
+    let put = |name: &str, hours: u64| {
+        let file = std::fs::File::create(events.join(name)).expect("ours");
+        let modified = file.metadata().and_then(|file| file.modified());
+        let age = Duration::from_hours(hours);
+        let set = file.set_modified(modified.expect("it was just made") - age);
+        set.expect("it is ours");
+    };
+    put("evt_old.json", 30);
+    put("evt_young.json", 20);
+    put("another.json", 30);
+    drop(shell(folder, "true"));
+    let mut left: Vec<_> = std::fs::read_dir(&events)
+        .expect("the folder")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["another.json", "evt_young.json"]);
+}
