@@ -294,6 +294,7 @@ pub(crate) fn program(folder: &Path) -> Command {
         "GATEPOST_LOG",
         "STATE_DIRECTORY",
         "NOTIFY_SOCKET",
+        "GATEPOST_SANDBOX_CONTROL",
     ] {
         command.env_remove(variable);
     }

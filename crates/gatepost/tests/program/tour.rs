@@ -1,6 +1,8 @@
 //! `gatepost demo`, and the programs that need no configuration.
 
-use crate::stand::{program, ran};
+use std::process::Command;
+
+use crate::stand::{Stand, program, ran};
 
 #[test]
 fn the_tour_keeps_what_it_claims() {
@@ -35,6 +37,25 @@ fn without_a_configuration_the_way_is_shown() {
         .output();
     let ran = ran(&output.expect("the program starts"));
     ran.assert_fails(64, &["--config FILE", "gatepost demo", "gatepost.toml"]);
+}
+
+#[test]
+fn a_sandbox_is_found_by_what_its_env_file_brings_into_a_shell() {
+    let stand = Stand::new();
+    stand.write("a letter.eml", "Subject: hello\r\n\r\nhello\r\n");
+    let script = "set -a; . ./sandbox.env; set +a
+        \"$1\" sandbox deliver --to support@contoso.com 'a letter.eml' && \"$1\" sandbox fault";
+    let shell = Command::new("sh")
+        .current_dir(stand.path(""))
+        .args(["-c", script, "sh", env!("CARGO_BIN_EXE_gatepost")])
+        .output();
+    let ran = ran(&shell.expect("a shell"));
+    assert_eq!(ran.exit, 0, "{}", ran.stderr);
+    assert!(
+        ran.stdout.contains("UID") && ran.stdout.contains("no fault stands"),
+        "{}",
+        ran.stdout
+    );
 }
 
 #[test]

@@ -4,9 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use gatepost_fault::{After, Fault, Next, Owner};
-use gatepost_host::{FileError, HttpLimits, Trust, files, http_client};
+use gatepost_host::{FileError, HttpLimits, Trust, environment, files, http_client};
 use gatepost_sandbox::EnvFile;
 use gatepost_sandbox::faults::{FaultKind, FaultOrder};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use url::Url;
 
@@ -21,7 +22,8 @@ pub(super) struct Deliver {
     /// The address of the mailbox.
     #[arg(long, value_name = "ADDRESS")]
     to: String,
-    /// The env file of the sandbox.
+    /// The env file of the sandbox; otherwise the variables it brings into a shell, otherwise the
+    /// usual file.
     #[arg(long, value_name = "FILE")]
     env_file: Option<PathBuf>,
     /// The messages, one in each file.
@@ -39,7 +41,8 @@ pub(super) struct FaultArguments {
     /// Take the fault back; without one, all of them.
     #[arg(long)]
     clear: bool,
-    /// The env file of the sandbox.
+    /// The env file of the sandbox; otherwise the variables it brings into a shell, otherwise the
+    /// usual file.
     #[arg(long, value_name = "FILE")]
     env_file: Option<PathBuf>,
 }
@@ -98,11 +101,11 @@ fn fault_names() -> String {
     format!("Faults:\n{}", lines.collect::<Vec<_>>().join("\n"))
 }
 
-/// A running sandbox, as its env file describes it.
+/// A running sandbox.
 struct Control {
-    env: EnvFile,
     base: Url,
     trust: Trust,
+    token: SecretString,
 }
 
 /// What is said to it.
@@ -113,21 +116,32 @@ enum Request {
 }
 
 impl Control {
+    /// The sandbox of `env_file`; otherwise that of the environment, where a shell may have
+    /// brought the file; otherwise that of the usual file.
     fn of(env_file: Option<&Path>) -> Result<Self, Failure> {
+        if env_file.is_none() && environment::text(CONTROL).is_some() {
+            return Self::described("the environment", environment::text);
+        }
         let path = env_file.map_or_else(usual_env_file, Path::to_owned);
         let env = EnvFile::read(&path).map_err(|source| SandboxControlError::NotRunning {
             env_file: path.clone(),
             source,
         })?;
-        let incomplete = || UsageError::Argument {
-            argument: path.display().to_string(),
-            reason: "it is no env file of this version of gatepost sandbox".to_owned(),
+        let value = |name: &str| env.get(name).map(str::to_owned);
+        Self::described(&path.display().to_string(), value)
+    }
+
+    fn described(place: &str, value: impl Fn(&str) -> Option<String>) -> Result<Self, Failure> {
+        let unusable = |name: &str| UsageError::Argument {
+            argument: place.to_owned(),
+            reason: format!("{name} is not as this version of gatepost sandbox writes it"),
         };
-        let variable = |name: &str| env.get(name).ok_or_else(incomplete);
-        let base = Url::parse(variable("GATEPOST_SANDBOX_CONTROL")?).map_err(|_| incomplete())?;
-        let trust = Trust::with_authority(Path::new(variable("GATEPOST_SANDBOX_CA")?))?;
-        variable("GATEPOST_SANDBOX_CONTROL_TOKEN")?;
-        Ok(Self { env, base, trust })
+        let variable = |name: &str| value(name).ok_or_else(|| unusable(name));
+        Ok(Self {
+            base: Url::parse(&variable(CONTROL)?).map_err(|_| unusable(CONTROL))?,
+            trust: Trust::with_authority(Path::new(&variable(AUTHORITY)?))?,
+            token: variable(TOKEN)?.into(),
+        })
     }
 
     fn url(&self, leaf: &str) -> Url {
@@ -143,15 +157,11 @@ impl Control {
             Request::Delete(url) => http.delete(url),
             Request::Post(url, body) => http.post(url).body(body),
         };
-        let token = self
-            .env
-            .get("GATEPOST_SANDBOX_CONTROL_TOKEN")
-            .unwrap_or_default();
         let unreachable = |reason: String| SandboxControlError::Unreachable {
             address: self.base.to_string(),
             reason,
         };
-        let reply = request.bearer_auth(token).send().await;
+        let reply = request.bearer_auth(self.token.expose_secret()).send().await;
         let reply = reply.map_err(|error| unreachable(error.to_string()))?;
         let status = reply.status();
         let answer: Value = reply
@@ -228,6 +238,10 @@ impl Fault for SandboxControlError {
         }
     }
 }
+
+const CONTROL: &str = "GATEPOST_SANDBOX_CONTROL";
+const AUTHORITY: &str = "GATEPOST_SANDBOX_CA";
+const TOKEN: &str = "GATEPOST_SANDBOX_CONTROL_TOKEN";
 
 /// The largest message that Exchange Online accepts by policy.
 const LARGEST: usize = 150 * 1024 * 1024;
