@@ -52,16 +52,16 @@ pub async fn serve(listener: UnixListener, gatepost: Arc<Gatepost>, mailroom: Ma
             tracing::warn!("somebody else's process was turned away at the control socket");
             continue;
         }
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+        let Some(Ok(place)) = stop.or(Arc::clone(&places).acquire_owned()).await else {
             return;
         };
         let (asked, mailroom) = (Arc::clone(&gatepost), mailroom.clone());
+        let stop = stop.clone();
         gatepost.tasks.start("control connection", async move {
-            let answered = asked
-                .clock
-                .within(LIMIT, answer(stream, &asked, &mailroom))
-                .await;
-            if let Ok(Err(error)) = answered {
+            let answering = answer(stream, &asked, &mailroom);
+            // Whoever connects and says nothing must not hold up the end.
+            let answered = stop.or(asked.clock.within(LIMIT, answering)).await;
+            if let Some(Ok(Err(error))) = answered {
                 tracing::debug!("a question at the control socket broke off: {error}");
             }
             drop(place);

@@ -83,6 +83,24 @@ fn the_socket_is_private() {
 }
 
 #[test]
+fn whoever_connects_and_says_nothing_holds_up_neither_others_nor_the_end() {
+    let stand = Stand::new();
+    stand.configure(&watch_to_a_stream());
+    let serve = stand.serve();
+    let socket = stand.path("state/gatepost.sock");
+    let connect = |_| std::os::unix::net::UnixStream::connect(&socket).expect("it listens");
+    let silent: Vec<_> = (0..8).map(connect).collect();
+    stand.printed(&["token", SUPPORT]);
+    assert_eq!(serve.stop(), 0, "{}", stand.log());
+    assert!(
+        stand.log().contains("gatepost has ended"),
+        "{}",
+        stand.log()
+    );
+    drop(silent);
+}
+
+#[test]
 fn a_fault_of_the_configuration_ends_serve_before_it_begins() {
     let stand = Stand::new();
     stand.configure("[[watch]]\nmailbox = \"nobody@contoso.com\"\nsinks = [\"nowhere\"]\n");
