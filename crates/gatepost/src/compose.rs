@@ -19,8 +19,8 @@ use std::sync::Arc;
 use gatepost_host::{Chance, Clock, Tasks};
 use gatepost_mail::Opener;
 use gatepost_mailroom::{Bell, Board, Mailroom, Route, Sink, Spool, Watch};
-use gatepost_oauth::{CredentialId, Endpoint, Registration, Surroundings, TokenKeeper};
-use gatepost_store::{Access, Opening, Store};
+use gatepost_oauth::{CredentialId, Registration, Surroundings, TokenKeeper};
+use gatepost_store::{Access, KeySource, Opening, Store};
 
 use crate::config::{Config, MailboxSettings};
 use crate::failure::Failure;
@@ -104,6 +104,21 @@ pub async fn compose(config: Config, scope: Scope<'_>) -> Result<Gatepost, Failu
     Ok(gatepost)
 }
 
+/// Fetches every secret that `config` names and looks at it as [`compose`] would; forgets all of
+/// them again. Nothing is opened but where they are found.
+pub async fn fetch_secrets(config: &Config, clock: &Clock) -> Result<(), Failure> {
+    if let KeySource::Elsewhere(source) = &config.key {
+        source.fetch(clock, "the sealing key").await?;
+    }
+    for (name, settings) in &config.registrations {
+        registrations::fetch(name, settings, clock).await?;
+    }
+    for (name, settings) in &config.sinks {
+        sinks::fetch_secrets(name, settings, clock).await?;
+    }
+    Ok(())
+}
+
 impl Gatepost {
     /// The keeper of the tokens that open `mailbox`, which was in the scope.
     pub fn keeper(&self, mailbox: &MailboxSettings) -> &TokenKeeper {
@@ -116,11 +131,6 @@ impl Gatepost {
     /// Every keeper, ordered by credential.
     pub fn keepers(&self) -> impl Iterator<Item = &TokenKeeper> {
         self.keepers.values()
-    }
-
-    /// Where the credential of `mailbox`, which was in the scope, gets its tokens.
-    pub fn endpoint(&self, mailbox: &MailboxSettings) -> Arc<dyn Endpoint> {
-        Arc::<Reach>::clone(self.reach(mailbox))
     }
 
     /// An opener of `mailbox`, which was in the scope.
@@ -187,13 +197,15 @@ impl Gatepost {
         let reach = || Arc::new(Reach::new(ca_file.clone(), &self.clock, &self.chance));
         self.clouds.entry(ca_file.clone()).or_insert_with(reach);
         let surroundings = Surroundings {
-            endpoint: self.endpoint(mailbox),
+            endpoint: Arc::<Reach>::clone(self.reach(mailbox)),
             grants: Arc::new(self.store.clone()),
             clock: self.clock.clone(),
             chance: self.chance.clone(),
             tasks: self.tasks.clone(),
         };
-        let credential = credentials::credential(id.clone(), Arc::clone(registration), mailbox);
+        let mut registration = Registration::clone(registration);
+        registration.permissions = credentials::permissions(&self.config, &id);
+        let credential = credentials::credential(id.clone(), Arc::new(registration), mailbox);
         self.keepers
             .insert(id, TokenKeeper::new(credential, surroundings));
     }

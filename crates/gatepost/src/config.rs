@@ -17,7 +17,7 @@ use std::path::Path;
 
 pub use checked::{
     After, Begin, CommandSettings, Config, GrantSettings, Limits, Log, LogFormat, MailboxSettings,
-    MaildirSettings, ProofSource, ReadBy, RegistrationSettings, SinkSettings, SinkTarget,
+    MaildirSettings, ProofSource, ReadBy, RegistrationSettings, SendBy, SinkSettings, SinkTarget,
     StreamSettings, StreamTarget, WatchSettings, WebhookSettings,
 };
 pub use find::{Found, find};

@@ -13,7 +13,6 @@ pub mod failure;
 pub mod logging;
 pub mod runtime;
 pub mod screen;
-pub mod sign_in;
 pub mod signals;
 pub mod times;
 pub mod usage;

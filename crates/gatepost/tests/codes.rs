@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use gatepost::{codes, compose, config, control, demo, sign_in, signals, usage, verbs};
+use gatepost::{codes, compose, config, control, demo, signals, usage, verbs};
 
 #[test]
 fn every_code_has_a_page_and_every_page_a_code() {
@@ -66,7 +66,6 @@ const ALL: &[&[&str]] = &[
     control::ControlError::CODES,
     control::RelayedFault::CODES,
     demo::DemoError::CODES,
-    sign_in::LoopbackError::CODES,
     signals::SignalError::CODES,
     usage::UsageError::CODES,
     verbs::sandbox::SandboxControlError::CODES,

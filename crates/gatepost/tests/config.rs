@@ -141,6 +141,54 @@ fn the_example_is_good_and_leaves_no_key_out() {
     assert!(missing.is_empty(), "the example leaves out {missing:?}");
 }
 
+#[test]
+fn two_clouds_on_one_host_share_no_sign_in() {
+    let config = loaded(
+        "[cloud.one]\nlogin = \"https://localhost:8443\"\n[cloud.two]\nlogin = \"https://localhost:9443\"\n\
+         [registration.one]\ncloud = \"one\"\ntenant = \"contoso.com\"\nclient_id = \"bcdb5ae8-1ab8-47c3-b0b2-6756048e2ddc\"\n\
+         [registration.two]\ncloud = \"two\"\ntenant = \"contoso.com\"\nclient_id = \"bcdb5ae8-1ab8-47c3-b0b2-6756048e2ddc\"\n\
+         [mailbox.\"a@contoso.com\"]\nregistration = \"one\"\ngrant = \"authorization_code\"\nsign_in_as = \"ada@contoso.com\"\n\
+         [mailbox.\"b@contoso.com\"]\nregistration = \"two\"\ngrant = \"authorization_code\"\nsign_in_as = \"ada@contoso.com\"\n",
+    );
+    let id = |name: &str| gatepost::compose::credential_id(&config, &config.mailboxes[name]);
+    assert_ne!(id("a@contoso.com"), id("b@contoso.com"));
+}
+
+#[test]
+fn every_transport_can_be_configured() {
+    for transport in gatepost_mail::TRANSPORTS {
+        loaded(&format!(
+            "[registration.one]\ntenant = \"contoso.com\"\nclient_id = \"bcdb5ae8-1ab8-47c3-b0b2-6756048e2ddc\"\n\
+             [mailbox.\"a@contoso.com\"]\nregistration = \"one\"\ngrant = \"authorization_code\"\nread = \"{}\"\n",
+            transport.name
+        ));
+    }
+}
+
+#[test]
+fn an_address_beyond_ascii_is_the_same_in_either_case() {
+    let config = loaded(
+        "[registration.one]\ntenant = \"contoso.com\"\nclient_id = \"bcdb5ae8-1ab8-47c3-b0b2-6756048e2ddc\"\n\
+         [mailbox.\"J\u{dc}rgen@contoso.com\"]\nregistration = \"one\"\ngrant = \"authorization_code\"\n\
+         [sink.lines]\nkind = \"stream\"\n\
+         [[watch]]\nmailbox = \"J\u{dc}RGEN@contoso.com\"\nsinks = [\"lines\"]\n",
+    );
+    for watch in &config.watches {
+        assert!(
+            config.mailboxes.contains_key(&watch.mailbox),
+            "{}",
+            watch.mailbox
+        );
+    }
+}
+
+#[test]
+fn the_shortest_useful_configuration_is_good() {
+    let folder = folder_with(SHORTEST);
+    let config = config::load(&folder.path().join("gatepost.toml"));
+    config.unwrap_or_else(|error| panic!("{error}"));
+}
+
 /// The names of all properties in a JSON Schema.
 fn collect_keys(schema: &serde_json::Value, keys: &mut BTreeSet<String>) {
     if let Some(properties) = schema.get("properties").and_then(|value| value.as_object()) {
@@ -154,6 +202,13 @@ fn collect_keys(schema: &serde_json::Value, keys: &mut BTreeSet<String>) {
     inner
         .chain(items)
         .for_each(|schema| collect_keys(schema, keys));
+}
+
+fn loaded(text: &str) -> config::Config {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("gatepost.toml");
+    std::fs::write(&file, text).expect("a writable folder");
+    config::load(&file).expect("a good configuration")
 }
 
 /// Every golden file by name, in the order of the names.
@@ -230,4 +285,27 @@ sinks = ["tickets", "copies"]
 from = "beginning"
 after = { move_to = "Done" }
 poll = "2m"
+"#;
+
+const SHORTEST: &str = r#"
+[registration.contoso]
+tenant = "contoso.onmicrosoft.com"
+client_id = "bcdb5ae8-1ab8-47c3-b0b2-6756048e2ddc"
+certificate = { file = "private.txt" }
+
+[mailbox."support@contoso.com"]
+registration = "contoso"
+grant = "client_credentials"
+read = "imap"
+send = "smtp"
+
+[sink.tickets]
+kind = "webhook"
+url = "http://localhost:3000/incoming"
+secret = { file = "private.txt" }
+
+[[watch]]
+mailbox = "support@contoso.com"
+folder = "INBOX"
+sinks = ["tickets"]
 "#;

@@ -1,10 +1,11 @@
 //! Credentials: a registration, a grant and, where a person signs in, the person.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use gatepost_oauth::{Credential, CredentialId, Grant, Registration};
+use gatepost_oauth::{Credential, CredentialId, Grant, Permissions, Registration};
 
-use crate::config::{Config, GrantSettings, MailboxSettings};
+use crate::config::{Config, GrantSettings, MailboxSettings, ReadBy, SendBy};
 
 /// The name of the credential in the store. It holds what a token depends on and not what the
 /// configuration calls it: a renamed registration stays signed in, another app does not.
@@ -12,7 +13,7 @@ pub fn id(config: &Config, mailbox: &MailboxSettings) -> CredentialId {
     let registration = config.registration(&mailbox.registration);
     let app = format!(
         "{}/{}/{}",
-        registration.cloud.login.host_str().unwrap_or_default(),
+        registration.cloud.login.authority(),
         registration.tenant,
         registration.client_id
     );
@@ -22,7 +23,27 @@ pub fn id(config: &Config, mailbox: &MailboxSettings) -> CredentialId {
     })
 }
 
-/// The credential of that name.
+/// What a person is asked to permit: what the mailboxes that the credential `id` opens are read
+/// and send by, and no more.
+pub(super) fn permissions(config: &Config, id: &CredentialId) -> Permissions {
+    let opened = config
+        .mailboxes
+        .values()
+        .filter(|mailbox| self::id(config, mailbox) == *id);
+    let mut exchange = BTreeSet::new();
+    for mailbox in opened {
+        exchange.insert(match mailbox.read {
+            ReadBy::Imap => "IMAP.AccessAsUser.All",
+        });
+        exchange.extend(mailbox.send.map(|SendBy::Smtp| "SMTP.Send"));
+    }
+    Permissions {
+        exchange: exchange.into_iter().map(str::to_owned).collect(),
+        ..Permissions::default()
+    }
+}
+
+/// The credential `id`, with which `mailbox` is opened.
 pub(super) fn credential(
     id: CredentialId,
     registration: Arc<Registration>,

@@ -60,24 +60,44 @@ pub(super) async fn sink(
     Ok((route, sink))
 }
 
+/// Fetches what `settings` name as signing secrets, and forgets them.
+pub(super) async fn fetch_secrets(
+    name: &str,
+    settings: &SinkSettings,
+    clock: &Clock,
+) -> Result<(), Failure> {
+    if let SinkTarget::Webhook(settings) = &settings.target {
+        signing_secrets(name, settings, clock).await?;
+    }
+    Ok(())
+}
+
 async fn receiver(
     name: &str,
     settings: &WebhookSettings,
     clock: &Clock,
 ) -> Result<webhook::WebhookSettings, Failure> {
-    let mut secrets = Vec::new();
-    for source in settings.secret.iter().chain(&settings.previous_secret) {
-        secrets.push(signing_secret(name, source, clock).await?);
-    }
     Ok(webhook::WebhookSettings {
         url: settings.url.clone(),
-        secrets,
+        secrets: signing_secrets(name, settings, clock).await?,
         allow: settings.allow.values().copied().collect(),
         trust: match &settings.ca_file {
             Some(file) => Trust::with_authority(file)?,
             None => Trust::system(),
         },
     })
+}
+
+async fn signing_secrets(
+    name: &str,
+    settings: &WebhookSettings,
+    clock: &Clock,
+) -> Result<Vec<SigningSecret>, Failure> {
+    let mut secrets = Vec::new();
+    for source in settings.secret.iter().chain(&settings.previous_secret) {
+        secrets.push(signing_secret(name, source, clock).await?);
+    }
+    Ok(secrets)
 }
 
 async fn signing_secret(

@@ -120,6 +120,8 @@ pub struct MailboxSettings {
     pub grant: GrantSettings,
     /// How it is read.
     pub read: ReadBy,
+    /// How it sends, if it does.
+    pub send: Option<SendBy>,
 }
 
 /// How a token is obtained.
@@ -139,6 +141,13 @@ pub enum GrantSettings {
 pub enum ReadBy {
     /// By IMAP.
     Imap,
+}
+
+/// How a mailbox sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SendBy {
+    /// By SMTP submission.
+    Smtp,
 }
 
 /// Where events go, and how.

@@ -31,7 +31,7 @@ pub(super) fn advice<'a>(found: &str, known: impl IntoIterator<Item = &'a str> +
 pub(super) fn without_secret(line: &str) -> String {
     let typed = line.match_indices('=').find(|(at, _)| {
         let value = line[at + 1..].trim_start();
-        value.starts_with(['"', '\'', '[']) && looks_secret(&line[..*at])
+        !value.starts_with('{') && !value.is_empty() && looks_secret(&line[..*at])
     });
     match typed {
         Some((at, _)) => format!("{} = …", line[..at].trim_end()),
@@ -96,6 +96,8 @@ mod tests {
             "registration.x.secret = \"hunter2\"",
             "x = { secret = \"hunter2\" }",
             "key_password = \"\"\"hunter2",
+            "secret = hunter2",
+            "x = { secret = hunter2 }",
             "url = \"https://ada:hunter2@example.com/\"",
         ] {
             let shown = without_secret(line);

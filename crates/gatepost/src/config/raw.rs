@@ -153,6 +153,9 @@ pub struct RawMailbox {
     pub grant: Placed<RawGrant>,
     /// How it is read; `imap` if it is not set.
     pub read: Option<Placed<RawRead>>,
+    /// How it sends. It decides what a person is asked to permit, and with it what
+    /// `gatepost token --for smtp` is good for; this version submits no mail itself.
+    pub send: Option<RawSend>,
     /// The address of the person whose sign-in opens it, if that is not its own: for shared
     /// mailboxes.
     pub sign_in_as: Option<Placed<String>>,
@@ -166,6 +169,14 @@ pub enum RawGrant {
     ClientCredentials,
     /// A person signs in once in a browser: `gatepost login`.
     AuthorizationCode,
+}
+
+/// How a mailbox sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RawSend {
+    /// By SMTP submission.
+    Smtp,
 }
 
 /// How a mailbox is read.

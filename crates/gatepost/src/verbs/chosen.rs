@@ -37,6 +37,7 @@ impl Chosen {
             registration: registration.clone(),
             grant: GrantSettings::ClientCredentials,
             read: ReadBy::Imap,
+            send: None,
         })
     }
 

@@ -1,10 +1,13 @@
 //! `gatepost config check|schema|show`.
 
+use gatepost_host::Clock;
+
 use crate::cli::Settings;
 use crate::config::schema;
 use crate::failure::Failure;
 use crate::screen::{self, Form, Paint, painted};
 use crate::verbs::configuration;
+use crate::{compose, runtime};
 
 mod show;
 
@@ -18,17 +21,25 @@ pub struct Arguments {
 #[derive(Debug, Clone, Copy, clap::Subcommand)]
 enum ConfigVerb {
     /// Check the configuration, and the files it names.
-    Check,
+    Check(CheckArguments),
     /// Print the JSON Schema of the configuration, for editors.
     Schema,
     /// Show what the configuration means, with everything it leaves to Gatepost. No secrets.
     Show(Form),
 }
 
+#[derive(Debug, Clone, Copy, clap::Args)]
+struct CheckArguments {
+    /// Fetch every secret as `serve` would, from variables, files, programs and systemd, and
+    /// print none.
+    #[arg(long)]
+    secrets: bool,
+}
+
 /// Checks, shows or describes the configuration.
 pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     match arguments.verb {
-        ConfigVerb::Check => check(settings),
+        ConfigVerb::Check(arguments) => check(arguments, settings),
         ConfigVerb::Schema => screen::write(schema().as_bytes()),
         ConfigVerb::Show(form) => {
             let shown = show::meaning(&configuration(settings)?);
@@ -42,8 +53,11 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     }
 }
 
-fn check(settings: &Settings) -> Result<(), Failure> {
+fn check(arguments: CheckArguments, settings: &Settings) -> Result<(), Failure> {
     let config = configuration(settings)?;
+    if arguments.secrets {
+        runtime::briefly(compose::fetch_secrets(&config, &Clock::system()))?;
+    }
     let count = |number: usize, one: &str, many: &str| {
         format!("{number} {}", if number == 1 { one } else { many })
     };

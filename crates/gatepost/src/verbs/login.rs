@@ -1,13 +1,11 @@
 //! `gatepost login MAILBOX`: a person signs in, once.
 
-use gatepost_oauth::Granted;
-use url::Url;
+use gatepost_oauth::{Audience, Granted, Loopback, Prompt, SignIn};
 
 use crate::cli::Settings;
 use crate::compose::{Scope, compose};
 use crate::config::{Config, GrantSettings, MailboxSettings};
 use crate::failure::Failure;
-use crate::sign_in::sign_in;
 use crate::usage::UsageError;
 use crate::verbs::{configuration, named_mailbox};
 use crate::{logging, runtime, screen};
@@ -74,16 +72,39 @@ async fn signed_in(
     browser: Browser,
 ) -> Result<Granted, Failure> {
     let gatepost = compose(config, Scope::Mailbox(mailbox)).await?;
-    let mut show = |url: &Url| {
-        screen::note("Sign in with a browser on this machine:\n");
-        // The address goes to standard output, so that a script can take it from there.
-        let _ = screen::line(url.as_str());
-        screen::note("\nWaiting for the browser to come back …");
-        if browser == Browser::Open && webbrowser::open(url.as_str()).is_err() {
+    let granted = match Loopback::bind(&gatepost.tasks).await {
+        Ok(loopback) => {
+            let sign_in = SignIn {
+                loopback,
+                audience: Audience::Exchange,
+                also: Vec::new(),
+                patience: SignIn::PATIENCE,
+            };
+            let keeper = gatepost.keeper(mailbox);
+            keeper
+                .sign_in(sign_in, |Prompt::Open(url)| show(url.as_str(), browser))
+                .await
+        }
+        Err(error) => Err(error),
+    };
+    gatepost.end().await;
+    Ok(granted?)
+}
+
+fn show(url: &str, browser: Browser) {
+    screen::note("Sign in with a browser on this machine:\n");
+    // The address goes to standard output, so that a script can take it from there.
+    let _ = screen::line(url);
+    screen::note("\nWaiting for the browser to come back …");
+    if browser == Browser::Leave {
+        return;
+    }
+    let url = url.to_owned();
+    // A browser in the terminal, such as w3m, runs until the person leaves it: meanwhile this
+    // thread must receive it.
+    drop(tokio::task::spawn_blocking(move || {
+        if webbrowser::open(&url).is_err() {
             screen::note("No browser could be opened; open the address yourself.");
         }
-    };
-    let granted = sign_in(&gatepost, mailbox, &mut show).await;
-    gatepost.end().await;
-    granted
+    }));
 }

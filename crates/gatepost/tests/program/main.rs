@@ -9,6 +9,7 @@ mod browser;
 mod fake_imap;
 mod logs;
 mod reading;
+mod secrets;
 mod serving;
 mod signing_in;
 mod stand;

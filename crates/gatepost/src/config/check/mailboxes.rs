@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::Check;
 use crate::config::checked::{
-    GrantSettings, MailboxSettings, ProofSource, ReadBy, RegistrationSettings,
+    GrantSettings, MailboxSettings, ProofSource, ReadBy, RegistrationSettings, SendBy,
 };
-use crate::config::raw::{Placed, RawConfig, RawGrant, RawMailbox, RawRead};
+use crate::config::raw::{Placed, RawConfig, RawGrant, RawMailbox, RawRead, RawSend};
 
 pub(super) fn check(
     raw: &RawConfig,
@@ -35,6 +35,7 @@ pub(super) fn check(
             read: match mailbox.read.as_deref() {
                 None | Some(RawRead::Imap) => ReadBy::Imap,
             },
+            send: mailbox.send.map(|RawSend::Smtp| SendBy::Smtp),
         };
         if mailboxes.insert(address, settings).is_some() {
             let sentence = format!("the mailbox `{}` is defined twice", name.as_str());

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use gatepost_mail::FolderName;
+
 use super::Check;
 use crate::config::checked::{Begin, WatchSettings};
-use crate::config::raw::{Placed, RawConfig, RawWatch};
+use crate::config::raw::{Placed, RawAfter, RawConfig, RawWatch};
 
 pub(super) fn check(raw: &RawConfig, check: &mut Check<'_>) -> Vec<WatchSettings> {
     let mut seen = BTreeSet::new();
@@ -27,10 +29,11 @@ pub(super) fn check(raw: &RawConfig, check: &mut Check<'_>) -> Vec<WatchSettings
 }
 
 fn one(raw: &RawConfig, watch: &RawWatch, check: &mut Check<'_>) -> Option<WatchSettings> {
+    let mailbox = watch.mailbox.to_lowercase();
     let known = raw
         .mailbox
         .keys()
-        .any(|name| name.eq_ignore_ascii_case(&watch.mailbox));
+        .any(|name| name.to_lowercase() == mailbox);
     if !known {
         let names: Vec<_> = raw.mailbox.keys().map(|name| name.as_str()).collect();
         check.unknown(&watch.mailbox, "mailbox", names);
@@ -59,20 +62,37 @@ fn one(raw: &RawConfig, watch: &RawWatch, check: &mut Check<'_>) -> Option<Watch
         .folder
         .as_ref()
         .map_or("INBOX", |folder| folder.as_str());
+    let folder = FolderName::new(folder);
+    if let Some(after) = &watch.after {
+        not_in_a_circle(after, &folder, check);
+    }
     let sinks: BTreeSet<_> = watch
         .sinks
         .iter()
         .map(|sink| sink.as_str().to_owned())
         .collect();
     Some(WatchSettings {
-        mailbox: known.then(|| watch.mailbox.to_ascii_lowercase())?,
-        folder: gatepost_mail::FolderName::new(folder).as_str().to_owned(),
+        mailbox: known.then_some(mailbox)?,
+        folder: folder.as_str().to_owned(),
         sinks: sinks.into_iter().collect(),
         from,
-        after: watch.after.clone(),
+        after: watch.after.as_deref().cloned(),
         poll,
         stalled_after,
     })
+}
+
+/// A message that is moved to where it is arrives there anew, and would be handed out for ever.
+fn not_in_a_circle(after: &Placed<RawAfter>, folder: &FolderName, check: &mut Check<'_>) {
+    let RawAfter::MoveTo(to) = &**after else {
+        return;
+    };
+    if to.is_empty() {
+        check.report(after, "config_wrong_value", "`move_to` names no folder");
+    } else if FolderName::new(to) == *folder {
+        let sentence = format!("`move_to` names {folder}, the very folder that is watched");
+        check.report(after, "config_contradiction", sentence);
+    }
 }
 
 fn begin(raw: Option<&Placed<String>>, check: &mut Check<'_>) -> Begin {

@@ -19,7 +19,7 @@ pub struct RawWatch {
     /// `2026-11-22T00:00:00Z`.
     pub from: Option<Placed<String>>,
     /// What is done with a message once every sink has it; nothing if it is not set.
-    pub after: Option<RawAfter>,
+    pub after: Option<Placed<RawAfter>>,
     /// The longest pause between two looks, whatever the server says; 5 minutes if it is not set.
     pub poll: Option<Placed<String>>,
     /// How long the server may prove nothing before the watch is reported as stalled; 15 minutes

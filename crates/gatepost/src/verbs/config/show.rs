@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::{
     After, Begin, Config, GrantSettings, LogFormat, MailboxSettings, ProofSource, ReadBy,
-    RegistrationSettings, SinkSettings, SinkTarget, StreamTarget, WatchSettings,
+    RegistrationSettings, SendBy, SinkSettings, SinkTarget, StreamTarget, WatchSettings,
 };
 
 /// What `config` means, in the shape of the file.
@@ -95,6 +95,9 @@ fn mailbox(mailbox: &MailboxSettings) -> Value {
         "registration": mailbox.registration,
         "read": match mailbox.read { ReadBy::Imap => "imap" },
     });
+    if let Some(SendBy::Smtp) = mailbox.send {
+        shown["send"] = json!("smtp");
+    }
     match &mailbox.grant {
         GrantSettings::ClientCredentials => shown["grant"] = json!("client_credentials"),
         GrantSettings::AuthorizationCode { person } => {
