@@ -301,7 +301,8 @@ pub trait Deliveries: Send + Sync + std::fmt::Debug {
     async fn unreferenced(&self, names: &[String]) -> Result<Vec<String>, StorageError>;
 
     /// Forgets events settled before `before`, at most `limit`; returns the names of spool files
-    /// that no event refers to any more.
+    /// that no event refers to any more. Fingerprints are kept 90 days longer: a watch relies on
+    /// knowing what it saw in the last 80.
     async fn forget(&self, before: Timestamp, limit: usize) -> Result<Vec<String>, StorageError>;
 }
 
