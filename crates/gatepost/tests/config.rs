@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use gatepost::config::{self, After, Begin, GrantSettings, ProofSource, SinkTarget};
+use gatepost::config::{self, After, Begin, GrantSettings, ProofSource, SinkTarget, StreamTarget};
 use gatepost_fault::{Exit, Fault as _};
 use gatepost_host::{SecretSource, environment};
 use gatepost_store::KeySource;
@@ -163,6 +163,25 @@ fn every_transport_can_be_configured() {
             transport.name
         ));
     }
+}
+
+#[test]
+fn a_path_may_begin_at_home() {
+    let home = environment::path("HOME").expect("there is a home");
+    let config =
+        loaded("state = \"~/gatepost-state\"\n[sink.lines]\nkind = \"stream\"\nfile = \"~x/~\"\n");
+    assert_eq!(config.state.path(), home.join("gatepost-state"));
+    let SinkTarget::Stream(stream) = &config.sinks["lines"].target else {
+        panic!("lines is a stream");
+    };
+    let StreamTarget::File(file) = &stream.target else {
+        panic!("it is a file");
+    };
+    assert!(
+        file.ends_with("~x/~") && file.is_absolute(),
+        "{}",
+        file.display()
+    );
 }
 
 #[test]

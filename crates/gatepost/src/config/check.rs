@@ -109,8 +109,11 @@ impl<'a> Check<'a> {
         self.report(at, "config_unknown_name", sentence);
     }
 
-    /// A path as it is meant: relative to the file.
+    /// A path as it is meant: relative to the file, or to the home folder if it begins with `~/`.
     fn path(&self, path: &Path) -> PathBuf {
+        if let (Ok(rest), Ok(home)) = (path.strip_prefix("~"), etcetera::home_dir()) {
+            return home.join(rest);
+        }
         // Without the `.` that people begin relative paths with.
         self.folder.join(path).components().collect()
     }
@@ -127,8 +130,11 @@ impl<'a> Check<'a> {
 }
 
 fn usual_state() -> PathBuf {
-    if let Some(state) = environment::path("STATE_DIRECTORY") {
-        return state;
+    // systemd lists every StateDirectory= of the unit, with colons between (systemd.exec(5)).
+    if let Some(listed) = environment::path("STATE_DIRECTORY")
+        && let Some(first) = std::env::split_paths(&listed).next()
+    {
+        return first;
     }
     let home = etcetera::choose_base_strategy()
         .ok()

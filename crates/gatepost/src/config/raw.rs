@@ -17,7 +17,7 @@ pub use secret::{INLINE_SECRET, RawSecret};
 pub use sink::{RawCommand, RawMaildir, RawOrdering, RawSink, RawStream, RawWebhook, SINK_KINDS};
 pub use watch::{RawAfter, RawWatch};
 
-/// The configuration of Gatepost. Paths are relative to the file.
+/// The configuration of Gatepost. Paths are relative to the file; `~/` is the home folder.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawConfig {
