@@ -83,7 +83,24 @@ pub fn is_terminal() -> bool {
 
 /// Writes a value as indented JSON and a line end.
 pub fn json<T: Serialize>(value: &T) -> Result<(), Failure> {
-    line(&serde_json::to_string_pretty(value).expect("our own shapes are plain JSON"))
+    let text = serde_json::to_string_pretty(value).expect("our own shapes are plain JSON");
+    line(&escaped(&text))
+}
+
+/// JSON that moves no cursor: JSON itself escapes the first 32 characters only (RFC 8259 §7), and
+/// what else is harmful stands in strings, where an escape means the same.
+fn escaped(json: &str) -> String {
+    use std::fmt::Write as _;
+
+    let mut safe = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_harmful(c) {
+            let _ = write!(safe, "\\u{:04x}", u32::from(c));
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
 }
 
 /// Says something about the work, on standard error, where no program reads it.
@@ -220,6 +237,15 @@ mod tests {
         assert!(!cleaned.chars().any(char::is_control), "{cleaned:?}");
         assert!(cleaned.starts_with("a\u{fffd}]0;owned\u{fffd}b"));
         assert_eq!(clean("line\n\tindented é 漢字"), "line\n\tindented é 漢字");
+    }
+
+    #[test]
+    fn what_a_stranger_wrote_moves_no_cursor_as_json_and_is_the_same() {
+        let wrote = "a\u{9b}2Jb\u{202e}c\u{7f}\u{1b}[2J é";
+        let safe = escaped(&serde_json::to_string_pretty(&[wrote]).expect("a string"));
+        assert!(!safe.chars().any(is_harmful), "{safe:?}");
+        let read: Vec<String> = serde_json::from_str(&safe).expect("JSON");
+        assert_eq!(read, [wrote]);
     }
 
     #[test]
