@@ -64,6 +64,7 @@ pub struct Client {
     /// Whether the body of the message being read has passed already.
     body_streamed: bool,
     unreadable: u64,
+    standing: Standing,
 }
 
 /// The server does what no client can go on from; the connection must be closed.
@@ -83,6 +84,9 @@ pub enum Violation {
     /// An answer to a question that nobody asked.
     #[error("the server completed a command that was not sent: {0}")]
     UnknownTag(String),
+    /// Nothing that a stranger may ask has an answer of this size.
+    #[error("the server announced {0} octets before anybody signed in")]
+    LiteralForStranger(u64),
     /// More refusals than an exchange can have.
     #[error("the server goes on challenging after a refused token")]
     EndlessChallenge,
@@ -110,6 +114,14 @@ enum Phase {
     Talking,
     /// The server agreed to STARTTLS; nothing may pass before TLS does.
     BeforeTls,
+}
+
+/// Whether there is anything the server could have to say at length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Nobody signed in, or asked for what needs that.
+    Stranger,
+    Known,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -151,6 +163,7 @@ impl Client {
             events: VecDeque::new(),
             body_streamed: false,
             unreadable: 0,
+            standing: Standing::Stranger,
         }
     }
 
@@ -189,6 +202,9 @@ impl Client {
     /// Sends a command, behind those that are in flight.
     pub fn send(&mut self, command: &Command) -> Result<Ticket, Busy> {
         let (ticket, tag) = self.next_tag(Kind::Ordinary)?;
+        if !command.is_for_strangers() {
+            self.standing = Standing::Known;
+        }
         for written in command.write(&tag, &self.capabilities) {
             self.queue.push(ticket, written.into());
         }
@@ -240,6 +256,7 @@ impl Client {
     /// Asks the server to push changes (RFC 2177). It has begun when [`Event::Continues`] comes.
     pub fn idle(&mut self) -> Result<Ticket, Busy> {
         let (ticket, tag) = self.next_tag(Kind::Idle)?;
+        self.standing = Standing::Known;
         self.queue.push(
             ticket,
             Piece::Octets(format!("{tag} IDLE\r\n").into_bytes()),
@@ -336,6 +353,8 @@ impl Default for Client {
     }
 }
 
+/// In octets: an ID is the most that a stranger is told.
+const LONGEST_FOR_STRANGER: u64 = 8192;
 /// A search over half a million messages fits into a line; no header is larger than a literal.
 const RESPONSES: Bounds = Bounds {
     line: 4 << 20,

@@ -151,6 +151,14 @@ pub(super) enum Written {
 }
 
 impl Command {
+    /// Whether it may be asked before the sign-in (RFC 9051 §6.1, RFC 2971 §3).
+    pub(super) fn is_for_strangers(&self) -> bool {
+        matches!(
+            self,
+            Self::Capability | Self::Noop | Self::Logout | Self::Id { .. }
+        )
+    }
+
     /// Writes the command behind its tag, with as few waits as the server allows.
     pub(super) fn write(&self, tag: &str, server: &Capabilities) -> Vec<Written> {
         let mut writer = Writer::new(server);

@@ -6,7 +6,10 @@ use super::capabilities::Capabilities;
 use super::event::{Code, Event, Outcome, Reply, Untagged};
 use super::queue::Piece;
 use super::reader::Reader;
-use super::{Client, InFlight, Kind, Phase, Violation, fetch, status, untagged};
+use super::{
+    Client, InFlight, Kind, LONGEST_FOR_STRANGER, Phase, Standing, Violation, fetch, status,
+    untagged,
+};
 use crate::imap::codec::{Announcement, Treatment};
 use crate::sasl;
 
@@ -17,6 +20,8 @@ impl Client {
         let head = self.assembler.head();
         if is_free_text(head) {
             self.assembler.accept(Treatment::Text)?;
+        } else if self.is_stranger() && announcement.length > LONGEST_FOR_STRANGER {
+            return Err(Violation::LiteralForStranger(announcement.length));
         } else if let Some(ahead) = fetch::body_ahead(head) {
             self.assembler.accept(Treatment::Stream)?;
             self.body_streamed = true;
@@ -29,6 +34,13 @@ impl Client {
             self.assembler.accept(Treatment::Discard)?;
         }
         Ok(())
+    }
+
+    /// Between the greeting and the first command nobody waits for the server, so nothing that
+    /// it says then holds anybody up.
+    fn is_stranger(&self) -> bool {
+        let awaited = self.phase == Phase::Greeting || self.last_tag > 0;
+        awaited && self.standing == Standing::Stranger
     }
 
     pub(super) fn read(&mut self, message: &Bytes) -> Result<(), Violation> {
@@ -163,7 +175,10 @@ impl Client {
         if reply.outcome == Outcome::Ok {
             match command.kind {
                 Kind::StartTls => self.phase = Phase::BeforeTls,
-                Kind::Authenticate { .. } => self.capabilities = Capabilities::default(),
+                Kind::Authenticate { .. } => {
+                    self.capabilities = Capabilities::default();
+                    self.standing = Standing::Known;
+                }
                 _ => {}
             }
         }
