@@ -4,6 +4,9 @@
 //! cannot be trusted. Any octets are taken: what is no mail has an empty envelope and no text.
 
 mod file_name;
+#[cfg(test)]
+mod hostile;
+mod readable;
 
 use jiff::Timestamp;
 use mail_parser::{HeaderValue, Message, MessageParser, MessagePart, MimeHeaders as _, PartType};
@@ -15,6 +18,7 @@ pub use file_name::{FileNames, safe_file_name};
 /// A parsed message, or as much of it as was given.
 #[derive(Debug)]
 pub struct Content<'a> {
+    octets: &'a [u8],
     /// `None` for what is no mail.
     message: Option<Message<'a>>,
 }
@@ -34,21 +38,22 @@ pub struct Attachment<'a> {
 
 /// Reads the envelope from header octets; octets behind the header do no harm.
 pub fn envelope(header: &[u8]) -> Envelope {
-    let parsed = MessageParser::default().parse_headers(header);
+    let parsed = MessageParser::default().parse_headers(readable::header_of(header));
     parsed.as_ref().map(envelope_of).unwrap_or_default()
 }
 
 impl<'a> Content<'a> {
-    /// Parses a message.
+    /// Parses a message; of one that was built to do harm, its beginning.
     pub fn parse(octets: &'a [u8]) -> Self {
         Self {
-            message: MessageParser::default().parse(octets),
+            octets,
+            message: MessageParser::default().parse(readable::readable(octets)),
         }
     }
 
     /// Who, to whom, about what.
     pub fn envelope(&self) -> Envelope {
-        self.message.as_ref().map(envelope_of).unwrap_or_default()
+        envelope(self.octets)
     }
 
     /// The text for people: the plain text, else the HTML made readable.
