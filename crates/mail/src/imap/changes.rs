@@ -155,6 +155,7 @@ impl Session {
         self.expect_undamaged(damaged)?;
         uids.sort_unstable();
         uids.dedup();
+        self.expect_believable(uids.last().copied())?;
         Ok(uids.into())
     }
 
@@ -215,6 +216,8 @@ impl Session {
             })
             .await?;
         self.expect_undamaged(damaged)?;
+        let highest = rest.last().or_else(|| found.keys().next_back());
+        self.expect_believable(highest.copied())?;
         let next = found
             .last_key_value()
             .map_or(0, |(last, _)| last.saturating_add(1));

@@ -45,9 +45,7 @@ impl Session {
         };
         self.link
             .must(&list, Asked::Other("list the folders"), |untagged| {
-                if let Untagged::Listed(listed) = untagged
-                    && found.len() < MOST_FOLDERS
-                {
+                if let Untagged::Listed(listed) = untagged {
                     found.push(listed);
                 }
             })
@@ -120,5 +118,3 @@ impl Session {
 }
 
 const COUNTS_IN_FLIGHT: usize = 8;
-/// Exchange Online allows 10,000 folders in a mailbox's visible tree.
-const MOST_FOLDERS: usize = 50_000;

@@ -1,6 +1,9 @@
 //! One connection: the wire's client machine with a stream, a clock and time limits.
 
+mod bounds;
+
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -8,6 +11,8 @@ use gatepost_host::{Clock, Elapsed};
 use gatepost_wire::imap::client::{
     Client, Command, Event, Reply, StatusKind, StatusLine, Ticket, Untagged, Violation,
 };
+
+use bounds::Spent;
 
 use super::quirks::Quirks;
 use super::settings::{ImapSettings, TimeLimits};
@@ -32,6 +37,9 @@ pub(super) struct Link {
     /// Whether the server said NO or BAD of its own accord since the folder was opened: it may
     /// be gone, or be another by now. Dovecot says no more than this when it was removed.
     pub(super) doubted: bool,
+    /// How many messages came since the folder was opened.
+    pub(super) came: u32,
+    spent: Spent,
     goodbye: Option<String>,
 }
 
@@ -77,6 +85,8 @@ impl Link {
             exists: 0,
             news: false,
             doubted: false,
+            came: 0,
+            spent: Spent::default(),
             goodbye: None,
         }
     }
@@ -96,6 +106,7 @@ impl Link {
 
     /// Queues a command.
     pub(super) fn send(&mut self, command: &Command) -> Ticket {
+        self.spent = Spent::default();
         self.client
             .send(command)
             .expect("sign-in and STARTTLS are over before anything is sent")
@@ -128,6 +139,7 @@ impl Link {
         ticket: Ticket,
         mut each: impl FnMut(Untagged),
     ) -> Result<Reply, MailError> {
+        self.spent = Spent::default();
         loop {
             match self.event("the answer to a command").await? {
                 Event::Completed(of, reply) if of == ticket => return Ok(reply),
@@ -151,13 +163,22 @@ impl Link {
         }
     }
 
-    /// The next thing the server says, within the limit for a reply.
+    /// The next thing the server says, within the limits for a reply and for a command.
     pub(super) async fn event(&mut self, awaited: &'static str) -> Result<Event, MailError> {
         let limit = self.limits.reply;
-        match self.event_within(limit, Reading::Bulk).await? {
-            Some(event) => Ok(event),
-            None => Err(self.silent(awaited, limit)),
+        if self.spent.waited > self.limits.command {
+            return Err(self.garbled("it does not come to the end of its answer"));
         }
+        let began = self.clock.now();
+        let event = self.event_within(limit, Reading::Bulk).await?;
+        let waited = self.clock.now().duration_since(began);
+        // A clock that was set back has measured nothing.
+        self.spent.waited += Duration::try_from(waited).unwrap_or_default();
+        let event = event.ok_or_else(|| self.silent(awaited, limit))?;
+        if let Event::Completed(..) = event {
+            self.spent = Spent::default();
+        }
+        Ok(event)
     }
 
     /// The next thing the server says, or `None` if it says nothing for this long.
@@ -177,8 +198,12 @@ impl Link {
             match self.clock.within(limit, moving).await {
                 Err(Elapsed) => return Ok(None),
                 Ok(Ok(Moved::Came(0))) => return Err(self.lost("the server closed it")),
-                Ok(Ok(Moved::Came(_) | Moved::Sent)) => {}
-                Ok(Err(error)) => return Err(self.lost(&error.to_string())),
+                Ok(Ok(Moved::Came(octets))) => {
+                    let bounded = self.spent.came(octets);
+                    bounded.map_err(|reason| self.garbled(reason))?;
+                }
+                Ok(Ok(Moved::Sent)) => {}
+                Ok(Err(error)) => return Err(self.lost(&words_of(&error))),
             }
         }
     }
@@ -196,7 +221,7 @@ impl Link {
                     return Err(self.silent("it to read our commands", self.limits.reply));
                 }
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => return Err(self.lost(&error.to_string())),
+                Ok(Err(error)) => return Err(self.lost(&words_of(&error))),
             }
         }
     }
@@ -239,6 +264,10 @@ impl Link {
             .client
             .next_event()
             .map_err(|violation| self.violated(&violation))?;
+        if let Some(event) = &event {
+            let bounded = self.spent.said(event);
+            bounded.map_err(|reason| self.garbled(reason))?;
+        }
         if let Some(Event::Untagged(untagged)) = &event {
             self.note(untagged);
         }
@@ -263,6 +292,7 @@ impl Link {
         match untagged {
             Untagged::Exists(count) => {
                 self.news |= *count > self.exists;
+                self.came = self.came.saturating_add(count.saturating_sub(self.exists));
                 self.exists = *count;
             }
             Untagged::Expunged(_) => self.exists = self.exists.saturating_sub(1),
@@ -296,5 +326,27 @@ impl Reading {
     }
 }
 
+/// What the operating system or TLS says, without the address of somebody's manual.
+fn words_of(error: &io::Error) -> String {
+    let said = error.to_string();
+    let words = said.split("http").next().unwrap_or_default();
+    words.trim_end_matches([' ', ':', '(', ';', ',']).to_owned()
+}
+
 const BULK: usize = 64 * 1024;
 const QUIET: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_connection_is_told_without_the_address_of_a_manual() {
+        let rustls = "peer closed connection without sending TLS close_notify: https://docs.rs/rustls/latest/rustls/manual/_03_howto/index.html#unexpected-eof";
+        let error = io::Error::new(io::ErrorKind::UnexpectedEof, rustls);
+        let words = "peer closed connection without sending TLS close_notify";
+        assert_eq!(words_of(&error), words);
+        let reset = io::Error::other("connection reset by peer");
+        assert_eq!(words_of(&reset), "connection reset by peer");
+    }
+}

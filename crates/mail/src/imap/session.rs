@@ -135,9 +135,13 @@ impl Session {
             .await?;
         self.link.news = false;
         self.link.doubted = false;
+        self.link.came = 0;
         // Without UIDVALIDITY the UIDs are worth nothing (RFC 9051 §6.3.2 requires it).
         let uidvalidity = uidvalidity
             .ok_or_else(|| self.link.garbled("it opened a folder without UIDVALIDITY"))?;
+        if uidnext == Some(u32::MAX) {
+            return Err(self.link.garbled(NO_UIDS_LEFT));
+        }
         let selected = Selected {
             folder: folder.clone(),
             mode,
@@ -146,6 +150,33 @@ impl Session {
         };
         self.selected = Some(selected.clone());
         Ok(selected)
+    }
+
+    /// A single wrong UID must not move a position behind all messages that are still to come.
+    pub(super) fn expect_believable(&mut self, highest: Option<u32>) -> Result<(), MailError> {
+        let Some(highest) = highest else {
+            return Ok(());
+        };
+        if highest == u32::MAX {
+            return Err(self.link.garbled(NO_UIDS_LEFT));
+        }
+        let came = self.link.came;
+        let Some(next) = self
+            .selected
+            .as_mut()
+            .and_then(|open| open.uidnext.as_mut())
+        else {
+            return Ok(());
+        };
+        if highest >= next.saturating_add(came).saturating_add(CAME_AND_WENT) {
+            let reason = "it told of a message with a UID far beyond the next one (UIDNEXT)";
+            return Err(self.link.garbled(reason));
+        }
+        if highest >= *next {
+            *next = highest + 1;
+            self.link.came = 0;
+        }
+        Ok(())
     }
 
     /// The UIDs of those keys that are still good, with the others left out.
@@ -231,4 +262,7 @@ impl Mailbox for Session {
     }
 }
 
+/// Messages that came and were moved away between two looks have taken UIDs with them.
+const CAME_AND_WENT: u32 = 10_000;
+const NO_UIDS_LEFT: &str = "it uses the last UID there is, behind which no message could come";
 const GOODBYE: Duration = Duration::from_secs(5);

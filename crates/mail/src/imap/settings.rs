@@ -55,6 +55,8 @@ pub struct TimeLimits {
     pub login: Duration,
     /// The server says the next thing that we wait for.
     pub reply: Duration,
+    /// The server comes to the end of its answer. Moving bodies extend it.
+    pub command: Duration,
     /// While idling, the server proves this often that it is there.
     pub probe: Duration,
 }
@@ -66,6 +68,7 @@ impl Default for TimeLimits {
             tls: Duration::from_secs(20),
             login: Duration::from_mins(1),
             reply: Duration::from_mins(2),
+            command: Duration::from_mins(15),
             probe: Duration::from_mins(5),
         }
     }

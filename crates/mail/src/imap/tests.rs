@@ -1,5 +1,6 @@
 //! The driver against scripted servers, in virtual time.
 
+mod excess;
 mod reading;
 mod refusals;
 mod script;

@@ -227,6 +227,7 @@ pub(super) const LIMITS: TimeLimits = TimeLimits {
     tls: Duration::from_secs(10),
     login: Duration::from_secs(30),
     reply: Duration::from_mins(1),
+    command: Duration::from_mins(10),
     probe: Duration::from_mins(5),
 };
 
