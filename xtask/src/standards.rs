@@ -137,6 +137,7 @@ const TITLES: &[(u32, &str)] = &[
     ),
     (2822, "Internet message format (obsoleted by RFC 5322)"),
     (2919, "List-Id"),
+    (2928, "Initial IPv6 sub-TLA ID assignments"),
     (2971, "IMAP4 ID extension"),
     (3030, "SMTP CHUNKING and BINARYMIME"),
     (3056, "Connection of IPv6 domains via IPv4 clouds (6to4)"),
