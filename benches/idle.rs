@@ -86,7 +86,9 @@ fn connections(running: &Running) -> anyhow::Result<usize> {
 
 fn resident(running: &Running) -> anyhow::Result<usize> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", running.id()))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"));
     let kibibytes = line.and_then(|rest| rest.split_whitespace().next());
     kibibytes
         .and_then(|number| number.parse().ok())
