@@ -46,6 +46,7 @@ impl Mailroom {
         Watchman::new(
             self.board.clone(),
             Arc::clone(&self.cursors),
+            self.bell.clone(),
             self.clock.clone(),
         )
     }

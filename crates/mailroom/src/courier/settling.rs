@@ -37,10 +37,14 @@ impl Courier {
             let report = self.shut(&outcome, (gate, now));
             self.unsettled.reports.extend(report);
             let verdict = self.verdict(&due, outcome, now);
-            if let Settled::Dead { reason } = &verdict {
-                self.log_dead(&due);
-                let report = self.dead_letter(&due.event, reason, now);
-                self.unsettled.reports.extend(report);
+            match &verdict {
+                Settled::Dead { reason } => {
+                    self.log_dead(&due);
+                    let report = self.dead_letter(&due.event, reason, now);
+                    self.unsettled.reports.extend(report);
+                }
+                Settled::RetryAt { at, .. } => self.log_retry(&due, *at),
+                Settled::Done | Settled::Released => {}
             }
             self.unsettled.settled.push((due.lease, verdict));
         }
@@ -176,6 +180,16 @@ impl Courier {
                 .collect(),
             post_action: false,
         }
+    }
+
+    /// Without the reason, as for a dead letter.
+    fn log_retry(&self, due: &Due, at: Timestamp) {
+        let delivery = due.lease.delivery;
+        tracing::warn!(
+            sink = %self.route.sink, mailbox = %due.event.mailbox, event = %due.event.id,
+            delivery, attempts = due.attempt, next_attempt_at = %at,
+            "a delivery failed and is tried again: `gatepost deliveries show {delivery}` says why"
+        );
     }
 
     /// The reason holds words of the sink, which may hold parts of the message: it is shown by

@@ -8,22 +8,24 @@ use gatepost_host::{Clock, Stop};
 
 use super::Board;
 use super::board::{Report, Trouble, Turn};
-use crate::{Cursors, Event, EventData, EventId, EventType, NewEvent};
+use crate::{Bell, Cursors, Event, EventData, EventId, EventType, NewEvent};
 
 /// Looks at the board every few seconds. A report that cannot be stored is made again.
 #[derive(Debug)]
 pub struct Watchman {
     board: Board,
     cursors: Arc<dyn Cursors>,
+    bell: Bell,
     clock: Clock,
 }
 
 impl Watchman {
-    /// A watchman of `board` who stores his reports by `cursors`.
-    pub fn new(board: Board, cursors: Arc<dyn Cursors>, clock: Clock) -> Self {
+    /// A watchman of `board` who stores his reports by `cursors` and wakes the couriers for them.
+    pub fn new(board: Board, cursors: Arc<dyn Cursors>, bell: Bell, clock: Clock) -> Self {
         Self {
             board,
             cursors,
+            bell,
             clock,
         }
     }
@@ -58,7 +60,10 @@ impl Watchman {
             post_action: false,
         };
         match self.cursors.record(vec![new], now).await {
-            Ok(_) => self.board.reported(report),
+            Ok(_) => {
+                self.board.reported(report);
+                self.bell.ring();
+            }
             Err(error) => tracing::warn!(
                 %mailbox, %folder, code = error.code(),
                 "a report could not be stored, it is tried again: {error}"

@@ -275,6 +275,31 @@ async fn a_refused_sign_in_is_reported_once_and_so_is_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn trouble_wakes_the_courier() {
+    let room = Room::new();
+    let courier = room
+        .all
+        .courier(Route::to(sink("a")), Fickle::answering(Outcome::Done));
+    room.door.says(Says::Refused);
+    let listener = room
+        .all
+        .listener(Room::watch(), Arc::new(room.door.clone()));
+    let refused = async {
+        // By now the courier has found nothing to do and waits.
+        room.all.clock.sleep(Duration::from_secs(1)).await;
+        tokio::join!(
+            listener.run(Stop::never()),
+            room.all.watchman().run(Stop::never())
+        );
+    };
+    let work = Box::pin(async { tokio::join!(courier.run(Stop::never()), refused) });
+    let over = room.all.clock.within(Duration::from_secs(10), work).await;
+    over.expect_err("nobody ends before he is told to");
+    let told = room.count(EventType::MailboxAuthFailed, DeliveryState::Done);
+    assert_eq!(told.await, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_watch_that_proves_nothing_is_reported_stalled() {
     let room = Room::new();
     let sinks = [("a", Fickle::answering(Outcome::Done))];
