@@ -28,10 +28,16 @@ pub struct HttpEndpoint {
 }
 
 impl HttpEndpoint {
-    /// An endpoint reached under `trust`, with the usual time limits.
+    /// An endpoint reached under `trust`, each exchange within 30 seconds.
     pub fn new(trust: &Trust, clock: Clock, chance: Chance) -> Result<Self, HttpError> {
+        // One limit for all of it, so that what an error says of it is true.
+        let limits = HttpLimits {
+            connect: LIMIT,
+            total: Some(LIMIT),
+            pause: LIMIT,
+        };
         Ok(Self {
-            http: http_client(trust, HttpLimits::default())?,
+            http: http_client(trust, limits)?,
             clock,
             chance,
         })
