@@ -81,6 +81,11 @@ pub fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
+/// Whether a person sees standard error.
+pub fn are_notes_seen() -> bool {
+    io::stderr().is_terminal()
+}
+
 /// Writes a value as indented JSON and a line end.
 pub fn json<T: Serialize>(value: &T) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).expect("our own shapes are plain JSON");

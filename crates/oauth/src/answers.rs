@@ -1,7 +1,9 @@
 //! Every answer a token endpoint can give, as a token or a typed refusal. Nothing here does I/O.
 
 pub mod aadsts;
+mod device;
 mod refusal;
+mod seconds;
 mod success;
 mod times;
 
@@ -13,6 +15,7 @@ use zeroize::Zeroizing;
 use crate::flow::{Asking, Granted};
 use crate::{AccessToken, Audience, TokenError};
 use aadsts::{NOT_IN_TIME, Verdict};
+pub(crate) use device::{Issued, read as read_device_code};
 pub use refusal::Refusal;
 use secrecy::SecretString;
 pub use times::{http_date, retry_after};
@@ -60,12 +63,18 @@ pub struct TokenAnswer {
 
 /// Reads an answer of the token endpoint.
 pub fn read(reply: &Reply, expecting: &Expecting) -> Result<TokenAnswer, TokenError> {
+    granted(reply, expecting)?;
+    success::read(reply, expecting)
+}
+
+/// Refuses every answer that is not a yes.
+fn granted(reply: &Reply, expecting: &Expecting) -> Result<(), TokenError> {
     if reply.is_oversized {
         let reason = format!("its answer is longer than {} KiB", MOST_OCTETS / 1024);
         return Err(unusable(reply, expecting, reason));
     }
     if reply.status == 200 {
-        return success::read(reply, expecting);
+        return Ok(());
     }
     let retry_after = reply
         .retry_after

@@ -38,6 +38,22 @@ pub enum Step {
 pub enum Prompt {
     /// Open this address in a browser; answer with [`Event::Redirected`].
     Open(Url),
+    /// Enter a code at an address, on whatever device; answer with [`Event::Woken`] once it is
+    /// shown.
+    Enter(DeviceCode),
+}
+
+/// What a person needs to sign in on another device (RFC 8628 §3.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceCode {
+    /// What the person types there.
+    pub code: String,
+    /// Where.
+    pub address: Url,
+    /// The same with the code in it, where the server has that; Entra has not.
+    pub complete: Option<Url>,
+    /// Until when the code can be entered.
+    pub until: Timestamp,
 }
 
 /// What came of a [`Step`].
@@ -47,6 +63,8 @@ pub enum Event<'a> {
     Start,
     /// The token endpoint answered.
     Reply(&'a Reply),
+    /// There was no answer; whether to go on is for the conversation to say.
+    Unanswered(&'a TokenError),
     /// The browser came back with these parameters.
     Redirected(&'a Url),
     /// The time to wait is over.
@@ -59,6 +77,7 @@ impl std::fmt::Debug for Event<'_> {
         match self {
             Self::Start => f.write_str("Start"),
             Self::Reply(reply) => f.debug_tuple("Reply").field(reply).finish(),
+            Self::Unanswered(error) => f.debug_tuple("Unanswered").field(error).finish(),
             Self::Redirected(_) => f.write_str("Redirected(..)"),
             Self::Woken => f.write_str("Woken"),
         }

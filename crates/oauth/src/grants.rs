@@ -3,7 +3,9 @@
 pub mod authorization_code;
 pub mod client_credentials;
 mod client_proof;
+pub mod device_code;
 mod refresh_token;
+mod signed_in;
 
 use secrecy::SecretString;
 
@@ -11,7 +13,11 @@ use crate::Audience;
 use crate::flow::{Asking, Flow};
 
 /// Every grant there is. Configuration, help and documentation are made from this list.
-pub const GRANTS: &[Grant] = &[client_credentials::GRANT, authorization_code::GRANT];
+pub const GRANTS: &[Grant] = &[
+    client_credentials::GRANT,
+    authorization_code::GRANT,
+    device_code::GRANT,
+];
 
 /// One way to obtain a token.
 #[derive(Debug, Clone, Copy)]
@@ -48,9 +54,22 @@ pub struct Opening {
     pub asking: Asking,
     /// Further audiences to consent to in the same sign-in.
     pub also: Vec<Audience>,
-    /// Where the browser is sent back to, if a browser is part of it: `http://localhost:PORT`,
-    /// to the letter as the token request repeats it.
-    pub redirect: Option<String>,
+    /// What the person brings.
+    pub means: Means,
+}
+
+/// What a person brings to a sign-in.
+#[derive(Debug, Clone, Default)]
+pub enum Means {
+    /// Nothing that this machine sees.
+    #[default]
+    Nothing,
+    /// A browser, which is sent back to this address: `http://localhost:PORT`, to the letter as
+    /// the token request repeats it.
+    Browser {
+        /// The address.
+        redirect: String,
+    },
 }
 
 impl Grant {
@@ -92,7 +111,7 @@ mod tests {
             let mut flow = (grant.begin)(Opening {
                 asking: asking(),
                 also: Vec::new(),
-                redirect: None,
+                means: Means::Nothing,
             });
             let first = flow
                 .resume(Timestamp::UNIX_EPOCH, Event::Start)
@@ -103,6 +122,9 @@ mod tests {
                 }
                 (Attendance::Attended, Step::Show(Prompt::Open(url))) => {
                     assert!(url.as_str().contains("client_id=client-1"), "{url}");
+                }
+                (Attendance::Attended, Step::Post(form)) => {
+                    assert!(form.to.path().ends_with("/devicecode"), "{}", form.to);
                 }
                 (_, other) => panic!("{} begins with {other:?}", grant.name),
             }

@@ -33,12 +33,12 @@ pub use cloud::{Cloud, CloudError, CustomCloud, EndpointVersion, HostPort, Resou
 pub use conversation::converse;
 pub use endpoint::{Endpoint, HttpEndpoint};
 pub use error::TokenError;
-pub use flow::{Asking, Event, Flow, Granted, Person, Prompt, Step};
+pub use flow::{Asking, DeviceCode, Event, Flow, Granted, Person, Prompt, Step};
 pub use form::Form;
-pub use grants::{Attendance, GRANTS, Grant, Opening, Renew};
+pub use grants::{Attendance, GRANTS, Grant, Means, Opening, Renew};
 pub use keeper::{Credential, Surroundings, TokenKeeper};
 pub use loopback::Loopback;
 pub use registration::{Permissions, Proof, Registration};
-pub use sign_in::SignIn;
+pub use sign_in::{SignIn, Way};
 pub use storage::{CredentialId, Generation, GrantState, GrantStoreError, Grants};
 pub use token::{AccessToken, Audience, TokenSource};

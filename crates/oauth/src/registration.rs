@@ -82,4 +82,10 @@ impl Registration {
     pub fn authorize_endpoint(&self) -> Url {
         self.cloud.authorize_endpoint(&self.tenant, self.endpoints)
     }
+
+    /// Where a sign-in on another device begins.
+    pub fn device_code_endpoint(&self) -> Url {
+        self.cloud
+            .device_code_endpoint(&self.tenant, self.endpoints)
+    }
 }

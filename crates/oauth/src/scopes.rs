@@ -63,6 +63,23 @@ pub fn delegated_scope(registration: &Registration, audience: Audience) -> Strin
     scopes.join(" ")
 }
 
+/// The scopes a person is asked to permit in one sign-in, which may be of several resources,
+/// where a token request names one only.
+pub(crate) fn consented_scope<'a>(
+    registration: &Registration,
+    audiences: impl IntoIterator<Item = &'a Audience>,
+) -> String {
+    let mut scopes: Vec<String> = Vec::new();
+    for audience in audiences {
+        for scope in delegated_scope(registration, *audience).split(' ') {
+            if !scopes.iter().any(|known| known == scope) {
+                scopes.push(scope.to_owned());
+            }
+        }
+    }
+    scopes.join(" ")
+}
+
 fn app_resource(registration: &Registration, audience: Audience) -> &str {
     let names = &registration.cloud.names;
     match audience {

@@ -1,25 +1,39 @@
-//! A person's sign-in from its first step to the token, with a browser and a loopback server.
+//! A person's sign-in from its first step to the token, by whatever way the person has.
 
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::conversation::{Halt, Line};
 use crate::flow::{Event, Flow, Granted, Prompt, Step};
-use crate::grants::Opening;
+use crate::grants::{Grant, Means, Opening, authorization_code, device_code};
 use crate::loopback::Page;
 use crate::{Audience, Loopback, TokenError, TokenKeeper};
 
 /// How a person signs in.
 #[derive(Debug)]
 pub struct SignIn {
-    /// Where the browser comes back to.
-    pub loopback: Loopback,
+    /// By which way.
+    pub way: Way,
     /// What the first token is for.
     pub audience: Audience,
     /// Further audiences to consent to in the same sign-in.
     pub also: Vec<Audience>,
-    /// How long the person has; [`SignIn::PATIENCE`] is usual.
-    pub patience: Duration,
+}
+
+/// The way a person signs in. It need not be the one of the credential's own grant: what it
+/// leads to, a refresh token, is the same.
+#[derive(Debug)]
+pub enum Way {
+    /// With a browser on this machine.
+    Browser {
+        /// Where the browser comes back to.
+        loopback: Loopback,
+        /// How long the person has; [`SignIn::PATIENCE`] is usual.
+        patience: Duration,
+    },
+    /// On another device, with a code. The server says how long the person has.
+    Device,
 }
 
 impl SignIn {
@@ -29,6 +43,8 @@ impl SignIn {
 
 impl TokenKeeper {
     /// Signs the person of this credential in. `show` is called with what the person must see.
+    /// What was granted is stored when this returns.
+    ///
     /// Redirects of other sign-ins are answered and otherwise ignored. The browser is told of
     /// success when what was granted is stored, not before.
     pub async fn sign_in(
@@ -36,27 +52,90 @@ impl TokenKeeper {
         sign_in: SignIn,
         show: impl FnMut(&Prompt),
     ) -> Result<Granted, TokenError> {
-        let opening = Opening {
-            asking: self.asking(sign_in.audience),
-            also: sign_in.also,
-            redirect: Some(sign_in.loopback.redirect().to_owned()),
+        let SignIn {
+            way,
+            audience,
+            also,
+        } = sign_in;
+        let opening = |means| Opening {
+            asking: self.asking(audience),
+            also,
+            means,
         };
-        let mut flow = (self.credential().grant.begin)(opening);
-        let mut visit = Visit {
-            keeper: self,
-            loopback: sign_in.loopback,
+        match way {
+            Way::Device => {
+                self.elsewhere(&device_code::GRANT, opening(Means::Nothing), show)
+                    .await
+            }
+            Way::Browser { loopback, patience } => {
+                let redirect = loopback.redirect().to_owned();
+                let flow = (authorization_code::GRANT.begin)(opening(Means::Browser { redirect }));
+                let visit = Visit {
+                    keeper: self,
+                    loopback,
+                    patience,
+                };
+                visit.by_browser(flow, show).await
+            }
+        }
+    }
+
+    /// A sign-in that brings no browser back here.
+    async fn elsewhere(
+        &self,
+        grant: &Grant,
+        opening: Opening,
+        mut show: impl FnMut(&Prompt),
+    ) -> Result<Granted, TokenError> {
+        let around = self.surroundings();
+        let who = self.who();
+        let line = Line {
+            endpoint: &*around.endpoint,
+            clock: &around.clock,
+            who: &who,
         };
-        let clock = &self.surroundings().clock;
+        let mut flow = (grant.begin)(opening);
+        let mut step = flow.resume(around.clock.now(), Event::Start)?;
+        loop {
+            match line.lead(&mut *flow, step).await? {
+                Halt::Show(prompt) => {
+                    show(&prompt);
+                    step = flow.resume(around.clock.now(), Event::Woken)?;
+                }
+                Halt::Done(granted) => {
+                    self.signed_in(Granted::clone(&granted)).await?;
+                    return Ok(*granted);
+                }
+            }
+        }
+    }
+}
+
+/// The browser that waits to be shown how the sign-in ended.
+type Browser = Option<oneshot::Sender<Page>>;
+
+/// A sign-in under way with a browser.
+struct Visit<'a> {
+    keeper: &'a TokenKeeper,
+    loopback: Loopback,
+    patience: Duration,
+}
+
+impl Visit<'_> {
+    async fn by_browser(
+        mut self,
+        mut flow: Box<dyn Flow>,
+        show: impl FnMut(&Prompt),
+    ) -> Result<Granted, TokenError> {
+        let (keeper, patience) = (self.keeper, self.patience);
+        let clock = &keeper.surroundings().clock;
         let mut browser = None;
         let ended = clock
-            .within(
-                sign_in.patience,
-                visit.converse(&mut *flow, show, &mut browser),
-            )
+            .within(patience, self.converse(&mut *flow, show, &mut browser))
             .await
-            .unwrap_or_else(|_| Err(visit.nobody_came(sign_in.patience)));
+            .unwrap_or_else(|_| Err(self.nobody_came()));
         let ended = match ended {
-            Ok(granted) => self.signed_in(granted.clone()).await.map(|()| granted),
+            Ok(granted) => keeper.signed_in(granted.clone()).await.map(|()| granted),
             Err(error) => Err(error),
         };
         if let Some(page) = browser {
@@ -66,21 +145,10 @@ impl TokenKeeper {
                 Err(_) => Page::Failed,
             });
         }
-        visit.loopback.close(clock).await;
+        self.loopback.close(clock).await;
         ended
     }
-}
 
-/// The browser that waits to be shown how the sign-in ended.
-type Browser = Option<oneshot::Sender<Page>>;
-
-/// A sign-in under way.
-struct Visit<'a> {
-    keeper: &'a TokenKeeper,
-    loopback: Loopback,
-}
-
-impl Visit<'_> {
     async fn converse(
         &mut self,
         flow: &mut dyn Flow,
@@ -88,25 +156,21 @@ impl Visit<'_> {
         browser: &mut Browser,
     ) -> Result<Granted, TokenError> {
         let around = self.keeper.surroundings();
+        let who = self.keeper.who();
+        let line = Line {
+            endpoint: &*around.endpoint,
+            clock: &around.clock,
+            who: &who,
+        };
         let mut step = flow.resume(around.clock.now(), Event::Start)?;
         loop {
-            step = match step {
-                Step::Show(prompt) => {
+            match line.lead(flow, step).await? {
+                Halt::Show(prompt) => {
                     show(&prompt);
-                    match prompt {
-                        Prompt::Open(_) => self.redirected(flow, browser).await?,
-                    }
+                    step = self.redirected(flow, browser).await?;
                 }
-                Step::Post(form) => {
-                    let reply = around.endpoint.post(&form).await?;
-                    flow.resume(around.clock.now(), Event::Reply(&reply))?
-                }
-                Step::Wait(time) => {
-                    around.clock.sleep(time).await;
-                    flow.resume(around.clock.now(), Event::Woken)?
-                }
-                Step::Done(granted) => return Ok(*granted),
-            };
+                Halt::Done(granted) => return Ok(*granted),
+            }
         }
     }
 
@@ -145,10 +209,10 @@ impl Visit<'_> {
         }
     }
 
-    fn nobody_came(&self, patience: Duration) -> TokenError {
+    fn nobody_came(&self) -> TokenError {
         self.unfinished(&format!(
             "nobody came back from the browser within {} minutes",
-            patience.as_secs() / 60
+            self.patience.as_secs() / 60
         ))
     }
 }

@@ -8,6 +8,7 @@ mod authorize;
 mod call;
 mod client_proof;
 mod delegated;
+mod device;
 mod discovery;
 mod flow;
 mod grants;
@@ -58,6 +59,12 @@ impl Entra {
         Router::new()
             .route("/{tenant}/oauth2/v2.0/authorize", get(authorize::v2))
             .route("/{tenant}/oauth2/authorize", get(authorize::v1))
+            .route("/{tenant}/oauth2/v2.0/devicecode", post(device::v2))
+            .route("/{tenant}/oauth2/devicecode", post(device::v1))
+            .route(
+                "/common/oauth2/deviceauth",
+                get(device::page).post(device::entered),
+            )
             .route("/{tenant}/login", post(sign_in::password))
             .route("/{tenant}/consent", post(sign_in::consent))
             .route("/{tenant}/oauth2/v2.0/token", any(token::v2))

@@ -4,6 +4,7 @@ mod access_token;
 mod app;
 mod consents;
 mod contoso;
+mod devices;
 mod directory;
 mod exchange;
 mod keys;
@@ -27,6 +28,7 @@ pub use access_token::{AccessToken, Bearer, ClientStrength};
 pub use app::{App, AppCertificate, ClientKind, ClientSecret, RedirectUri, Thumbprint};
 pub use consents::Acting;
 pub use contoso::{ADMIN_ONLY_MAILBOX, CLIENT_ID, Contoso, DOMAIN, TENANT_ID, USER};
+pub use devices::{Device, DeviceCodes, DeviceProgress};
 pub use directory::{Directory, Person};
 pub use exchange::{MailboxRights, Trustee};
 pub use keys::{HeaderForm, TokenKeys};
@@ -38,6 +40,7 @@ pub use sessions::{AuthorizationCode, Challenge, RefreshToken, SessionRefused, S
 use crate::faults::{FaultKind, Faults, Target};
 use access_token::Making;
 use consents::Consents;
+use devices::Devices;
 use sessions::Sessions;
 
 /// The tenant. Cheap to clone; clones are the same tenant.
@@ -56,6 +59,7 @@ struct Inner {
     rights: Mutex<MailboxRights>,
     consents: Mutex<Consents>,
     sessions: Mutex<Sessions>,
+    devices: Mutex<Devices>,
 }
 
 /// What the tenant takes from its surroundings.
@@ -90,6 +94,7 @@ impl Tenant {
                 rights: Mutex::new(rights),
                 consents: Mutex::default(),
                 sessions: Mutex::new(Sessions::new()),
+                devices: Mutex::new(Devices::new()),
             }),
         }
     }
@@ -207,6 +212,41 @@ impl Tenant {
     pub fn redeem_code(&self, text: &str) -> Result<AuthorizationCode, SessionRefused> {
         let now = self.now();
         lock(&self.inner.sessions).redeem(text, now)
+    }
+
+    /// Begins a sign-in on another device.
+    pub fn issue_device_code(&self, device: Device) -> DeviceCodes {
+        let now = self.now();
+        lock(&self.inner.devices).begin(device, now, &self.inner.chance)
+    }
+
+    /// What the device asked for whose code somebody enters.
+    pub fn device_with_code(&self, user_code: &str) -> Result<Device, SessionRefused> {
+        let now = self.now();
+        lock(&self.inner.devices).entered(user_code, now)
+    }
+
+    /// The person is through.
+    pub fn admit_device(&self, user_code: &str, sign_in: SignIn) -> Result<(), SessionRefused> {
+        let (now, signed_in) = (self.now(), DeviceProgress::SignedIn(sign_in));
+        lock(&self.inner.devices).decide(user_code, signed_in, now)
+    }
+
+    /// The person said no.
+    pub fn decline_device(&self, user_code: &str) {
+        let now = self.now();
+        // Who says no to what is over says nothing new.
+        let _ = lock(&self.inner.devices).decide(user_code, DeviceProgress::Declined, now);
+    }
+
+    /// How far the person is, for the app that asks with its device code.
+    pub fn device_progress(
+        &self,
+        device_code: &str,
+        client_id: &str,
+    ) -> Result<DeviceProgress, SessionRefused> {
+        let now = self.now();
+        lock(&self.inner.devices).progress(device_code, client_id, now)
     }
 
     /// Makes a refresh token.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gatepost_oauth::{Credential, CredentialId, Grant, Permissions, Registration};
 
-use crate::config::{Config, GrantSettings, MailboxSettings, ReadBy, SendBy};
+use crate::config::{Config, MailboxSettings, ReadBy, SendBy};
 
 /// The name of the credential in the store. It holds what a token depends on and not what the
 /// configuration calls it: a renamed registration stays signed in, another app does not.
@@ -17,9 +17,10 @@ pub fn id(config: &Config, mailbox: &MailboxSettings) -> CredentialId {
         registration.tenant,
         registration.client_id
     );
-    CredentialId::new(match &mailbox.grant {
-        GrantSettings::ClientCredentials => format!("{app}/client_credentials"),
-        GrantSettings::AuthorizationCode { person } => format!("{app}/authorization_code/{person}"),
+    let grant = mailbox.grant.name();
+    CredentialId::new(match mailbox.grant.person() {
+        None => format!("{app}/{grant}"),
+        Some(person) => format!("{app}/{grant}/{person}"),
     })
 }
 
@@ -49,15 +50,10 @@ pub(super) fn credential(
     registration: Arc<Registration>,
     mailbox: &MailboxSettings,
 ) -> Credential {
-    let (name, person) = match &mailbox.grant {
-        GrantSettings::ClientCredentials => ("client_credentials", None),
-        GrantSettings::AuthorizationCode { person } => ("authorization_code", Some(person.clone())),
-    };
-    let grant = Grant::named(name).expect("both grants are in the list of grants");
     Credential {
         id,
         registration,
-        grant,
-        person,
+        grant: Grant::named(mailbox.grant.name()).expect("the list of grants has all of ours"),
+        person: mailbox.grant.person().map(str::to_owned),
     }
 }

@@ -129,11 +129,35 @@ pub struct MailboxSettings {
 pub enum GrantSettings {
     /// The app acts in its own name.
     ClientCredentials,
-    /// A person signed in.
+    /// A person signed in with a browser.
     AuthorizationCode {
         /// The address of the person, in lower case.
         person: String,
     },
+    /// A person signed in on another device.
+    DeviceCode {
+        /// The address of the person, in lower case.
+        person: String,
+    },
+}
+
+impl GrantSettings {
+    /// What the configuration and the list of grants call it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ClientCredentials => "client_credentials",
+            Self::AuthorizationCode { .. } => "authorization_code",
+            Self::DeviceCode { .. } => "device_code",
+        }
+    }
+
+    /// The address of the person who signs in, if anybody does.
+    pub fn person(&self) -> Option<&str> {
+        match self {
+            Self::ClientCredentials => None,
+            Self::AuthorizationCode { person } | Self::DeviceCode { person } => Some(person),
+        }
+    }
 }
 
 /// How a mailbox is read.

@@ -169,6 +169,8 @@ pub enum RawGrant {
     ClientCredentials,
     /// A person signs in once in a browser: `gatepost login`.
     AuthorizationCode,
+    /// A person signs in once on another device, where a code is entered: `gatepost login`.
+    DeviceCode,
 }
 
 /// How a mailbox sends.

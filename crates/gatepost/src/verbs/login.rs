@@ -1,9 +1,10 @@
 //! `gatepost login MAILBOX`: a person signs in, once.
 
-use gatepost_oauth::{Audience, Granted, Loopback, Prompt, SignIn};
+use fast_qr::QRBuilder;
+use gatepost_oauth::{Audience, DeviceCode, Granted, Loopback, Prompt, SignIn, TokenError, Way};
 
 use crate::cli::Settings;
-use crate::compose::{Scope, compose};
+use crate::compose::{Gatepost, Scope, compose};
 use crate::config::{Config, GrantSettings, MailboxSettings};
 use crate::failure::Failure;
 use crate::usage::UsageError;
@@ -18,20 +19,24 @@ pub struct Arguments {
     /// Print the address of the sign-in page and open no browser.
     #[arg(long)]
     no_browser: bool,
+    /// Sign in on another device, where a code is entered: this machine needs no browser.
+    #[arg(long, conflicts_with = "no_browser")]
+    device: bool,
 }
 
 /// Signs the person in who opens the mailbox.
 pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     let config = configuration(settings)?;
     let mailbox = named_mailbox(&config, &arguments.mailbox)?.clone();
-    let person = person(&mailbox)?;
+    let person = person(&mailbox)?.to_owned();
     logging::start_quietly(settings.verbose)?;
-    let browser = if arguments.no_browser {
-        Browser::Leave
-    } else {
-        Browser::Open
+    let place = match mailbox.grant {
+        GrantSettings::DeviceCode { .. } => Place::Elsewhere,
+        _ if arguments.device => Place::Elsewhere,
+        _ if arguments.no_browser => Place::Here(Browser::Leave),
+        _ => Place::Here(Browser::Open),
     };
-    let granted = runtime::briefly(signed_in(config, &mailbox, browser))?;
+    let granted = runtime::briefly(signed_in(config, &mailbox, place))?;
     let signed_in = granted
         .person
         .map_or_else(|| person.clone(), |granted| granted.name);
@@ -50,13 +55,17 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
 }
 
 /// Who opens `mailbox`.
-pub(super) fn person(mailbox: &MailboxSettings) -> Result<String, UsageError> {
-    match &mailbox.grant {
-        GrantSettings::AuthorizationCode { person } => Ok(person.clone()),
-        GrantSettings::ClientCredentials => Err(UsageError::NoSignIn {
-            mailbox: mailbox.address.clone(),
-        }),
-    }
+pub(super) fn person(mailbox: &MailboxSettings) -> Result<&str, UsageError> {
+    mailbox.grant.person().ok_or_else(|| UsageError::NoSignIn {
+        mailbox: mailbox.address.clone(),
+    })
+}
+
+/// Where the person signs in.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Here(Browser),
+    Elsewhere,
 }
 
 /// What becomes of the browser.
@@ -69,29 +78,40 @@ enum Browser {
 async fn signed_in(
     config: Config,
     mailbox: &MailboxSettings,
-    browser: Browser,
+    place: Place,
 ) -> Result<Granted, Failure> {
     let gatepost = compose(config, Scope::Mailbox(mailbox)).await?;
-    let granted = match Loopback::bind(&gatepost.tasks).await {
-        Ok(loopback) => {
-            let sign_in = SignIn {
-                loopback,
-                audience: Audience::Exchange,
-                also: Vec::new(),
-                patience: SignIn::PATIENCE,
-            };
-            let keeper = gatepost.keeper(mailbox);
-            keeper
-                .sign_in(sign_in, |Prompt::Open(url)| show(url.as_str(), browser))
-                .await
-        }
-        Err(error) => Err(error),
-    };
+    let granted = sign_in(&gatepost, mailbox, place).await;
     gatepost.end().await;
     Ok(granted?)
 }
 
-fn show(url: &str, browser: Browser) {
+async fn sign_in(
+    gatepost: &Gatepost,
+    mailbox: &MailboxSettings,
+    place: Place,
+) -> Result<Granted, TokenError> {
+    let way = match place {
+        Place::Here(_) => Way::Browser {
+            loopback: Loopback::bind(&gatepost.tasks).await?,
+            patience: SignIn::PATIENCE,
+        },
+        Place::Elsewhere => Way::Device,
+    };
+    let sign_in = SignIn {
+        way,
+        audience: Audience::Exchange,
+        also: Vec::new(),
+    };
+    let show = |prompt: &Prompt| match (prompt, place) {
+        (Prompt::Open(url), Place::Here(browser)) => show_address(url.as_str(), browser),
+        (Prompt::Open(url), Place::Elsewhere) => show_address(url.as_str(), Browser::Leave),
+        (Prompt::Enter(code), _) => show_code(code),
+    };
+    gatepost.keeper(mailbox).sign_in(sign_in, show).await
+}
+
+fn show_address(url: &str, browser: Browser) {
     screen::note("Sign in with a browser on this machine:\n");
     // The address goes to standard output, so that a script can take it from there.
     let _ = screen::line(url);
@@ -107,4 +127,40 @@ fn show(url: &str, browser: Browser) {
             screen::note("No browser could be opened; open the address yourself.");
         }
     }));
+}
+
+/// Address and code go to standard output, a line each, so that a script can take them from there.
+fn show_code(shown: &DeviceCode) {
+    screen::note("Sign in on any device that has a browser. Open this address:\n");
+    let _ = screen::line(&screen::clean_line(shown.address.as_str()));
+    screen::note("\nand enter this code there:\n");
+    let _ = screen::line(&screen::clean_line(&shown.code));
+    let target = shown.complete.as_ref().unwrap_or(&shown.address);
+    if screen::are_notes_seen()
+        && let Some(picture) = qr_code(target.as_str())
+    {
+        screen::note(&format!("\nA phone finds the address here:\n\n{picture}"));
+    }
+    screen::note("\nWaiting for the sign-in …");
+}
+
+/// The text as a QR code in half blocks; `None` if it is too long for one.
+fn qr_code(text: &str) -> Option<String> {
+    Some(QRBuilder::new(text).build().ok()?.to_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_qr_code_is_a_square_of_half_blocks() {
+        let picture = qr_code("https://microsoft.com/devicelogin").expect("it is short");
+        let rows: Vec<usize> = picture.lines().map(|row| row.chars().count()).collect();
+        let wide = rows[0];
+        assert!(rows.iter().all(|row| *row == wide), "{picture}");
+        assert!((wide / 2..=wide / 2 + 1).contains(&rows.len()), "{picture}");
+        assert!(picture.chars().all(|c| " \n█▀▄".contains(c)), "{picture}");
+        assert_eq!(qr_code(&"x".repeat(5000)), None);
+    }
 }

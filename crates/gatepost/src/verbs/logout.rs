@@ -19,7 +19,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     let config = configuration(settings)?;
     let mailbox = named_mailbox(&config, &arguments.mailbox)?.clone();
-    let person = login::person(&mailbox)?;
+    let person = login::person(&mailbox)?.to_owned();
     logging::start_quietly(settings.verbose)?;
     let id = compose::credential_id(&config, &mailbox);
     runtime::briefly(async {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cli::Settings;
 use crate::compose::{Scope, compose};
-use crate::config::{Config, GrantSettings, MailboxSettings};
+use crate::config::{Config, MailboxSettings};
 use crate::control::{Answer, Question, ask};
 use crate::failure::Failure;
 use crate::screen::{self, Form, Paint, painted};
@@ -116,9 +116,9 @@ fn row(
     Row {
         mailbox: mailbox.address.clone(),
         folder: folder.cloned(),
-        opened_by: match &mailbox.grant {
-            GrantSettings::ClientCredentials => format!("app {}", mailbox.registration),
-            GrantSettings::AuthorizationCode { person } => person.clone(),
+        opened_by: match mailbox.grant.person() {
+            None => format!("app {}", mailbox.registration),
+            Some(person) => person.to_owned(),
         },
         state,
         proven_at: status.and_then(|status| status.proven_at),

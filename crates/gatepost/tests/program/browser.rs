@@ -45,12 +45,24 @@ impl<'a> Browser<'a> {
             .unwrap_or_else(|| panic!("not sent back: {}", page.html))
     }
 
+    /// Enters the code of another device, signs Ada in and consents.
+    pub(crate) fn enter_code(&self, address: &str, code: &str) -> Shown {
+        let page = self.submit(&self.get(address), &[("otc", code)]);
+        let password = self.stand.variable("PASSWORD");
+        let page = self.submit(&page, &[("username", ADA), ("password", password)]);
+        if page.html.contains("Permissions requested") {
+            return self.submit(&page, &[("answer", "accept")]);
+        }
+        page
+    }
+
     /// Opens an address. Redirects are shown and not followed.
     pub(crate) fn get(&self, url: &str) -> Shown {
         self.exchange(url, None)
     }
 
-    fn submit(&self, page: &Shown, filled: &[(&str, &str)]) -> Shown {
+    /// Fills in the form of a page and sends it.
+    pub(crate) fn submit(&self, page: &Shown, filled: &[(&str, &str)]) -> Shown {
         let mut fields = page.fields();
         fields.retain(|(name, _)| !filled.iter().any(|(given, _)| given == name));
         fields.extend(

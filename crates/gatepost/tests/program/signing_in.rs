@@ -121,6 +121,52 @@ fn stray_requests_do_not_end_a_sign_in() {
 }
 
 #[test]
+fn a_person_signs_in_on_another_device() {
+    let stand = Stand::with_mail();
+    let browser = Browser::new(&stand);
+    for grant in ["authorization_code", "device_code"] {
+        let configuration = stand.configuration();
+        let configuration = configuration.replace("authorization_code", grant);
+        stand.write("gatepost.toml", &configuration);
+        // The second mailbox's own grant makes the argument needless.
+        let arguments: &[&str] = match grant {
+            "device_code" => &["login", ADA],
+            _ => &["login", ADA, "--device"],
+        };
+        let (mut login, address, code) = login_elsewhere(&stand, arguments);
+        let page = browser.enter_code(&address, &code.to_lowercase());
+        assert!(page.html.contains("You have signed in"), "{}", page.html);
+        let said = login.line().expect("it says who signed in");
+        assert!(said.contains(ADA), "{said}");
+        assert!(!stand.listed(&["messages", ADA]).is_empty());
+    }
+}
+
+#[test]
+fn a_device_sign_in_bears_a_server_in_trouble() {
+    let stand = Stand::new();
+    let browser = Browser::new(&stand);
+    stand.fault("server-error,times=1");
+    let (mut login, address, code) = login_elsewhere(&stand, &["login", ADA, "--device"]);
+    browser.enter_code(&address, &code);
+    assert!(login.line().expect("it says who signed in").contains(ADA));
+}
+
+#[test]
+fn a_device_sign_in_ends_when_the_person_says_no() {
+    let stand = Stand::new();
+    let browser = Browser::new(&stand);
+    let (login, address, code) = login_elsewhere(&stand, &["login", ADA, "--device"]);
+    let page = browser.get(&address);
+    let wrong = browser.submit(&page, &[("otc", "WRONG")]);
+    assert!(wrong.html.contains("AADSTS70018"), "{}", wrong.html);
+    let page = browser.submit(&wrong, &[("otc", &code)]);
+    let page = browser.submit(&page, &[("answer", "cancel")]);
+    assert!(page.html.contains("cancelled"), "{}", page.html);
+    login.output().assert_fails(77, &[ADA, "declined"]);
+}
+
+#[test]
 fn after_a_refusal_the_next_sign_in_works_at_once() {
     let stand = Stand::with_mail();
     let browser = Browser::new(&stand);
@@ -145,6 +191,17 @@ fn after_a_refusal_the_next_sign_in_works_at_once() {
     let (mut second, url) = login(&stand);
     assert_eq!(browser.get(browser.sign_in(&url).as_str()).status, 200);
     assert!(second.line().expect("it says who signed in").contains(ADA));
+}
+
+/// Starts a sign-in on another device; gives the address and the code.
+fn login_elsewhere(stand: &Stand, arguments: &[&str]) -> (Running, String, String) {
+    let mut command = stand.command();
+    command.args(arguments).stderr(std::process::Stdio::piped());
+    let mut login = Running::start(command);
+    let address = login.line().expect("it prints the address of the page");
+    assert!(address.starts_with("https://"), "{address}");
+    let code = login.line().expect("it prints the code");
+    (login, address, code)
 }
 
 /// Starts a sign-in; gives the address of the sign-in page.

@@ -271,6 +271,19 @@ impl Running {
         ended.code().expect("it ends by itself")
     }
 
+    /// Waits for its end; standard error must be a pipe.
+    pub(crate) fn output(mut self) -> Ran {
+        let mut stderr = String::new();
+        let mut pipe = self.child.stderr.take().expect("standard error is a pipe");
+        std::io::Read::read_to_string(&mut pipe, &mut stderr).expect("text");
+        let ended = self.child.wait().expect("our own process");
+        Ran {
+            exit: ended.code().expect("it ends by itself"),
+            stdout: String::new(),
+            stderr,
+        }
+    }
+
     fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

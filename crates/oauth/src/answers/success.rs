@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
+use super::seconds::Seconds;
 use super::{Expecting, Reply, Shape, TokenAnswer, http_date, skew, unusable};
 use crate::claims::payload;
 use crate::{AccessToken, TokenError};
@@ -58,29 +59,6 @@ struct Body {
     refresh_token: Option<SecretString>,
     id_token: Option<SecretString>,
     scope: Option<String>,
-}
-
-/// Seconds as v2 endpoints write them (a number) or v1 (a string of digits).
-#[derive(Clone, Copy, Deserialize)]
-#[serde(try_from = "Written")]
-struct Seconds(u64);
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Written {
-    Number(u64),
-    Text(String),
-}
-
-impl TryFrom<Written> for Seconds {
-    type Error = std::num::ParseIntError;
-
-    fn try_from(written: Written) -> Result<Self, Self::Error> {
-        match written {
-            Written::Number(number) => Ok(Self(number)),
-            Written::Text(text) => text.trim().parse().map(Self),
-        }
-    }
 }
 
 /// A token that is not valid yet by our clock works all the same, for servers have their own; but

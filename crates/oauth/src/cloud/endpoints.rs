@@ -66,6 +66,11 @@ impl Cloud {
         self.endpoint(tenant, version, "authorize")
     }
 
+    /// Where a sign-in on another device begins.
+    pub fn device_code_endpoint(&self, tenant: &Tenant, version: EndpointVersion) -> Url {
+        self.endpoint(tenant, version, "devicecode")
+    }
+
     fn endpoint(&self, tenant: &Tenant, version: EndpointVersion, leaf: &str) -> Url {
         let folder = match version {
             EndpointVersion::V2 => "oauth2/v2.0",

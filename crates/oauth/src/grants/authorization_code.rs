@@ -1,7 +1,6 @@
 //! A person signs in with a browser, once (RFC 6749 §4.1 with PKCE, RFC 7636, and OpenID
 //! Connect for the nonce). Later tokens come from the refresh token.
 
-mod id_token;
 mod redirect;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -13,10 +12,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::client_proof::Client;
-use super::{Attendance, Grant, Opening, refresh_token};
-use crate::answers::{self, Expecting, Refusal, Reply};
+use super::signed_in::{self, Tie};
+use super::{Attendance, Grant, Means, Opening, refresh_token};
+use crate::answers::{Expecting, Refusal, Reply};
 use crate::flow::{Asking, Event, Flow, Prompt, Step};
-use crate::scopes::{Wanted, delegated_scope};
+use crate::scopes::{Wanted, consented_scope};
 use crate::{Audience, EndpointVersion, Form, TokenError};
 use redirect::Redirect;
 
@@ -50,9 +50,10 @@ impl AuthorizationCode {
             state: chance.secret(ENTROPY),
             nonce: chance.secret(ENTROPY),
             verifier: chance.secret(ENTROPY),
-            redirect: opening
-                .redirect
-                .unwrap_or_else(|| "http://localhost".to_owned()),
+            redirect: match opening.means {
+                Means::Browser { redirect } => redirect,
+                Means::Nothing => "http://localhost".to_owned(),
+            },
             also: opening.also,
             asking: opening.asking,
         }
@@ -92,15 +93,10 @@ impl AuthorizationCode {
         if registration.endpoints == EndpointVersion::V1 {
             return "openid".to_owned();
         }
-        let mut scopes: Vec<String> = Vec::new();
-        for audience in std::iter::once(&self.asking.audience).chain(&self.also) {
-            for scope in delegated_scope(registration, *audience).split(' ') {
-                if !scopes.iter().any(|known| known == scope) {
-                    scopes.push(scope.to_owned());
-                }
-            }
-        }
-        scopes.join(" ")
+        consented_scope(
+            registration,
+            std::iter::once(&self.asking.audience).chain(&self.also),
+        )
     }
 
     /// Judges what the browser brought. The state is looked at before anything else, so that
@@ -142,29 +138,8 @@ impl AuthorizationCode {
     }
 
     fn answered(&self, now: Timestamp, reply: &Reply) -> Result<Step, TokenError> {
-        let mut answer = answers::read(reply, &Expecting::of(&self.asking, now))?;
-        let id_token = answer.id_token.take();
-        let person = id_token::check(
-            id_token.as_ref(),
-            &id_token::Check {
-                client_id: &self.asking.registration.client_id,
-                nonce: &self.nonce,
-                now,
-            },
-        )
-        .map_err(|reason| TokenError::IdTokenUnusable {
-            who: self.asking.who(),
-            reason,
-        })?;
-        if answer.refresh.is_none() {
-            return Err(TokenError::SignInUnfinished {
-                who: self.asking.who(),
-                reason: "the sign-in server gave no refresh token, so the sign-in would last an hour only"
-                    .to_owned(),
-            });
-        }
-        let mut granted = answer.without_identity();
-        granted.person = Some(person);
+        let tie = Tie::Nonce(&self.nonce);
+        let granted = signed_in::read(&self.asking, now, reply, tie)?;
         Ok(Step::Done(Box::new(granted)))
     }
 }
@@ -175,6 +150,7 @@ impl Flow for AuthorizationCode {
             Event::Start | Event::Woken => Ok(Step::Show(Prompt::Open(self.authorize_url()))),
             Event::Redirected(url) => self.redirected(now, url),
             Event::Reply(reply) => self.answered(now, reply),
+            Event::Unanswered(error) => Err(error.clone()),
         }
     }
 }

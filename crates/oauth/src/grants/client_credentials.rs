@@ -55,6 +55,7 @@ impl Flow for ClientCredentials {
                 let granted = answers::read(reply, &Expecting::of(&self.asking, now))?;
                 Ok(Step::Done(Box::new(granted.without_identity())))
             }
+            Event::Unanswered(error) => Err(error.clone()),
             Event::Start | Event::Redirected(_) | Event::Woken => self.form(now).map(Step::Post),
         }
     }

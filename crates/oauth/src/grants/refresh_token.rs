@@ -44,6 +44,7 @@ impl Flow for RefreshToken {
                 granted.refresh.get_or_insert_with(|| self.refresh.clone());
                 Ok(Step::Done(Box::new(granted)))
             }
+            Event::Unanswered(error) => Err(error.clone()),
             Event::Start | Event::Redirected(_) | Event::Woken => self.form(now).map(Step::Post),
         }
     }

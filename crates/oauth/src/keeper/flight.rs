@@ -13,7 +13,7 @@ use super::keepsake::{Keepsake, asked_as};
 use super::pause::Pause;
 use crate::conversation::converse;
 use crate::flow::Granted;
-use crate::grants::{Attendance, Opening};
+use crate::grants::{Attendance, Means, Opening};
 use crate::{AccessToken, Audience, Generation, GrantStoreError, TokenError};
 
 /// The stored state as this process knows it.
@@ -192,7 +192,7 @@ impl Keeper {
             (_, _, Attendance::Unattended) => (grant.begin)(Opening {
                 asking,
                 also: Vec::new(),
-                redirect: None,
+                means: Means::Nothing,
             }),
             (_, _, Attendance::Attended) => {
                 return Err(TokenError::SignInNeeded { who: self.who() });

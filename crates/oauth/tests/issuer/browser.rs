@@ -9,7 +9,7 @@ use gatepost_fault::Fault as _;
 use gatepost_host::{HttpLimits, Tasks, Trust, http_client};
 use gatepost_oauth::{
     Audience, Grant, Granted, Loopback, Prompt, Proof, SignIn, TokenError, TokenKeeper,
-    TokenSource as _,
+    TokenSource as _, Way,
 };
 use tokio::sync::oneshot;
 use url::Url;
@@ -31,10 +31,12 @@ async fn begin(tasks: &Tasks, login: &str, patience: Duration) -> UnderWay {
     let grant = Grant::named("authorization_code").expect("it is in the list");
     let keeper = keeper(registration(login, Proof::None), grant, tasks);
     let sign_in = SignIn {
-        loopback: Loopback::bind(tasks).await.expect("a free port"),
+        way: Way::Browser {
+            loopback: Loopback::bind(tasks).await.expect("a free port"),
+            patience,
+        },
         audience: Audience::Exchange,
         also: Vec::new(),
-        patience,
     };
     let (show, shown) = oneshot::channel();
     let (end, ended) = oneshot::channel();
@@ -42,7 +44,10 @@ async fn begin(tasks: &Tasks, login: &str, patience: Duration) -> UnderWay {
     tasks.start("login", async move {
         let mut show = Some(show);
         let granted = signing_in
-            .sign_in(sign_in, |Prompt::Open(url)| {
+            .sign_in(sign_in, |prompt| {
+                let Prompt::Open(url) = prompt else {
+                    panic!("a browser is to be opened: {prompt:?}");
+                };
                 let show = show.take().expect("it is shown once");
                 let _ = show.send(url.clone());
             })

@@ -7,7 +7,7 @@ use axum::http::{Response, StatusCode};
 use url::Url;
 
 use super::call::{Call, Version};
-use super::flow::{ChallengeMethod, ConsentPrompt, Flow, ResponseMode};
+use super::flow::{ChallengeMethod, ConsentPrompt, End, Flow, Redirect, ResponseMode};
 use super::pages::{self, SignInPage};
 use super::parameters::Parameters;
 use super::redirect::WayBack;
@@ -66,7 +66,7 @@ fn answer(mut call: Call, parts: &Parts) -> Response<Body> {
 }
 
 /// The sign-in page, for the first time.
-fn show_sign_in(call: &Call, app: &App, flow: &Flow, username: &str) -> Response<Body> {
+pub(super) fn show_sign_in(call: &Call, app: &App, flow: &Flow, username: &str) -> Response<Body> {
     let template = SignInPage {
         app: &app.name,
         action: format!("{}/{}/login", call.base, call.segment()),
@@ -103,14 +103,16 @@ fn flow(call: &Call, query: &Parameters, app: &App, back: WayBack<'_>) -> Result
     };
     let flow = Flow {
         client_id: app.client_id.clone(),
-        redirect_uri: back.uri.to_owned(),
-        mode: back.mode,
         version: call.version,
         scope,
         resource,
-        state: back.state.map(str::to_owned),
-        nonce: query.get("nonce").map(str::to_owned),
-        challenge: challenge(query)?,
+        end: End::Redirect(Redirect {
+            uri: back.uri.to_owned(),
+            mode: back.mode,
+            state: back.state.map(str::to_owned),
+            nonce: query.get("nonce").map(str::to_owned),
+            challenge: challenge(query)?,
+        }),
         consent: match query.get("prompt") {
             Some("none") => return Err(refusals::nobody_signed_in()),
             Some("consent") => ConsentPrompt::Always,

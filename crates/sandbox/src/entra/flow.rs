@@ -13,24 +13,39 @@ use serde::{Deserialize, Serialize};
 use super::call::Version;
 use super::refusal::Refusal;
 use super::refusals;
-use crate::tenant::{ScopeError, Scopes, SignInScope};
+use crate::tenant::{Device, ScopeError, Scopes, SignInScope};
 
 /// What an app asked for, and how far the person has come.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Flow {
     pub(super) client_id: String,
-    pub(super) redirect_uri: String,
-    pub(super) mode: ResponseMode,
     pub(super) version: Version,
     pub(super) scope: String,
     pub(super) resource: Option<String>,
-    pub(super) state: Option<String>,
-    pub(super) nonce: Option<String>,
-    pub(super) challenge: Option<(ChallengeMethod, String)>,
+    pub(super) end: End,
     pub(super) consent: ConsentPrompt,
     /// Who has given the password, once somebody has.
     pub(super) person: Option<String>,
     pub(super) began: Timestamp,
+}
+
+/// Where the sign-in leads.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) enum End {
+    /// The browser goes back to the app.
+    Redirect(Redirect),
+    /// The app on the other device is told, which has shown this code.
+    Device { user_code: String },
+}
+
+/// How the browser goes back to the app.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Redirect {
+    pub(super) uri: String,
+    pub(super) mode: ResponseMode,
+    pub(super) state: Option<String>,
+    pub(super) nonce: Option<String>,
+    pub(super) challenge: Option<(ChallengeMethod, String)>,
 }
 
 /// How the answer goes back to the app.
@@ -107,17 +122,27 @@ impl Flow {
     /// What the app asked for; `own` is the address of the platform.
     pub(super) fn scopes(&self, own: &str) -> Result<Scopes, ScopeError> {
         match (&self.resource, self.version) {
-            (Some(resource), Version::V1) => {
-                let mut scopes = Scopes::of_resource(resource, own)?;
-                // Version 1 gives both without being asked.
-                scopes
-                    .sign_in
-                    .extend([SignInScope::OpenId, SignInScope::OfflineAccess]);
-                Ok(scopes)
-            }
+            (Some(resource), Version::V1) => of_resource(resource, own),
             _ => Scopes::parse(&self.scope, own),
         }
     }
+
+    /// What the app on another device asked for.
+    pub(super) fn scopes_of(device: &Device, own: &str) -> Result<Scopes, ScopeError> {
+        match &device.resource {
+            Some(resource) => of_resource(resource, own),
+            None => Scopes::parse(&device.scope, own),
+        }
+    }
+}
+
+/// Version 1 gives the identity and a refresh token without being asked.
+fn of_resource(resource: &str, own: &str) -> Result<Scopes, ScopeError> {
+    let mut scopes = Scopes::of_resource(resource, own)?;
+    scopes
+        .sign_in
+        .extend([SignInScope::OpenId, SignInScope::OfflineAccess]);
+    Ok(scopes)
 }
 
 /// Long enough to find the password.
@@ -132,14 +157,12 @@ mod tests {
     fn flow(began: Timestamp) -> Flow {
         Flow {
             client_id: "app".to_owned(),
-            redirect_uri: "http://localhost".to_owned(),
-            mode: ResponseMode::Query,
             version: Version::V2,
             scope: "openid".to_owned(),
             resource: None,
-            state: None,
-            nonce: None,
-            challenge: None,
+            end: End::Device {
+                user_code: "CODE".to_owned(),
+            },
             consent: ConsentPrompt::IfNeeded,
             person: None,
             began,

@@ -2,6 +2,7 @@
 
 mod authorization_code;
 mod client_credentials;
+mod device_code;
 mod refresh_token;
 
 use super::answer::Granted;
@@ -30,5 +31,6 @@ pub(super) fn find(name: &str) -> Result<&'static dyn Grant, Refusal> {
 const GRANTS: &[&dyn Grant] = &[
     &client_credentials::ClientCredentials,
     &authorization_code::AuthorizationCode,
+    &device_code::DeviceCode,
     &refresh_token::RefreshToken,
 ];

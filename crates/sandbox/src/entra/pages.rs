@@ -35,6 +35,34 @@ pub(super) struct Wish {
     pub(super) name: String,
 }
 
+/// Asks for the code that another device shows.
+#[derive(Template)]
+#[template(path = "device.html")]
+pub(super) struct DevicePage {
+    pub(super) action: String,
+    pub(super) fault: Option<String>,
+}
+
+/// Says that a sign-in on another device is over.
+#[derive(Template)]
+#[template(path = "through.html")]
+pub(super) struct ThroughPage<'a> {
+    title: &'static str,
+    app: &'a str,
+}
+
+impl<'a> ThroughPage<'a> {
+    pub(super) fn done(app: &'a str) -> Self {
+        let title = "You have signed in on your device";
+        Self { title, app }
+    }
+
+    pub(super) fn cancelled(app: &'a str) -> Self {
+        let title = "You have cancelled the sign-in on your device";
+        Self { title, app }
+    }
+}
+
 /// Carries an answer to the app as a form (`response_mode=form_post`).
 #[derive(Template)]
 #[template(path = "post_back.html")]

@@ -5,7 +5,7 @@ use axum::http::{Response, StatusCode};
 use url::Url;
 
 use super::call::Call;
-use super::flow::ResponseMode;
+use super::flow::{Redirect, ResponseMode};
 use super::pages::{self, PostBackPage};
 use super::refusal::Refusal;
 use super::refusals;
@@ -18,7 +18,16 @@ pub(super) struct WayBack<'a> {
     pub(super) state: Option<&'a str>,
 }
 
-impl WayBack<'_> {
+impl<'a> WayBack<'a> {
+    /// The way that a sign-in remembered.
+    pub(super) fn of(redirect: &'a Redirect) -> Self {
+        Self {
+            uri: &redirect.uri,
+            mode: redirect.mode,
+            state: redirect.state.as_deref(),
+        }
+    }
+
     /// Takes an authorization code to the app.
     pub(super) fn with_code(self, code: String, session: String, call: &Call) -> Response<Body> {
         let fields = vec![("code", code), ("session_state", session)];

@@ -1,12 +1,14 @@
 //! The AADSTS numbers that the sandbox answers, with Entra's sentences.
 
 mod client;
+mod device;
 mod grant;
 mod request;
 mod scope;
 mod sign_in;
 
 pub(super) use client::*;
+pub(super) use device::*;
 pub(super) use grant::*;
 pub(super) use request::*;
 pub(super) use scope::*;
@@ -102,6 +104,11 @@ mod tests {
             person_not_found("UPN"),
             password_wrong(),
             consent_declined(),
+            authorization_pending(),
+            slow_down(),
+            authorization_declined(),
+            device_code_refused(SessionRefused::Expired { issued_at: moment }),
+            device_code_refused(SessionRefused::Unknown),
         ]
     }
 }

@@ -7,8 +7,8 @@ use axum::extract::{Path, Request, State};
 use axum::http::{Response, StatusCode};
 
 use super::call::{Call, Version};
-use super::flow::{ChallengeMethod, ConsentPrompt, Flow};
-use super::pages::{self, ConsentPage, SignInPage, Wish};
+use super::flow::{ChallengeMethod, ConsentPrompt, End, Flow, Redirect};
+use super::pages::{self, ConsentPage, SignInPage, ThroughPage, Wish};
 use super::parameters::Parameters;
 use super::redirect::WayBack;
 use super::refusal::Refusal;
@@ -26,7 +26,7 @@ pub(super) async fn password(
     let (parts, body) = request.into_parts();
     let call = Call::new(&entra, &parts, &place, Version::V2);
     match Visit::read(&call, body).await {
-        Ok(visit) if visit.is_cancelled() => visit.way_back().with_cancel(&call),
+        Ok(visit) if visit.is_cancelled() => visit.cancelled(),
         Ok(visit) => visit.with_password(),
         Err(refusal) => pages::refused(&refusal, &call),
     }
@@ -41,9 +41,7 @@ pub(super) async fn consent(
     let (parts, body) = request.into_parts();
     let call = Call::new(&entra, &parts, &place, Version::V2);
     match Visit::read(&call, body).await {
-        Ok(visit) if visit.is_cancelled() => visit
-            .way_back()
-            .with_refusal(&refusals::consent_declined(), &call),
+        Ok(visit) if visit.is_cancelled() => visit.declined(),
         Ok(visit) => visit.with_consent(),
         Err(refusal) => pages::refused(&refusal, &call),
     }
@@ -80,12 +78,25 @@ impl<'a> Visit<'a> {
         self.form.get("answer") == Some("cancel")
     }
 
-    fn way_back(&self) -> WayBack<'_> {
-        WayBack {
-            uri: &self.flow.redirect_uri,
-            mode: self.flow.mode,
-            state: self.flow.state.as_deref(),
+    fn cancelled(&self) -> Response<Body> {
+        match &self.flow.end {
+            End::Redirect(redirect) => WayBack::of(redirect).with_cancel(self.call),
+            End::Device { user_code } => self.device_declined(user_code),
         }
+    }
+
+    fn declined(&self) -> Response<Body> {
+        match &self.flow.end {
+            End::Redirect(redirect) => {
+                WayBack::of(redirect).with_refusal(&refusals::consent_declined(), self.call)
+            }
+            End::Device { user_code } => self.device_declined(user_code),
+        }
+    }
+
+    fn device_declined(&self, user_code: &str) -> Response<Body> {
+        self.call.entra.tenant.decline_device(user_code);
+        pages::page(StatusCode::OK, &ThroughPage::cancelled(&self.app.name))
     }
 
     fn with_password(mut self) -> Response<Body> {
@@ -147,22 +158,34 @@ impl<'a> Visit<'a> {
     }
 
     fn finish(&self, upn: &str) -> Response<Body> {
+        match &self.flow.end {
+            End::Redirect(redirect) => self.back_with_code(upn, redirect),
+            End::Device { user_code } => {
+                let tenant = &self.call.entra.tenant;
+                let sign_in = tenant.sign_in(self.acting(upn), self.scopes.clone());
+                match tenant.admit_device(user_code, sign_in) {
+                    Ok(()) => pages::page(StatusCode::OK, &ThroughPage::done(&self.app.name)),
+                    Err(why) => pages::refused(&refusals::device_code_refused(why), self.call),
+                }
+            }
+        }
+    }
+
+    fn back_with_code(&self, upn: &str, redirect: &Redirect) -> Response<Body> {
         let tenant = &self.call.entra.tenant;
         let code = tenant.issue_code(AuthorizationCode {
             sign_in: tenant.sign_in(self.acting(upn), self.scopes.clone()),
-            redirect_uri: self.flow.redirect_uri.clone(),
-            challenge: self
-                .flow
+            redirect_uri: redirect.uri.clone(),
+            challenge: redirect
                 .challenge
                 .clone()
                 .map(|(method, text)| match method {
                     ChallengeMethod::Plain => Challenge::Plain(text),
                     ChallengeMethod::S256 => Challenge::S256(text),
                 }),
-            nonce: self.flow.nonce.clone(),
+            nonce: redirect.nonce.clone(),
         });
-        self.way_back()
-            .with_code(code, self.call.entra.chance.uuid(), self.call)
+        WayBack::of(redirect).with_code(code, self.call.entra.chance.uuid(), self.call)
     }
 
     fn acting<'s>(&'s self, upn: &'s str) -> Acting<'s> {

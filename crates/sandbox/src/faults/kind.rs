@@ -42,6 +42,8 @@ pub enum FaultKind {
     /// The clocks at Microsoft's end are a quarter of an hour ahead of ours: an assertion is over
     /// before it is sent (AADSTS700024).
     SkewedClock,
+    /// Whoever asks for the token of a device code is told `slow_down` (RFC 8628 §3.5).
+    SlowDown,
 }
 
 impl FaultKind {
@@ -63,6 +65,7 @@ impl FaultKind {
         Self::AuthenticatedButNotConnected,
         Self::SecretExpired,
         Self::SkewedClock,
+        Self::SlowDown,
     ];
 
     /// Its name on the command line and in the control API.
@@ -84,6 +87,7 @@ impl FaultKind {
             Self::AuthenticatedButNotConnected => "authenticated-but-not-connected",
             Self::SecretExpired => "secret-expired",
             Self::SkewedClock => "skewed-clock",
+            Self::SlowDown => "slow-down",
         }
     }
 
@@ -108,6 +112,7 @@ impl FaultKind {
             Self::SkewedClock => {
                 "the server's clock is 15 minutes ahead; assertions give AADSTS700024"
             }
+            Self::SlowDown => "device codes are asked about too often: `slow_down`",
         }
     }
 }

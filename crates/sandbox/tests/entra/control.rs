@@ -99,7 +99,7 @@ async fn nobody_comes_in_without_the_token() {
     }
     let unknown = visitor
         .http
-        .get(visitor.url("/common/oauth2/v2.0/devicecode"))
+        .get(visitor.url("/common/oauth2/v2.0/nothing"))
         .send()
         .await;
     assert_eq!(unknown.expect("an answer").status(), StatusCode::NOT_FOUND);

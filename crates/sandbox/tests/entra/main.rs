@@ -4,6 +4,7 @@ mod app_only;
 mod assertion;
 mod browser;
 mod control;
+mod device;
 mod discovery;
 mod faults;
 mod person;

@@ -64,14 +64,19 @@ fn grant(
             }
             GrantSettings::ClientCredentials
         }
-        RawGrant::AuthorizationCode => {
-            let person = mailbox.sign_in_as.as_ref();
-            let person = person.and_then(|person| check.address(person));
-            GrantSettings::AuthorizationCode {
-                person: person.unwrap_or_else(|| address.to_owned()),
-            }
-        }
+        RawGrant::AuthorizationCode => GrantSettings::AuthorizationCode {
+            person: person(address, mailbox, check),
+        },
+        RawGrant::DeviceCode => GrantSettings::DeviceCode {
+            person: person(address, mailbox, check),
+        },
     }
+}
+
+fn person(address: &str, mailbox: &RawMailbox, check: &mut Check<'_>) -> String {
+    let person = mailbox.sign_in_as.as_ref();
+    let person = person.and_then(|person| check.address(person));
+    person.unwrap_or_else(|| address.to_owned())
 }
 
 fn can_act_alone(

@@ -7,8 +7,8 @@ use gatepost_store::KeySource;
 use serde_json::{Map, Value, json};
 
 use crate::config::{
-    After, Begin, Config, GrantSettings, LogFormat, MailboxSettings, ProofSource, ReadBy,
-    RegistrationSettings, SendBy, SinkSettings, SinkTarget, StreamTarget, WatchSettings,
+    After, Begin, Config, LogFormat, MailboxSettings, ProofSource, ReadBy, RegistrationSettings,
+    SendBy, SinkSettings, SinkTarget, StreamTarget, WatchSettings,
 };
 
 /// What `config` means, in the shape of the file.
@@ -98,12 +98,9 @@ fn mailbox(mailbox: &MailboxSettings) -> Value {
     if let Some(SendBy::Smtp) = mailbox.send {
         shown["send"] = json!("smtp");
     }
-    match &mailbox.grant {
-        GrantSettings::ClientCredentials => shown["grant"] = json!("client_credentials"),
-        GrantSettings::AuthorizationCode { person } => {
-            shown["grant"] = json!("authorization_code");
-            shown["sign_in_as"] = json!(person);
-        }
+    shown["grant"] = json!(mailbox.grant.name());
+    if let Some(person) = mailbox.grant.person() {
+        shown["sign_in_as"] = json!(person);
     }
     shown
 }

@@ -30,7 +30,9 @@ fn opening(endpoints: EndpointVersion) -> Opening {
             chance: Chance::seeded(1),
         },
         also: Vec::new(),
-        redirect: Some("http://localhost:4711".to_owned()),
+        means: Means::Browser {
+            redirect: "http://localhost:4711".to_owned(),
+        },
     }
 }
 
