@@ -7,8 +7,9 @@ use anyhow::bail;
 
 use crate::command;
 
-/// A program that tests run against.
+/// Something that tests run against.
 struct Need {
+    /// A program, or a file of a library, by its name in one of the [`FOLDERS`].
     program: &'static str,
     package: &'static str,
     purpose: &'static str,
@@ -97,9 +98,79 @@ const NEEDS: &[Need] = &[
         purpose: "as the IMAP server that judges ours",
     },
     Need {
+        program: "lmtp",
+        package: "dovecot-lmtpd",
+        purpose: "to deliver what Postfix takes",
+    },
+    Need {
+        program: "master",
+        package: "postfix",
+        purpose: "as the submission server for the recipes",
+    },
+    Need {
         program: "mbsync",
         package: "isync",
-        purpose: "as the IMAP client to compare with",
+        purpose: "as the IMAP client to compare with, and for its recipe",
+    },
+    Need {
+        program: "libkdexoauth2.so",
+        package: "libsasl2-modules-kdexoauth2",
+        purpose: "so that mbsync and Postfix can show a token",
+    },
+    Need {
+        program: "curl",
+        package: "curl",
+        purpose: "for its recipe",
+    },
+    Need {
+        program: "fetchmail",
+        package: "fetchmail",
+        purpose: "for its recipe",
+    },
+    Need {
+        program: "getmail",
+        package: "getmail6",
+        purpose: "for its recipe",
+    },
+    Need {
+        program: "git-send-email",
+        package: "git-email",
+        purpose: "for its recipe",
+    },
+    Need {
+        program: "Mail/Address.pm",
+        package: "libmailtools-perl",
+        purpose: "which git send-email needs",
+    },
+    Need {
+        program: "msmtp",
+        package: "msmtp",
+        purpose: "for its recipe",
+    },
+    Need {
+        program: "neomutt",
+        package: "neomutt",
+        purpose: "for its recipe",
+    },
+    Need {
+        program: "script",
+        package: "bsdutils",
+        purpose: "to give neomutt a terminal",
+    },
+    Need {
+        program: "Mail/IMAPClient.pm",
+        package: "libmail-imapclient-perl",
+        purpose: "for the recipe of Perl",
+    },
+    Need {
+        program: "IO/Socket/SSL.pm",
+        package: "libio-socket-ssl-perl",
+        purpose: "for the recipe of Perl",
+    },
+    Need {
+        program: "python3",
+        package: "python3",
+        purpose: "for the recipe of Python",
     },
 ];
 /// Servers are in `sbin`, which is often not in `PATH`.
@@ -110,4 +181,10 @@ const FOLDERS: &[&str] = &[
     "/usr/bin",
     "/sbin",
     "/bin",
+    "/usr/lib/dovecot",
+    "/usr/lib/postfix/sbin",
+    "/usr/lib/git-core",
+    "/usr/share/perl5",
+    "/usr/lib/x86_64-linux-gnu/sasl2",
+    "/usr/lib/aarch64-linux-gnu/sasl2",
 ];

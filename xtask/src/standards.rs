@@ -274,6 +274,10 @@ const TITLES: &[(u32, &str)] = &[
     (8255, "multipart/multilingual"),
     (8259, "JSON"),
     (
+        8314,
+        "Cleartext Considered Obsolete: Use of Transport Layer Security (TLS) for Email Submission and Access",
+    ),
+    (
         8410,
         "Algorithm identifiers for Ed25519 and others in X.509",
     ),

@@ -1,9 +1,9 @@
 //! Debian's Dovecot, with XOAUTH2 and its own check of our tokens.
 
 mod configuration;
-mod ports;
 mod running;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -13,9 +13,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
 
 use crate::folder::{self, Owner};
+use crate::ports::Ports;
 use crate::{IdentityEndpoint, PeerError};
 use configuration::Configuration;
-use ports::Ports;
 use running::Running;
 
 /// A Dovecot of our own: any user of the tenant exists as soon as somebody signs in or mail is
@@ -75,12 +75,12 @@ impl Dovecot {
 
     /// The address with TLS from the first byte. Its certificate names `localhost` and `127.0.0.1`.
     pub fn imaps(&self) -> SocketAddr {
-        self.ports.imaps()
+        self.ports.tls()
     }
 
     /// The address in clear, for STARTTLS.
     pub fn imap(&self) -> SocketAddr {
-        self.ports.imap()
+        self.ports.clear()
     }
 
     /// Stops it: connected clients are cut off, the ports refuse.
@@ -172,6 +172,30 @@ impl Dovecot {
             .output()
             .map_err(PeerError::system("cannot run doveadm"))?;
         answered(arguments, &output)
+    }
+
+    /// Every message in a person's INBOX as it lies on the disk, oldest first.
+    pub fn inbox(&self, user: &str) -> Result<Vec<Vec<u8>>, PeerError> {
+        let home = self.maildir(user, "INBOX")?;
+        let mut messages = BTreeMap::new();
+        for folder in ["cur", "new"].map(|name| home.join(name)) {
+            for entry in fs::read_dir(&folder).map_err(PeerError::file(&folder))? {
+                let path = entry.map_err(PeerError::file(&folder))?.path();
+                let octets = fs::read(&path).map_err(PeerError::file(&path))?;
+                messages.insert(path.file_name().map(ToOwned::to_owned), octets);
+            }
+        }
+        Ok(messages.into_values().collect())
+    }
+
+    /// The socket by which a submission server has sign-ins checked.
+    pub(crate) fn auth_socket(&self) -> PathBuf {
+        self.folder.path().join(configuration::AUTH)
+    }
+
+    /// The socket that takes mail for delivery, in LMTP.
+    pub(crate) fn lmtp_socket(&self) -> PathBuf {
+        self.folder.path().join(configuration::LMTP)
     }
 
     /// What Dovecot has logged so far.

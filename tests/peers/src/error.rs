@@ -16,6 +16,12 @@ pub enum PeerError {
         /// The Debian package that brings it.
         package: &'static str,
     },
+    /// The program changes users, and only root may.
+    #[error("{program} starts only as root: run this test as root, in a container for instance")]
+    NeedsRoot {
+        /// The program.
+        program: &'static str,
+    },
     /// The program under test has not been built.
     #[error(
         "gatepost is not built: run `cargo build --bins`, or all tests with `cargo xtask test`"

@@ -24,6 +24,9 @@ mod dovecot;
 mod error;
 mod folder;
 mod identity;
+mod installed;
+mod ports;
+mod postfix;
 mod program;
 mod raw_imap;
 
@@ -32,5 +35,7 @@ pub use corpus::{Specimen, corpus, large_message};
 pub use dovecot::Dovecot;
 pub use error::PeerError;
 pub use identity::{App, IdentityEndpoint, Proof};
+pub use installed::program as installed;
+pub use postfix::Postfix;
 pub use program::{Program, Running, gatepost};
 pub use raw_imap::RawImap;

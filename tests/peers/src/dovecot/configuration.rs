@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-use super::Ports;
 use crate::PeerError;
 use crate::folder::{self, Owner};
+use crate::ports::Ports;
 
 /// What the files say.
 #[derive(Debug)]
@@ -51,14 +51,14 @@ impl Configuration<'_> {
     /// unless changed): Dovecot looks for itself then, and every half minute if not told.
     fn main(&self) -> Result<String, PeerError> {
         let root = self.root.display();
-        let Ports { imaps, imap } = self.ports;
+        let Ports { tls, clear } = self.ports;
         let mut text = format!(
             "base_dir = {root}/run\n\
              state_dir = {root}/run\n\
              log_path = {root}/{LOG}\n\
              auth_verbose = yes\n\
              auth_failure_delay = 0\n\
-             protocols = imap\n\
+             protocols = imap lmtp\n\
              listen = 127.0.0.1\n\
              ssl = required\n\
              ssl_cert = <{root}/server.pem\n\
@@ -94,10 +94,12 @@ impl Configuration<'_> {
             "userdb {{\n  driver = static\n  args = {ids} home={root}/mail/%u allow_all_users=yes\n}}\n\
              default_client_limit = 20000\n\
              service imap-login {{\n  service_count = 0\n  client_limit = 10000\n  \
-               inet_listener imap {{\n    port = {imap}\n  }}\n  \
-               inet_listener imaps {{\n    port = {imaps}\n    ssl = yes\n  }}\n\
+               inet_listener imap {{\n    port = {clear}\n  }}\n  \
+               inet_listener imaps {{\n    port = {tls}\n    ssl = yes\n  }}\n\
              }}\n\
-             service imap {{\n  process_limit = 5000\n}}\n"
+             service imap {{\n  process_limit = 5000\n}}\n\
+             service auth {{\n  unix_listener {root}/{AUTH} {{\n    mode = 0666\n  }}\n}}\n\
+             service lmtp {{\n  unix_listener {root}/{LMTP} {{\n    mode = 0666\n  }}\n}}\n"
         );
         text.push_str(&unprivileged(self.owner)?);
         Ok(text)
@@ -137,5 +139,9 @@ fn own_name(option: &str) -> Result<String, PeerError> {
 
 /// The file given to `dovecot -c`.
 pub(super) const MAIN: &str = "dovecot.conf";
+/// Where another server has Dovecot check a sign-in.
+pub(super) const AUTH: &str = "auth";
+/// Where another server hands over mail for delivery.
+pub(super) const LMTP: &str = "lmtp";
 /// Where Dovecot logs.
 pub(super) const LOG: &str = "dovecot.log";

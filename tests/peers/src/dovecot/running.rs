@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{Ports, configuration};
-use crate::PeerError;
+use super::configuration;
+use crate::ports::Ports;
+use crate::{PeerError, installed};
 
 /// A running master process. Dropping it ends it with all its children.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ impl Running {
     /// Starts the master on the configuration in `root`; returns when it greets on its port.
     pub(super) fn start(root: &Path, ports: Ports) -> Result<Self, PeerError> {
         let binary = program("dovecot")?;
+        // Its configuration names LMTP, and Dovecot does not start without it.
+        installed::program("lmtp", "dovecot-lmtpd")?;
         // Dovecot tells its service manager when it listens; here that is us.
         let socket = root.join("ready");
         let _ = std::fs::remove_file(&socket);
@@ -77,16 +80,9 @@ impl Drop for Running {
     }
 }
 
-/// Finds a program of Dovecot's package, which is in `sbin` on Debian and so often not in `PATH`.
+/// Finds a program of Dovecot's packages.
 pub(super) fn program(name: &'static str) -> Result<PathBuf, PeerError> {
-    ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"]
-        .iter()
-        .map(|folder| Path::new(folder).join(name))
-        .find(|path| path.is_file())
-        .ok_or(PeerError::Missing {
-            program: name,
-            package: "dovecot-imapd",
-        })
+    installed::program(name, "dovecot-imapd")
 }
 
 /// What has been logged under `root`.
@@ -99,7 +95,7 @@ pub(super) fn log(root: &Path) -> String {
 }
 
 fn greeted(ports: Ports) -> std::io::Result<()> {
-    let stream = TcpStream::connect(ports.imap())?;
+    let stream = TcpStream::connect(ports.clear())?;
     stream.set_read_timeout(Some(LOOK_AGAIN * LOOKS))?;
     let mut greeting = String::new();
     BufReader::new(stream.take(GREETING_AT_MOST)).read_line(&mut greeting)?;

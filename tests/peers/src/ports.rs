@@ -4,11 +4,13 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use crate::PeerError;
 
-/// The two ports that one Dovecot listens on.
+/// The two ports that one mail server listens on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ports {
-    pub(crate) imaps: u16,
-    pub(crate) imap: u16,
+    /// With TLS from the first byte.
+    pub(crate) tls: u16,
+    /// In clear, for STARTTLS.
+    pub(crate) clear: u16,
 }
 
 impl Ports {
@@ -20,17 +22,19 @@ impl Ports {
         let second = TcpListener::bind(ANY_PORT).map_err(PeerError::system(binding))?;
         let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
         Ok(Self {
-            imaps: port(&first).map_err(PeerError::system(binding))?,
-            imap: port(&second).map_err(PeerError::system(binding))?,
+            tls: port(&first).map_err(PeerError::system(binding))?,
+            clear: port(&second).map_err(PeerError::system(binding))?,
         })
     }
 
-    pub(crate) fn imaps(self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, self.imaps))
+    /// The address with TLS from the first byte.
+    pub(crate) fn tls(self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.tls))
     }
 
-    pub(crate) fn imap(self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, self.imap))
+    /// The address in clear.
+    pub(crate) fn clear(self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.clear))
     }
 }
 
