@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::bail;
 
-use crate::command;
+use crate::{command, tree};
 
 /// Something that tests run against.
 struct Need {
@@ -15,8 +15,13 @@ struct Need {
     purpose: &'static str,
 }
 
-/// Installs through apt whatever is absent; says what and why. Nothing needed is skipped.
+/// Installs through apt and npm whatever is absent; says what and why. Nothing needed is skipped.
 pub(crate) fn install() -> anyhow::Result<()> {
+    install_debian_packages()?;
+    install_npm_packages()
+}
+
+fn install_debian_packages() -> anyhow::Result<()> {
     let absent: Vec<&Need> = NEEDS
         .iter()
         .filter(|need| !is_present(need.program))
@@ -57,6 +62,30 @@ pub(crate) fn install() -> anyhow::Result<()> {
                 need.program
             );
         }
+    }
+    Ok(())
+}
+
+/// Exactly what the lock file names, into a folder that git ignores.
+fn install_npm_packages() -> anyhow::Result<()> {
+    let folder = tree::root().join(NPM_FOLDER);
+    let changed =
+        |name: &str| std::fs::metadata(folder.join(name)).and_then(|file| file.modified());
+    // npm writes the second when it has done what the first says.
+    let is_current = changed("node_modules/.package-lock.json")
+        .and_then(|installed| Ok(installed >= changed("package-lock.json")?))
+        .unwrap_or(false);
+    if is_current {
+        return Ok(());
+    }
+    println!(
+        "the npm packages in {NPM_FOLDER} are absent or old; the tests need them as the OpenID provider"
+    );
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+        .current_dir(&folder);
+    if let Err(error) = command::run(&mut npm) {
+        bail!("{error:#}; it needs registry.npmjs.org once: run `npm ci` in {NPM_FOLDER} by hand");
     }
     Ok(())
 }
@@ -172,7 +201,19 @@ const NEEDS: &[Need] = &[
         package: "python3",
         purpose: "for the recipe of Python",
     },
+    Need {
+        program: "node",
+        package: "nodejs",
+        purpose: "to run the OpenID provider",
+    },
+    Need {
+        program: "npm",
+        package: "npm",
+        purpose: "to install the OpenID provider",
+    },
 ];
+/// Where `package.json` of the OpenID provider is.
+const NPM_FOLDER: &str = "tests/peers/oidc";
 /// Servers are in `sbin`, which is often not in `PATH`.
 const FOLDERS: &[&str] = &[
     "/usr/local/sbin",

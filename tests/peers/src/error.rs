@@ -22,6 +22,16 @@ pub enum PeerError {
         /// The program.
         program: &'static str,
     },
+    /// What npm installs for a counterpart is not there.
+    #[error(
+        "the npm packages in {} are not installed: run `cargo xtask test`, or `npm ci` in that \
+         folder",
+        folder.display()
+    )]
+    NoNodeModules {
+        /// Where `package.json` is.
+        folder: PathBuf,
+    },
     /// The program under test has not been built.
     #[error(
         "gatepost is not built: run `cargo build --bins`, or all tests with `cargo xtask test`"
