@@ -1,12 +1,11 @@
 //! A certificate with its private key, as an app proves itself with, read from PEM.
 
 mod pem;
+mod self_signed;
+mod thumbprint;
 
-use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use aws_lc_rs::rsa::KeyPair;
 use aws_lc_rs::signature::KeyPair as _;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatepost_fault::{Fault, Next, Owner};
 use jiff::Timestamp;
 use jsonwebtoken::EncodingKey;
@@ -14,10 +13,16 @@ use secrecy::SecretString;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use zeroize::Zeroizing;
 
+pub use self_signed::{Order, RsaSize, SelfSigned};
+pub use thumbprint::Thumbprint;
+
 /// A certificate and its RSA key. The key cannot be printed.
 #[derive(Clone)]
 pub struct Certificate {
     name: String,
+    /// The subject, as OpenSSL writes it.
+    pub subject: String,
+    der: Vec<u8>,
     key: EncodingKey,
     sha256: String,
     sha1: String,
@@ -92,13 +97,14 @@ impl Certificate {
             Timestamp::from_second(time.timestamp())
                 .map_err(|error| ProofProblem::CertificateDamaged(error.to_string()))
         };
-        let thumbprint = |algorithm| URL_SAFE_NO_PAD.encode(digest(algorithm, der).as_ref());
         Ok(Self {
             name: name.to_owned(),
+            subject: certificate.subject().to_string(),
+            der: der.to_vec(),
             // This constructor takes PKCS#1 only, whatever its name says.
             key: EncodingKey::from_rsa_der(key),
-            sha256: thumbprint(&SHA256),
-            sha1: thumbprint(&SHA1_FOR_LEGACY_USE_ONLY),
+            sha256: Thumbprint::sha256(der).base64url(),
+            sha1: Thumbprint::sha1(der).base64url(),
             not_before: at(certificate.validity().not_before)?,
             not_after: at(certificate.validity().not_after)?,
             signing: Signing::default(),
@@ -130,6 +136,21 @@ impl Certificate {
     /// The SHA-1 thumbprint, unpadded base64url (`x5t`, RFC 7515 §4.1.7).
     pub fn sha1_thumbprint(&self) -> &str {
         &self.sha1
+    }
+
+    /// The SHA-1 thumbprint, to be written in any alphabet.
+    pub fn sha1(&self) -> Thumbprint {
+        Thumbprint::sha1(&self.der)
+    }
+
+    /// The SHA-256 thumbprint, to be written in any alphabet.
+    pub fn sha256(&self) -> Thumbprint {
+        Thumbprint::sha256(&self.der)
+    }
+
+    /// The certificate itself, without its key: what is uploaded to a registration.
+    pub fn der(&self) -> &[u8] {
+        &self.der
     }
 
     pub(crate) fn key(&self) -> &EncodingKey {

@@ -27,7 +27,10 @@ mod sign_in;
 mod storage;
 mod token;
 
-pub use certificate::{Certificate, CertificateFiles, ProofError, ProofProblem, Signing};
+pub use certificate::{
+    Certificate, CertificateFiles, Order as CertificateOrder, ProofError, ProofProblem, RsaSize,
+    SelfSigned, Signing, Thumbprint,
+};
 pub use claims::{ProofStrength, TokenClaims};
 pub use cloud::{Cloud, CloudError, CustomCloud, EndpointVersion, HostPort, ResourceNames, Tenant};
 pub use conversation::converse;
