@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand};
 
 use crate::verbs::{
-    config, deliveries, demo, explain, folders, login, logout, mailboxes, messages, read, sandbox,
-    serve, token, watch,
+    config, deliveries, demo, explain, folders, login, logout, mailboxes, messages, read,
+    registration, sandbox, serve, token, watch,
 };
 
 /// The gate between software and Microsoft 365 mail.
@@ -61,6 +61,8 @@ pub enum Verb {
     Watch(watch::Arguments),
     /// See and steer what is on its way to the sinks.
     Deliveries(deliveries::Arguments),
+    /// Set up an app in Entra ID and Exchange: its certificate, its manifest, the whole script.
+    Registration(registration::Arguments),
     /// Check or show the configuration, or print its JSON Schema.
     Config(config::Arguments),
     /// Explain a code: what you see, why, who must act, what to do.

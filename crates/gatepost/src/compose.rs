@@ -26,6 +26,7 @@ use crate::config::{Config, MailboxSettings};
 use crate::failure::Failure;
 pub use credentials::id as credential_id;
 use reach::Reach;
+pub use registrations::certificate;
 pub use sinks::SinkError;
 
 /// Everything that verbs work with.

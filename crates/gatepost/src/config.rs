@@ -29,11 +29,25 @@ pub fn advice<'a>(found: &str, known: impl Iterator<Item = &'a String> + Clone) 
     key_names::advice(found, known.map(String::as_str))
 }
 
-/// Reads and checks the configuration in `file`. Opens nothing but that file and the files with
-/// secrets and certificates that it names.
+/// Reads and checks the configuration in `file`, to work with it. Opens nothing but that file and
+/// the files with secrets and certificates that it names.
 pub fn load(file: &Path) -> Result<Config, ConfigError> {
+    load_for(Purpose::Work, file)
+}
+
+/// The same, for a purpose.
+pub fn load_for(purpose: Purpose, file: &Path) -> Result<Config, ConfigError> {
     let text = read::text(file)?;
     let source = problem::Source::new(file, &text);
     let raw = read::raw(&source)?;
-    check::check(&raw, &source)
+    check::check(&raw, &source, purpose)
+}
+
+/// What a configuration is loaded for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To work with it: the secrets and certificates that it names must be there.
+    Work,
+    /// To set up what it names: secrets and certificates may not be there yet.
+    SetUp,
 }

@@ -13,6 +13,7 @@ pub mod failure;
 pub mod logging;
 pub mod runtime;
 pub mod screen;
+pub mod setup;
 pub mod signals;
 pub mod times;
 pub mod usage;

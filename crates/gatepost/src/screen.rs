@@ -191,7 +191,8 @@ pub fn clean_line(text: &str) -> String {
     clean(&text.chars().map(blank).collect::<String>())
 }
 
-fn is_harmful(c: char) -> bool {
+/// Whether `c` moves a cursor or turns the direction of writing.
+pub fn is_harmful(c: char) -> bool {
     let control = c.is_control() && !matches!(c, '\n' | '\t');
     // Unicode Technical Report 36 §2.3: embeddings, overrides and isolates.
     let turns =

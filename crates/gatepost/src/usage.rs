@@ -65,6 +65,18 @@ pub enum UsageError {
         /// What was asked for.
         message: String,
     },
+    /// A file stands where a new key or certificate would go.
+    #[error(
+        "{file} is there already, and a key or certificate is never overwritten; for a renewal \
+         add --out FILE, upload the new certificate of registration {registration}, and change \
+         the configuration when that is done; if nothing uses the old one, move it away first"
+    )]
+    CertificateExists {
+        /// The file.
+        file: String,
+        /// The registration.
+        registration: String,
+    },
     /// The delivery is not there.
     #[error("there is no delivery {id}; `gatepost deliveries list` shows those there are")]
     NoDelivery {
@@ -90,6 +102,7 @@ impl UsageError {
         "argument_unusable",
         "no_sign_in_needed",
         "message_missing",
+        "certificate_exists",
         "delivery_missing",
         "output_unwritable",
     ];
@@ -104,6 +117,7 @@ impl Fault for UsageError {
             Self::Argument { .. } => "argument_unusable",
             Self::NoSignIn { .. } => "no_sign_in_needed",
             Self::NoMessage { .. } => "message_missing",
+            Self::CertificateExists { .. } => "certificate_exists",
             Self::NoDelivery { .. } => "delivery_missing",
             Self::Write { .. } => "output_unwritable",
         }

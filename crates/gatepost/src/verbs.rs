@@ -11,6 +11,7 @@ pub mod logout;
 pub mod mailboxes;
 pub mod messages;
 pub mod read;
+pub mod registration;
 pub mod sandbox;
 pub mod serve;
 mod session;
@@ -20,7 +21,7 @@ pub mod watch;
 pub use chosen::{Chosen, named_mailbox};
 
 use crate::cli::{Cli, Settings, Verb};
-use crate::config::{Config, find, load};
+use crate::config::{Config, Purpose, find, load_for};
 use crate::failure::Failure;
 use crate::screen;
 
@@ -39,6 +40,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Folders(arguments) => folders::run(&arguments, settings),
         Verb::Messages(arguments) => messages::run(&arguments, settings),
         Verb::Read(arguments) => read::run(&arguments, settings),
+        Verb::Registration(arguments) => registration::run(&arguments, settings),
         Verb::Deliveries(arguments) => deliveries::run(&arguments, settings),
         Verb::Config(arguments) => config::run(&arguments, settings),
         Verb::Explain(arguments) => explain::run(&arguments),
@@ -47,6 +49,11 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
 
 /// Finds, reads and checks the configuration, and says with `-v` which one.
 pub fn configuration(settings: &Settings) -> Result<Config, Failure> {
+    configuration_for(settings, Purpose::Work)
+}
+
+/// The same, for verbs that make what the configuration names.
+fn configuration_for(settings: &Settings, purpose: Purpose) -> Result<Config, Failure> {
     let found = find(settings.config.as_deref())?;
     if settings.verbose > 0 {
         screen::note(&format!(
@@ -55,5 +62,5 @@ pub fn configuration(settings: &Settings) -> Result<Config, Failure> {
             found.by
         ));
     }
-    Ok(load(&found.file)?)
+    Ok(load_for(purpose, &found.file)?)
 }

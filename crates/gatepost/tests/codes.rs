@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use gatepost::{codes, compose, config, control, demo, signals, usage, verbs};
+use gatepost::{codes, compose, config, control, demo, setup, signals, usage, verbs};
 
 #[test]
 fn every_code_has_a_page_and_every_page_a_code() {
@@ -66,6 +66,7 @@ const ALL: &[&[&str]] = &[
     control::ControlError::CODES,
     control::RelayedFault::CODES,
     demo::DemoError::CODES,
+    setup::SetupError::CODES,
     signals::SignalError::CODES,
     usage::UsageError::CODES,
     verbs::sandbox::SandboxControlError::CODES,

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use gatepost_oauth::{Credential, CredentialId, Grant, Permissions, Registration};
 
-use crate::config::{Config, MailboxSettings, ReadBy, SendBy};
+use crate::config::{Config, MailboxSettings};
+use crate::setup::{Permission, asked_of_person};
 
 /// The name of the credential in the store. It holds what a token depends on and not what the
 /// configuration calls it: a renamed registration stays signed in, another app does not.
@@ -31,15 +32,10 @@ pub(super) fn permissions(config: &Config, id: &CredentialId) -> Permissions {
         .mailboxes
         .values()
         .filter(|mailbox| self::id(config, mailbox) == *id);
-    let mut exchange = BTreeSet::new();
-    for mailbox in opened {
-        exchange.insert(match mailbox.read {
-            ReadBy::Imap => "IMAP.AccessAsUser.All",
-        });
-        exchange.extend(mailbox.send.map(|SendBy::Smtp| "SMTP.Send"));
-    }
+    let exchange: BTreeSet<_> = opened.flat_map(asked_of_person).collect();
+    let name = |permission: &Permission| permission.name.to_owned();
     Permissions {
-        exchange: exchange.into_iter().map(str::to_owned).collect(),
+        exchange: exchange.iter().map(name).collect(),
         ..Permissions::default()
     }
 }

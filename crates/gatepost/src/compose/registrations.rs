@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::config::{ProofSource, RegistrationSettings};
 use crate::failure::Failure;
+use crate::setup::SetupError;
 
 /// Builds the registration `name`.
 pub(super) async fn fetch(
@@ -19,6 +20,35 @@ pub(super) async fn fetch(
     let mut registration = Registration::new(name, home, &settings.client_id, proof);
     registration.endpoints = settings.endpoints;
     Ok(registration)
+}
+
+/// The certificate of a registration; `None` if it proves itself otherwise.
+pub async fn certificate(
+    (name, settings): (&str, &RegistrationSettings),
+    clock: &Clock,
+) -> Result<Option<Certificate>, Failure> {
+    let ProofSource::Certificate {
+        certificate,
+        private_key,
+        ..
+    } = &settings.proof
+    else {
+        return Ok(None);
+    };
+    for source in [Some(certificate), private_key.as_ref()] {
+        if let Some(SecretSource::File(file)) = source
+            && !file.exists()
+        {
+            return Err(Failure::from(SetupError::NoCertificate {
+                registration: name.to_owned(),
+                file: file.clone(),
+            }));
+        }
+    }
+    match proof(name, &settings.proof, clock).await? {
+        Proof::Certificate(certificate) => Ok(Some(*certificate)),
+        Proof::Secret(_) | Proof::None => Ok(None),
+    }
 }
 
 async fn proof(name: &str, source: &ProofSource, clock: &Clock) -> Result<Proof, Failure> {

@@ -18,11 +18,15 @@ use gatepost_store::{KeySource, StateFolder};
 use super::checked::{Config, Limits, Log, LogFormat};
 use super::problem::Source;
 use super::raw::{Placed, RawConfig, RawLog, RawLogFormat};
-use super::{ConfigError, Problem, key_names};
+use super::{ConfigError, Problem, Purpose, key_names};
 
 /// Checks `raw`, which was read from `source`.
-pub(super) fn check(raw: &RawConfig, source: &Source<'_>) -> Result<Config, ConfigError> {
-    let mut check = Check::new(source);
+pub(super) fn check(
+    raw: &RawConfig,
+    source: &Source<'_>,
+    purpose: Purpose,
+) -> Result<Config, ConfigError> {
+    let mut check = Check::new(source, purpose);
     let state = raw
         .state
         .as_deref()
@@ -55,12 +59,13 @@ pub(super) fn check(raw: &RawConfig, source: &Source<'_>) -> Result<Config, Conf
 /// What all checks share: the file, and the problems found so far.
 struct Check<'a> {
     source: &'a Source<'a>,
+    purpose: Purpose,
     folder: PathBuf,
     problems: Vec<(usize, Problem)>,
 }
 
 impl<'a> Check<'a> {
-    fn new(source: &'a Source<'a>) -> Self {
+    fn new(source: &'a Source<'a>, purpose: Purpose) -> Self {
         let folder = source
             .file
             .parent()
@@ -69,6 +74,7 @@ impl<'a> Check<'a> {
         let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
         Self {
             source,
+            purpose,
             folder,
             problems: Vec::new(),
         }

@@ -277,5 +277,23 @@ pub enum Begin {
     Time(Timestamp),
 }
 
+/// A file with a token that is kept fresh.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenFileSettings {
+    /// The address of the mailbox, in lower case.
+    pub mailbox: String,
+    /// The file.
+    pub path: PathBuf,
+    /// What the token is for.
+    pub purpose: TokenUse,
+    /// How it is written.
+    pub form: TokenForm,
+    /// Who may read it.
+    pub readers: Readers,
+}
+
+/// Who may read a file with a token.
+pub type Readers = super::raw::RawReaders;
+
 /// What is done with a message once every sink has it.
 pub type After = super::raw::RawAfter;

@@ -46,6 +46,11 @@ impl Stand {
 
     fn with_sandbox(arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::with_sandbox_in(folder, arguments)
+    }
+
+    /// The same in a folder that was prepared.
+    pub(crate) fn with_sandbox_in(folder: TempDir, arguments: &[&str]) -> Self {
         let env_file = folder.path().join("sandbox.env");
         let mut command = program(folder.path());
         command

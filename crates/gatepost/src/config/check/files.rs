@@ -1,9 +1,10 @@
 //! Files that the configuration names: whether they are there, and private where they must be.
 
 use gatepost_fault::Fault as _;
-use gatepost_host::{SecretSource, files};
+use gatepost_host::{FileError, SecretSource, files};
 
 use super::Check;
+use crate::config::Purpose;
 use crate::config::raw::{Placed, RawSecret};
 
 impl Check<'_> {
@@ -29,21 +30,25 @@ impl Check<'_> {
             }
             _ => Ok(()),
         };
-        if let Err(error) = read {
-            self.report(raw, error.code(), error.to_string());
-        }
+        self.unusable(raw, read);
         source
     }
 
     /// Where a certificate without its key is found: no secret, so others may read the file.
     pub(super) fn public(&mut self, raw: &Placed<RawSecret>) -> SecretSource {
         let source = self.secret_source(raw);
-        if let SecretSource::File(path) = &source
-            && let Err(error) = files::read_public(path, MOST)
-        {
-            self.report(raw, error.code(), error.to_string());
+        if let SecretSource::File(path) = &source {
+            self.unusable(raw, files::read_public(path, MOST).map(drop));
         }
         source
+    }
+
+    /// Reports a file that cannot be read, unless it is about to be made.
+    fn unusable(&mut self, raw: &Placed<RawSecret>, read: Result<(), FileError>) {
+        let Err(error) = read else { return };
+        if self.purpose == Purpose::Work || error.code() != "file_missing" {
+            self.report(raw, error.code(), error.to_string());
+        }
     }
 }
 

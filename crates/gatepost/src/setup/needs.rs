@@ -1,0 +1,181 @@
+//! What the mailboxes of a registration need: exactly that, and why.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::permission::{
+    IMAP_AS_APP, IMAP_AS_USER, Kind, OFFLINE_ACCESS, OPENID, PROFILE, Permission, SMTP_AS_APP,
+    SMTP_AS_USER,
+};
+use crate::config::{Config, MailboxSettings, ReadBy, RegistrationSettings, SendBy};
+
+/// A registration with the mailboxes that the configuration opens with it.
+#[derive(Debug, Clone)]
+pub struct Needs<'a> {
+    /// What the configuration calls the registration.
+    pub name: &'a str,
+    /// The registration.
+    pub settings: &'a RegistrationSettings,
+    /// Its mailboxes, ordered by address.
+    pub mailboxes: Vec<&'a MailboxSettings>,
+    /// How an app is allowed to send by SMTP.
+    pub smtp: SmtpWay,
+}
+
+/// How an app is allowed to send by SMTP in its own name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum SmtpWay {
+    /// A role of Exchange's, scoped to the mailboxes that send, and no API permission.
+    #[default]
+    Role,
+    /// The API permission `SMTP.SendAsApp`, and `SendAs` on each mailbox: the older way.
+    Permission,
+}
+
+impl<'a> Needs<'a> {
+    /// Of the registration `name` in `config`.
+    pub fn of(
+        config: &'a Config,
+        (name, settings): (&'a str, &'a RegistrationSettings),
+        smtp: SmtpWay,
+    ) -> Self {
+        let opened = config.mailboxes.values();
+        Self {
+            name,
+            settings,
+            mailboxes: opened
+                .filter(|mailbox| mailbox.registration == name)
+                .collect(),
+            smtp,
+        }
+    }
+
+    /// The permissions, ordered, none twice.
+    pub fn permissions(&self) -> Vec<Permission> {
+        let mut needed = BTreeSet::new();
+        for mailbox in &self.mailboxes {
+            if mailbox.grant.person().is_some() {
+                needed.extend(asked_of_person(mailbox));
+                needed.extend([OFFLINE_ACCESS, OPENID, PROFILE]);
+                continue;
+            }
+            needed.insert(match mailbox.read {
+                ReadBy::Imap => IMAP_AS_APP,
+            });
+            if mailbox.send == Some(SendBy::Smtp) && self.smtp == SmtpWay::Permission {
+                needed.insert(SMTP_AS_APP);
+            }
+        }
+        needed.into_iter().collect()
+    }
+
+    /// Those with which the app acts in its own name.
+    pub fn roles(&self) -> Vec<Permission> {
+        let mut needed = self.permissions();
+        needed.retain(|permission| permission.kind == Kind::Role);
+        needed
+    }
+
+    /// The mailboxes that the app opens in its own name.
+    pub fn by_app(&self) -> impl Iterator<Item = &'a MailboxSettings> {
+        let opened = self.mailboxes.iter().copied();
+        opened.filter(|mailbox| mailbox.grant.person().is_none())
+    }
+
+    /// The mailboxes that the app sends from in its own name.
+    pub fn sent_by_app(&self) -> impl Iterator<Item = &'a MailboxSettings> {
+        self.by_app()
+            .filter(|mailbox| mailbox.send == Some(SendBy::Smtp))
+    }
+
+    /// The people who sign in, each with what is asked of them.
+    pub fn people(&self) -> BTreeMap<&'a str, BTreeSet<Permission>> {
+        let mut people: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for mailbox in &self.mailboxes {
+            if let Some(person) = mailbox.grant.person() {
+                let asked = people.entry(person).or_default();
+                asked.extend(asked_of_person(mailbox));
+                asked.extend([OFFLINE_ACCESS, OPENID, PROFILE]);
+            }
+        }
+        people
+    }
+
+    /// The mailboxes that somebody else than their owner opens, with that person.
+    pub fn shared(&self) -> impl Iterator<Item = (&'a MailboxSettings, &'a str)> {
+        let opened = self.mailboxes.iter().copied();
+        opened.filter_map(|mailbox| {
+            let person = mailbox.grant.person()?;
+            (person != mailbox.address).then_some((mailbox, person))
+        })
+    }
+
+    /// What the registration needs, what it could open with that, and where a fence helps: one
+    /// sentence a line.
+    pub fn told(&self) -> Vec<String> {
+        let mut told = Vec::new();
+        if self.mailboxes.is_empty() {
+            told.push(
+                "No mailbox of the configuration names this registration: it needs no permission."
+                    .to_owned(),
+            );
+        }
+        for permission in self.permissions() {
+            let (title, name) = (permission.resource.title(), permission.name);
+            let who = match permission.kind {
+                Kind::Role => "application permission",
+                Kind::Scope => "delegated permission",
+            };
+            let unsure = if permission == SMTP_AS_APP {
+                " Its id is no word of Microsoft's: compare it, or take the script, which looks it \
+                 up by its name."
+            } else {
+                ""
+            };
+            told.push(format!("It needs {name} of {title} ({who}).{unsure}"));
+        }
+        if self.by_app().next().is_some() {
+            told.push(
+                "With IMAP.AccessAsApp alone the app opens no mailbox: Exchange also asks for \
+                 FullAccess of its service principal, mailbox by mailbox. Whoever may grant that \
+                 can open every mailbox of the tenant to it. Exchange documents no role with a \
+                 scope for IMAP and POP."
+                    .to_owned(),
+            );
+        }
+        if self.sent_by_app().next().is_some() {
+            told.push(match self.smtp {
+                SmtpWay::Role => "It sends by the role Application SMTP.SendAsApp of Exchange, in \
+                     a scope with the mailboxes that send. It must hold no SMTP.SendAsApp \
+                     permission beside it: that would set the scope aside."
+                    .to_owned(),
+                SmtpWay::Permission => "With SMTP.SendAsApp it sends as every mailbox where its \
+                     service principal has SendAs. The role Application SMTP.SendAsApp of \
+                     Exchange would need no permission and no SendAs: --smtp role."
+                    .to_owned(),
+            });
+        }
+        if !self.people().is_empty() {
+            told.push(
+                "With delegated permissions it opens what the person who signed in may open, and \
+                 nothing of anybody else's."
+                    .to_owned(),
+            );
+        }
+        told.push(
+            "Any other permission is unused. An application permission of Microsoft Graph such as \
+             Mail.Read opens every mailbox of the tenant unless a scope of RBAC for Applications \
+             fences it: remove it."
+                .to_owned(),
+        );
+        told
+    }
+}
+
+/// What a person is asked to permit for the sake of `mailbox`, besides being told who they are.
+pub fn asked_of_person(mailbox: &MailboxSettings) -> impl Iterator<Item = Permission> {
+    let read = match mailbox.read {
+        ReadBy::Imap => IMAP_AS_USER,
+    };
+    let send = mailbox.send.map(|SendBy::Smtp| SMTP_AS_USER);
+    std::iter::once(read).chain(send)
+}

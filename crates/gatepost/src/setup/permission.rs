@@ -1,0 +1,105 @@
+//! The permissions that an app can be given, with the ids by which a manifest names them.
+
+/// A permission of one of Microsoft's APIs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Permission {
+    /// Whose permission it is.
+    pub resource: Resource,
+    /// Who acts with it.
+    pub kind: Kind,
+    /// Its name, such as `IMAP.AccessAsApp`.
+    pub name: &'static str,
+    /// Its id. Names and ids are the same in every cloud, and the same name has other ids at
+    /// other resources.
+    pub id: &'static str,
+}
+
+/// One of Microsoft's APIs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Resource {
+    /// Office 365 Exchange Online: IMAP, POP3, SMTP.
+    Exchange,
+    /// Microsoft Graph.
+    Graph,
+}
+
+/// Who acts with a permission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// The app in its own name.
+    Role,
+    /// The app in the name of a person.
+    Scope,
+}
+
+impl Resource {
+    /// The app id of the API, the same in every tenant.
+    pub fn app_id(self) -> &'static str {
+        match self {
+            Self::Exchange => "00000002-0000-0ff1-ce00-000000000000",
+            Self::Graph => "00000003-0000-0000-c000-000000000000",
+        }
+    }
+
+    /// What people call it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Exchange => "Office 365 Exchange Online",
+            Self::Graph => "Microsoft Graph",
+        }
+    }
+}
+
+impl Kind {
+    /// The word for it in `resourceAccess`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Role => "Role",
+            Self::Scope => "Scope",
+        }
+    }
+}
+
+const fn exchange(kind: Kind, name: &'static str, id: &'static str) -> Permission {
+    Permission {
+        resource: Resource::Exchange,
+        kind,
+        name,
+        id,
+    }
+}
+
+const fn graph(name: &'static str, id: &'static str) -> Permission {
+    Permission {
+        resource: Resource::Graph,
+        kind: Kind::Scope,
+        name,
+        id,
+    }
+}
+
+pub(super) const IMAP_AS_APP: Permission = exchange(
+    Kind::Role,
+    "IMAP.AccessAsApp",
+    "5e5addcd-3e8d-4e90-baf5-964efab2b20a",
+);
+/// No page of Microsoft's has this id; scripts look it up by its name.
+pub(super) const SMTP_AS_APP: Permission = exchange(
+    Kind::Role,
+    "SMTP.SendAsApp",
+    "7146a1f0-8703-45b3-9eae-527a64c00995",
+);
+pub(super) const IMAP_AS_USER: Permission = exchange(
+    Kind::Scope,
+    "IMAP.AccessAsUser.All",
+    "195adc35-e27b-454b-a7ed-1ecdffa1c09f",
+);
+pub(super) const SMTP_AS_USER: Permission = exchange(
+    Kind::Scope,
+    "SMTP.Send",
+    "76faac2a-0f20-42f1-928a-50de5b9dbe52",
+);
+pub(super) const OFFLINE_ACCESS: Permission =
+    graph("offline_access", "7427e0e9-2fba-42fe-b0c0-848c9e6a8182");
+pub(super) const OPENID: Permission = graph("openid", "37f7f235-527c-4136-accd-4a02d197296e");
+pub(super) const PROFILE: Permission = graph("profile", "14dad69e-099b-42c9-810b-d002981feec1");

@@ -1,0 +1,239 @@
+//! The set-up in PowerShell. Requests to Microsoft Graph are written as such: they are the same
+//! in every version of the module, and can be looked up.
+
+use super::{Lines, Setup, Tools, exchange};
+use crate::setup::permission::{Kind, Resource};
+use crate::setup::quoting::{ascii_json, powershell as quoted};
+
+/// The whole script.
+pub(super) fn script(setup: &Setup<'_>, tools: &Tools) -> String {
+    let mut lines = Lines(setup.head(
+        "Run it in PowerShell (5.1 or 7) as a Cloud Application Administrator who is an Exchange \
+         Administrator too; it asks you to sign in twice.",
+    ));
+    begin(setup, tools, &mut lines);
+    application(setup, &mut lines);
+    proof(setup, &mut lines);
+    principal(&mut lines);
+    for (resource, _) in setup.resources() {
+        lines.step(&format!(
+            "{} in this tenant, with the ids of its permissions by their names.",
+            resource.title()
+        ));
+        lines.run(&format!(
+            "{} = (Invoke-MgGraphRequest -Method GET -Uri 'v1.0/servicePrincipals?$filter=appId eq \
+             ''{}''&$select=id,appRoles,oauth2PermissionScopes').value[0]",
+            variable(resource),
+            resource.app_id()
+        ));
+    }
+    roles(setup, &mut lines);
+    people(setup, &mut lines);
+    exchange::write(setup, tools, &mut lines);
+    lines.0
+}
+
+fn begin(setup: &Setup<'_>, tools: &Tools, lines: &mut Lines) {
+    lines.step("Stop at the first failure: half a set-up is found by running it again.");
+    lines.run("$ErrorActionPreference = 'Stop'");
+    lines.step("The two modules that talk to Entra ID and to Exchange.");
+    lines.run(
+        "foreach ($module in 'Microsoft.Graph.Authentication', 'ExchangeOnlineManagement') {\n    \
+         if (-not (Get-Module -ListAvailable -Name $module)) {\n        \
+         Install-Module -Name $module -Scope CurrentUser\n    }\n}",
+    );
+    lines.step(
+        "Sign in to Entra ID: to make the app, to give it application permissions, and to let \
+         people use it.",
+    );
+    let tenant = &setup.needs.settings.tenant;
+    let home = if tenant.is_shared() {
+        String::new()
+    } else {
+        format!(" -TenantId {}", quoted(tenant.as_str()))
+    };
+    lines.run(&format!(
+        "Connect-MgGraph -Environment {}{home} -NoWelcome -Scopes 'Application.ReadWrite.All', \
+         'AppRoleAssignment.ReadWrite.All', 'DelegatedPermissionGrant.ReadWrite.All', \
+         'User.ReadBasic.All'",
+        tools.graph
+    ));
+}
+
+fn application(setup: &Setup<'_>, lines: &mut Lines) {
+    lines.step(
+        "The app registration: the one of the configuration's client id, or a new one, whose id \
+         then belongs into the configuration.",
+    );
+    lines.run(&format!(
+        "$clientId = {}",
+        quoted(&setup.needs.settings.client_id)
+    ));
+    lines.run(&format!(
+        "$wanted = {}",
+        quoted(&ascii_json(&setup.application()))
+    ));
+    lines.run(
+        "$app = (Invoke-MgGraphRequest -Method GET -Uri \"v1.0/applications?`$filter=appId eq \
+         '$clientId'\").value | Select-Object -First 1\n\
+         if (-not $app) {\n    \
+         $app = Invoke-MgGraphRequest -Method POST -Uri 'v1.0/applications' -Body $wanted \
+         -ContentType 'application/json'\n    \
+         $clientId = $app.appId",
+    );
+    lines.run(&format!(
+        "    Write-Warning ('Write client_id = \"' + $clientId + '\" into [registration.' + {} + \
+         '].')",
+        quoted(setup.needs.name)
+    ));
+    lines.run("}");
+    lines.step(
+        "What the app asks for: what is needed is added, and what is there stays. PATCH replaces \
+         the whole array, so it is read, appended to and written.",
+    );
+    lines.run(
+        "$required = @($app.requiredResourceAccess)\n\
+         foreach ($resource in (ConvertFrom-Json $wanted).requiredResourceAccess) {\n    \
+         $there = $required | Where-Object { $_.resourceAppId -eq $resource.resourceAppId }\n    \
+         if ($there) {\n        \
+         $ids = @($there.resourceAccess | ForEach-Object { $_.id })\n        \
+         $there.resourceAccess = @($there.resourceAccess) + @($resource.resourceAccess | \
+         Where-Object { $ids -notcontains $_.id })\n    \
+         } else {\n        \
+         $required += $resource\n    \
+         }\n\
+         }\n\
+         $body = ConvertTo-Json -Depth 10 @{ requiredResourceAccess = @($required | Where-Object { \
+         $_ }) }\n\
+         Invoke-MgGraphRequest -Method PATCH -Uri \"v1.0/applications/$($app.id)\" -Body $body \
+         -ContentType 'application/json'",
+    );
+}
+
+fn proof(setup: &Setup<'_>, lines: &mut Lines) {
+    if let Some((id, entry)) = setup.key_credential() {
+        lines.step(
+            "The certificate, without its key. PATCH replaces the whole array of certificates, \
+             and others may be in use: it is read, appended to and written.",
+        );
+        lines.run(&format!(
+            "$certificate = ConvertFrom-Json {}\n\
+             $read = Invoke-MgGraphRequest -Method GET -Uri \
+             \"v1.0/applications/$($app.id)?`$select=keyCredentials\" -OutputType Json\n\
+             $keys = @((ConvertFrom-Json $read).keyCredentials)\n\
+             if (-not ($keys | Where-Object {{ $_.keyId -eq {} -or $_.customKeyIdentifier -eq \
+             $certificate.customKeyIdentifier }})) {{\n    \
+             $body = ConvertTo-Json -Depth 10 @{{ keyCredentials = @($keys | Where-Object {{ $_ }}) \
+             + $certificate }}\n    \
+             Invoke-MgGraphRequest -Method PATCH -Uri \"v1.0/applications/$($app.id)\" -Body $body \
+             -ContentType 'application/json'\n}}",
+            quoted(&ascii_json(&entry)),
+            quoted(&id)
+        ));
+    }
+    if setup.has_secret() {
+        lines.step(
+            "The client secret. Microsoft shows it once: put it where the configuration says, \
+             readable by nobody else, and clear the screen.",
+        );
+        lines.run(&format!(
+            "if (-not $app.passwordCredentials) {{\n    \
+             $secret = Invoke-MgGraphRequest -Method POST -Uri \
+             \"v1.0/applications/$($app.id)/addPassword\" -Body {} -ContentType \
+             'application/json'\n    \
+             Write-Host $secret.secretText\n}}",
+            quoted(&ascii_json(&super::bash::secret_body(setup)))
+        ));
+    }
+}
+
+fn principal(lines: &mut Lines) {
+    lines.step(
+        "The enterprise application: the app as this tenant knows it. Its object id, and not the \
+         registration's, is what everything below is granted to.",
+    );
+    lines.run(
+        "$principal = (Invoke-MgGraphRequest -Method GET -Uri \"v1.0/servicePrincipals?`$filter=\
+         appId eq '$clientId'\").value | Select-Object -First 1\n\
+         if (-not $principal) {\n    \
+         $principal = Invoke-MgGraphRequest -Method POST -Uri 'v1.0/servicePrincipals' -Body \
+         (ConvertTo-Json @{ appId = $clientId }) -ContentType 'application/json'\n\
+         }\n\
+         $enterprise = $principal.id",
+    );
+}
+
+fn roles(setup: &Setup<'_>, lines: &mut Lines) {
+    lines.step("Application permissions that are granted, to find those that nobody needs.");
+    lines.run(
+        "$held = @((Invoke-MgGraphRequest -Method GET -Uri \"v1.0/servicePrincipals/$enterprise/\
+         appRoleAssignments\").value)\n\
+         $needed = @()",
+    );
+    for role in setup.needs.roles() {
+        let resource = variable(role.resource);
+        lines.step(&format!(
+            "{}, granted by an administrator for the whole tenant: nobody is there to be asked.",
+            role.name
+        ));
+        lines.run(&format!(
+            "$role = ({resource}.appRoles | Where-Object {{ $_.value -eq {} }}).id\n\
+             $needed += $role\n\
+             if (-not ($held | Where-Object {{ $_.appRoleId -eq $role }})) {{\n    \
+             Invoke-MgGraphRequest -Method POST -Uri \
+             \"v1.0/servicePrincipals/$enterprise/appRoleAssignments\" -Body (ConvertTo-Json @{{ \
+             principalId = $enterprise; resourceId = {resource}.id; appRoleId = $role }}) \
+             -ContentType 'application/json' | Out-Null\n}}",
+            quoted(role.name)
+        ));
+    }
+    lines.step("What is granted and not needed is said, and left to you.");
+    lines.run(
+        "foreach ($grant in $held | Where-Object { $_ -and $needed -notcontains $_.appRoleId }) {\n    \
+         Write-Warning (\"The app holds a permission that this configuration does not need: \" + \
+         $grant.resourceDisplayName + ' ' + $grant.appRoleId)\n}",
+    );
+}
+
+fn people(setup: &Setup<'_>, lines: &mut Lines) {
+    for (person, asked) in setup.needs.people() {
+        lines.step(&format!(
+            "{person} permits the app to act for them, and for nobody else: without this they \
+             are asked when they sign in, if the tenant lets people decide."
+        ));
+        lines.run(&format!(
+            "$person = Invoke-MgGraphRequest -Method GET -Uri ('v1.0/users/' + \
+             [uri]::EscapeDataString({}))\n\
+             $grants = @((Invoke-MgGraphRequest -Method GET -Uri \
+             \"v1.0/servicePrincipals/$enterprise/oauth2PermissionGrants\").value)",
+            quoted(person)
+        ));
+        for (resource, of) in setup.resources() {
+            let names: Vec<&str> = of
+                .iter()
+                .filter(|permission| permission.kind == Kind::Scope && asked.contains(permission))
+                .map(|permission| permission.name)
+                .collect();
+            if names.is_empty() {
+                continue;
+            }
+            let variable = variable(resource);
+            lines.run(&format!(
+                "if (-not ($grants | Where-Object {{ $_.principalId -eq $person.id -and \
+                 $_.resourceId -eq {variable}.id }})) {{\n    \
+                 Invoke-MgGraphRequest -Method POST -Uri 'v1.0/oauth2PermissionGrants' -Body \
+                 (ConvertTo-Json @{{ clientId = $enterprise; consentType = 'Principal'; principalId \
+                 = $person.id; resourceId = {variable}.id; scope = {} }}) -ContentType \
+                 'application/json' | Out-Null\n}}",
+                quoted(&names.join(" "))
+            ));
+        }
+    }
+}
+
+fn variable(resource: Resource) -> &'static str {
+    match resource {
+        Resource::Exchange => "$exchange",
+        Resource::Graph => "$graph",
+    }
+}

@@ -1,0 +1,207 @@
+use std::path::PathBuf;
+
+use gatepost_fault::Fault as _;
+use gatepost_oauth::CertificateFiles;
+
+use super::*;
+use crate::config::{Config, Purpose, load_for};
+use crate::setup::SmtpWay;
+
+/// A registration with a certificate: one mailbox is read, one also sends, and a name that no
+/// script may stumble over.
+const APP: &str = r#"
+[registration."O'Brien; $(reboot) ‘Бюро’"]
+tenant = "contoso.onmicrosoft.com"
+client_id = "bcdb5ae8-1ab8-47c3-b0b2-6756048e2ddc"
+certificate = { file = "gatepost.pem" }
+
+[mailbox."support@contoso.com"]
+registration = "O'Brien; $(reboot) ‘Бюро’"
+grant = "client_credentials"
+
+[mailbox."o'brien$x@contoso.com"]
+registration = "O'Brien; $(reboot) ‘Бюро’"
+grant = "client_credentials"
+send = "smtp"
+"#;
+
+/// A public client in a national cloud: a person opens her own mailbox and a shared one.
+const PEOPLE: &str = r#"
+[registration.people]
+cloud = "usgov"
+tenant = "contoso.onmicrosoft.us"
+client_id = "7c9f2b64-5d3e-4a18-9b0c-2e6f41d8a3b5"
+
+[mailbox."ada@contoso.us"]
+registration = "people"
+grant = "authorization_code"
+
+[mailbox."office@contoso.us"]
+registration = "people"
+grant = "authorization_code"
+sign_in_as = "ada@contoso.us"
+send = "smtp"
+"#;
+
+/// A client secret, in a cloud that is none of Microsoft's.
+const LAB: &str = r#"
+[cloud.lab]
+login = "https://login.lab.example"
+graph = "https://graph.lab.example"
+imap = "imap.lab.example:993"
+
+[registration.lab]
+cloud = "lab"
+tenant = "lab.example"
+client_id = "0d5a9c1e-6b7f-4c0d-a1f2-93c84be7d610"
+secret = { file = "/etc/gatepost/client.secret" }
+
+[mailbox."post@lab.example"]
+registration = "lab"
+grant = "client_credentials"
+"#;
+
+fn loaded(text: &str) -> Config {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("gatepost.toml");
+    std::fs::write(&file, text).expect("a writable folder");
+    load_for(Purpose::SetUp, &file).expect("a good configuration")
+}
+
+fn certificate() -> Certificate {
+    let keys = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../oauth/tests/keys");
+    let read = |name: &str| std::fs::read(keys.join(name)).expect("it is in the repository");
+    Certificate::read(&CertificateFiles {
+        name: "app.crt",
+        certificate: &read("app.crt"),
+        key: Some(&read("pkcs8.key")),
+        password: None,
+    })
+    .expect("a certificate and its key")
+}
+
+fn setup(config: &Config) -> Setup<'_> {
+    let (name, settings) = config
+        .registrations
+        .first_key_value()
+        .expect("there is one");
+    Setup {
+        needs: Needs::of(config, (name, settings), SmtpWay::Role),
+        certificate: matches!(settings.proof, ProofSource::Certificate { .. }).then(certificate),
+        file: Path::new("/etc/gatepost/gatepost.toml"),
+        extent: Extent::Needed,
+    }
+}
+
+fn script(text: &str, style: Style) -> String {
+    let config = loaded(text);
+    setup(&config).script(style).expect("a script")
+}
+
+#[test]
+fn an_app_is_set_up_in_powershell() {
+    insta::assert_snapshot!(script(APP, Style::Powershell));
+}
+
+#[test]
+fn an_app_is_set_up_with_az() {
+    insta::assert_snapshot!(script(APP, Style::Az));
+}
+
+#[test]
+fn people_are_set_up_in_powershell() {
+    insta::assert_snapshot!(script(PEOPLE, Style::Powershell));
+}
+
+#[test]
+fn people_are_set_up_with_curl() {
+    insta::assert_snapshot!(script(PEOPLE, Style::Graph));
+}
+
+#[test]
+fn a_secret_is_made_in_a_cloud_of_ones_own() {
+    insta::assert_snapshot!(script(LAB, Style::Graph));
+}
+
+#[test]
+fn the_older_ways_are_there_on_request() {
+    let config = loaded(APP);
+    let mut setup = setup(&config);
+    setup.needs.smtp = SmtpWay::Permission;
+    setup.extent = Extent::AccessPolicy;
+    let older = setup.script(Style::Powershell).expect("a script");
+    for wanted in [
+        "SMTP.SendAsApp",
+        "-AccessRights SendAs",
+        "New-ApplicationAccessPolicy",
+        "do NOT cover IMAP, POP or SMTP",
+    ] {
+        assert!(older.contains(wanted), "{wanted}");
+    }
+    assert!(!older.contains("New-ManagementScope"), "no scope is needed");
+    let usual = script(APP, Style::Powershell);
+    assert!(!usual.contains("New-ApplicationAccessPolicy"));
+    assert!(!usual.contains("-AccessRights SendAs"));
+}
+
+#[test]
+fn the_manifest_has_what_is_needed_for_each_reader() {
+    let config = loaded(APP);
+    let setup = setup(&config);
+    let manifest = Manifest::new(&setup.needs, setup.certificate.as_ref());
+    insta::assert_snapshot!("manifest_portal", manifest.told(ManifestFormat::Portal));
+    insta::assert_snapshot!("manifest_graph", manifest.told(ManifestFormat::Graph));
+}
+
+#[test]
+fn no_line_of_a_script_is_without_a_reason() {
+    for (text, style) in [
+        (APP, Style::Powershell),
+        (APP, Style::Az),
+        (PEOPLE, Style::Graph),
+        (LAB, Style::Graph),
+    ] {
+        let script = script(text, style);
+        for step in script.split("\n\n") {
+            assert!(step.starts_with('#'), "{step}");
+        }
+        assert!(script.is_ascii() || style != Style::Powershell);
+    }
+}
+
+#[test]
+fn what_no_quoting_makes_safe_is_refused() {
+    for name in ["a\\nwhoami", "a\\u202Eb", "a\\u0085b"] {
+        let text = APP.replace("O'Brien; $(reboot) ‘Бюро’", name);
+        let config = loaded(&text);
+        for style in [Style::Powershell, Style::Az, Style::Graph] {
+            let refused = setup(&config).script(style).expect_err(name);
+            assert_eq!(refused.code(), "setup_unquotable");
+        }
+    }
+}
+
+#[test]
+fn the_tools_of_microsoft_are_not_sent_to_a_cloud_they_do_not_know() {
+    let config = loaded(LAB);
+    for style in [Style::Powershell, Style::Az] {
+        let refused = setup(&config).script(style).expect_err("no such cloud");
+        assert_eq!(refused.code(), "setup_cloud_unknown");
+        assert!(refused.to_string().contains("--style graph"), "{refused}");
+    }
+}
+
+#[test]
+fn every_cloud_of_microsofts_has_its_names() {
+    for (cloud, names) in [
+        ("global", ["Global", "O365Default"]),
+        ("usgov", ["USGov", "O365USGovGCCHigh"]),
+        ("usgov-dod", ["USGovDoD", "O365USGovDoD"]),
+        ("china", ["China", "O365China"]),
+    ] {
+        let text = PEOPLE.replace("\"usgov\"", &format!("\"{cloud}\""));
+        let script = script(&text, Style::Powershell);
+        assert!(script.contains(&format!("-Environment {} ", names[0])));
+        assert!(script.contains(&format!("-ExchangeEnvironmentName {} ", names[1])));
+    }
+}

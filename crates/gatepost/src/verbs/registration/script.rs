@@ -1,0 +1,43 @@
+//! `gatepost registration script REG`: the whole set-up.
+
+use gatepost_host::Clock;
+
+use super::named;
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::setup::{Extent, Needs, Setup, SmtpWay, Style};
+use crate::{compose, runtime, screen};
+
+/// What `registration script` takes.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The name of the registration in the configuration.
+    registration: String,
+    /// The language it is written in.
+    #[arg(long, value_enum, default_value_t)]
+    style: Style,
+    /// How an app is allowed to send by SMTP in its own name.
+    #[arg(long, value_enum, default_value_t)]
+    smtp: SmtpWay,
+    /// Make an application access policy as well. Those are legacy, and do not cover IMAP, POP
+    /// and SMTP.
+    #[arg(long)]
+    access_policy: bool,
+}
+
+/// Prints it; runs nothing.
+pub(super) fn run(arguments: &Arguments, config: &Config) -> Result<(), Failure> {
+    let registration = named(config, &arguments.registration)?;
+    let clock = Clock::system();
+    let setup = Setup {
+        needs: Needs::of(config, registration, arguments.smtp),
+        certificate: runtime::briefly(compose::certificate(registration, &clock))?,
+        file: &config.file,
+        extent: if arguments.access_policy {
+            Extent::AccessPolicy
+        } else {
+            Extent::Needed
+        },
+    };
+    screen::write(setup.script(arguments.style)?.as_bytes())
+}
