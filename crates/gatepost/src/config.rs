@@ -17,8 +17,8 @@ use std::path::Path;
 
 pub use checked::{
     After, Begin, CommandSettings, Config, GrantSettings, Limits, Log, LogFormat, MailboxSettings,
-    MaildirSettings, ProofSource, ReadBy, RegistrationSettings, SendBy, SinkSettings, SinkTarget,
-    StreamSettings, StreamTarget, WatchSettings, WebhookSettings,
+    MaildirSettings, ProofSource, ReadBy, Readers, RegistrationSettings, SendBy, SinkSettings,
+    SinkTarget, StreamSettings, StreamTarget, TokenFileSettings, WatchSettings, WebhookSettings,
 };
 pub use find::{Found, find};
 pub use problem::{ConfigError, Place, Problem};

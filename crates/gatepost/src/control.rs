@@ -8,7 +8,7 @@ mod client;
 mod message;
 mod server;
 
-pub use client::ask;
+pub use client::{ask, ask_within};
 pub use message::{Answer, Question, RelayedFault, WireToken};
 pub use server::{ControlError, bind, serve};
 

@@ -11,6 +11,7 @@ use gatepost_mailroom::Mailroom;
 use crate::compose::Gatepost;
 use crate::control;
 use crate::failure::Failure;
+use crate::token_files::TokenFile;
 
 /// A composition that runs.
 #[derive(Debug)]
@@ -55,6 +56,14 @@ impl Daemon {
                 room.listener(watch.clone(), Arc::clone(&opener))
                     .run(stop.clone())
             });
+        }
+        for settings in &gatepost.config.token_files {
+            let file = TokenFile::new(settings.clone(), Arc::clone(&gatepost));
+            let (name, stop) = (
+                format!("token file {}", settings.path.display()),
+                tasks.stop(),
+            );
+            supervisor.keep(name, move || file.clone().run(stop.clone()));
         }
         tasks.start("watchman", mailroom.watchman().run(tasks.stop()));
         tasks.start("sweeper", mailroom.sweeper(RETENTION).run(tasks.stop()));

@@ -16,5 +16,7 @@ pub mod screen;
 pub mod setup;
 pub mod signals;
 pub mod times;
+pub mod token_files;
+pub mod token_form;
 pub mod usage;
 pub mod verbs;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{Span, Timestamp};
+use jiff::{SignedDuration, Span, Timestamp};
 
-use crate::screen::duration;
+use crate::screen;
 
 /// A time seen from `now`: `3 min ago`, and the date for what is older than a day.
 pub fn seen_from(now: Timestamp, at: Timestamp) -> String {
@@ -14,7 +14,7 @@ pub fn seen_from(now: Timestamp, at: Timestamp) -> String {
     if passed < A_MOMENT {
         "just now".to_owned()
     } else if passed < A_DAY {
-        format!("{} ago", duration(passed))
+        format!("{} ago", screen::duration(passed))
     } else {
         at.to_zoned(TimeZone::system())
             .strftime("%Y-%m-%d %H:%M")
@@ -25,9 +25,20 @@ pub fn seen_from(now: Timestamp, at: Timestamp) -> String {
 /// A time to come, seen from `now`: `in 3 min`.
 pub fn ahead_of(now: Timestamp, at: Timestamp) -> String {
     match Duration::try_from(at.duration_since(now)) {
-        Ok(wait) if !wait.is_zero() => format!("in {}", duration(wait)),
+        Ok(wait) if !wait.is_zero() => format!("in {}", screen::duration(wait)),
         _ => "now".to_owned(),
     }
+}
+
+/// Reads a duration, such as `30s` or `5m`. Nothing is no duration. The error is a sentence.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    text.parse::<SignedDuration>()
+        .ok()
+        .and_then(|read| Duration::try_from(read).ok())
+        .filter(|read| !read.is_zero())
+        .ok_or_else(|| {
+            format!("`{text}` is no duration; write a number with a unit, such as 30s, 5m or 1h")
+        })
 }
 
 /// Reads a time: a whole timestamp, a date (its midnight here), or how long ago (`2d`, `90min`).

@@ -77,6 +77,17 @@ pub enum UsageError {
         /// The registration.
         registration: String,
     },
+    /// A token took longer than it was given.
+    #[error(
+        "no token for {mailbox} came within {limit}: the sign-in server, or a running gatepost \
+         serve, is slow; try again, or give it more time with --timeout"
+    )]
+    NotInTime {
+        /// The mailbox.
+        mailbox: String,
+        /// The time it was given.
+        limit: String,
+    },
     /// The delivery is not there.
     #[error("there is no delivery {id}; `gatepost deliveries list` shows those there are")]
     NoDelivery {
@@ -103,6 +114,7 @@ impl UsageError {
         "no_sign_in_needed",
         "message_missing",
         "certificate_exists",
+        "token_not_in_time",
         "delivery_missing",
         "output_unwritable",
     ];
@@ -118,6 +130,7 @@ impl Fault for UsageError {
             Self::NoSignIn { .. } => "no_sign_in_needed",
             Self::NoMessage { .. } => "message_missing",
             Self::CertificateExists { .. } => "certificate_exists",
+            Self::NotInTime { .. } => "token_not_in_time",
             Self::NoDelivery { .. } => "delivery_missing",
             Self::Write { .. } => "output_unwritable",
         }
@@ -132,6 +145,7 @@ impl Fault for UsageError {
             Self::Write { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 Next::Retry(After::Backoff)
             }
+            Self::NotInTime { .. } => Next::Retry(After::Backoff),
             _ => Next::Discard,
         }
     }

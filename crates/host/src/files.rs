@@ -1,8 +1,10 @@
 //! Files that nobody else may read: secrets, keys, databases, spooled mail.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 
 use gatepost_fault::{After, Fault, Next, Owner};
@@ -25,9 +27,19 @@ pub fn make_private_folder(folder: &Path) -> Result<(), FileError> {
 /// Writes a file of mode 0600 so that after a crash either the old or the new content is there,
 /// whole: a temporary file beside it, fsync, rename, fsync of the folder.
 pub fn write_private(path: &Path, content: &[u8]) -> Result<(), FileError> {
+    write_with_mode(0o600, path, content)
+}
+
+/// The same with mode 0640, for a file that the programs of one group read.
+pub fn write_for_group(path: &Path, content: &[u8]) -> Result<(), FileError> {
+    write_with_mode(0o640, path, content)
+}
+
+fn write_with_mode(mode: u32, path: &Path, content: &[u8]) -> Result<(), FileError> {
     let failed = |error| FileError::io("write", path, error);
     let (temporary, mut file) = create_beside(path).map_err(failed)?;
     let written = (|| {
+        file.set_permissions(Permissions::from_mode(mode))?;
         file.write_all(content)?;
         file.sync_all()?;
         std::fs::rename(&temporary, path)?;
@@ -208,8 +220,6 @@ const MOST_BESIDE: u32 = 1000;
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     #[test]
@@ -234,6 +244,15 @@ mod tests {
     }
 
     #[test]
+    fn a_group_reads_what_is_written_for_it_and_others_do_not() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("token");
+        write_for_group(&path, b"one").expect("a writable folder");
+        let metadata = std::fs::metadata(&path).expect("the file");
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o640);
+    }
+
+    #[test]
     fn what_stands_where_the_temporary_file_would_is_not_written_through() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (path, victim) = (folder.path().join("secret"), folder.path().join("victim"));
@@ -255,7 +274,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("secret");
         std::fs::write(&path, "x").expect("a writable folder");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("ours");
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("ours");
         let error = read_private(&path, 10).expect_err("it is world-readable");
         assert_eq!(error.code(), "file_readable_by_others");
         assert!(error.to_string().contains("chmod 600"), "{error}");

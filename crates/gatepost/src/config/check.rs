@@ -5,6 +5,7 @@ mod files;
 mod mailboxes;
 mod registrations;
 mod sinks;
+mod token_files;
 mod values;
 mod watches;
 
@@ -42,6 +43,7 @@ pub(super) fn check(
     let mailboxes = mailboxes::check(raw, &registrations, &mut check);
     let sinks = sinks::check(&raw.sink, &mut check);
     let watches = watches::check(raw, &mut check);
+    let token_files = token_files::check(raw, &mut check);
     check.end()?;
     Ok(Config {
         file: source.file.to_owned(),
@@ -53,6 +55,7 @@ pub(super) fn check(
         mailboxes,
         sinks,
         watches,
+        token_files,
     })
 }
 

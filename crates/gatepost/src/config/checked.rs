@@ -13,6 +13,8 @@ use gatepost_store::{KeySource, StateFolder};
 use jiff::Timestamp;
 use url::Url;
 
+use crate::token_form::{TokenForm, TokenUse};
+
 /// A checked configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -34,6 +36,8 @@ pub struct Config {
     pub sinks: BTreeMap<String, SinkSettings>,
     /// Folders under observation, in the order of the file.
     pub watches: Vec<WatchSettings>,
+    /// Files with tokens, in the order of the file.
+    pub token_files: Vec<TokenFileSettings>,
 }
 
 impl Config {

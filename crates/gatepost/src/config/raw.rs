@@ -4,6 +4,7 @@
 mod placed;
 mod secret;
 mod sink;
+mod token_file;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 pub use placed::Placed;
 pub use secret::{INLINE_SECRET, RawSecret};
 pub use sink::{RawCommand, RawMaildir, RawOrdering, RawSink, RawStream, RawWebhook, SINK_KINDS};
+pub use token_file::{RawReaders, RawTokenFile};
 pub use watch::{RawAfter, RawWatch};
 
 /// The configuration of Gatepost. Paths are relative to the file; `~/` is the home folder.
@@ -48,6 +50,9 @@ pub struct RawConfig {
     /// Folders under observation.
     #[serde(default)]
     pub watch: Vec<RawWatch>,
+    /// Files with tokens that `serve` keeps fresh, for programs that read them.
+    #[serde(default)]
+    pub token_file: Vec<RawTokenFile>,
 }
 
 /// What is logged, and how.

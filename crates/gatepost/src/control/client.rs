@@ -12,10 +12,16 @@ use super::{Answer, MOST, Question, socket};
 /// What the running `serve` of this state folder answers; `None` if none runs, or it does not
 /// answer, in which case the caller does the work itself.
 pub fn ask(state: &StateFolder, question: &Question) -> Option<Answer> {
+    ask_within(LIMIT, state, question)
+}
+
+/// The same, for those who wait no longer than `limit`.
+pub fn ask_within(limit: Duration, state: &StateFolder, question: &Question) -> Option<Answer> {
+    let limit = limit.min(LIMIT);
     let exchange = || -> std::io::Result<Zeroizing<String>> {
         let mut stream = UnixStream::connect(socket(state))?;
-        stream.set_read_timeout(Some(LIMIT))?;
-        stream.set_write_timeout(Some(LIMIT))?;
+        stream.set_read_timeout(Some(limit))?;
+        stream.set_write_timeout(Some(limit))?;
         let mut line = serde_json::to_vec(question)?;
         line.push(b'\n');
         stream.write_all(&line)?;

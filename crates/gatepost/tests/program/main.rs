@@ -15,4 +15,5 @@ mod serving;
 mod setup_page;
 mod signing_in;
 mod stand;
+mod tokens;
 mod tour;

@@ -3,8 +3,6 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use jiff::SignedDuration;
-
 use super::Check;
 use crate::config::raw::Placed;
 
@@ -18,21 +16,8 @@ impl Check<'_> {
     /// A duration such as `30s` or `5m`, or what is usual.
     pub(super) fn duration(&mut self, raw: Option<&Placed<String>>, usual: Duration) -> Duration {
         let Some(raw) = raw else { return usual };
-        let read = raw
-            .parse::<SignedDuration>()
-            .ok()
-            .and_then(|read| Duration::try_from(read).ok());
-        match read {
-            Some(duration) if !duration.is_zero() => duration,
-            _ => {
-                let sentence = format!(
-                    "`{}` is no duration; write a number with a unit, such as 30s, 5m or 1h",
-                    raw.as_str()
-                );
-                self.report(raw, "config_wrong_value", sentence);
-                usual
-            }
-        }
+        let read = crate::times::duration(raw);
+        self.accept(raw, read).unwrap_or(usual)
     }
 
     /// How many deliveries run side by side.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::{
     After, Begin, Config, LogFormat, MailboxSettings, ProofSource, ReadBy, RegistrationSettings,
-    SendBy, SinkSettings, SinkTarget, StreamTarget, WatchSettings,
+    SendBy, SinkSettings, SinkTarget, StreamTarget, TokenFileSettings, WatchSettings,
 };
 
 /// What `config` means, in the shape of the file.
@@ -33,6 +33,7 @@ pub(super) fn meaning(config: &Config) -> Value {
     shown["mailbox"] = by_name(&config.mailboxes, mailbox);
     shown["sink"] = by_name(&config.sinks, sink);
     shown["watch"] = config.watches.iter().map(watch).collect();
+    shown["token_file"] = config.token_files.iter().map(token_file).collect();
     shown
 }
 
@@ -168,6 +169,16 @@ fn watch(watch: &WatchSettings) -> Value {
         Some(After::Delete) => shown["after"] = json!("delete"),
     }
     shown
+}
+
+fn token_file(file: &TokenFileSettings) -> Value {
+    json!({
+        "mailbox": file.mailbox,
+        "path": file.path,
+        "for": file.purpose,
+        "format": file.form,
+        "readable_by": file.readers,
+    })
 }
 
 fn secret(source: &SecretSource) -> Value {
