@@ -211,6 +211,16 @@ const NEEDS: &[Need] = &[
         package: "npm",
         purpose: "to install the OpenID provider",
     },
+    Need {
+        program: "openssl",
+        package: "openssl",
+        purpose: "as the judge of certificates that are made here",
+    },
+    Need {
+        program: "jq",
+        package: "jq",
+        purpose: "to run the set-up scripts that are written in Bash",
+    },
 ];
 /// Where `package.json` of the OpenID provider is.
 const NPM_FOLDER: &str = "tests/peers/oidc";
