@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use gatepost_benches::{Sample, Stopwatch, compare, count_files, until};
 use gatepost_peers::{Dovecot, IdentityEndpoint, Program, large_message};
+use tempfile::TempDir;
 
 fn main() -> anyhow::Result<()> {
     let identity = IdentityEndpoint::start()?;
@@ -20,18 +21,31 @@ fn main() -> anyhow::Result<()> {
         dovecot.deliver(USER, "INBOX", &large_message(size))?;
     }
     // Dovecot indexes the new mail once, for whoever comes first.
-    mbsync(&identity, &dovecot)?;
+    let mut kept = Kept::default();
+    mbsync(&identity, &dovecot, &mut kept)?;
     let (mut ours, mut theirs) = (Sample::default(), Sample::default());
     for _ in 0..ROUNDS {
-        ours.push(gatepost(&identity, &dovecot)?);
-        theirs.push(mbsync(&identity, &dovecot)?);
+        ours.push(gatepost(&identity, &dovecot, &mut kept)?);
+        theirs.push(mbsync(&identity, &dovecot, &mut kept)?);
     }
     let what = format!("{MESSAGES} messages to a Maildir");
     compare(&what, ("gatepost", &ours), ("mbsync", &theirs));
     Ok(())
 }
 
-fn gatepost(identity: &IdentityEndpoint, dovecot: &Dovecot) -> anyhow::Result<Duration> {
+/// What was downloaded. Nothing is deleted before the end: ext4 does not use an inode again within
+/// seconds of its end, and searches for another at length when ten thousand were just freed.
+#[derive(Default)]
+struct Kept {
+    programs: Vec<Program>,
+    folders: Vec<TempDir>,
+}
+
+fn gatepost(
+    identity: &IdentityEndpoint,
+    dovecot: &Dovecot,
+    kept: &mut Kept,
+) -> anyhow::Result<Duration> {
     let program = Program::new(identity, dovecot, &configuration())?;
     let new = program.folder().join("Mail/new");
     let watch = Stopwatch::start();
@@ -46,6 +60,7 @@ fn gatepost(identity: &IdentityEndpoint, dovecot: &Dovecot) -> anyhow::Result<Du
     if !running.stop() {
         bail!("gatepost did not stop well\n{}", program.log());
     }
+    kept.programs.push(program);
     Ok(elapsed)
 }
 
@@ -57,7 +72,11 @@ fn configuration() -> String {
     )
 }
 
-fn mbsync(identity: &IdentityEndpoint, dovecot: &Dovecot) -> anyhow::Result<Duration> {
+fn mbsync(
+    identity: &IdentityEndpoint,
+    dovecot: &Dovecot,
+    kept: &mut Kept,
+) -> anyhow::Result<Duration> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("mbsyncrc");
     std::fs::create_dir(folder.path().join("Mail"))?;
@@ -78,6 +97,7 @@ fn mbsync(identity: &IdentityEndpoint, dovecot: &Dovecot) -> anyhow::Result<Dura
             String::from_utf8_lossy(&output.stderr)
         );
     }
+    kept.folders.push(folder);
     Ok(elapsed)
 }
 

@@ -99,6 +99,7 @@ async fn idle(opener: ImapOpener, told: Sender<Instant>) -> anyhow::Result<()> {
         let pull = Pull {
             since: cursor.as_ref(),
             limit: 1_000,
+            octets: u64::MAX,
         };
         let gatepost_mail::Changes::Since { next, .. } = mailbox.changes(&inbox, pull).await?
         else {

@@ -29,5 +29,6 @@ pub fn count_files(folder: &Path) -> usize {
     std::fs::read_dir(folder).map_or(0, Iterator::count)
 }
 
-const PAUSE: Duration = Duration::from_millis(10);
-const LOOKS: u32 = 30_000;
+/// Counting ten thousand files takes milliseconds of a core that others need.
+const PAUSE: Duration = Duration::from_millis(30);
+const LOOKS: u32 = 10_000;

@@ -82,6 +82,9 @@ pub struct Pull<'a> {
     pub since: Option<&'a Cursor>,
     /// At most this many arrivals.
     pub limit: usize,
+    /// At most this many octets of messages, as far as the server tells their sizes; one message
+    /// always.
+    pub octets: u64,
 }
 
 /// What is new in a folder.
@@ -93,7 +96,7 @@ pub enum Changes {
         arrivals: Vec<Arrival>,
         /// The cursor behind the last of `arrivals`; if `more`, the next pull goes on from it.
         next: Cursor,
-        /// Whether `limit` cut the list.
+        /// Whether a limit cut the list.
         more: bool,
     },
     /// The server forgot us (UIDVALIDITY changed): identify what is there by other means.

@@ -21,7 +21,7 @@ pub use error::ListenError;
 use machine::Machine;
 use words::{Failure, Outstanding, Saw, Session, Signals, Step, Want};
 
-use crate::{Mailroom, StorageError, Watch, WatchState};
+use crate::{Mailroom, Watch, WatchState};
 
 /// Watches one folder and stores what arrives. Nothing that happens to it touches another.
 #[derive(Debug)]
@@ -136,8 +136,12 @@ impl Listener {
                 Ok(Saw::Baseline(cursor, newest))
             }
             Want::Pull { since, limit } => {
-                let since = since.as_ref();
-                let changes = mailbox.changes(folder, Pull { since, limit });
+                let pull = Pull {
+                    since: since.as_ref(),
+                    limit,
+                    octets: OCTETS_OF_A_LOOK,
+                };
+                let changes = mailbox.changes(folder, pull);
                 let changes = self.answered(ANSWER, changes).await??;
                 self.bear_witness(&changes);
                 self.proven().await?;
@@ -160,31 +164,20 @@ impl Listener {
         }
     }
 
-    /// Fetches and spools, then stores events and cursor in one transaction.
+    /// Fetches, spools and stores; the cursor moves in one transaction with the last events.
     async fn commit(&self, step: Step, mailbox: &mut dyn Mailbox) -> Result<Saw, ListenError> {
-        let stored = batch::commit(&self.room, &self.watch, step, mailbox).await;
-        match stored {
-            Ok(new) => {
-                self.room
-                    .board
-                    .moved(&self.watch.key, self.room.clock.now());
-                if new > 0 {
-                    tracing::info!(
-                        mailbox = %self.watch.key.mailbox, folder = %self.watch.key.folder, new,
-                        "new messages"
-                    );
-                    self.room.bell.ring();
-                }
-                Ok(Saw::Committed)
-            }
-            Err(ListenError::Storage(StorageError::Overtaken { watch })) => {
-                let error = StorageError::Overtaken { watch };
-                let code = error.code();
-                tracing::warn!(mailbox = %self.watch.key.mailbox, code, "{error}");
-                Ok(Saw::Overtaken)
-            }
-            Err(error) => Err(error),
+        let new = batch::commit(&self.room, &self.watch, step, mailbox).await?;
+        self.room
+            .board
+            .moved(&self.watch.key, self.room.clock.now());
+        if new > 0 {
+            tracing::info!(
+                mailbox = %self.watch.key.mailbox, folder = %self.watch.key.folder, new,
+                "new messages"
+            );
+            self.room.bell.ring();
         }
+        Ok(Saw::Committed)
     }
 
     fn bear_witness(&mut self, changes: &Changes) {
@@ -255,14 +248,17 @@ impl Listener {
     fn failed(&self, error: &ListenError, session: &mut Option<Box<dyn Mailbox>>) -> Saw {
         let (mailbox, folder) = (&self.watch.key.mailbox, &self.watch.key.folder);
         tracing::warn!(%mailbox, %folder, code = error.code(), "{error}");
-        let now = self.room.clock.now();
-        self.room.board.failed(&self.watch.key, error, now);
         let left = if error.ends_session() {
             *session = None;
             Session::Ended
         } else {
             Session::Kept
         };
+        if error.is_overtaken() {
+            return Saw::Overtaken;
+        }
+        let now = self.room.clock.now();
+        self.room.board.failed(&self.watch.key, error, now);
         Saw::Failed(Failure {
             next: error.next(),
             session: left,
@@ -302,5 +298,7 @@ const fn newest(top: usize) -> Query {
 const ENOUGH: usize = 50;
 /// How long any answer but that to a fetch may take.
 const ANSWER: Duration = Duration::from_mins(3);
+/// Between two looks it is measured whether the sinks and the disk can take more.
+const OCTETS_OF_A_LOOK: u64 = 256 << 20;
 const GOODBYE: Duration = Duration::from_secs(2);
 const PROOF_EVERY_SECONDS: i64 = 60;

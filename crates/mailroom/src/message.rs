@@ -2,10 +2,10 @@
 
 mod outline;
 
-use gatepost_mail::content::Content;
+use gatepost_mail::content::{Content, envelope};
 use gatepost_mail::{Arrival, Envelope};
 
-pub(crate) use outline::Outline;
+pub(crate) use outline::{Outline, Outlined};
 
 use crate::{Attachment, MessageData, MessageIds};
 
@@ -16,8 +16,8 @@ pub(crate) struct Measured {
     pub(crate) size: u64,
     /// The SHA-256 of its octets, in hexadecimal.
     pub(crate) sha256: String,
-    /// Its attachments, if only its beginning is held.
-    pub(crate) attachments: Option<Vec<Attachment>>,
+    /// What it consists of.
+    pub(crate) outlined: Outlined,
 }
 
 /// What an event says of a message, but for what the server told when it announced it.
@@ -31,17 +31,14 @@ pub(crate) struct Description {
 }
 
 impl Description {
-    /// Describes a message by `octets`: the whole of it or its beginning.
-    pub(crate) fn new(octets: &[u8], measured: Measured) -> Self {
-        let content = Content::parse(octets);
+    /// Describes the message that begins with `head`; all of its header should be in it.
+    pub(crate) fn new(head: &[u8], measured: Measured) -> Self {
         Self {
-            envelope: content.envelope(),
-            preview: content.preview(),
+            envelope: envelope(head),
+            preview: Content::parse(&measured.outlined.excerpt).preview(),
             size: measured.size,
             sha256: measured.sha256,
-            attachments: measured
-                .attachments
-                .unwrap_or_else(|| attachments(&content)),
+            attachments: measured.outlined.attachments,
         }
     }
 
@@ -70,16 +67,4 @@ impl Description {
             attachments: self.attachments,
         }
     }
-}
-
-fn attachments(content: &Content<'_>) -> Vec<Attachment> {
-    let found = content.attachments().into_iter();
-    found
-        .map(|one| Attachment {
-            name: one.name,
-            media_type: one.media_type,
-            size: one.octets.len() as u64,
-            inline: one.inline,
-        })
-        .collect()
 }

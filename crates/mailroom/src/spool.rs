@@ -33,6 +33,7 @@ pub struct Spool {
     key: Arc<SealingKey>,
     chance: Chance,
     inline_limit: usize,
+    batch: usize,
     names: Mutex<Names>,
 }
 
@@ -48,6 +49,8 @@ struct Names {
 impl Spool {
     /// The largest message that is kept in the row of its event, in octets.
     pub const INLINE_LIMIT: usize = 128 * 1024;
+    /// How many messages are stored in one transaction.
+    pub const BATCH: usize = 256;
 
     /// Opens the spool in `folder`, which is made if it is missing, and removes what an
     /// interrupted fetch left behind.
@@ -58,6 +61,7 @@ impl Spool {
             key,
             chance,
             inline_limit: Self::INLINE_LIMIT,
+            batch: Self::BATCH,
             names: Mutex::default(),
         };
         spool.remove_unfinished()?;
@@ -68,6 +72,13 @@ impl Spool {
     #[must_use]
     pub fn with_inline_limit(mut self, octets: usize) -> Self {
         self.inline_limit = octets;
+        self
+    }
+
+    /// The same, with at most so many messages stored in one transaction.
+    #[must_use]
+    pub fn with_batches_of(mut self, messages: usize) -> Self {
+        self.batch = messages;
         self
     }
 

@@ -55,8 +55,8 @@ pub struct Advance {
     /// The cursor that is replaced; `None` at the first step. Another one there is an error
     /// ([`StorageError::Overtaken`]): somebody else watches the same folder.
     pub from: Option<Cursor>,
-    /// The new cursor.
-    pub to: Cursor,
+    /// The new cursor; `None` leaves it where it is, for events that were found on the way.
+    pub to: Option<Cursor>,
     /// The new high-water mark; never goes back.
     pub high_water: Option<Timestamp>,
     /// What happened. An event whose id is known already is skipped with its deliveries,

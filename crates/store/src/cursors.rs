@@ -160,12 +160,12 @@ impl Store {
     }
 }
 
-/// Replaces the cursor, if it is the one that was seen.
+/// Replaces the cursor, if there is another, provided that it is the one that was seen.
 async fn move_cursor(
     db: &mut SqliteConnection,
     watch: i64,
     from: Option<Cursor>,
-    to: Cursor,
+    to: Option<Cursor>,
 ) -> Result<(), Undone> {
     let row = sqlx::query("SELECT * FROM watches WHERE id = $1")
         .bind(watch)
@@ -174,6 +174,9 @@ async fn move_cursor(
     if cursor(&Columns::new(&row, "watches", "id"))? != from {
         return Err(Undone::Beaten);
     }
+    let Some(to) = to else {
+        return Ok(());
+    };
     sqlx::query(
         "UPDATE watches SET cursor_transport = $2, cursor_version = $3, cursor_state = $4
          WHERE id = $1",

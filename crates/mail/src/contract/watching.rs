@@ -130,6 +130,7 @@ pub(super) async fn forgotten_keys_are_told_with_fingerprints(counterpart: &mut 
     let wanted = Pull {
         since: Some(&before),
         limit: 1,
+        octets: u64::MAX,
     };
     let changes = session
         .changes(&folder, wanted)
@@ -156,7 +157,16 @@ async fn pull(
     folder: &FolderName,
     since: Option<&Cursor>,
 ) -> (Vec<crate::MessageKey>, Cursor, bool) {
-    let changes = session.changes(folder, Pull { since, limit: 2 }).await;
+    let changes = session
+        .changes(
+            folder,
+            Pull {
+                since,
+                limit: 2,
+                octets: u64::MAX,
+            },
+        )
+        .await;
     match changes.expect("there is an answer") {
         Changes::Since {
             arrivals,

@@ -41,14 +41,14 @@ impl Session {
         let known = self.upcoming.take().filter(|known| known.position == since);
         let mut arrivals = match known {
             Some(known) if !known.uids.is_empty() => {
-                self.page(&selected, known.uids, pull.limit).await?
+                self.page(&selected, known.uids, &pull).await?
             }
             known => {
                 let beginning = match known {
                     Some(_) => Beginning::AtTip,
                     None => Beginning::Anywhere,
                 };
-                let range = (since.next, pull.limit);
+                let range = (since.next, &pull);
                 let found = self.look(&selected, beginning, range).await?;
                 if found.is_empty() && self.has_looked_again().await? {
                     self.look(&selected, beginning, range).await?
@@ -77,15 +77,15 @@ impl Session {
         &mut self,
         selected: &Selected,
         beginning: Beginning,
-        (first, limit): (u32, usize),
+        (first, pull): (u32, &Pull<'_>),
     ) -> Result<Arrivals, MailError> {
         // What is pushed from here on is news again.
         self.link.news = false;
         match beginning {
-            Beginning::AtTip => self.arrivals_from(selected, first, limit).await,
+            Beginning::AtTip => self.arrivals_from(selected, first, pull).await,
             Beginning::Anywhere => {
                 let uids = self.uids_from(first).await?;
-                self.page(selected, uids, limit).await
+                self.page(selected, uids, pull).await
             }
         }
     }
@@ -165,9 +165,9 @@ impl Session {
         &mut self,
         selected: &Selected,
         mut uids: VecDeque<u32>,
-        limit: usize,
+        pull: &Pull<'_>,
     ) -> Result<Arrivals, MailError> {
-        let wanted: Vec<u32> = uids.drain(..limit.min(uids.len())).collect();
+        let wanted: Vec<u32> = uids.drain(..pull.limit.min(uids.len())).collect();
         let mut found: BTreeMap<u32, Fetched> = bare(&wanted);
         self.ask_about(&wanted, FetchItems::Overview, |uid, fetched| {
             if let Some(known) = found.get_mut(&uid) {
@@ -175,7 +175,12 @@ impl Session {
             }
         })
         .await?;
-        let next = wanted.last().map_or(0, |last| last.saturating_add(1));
+        for beyond in cut(&mut found, pull.octets).into_iter().rev() {
+            uids.push_front(beyond);
+        }
+        let next = found
+            .last_key_value()
+            .map_or(0, |(last, _)| last.saturating_add(1));
         Ok(Arrivals {
             page: arrivals(selected, found),
             next,
@@ -188,7 +193,7 @@ impl Session {
         &mut self,
         selected: &Selected,
         first: u32,
-        limit: usize,
+        pull: &Pull<'_>,
     ) -> Result<Arrivals, MailError> {
         let mut found: BTreeMap<u32, Fetched> = BTreeMap::new();
         let mut rest: BTreeSet<u32> = BTreeSet::new();
@@ -208,7 +213,7 @@ impl Session {
                 if !rest.contains(&uid) {
                     learn(found.entry(uid).or_default(), fetched);
                 }
-                if found.len() > limit
+                if found.len() > pull.limit
                     && let Some((beyond, _)) = found.pop_last()
                 {
                     rest.insert(beyond);
@@ -218,6 +223,7 @@ impl Session {
         self.expect_undamaged(damaged)?;
         let highest = rest.last().or_else(|| found.keys().next_back());
         self.expect_believable(highest.copied())?;
+        rest.extend(cut(&mut found, pull.octets));
         let next = found
             .last_key_value()
             .map_or(0, |(last, _)| last.saturating_add(1));
@@ -313,6 +319,23 @@ fn learn(known: &mut Fetched, told: Fetched) {
 /// for, may come without a UID (RFC 9051 §7.5.2).
 fn is_damaged(fetched: &Fetched) -> bool {
     fetched.uid.is_none() && fetched.flags.is_none()
+}
+
+/// Cuts off what is beyond so many octets; answers the UIDs, ascending. The first stays.
+fn cut(found: &mut BTreeMap<u32, Fetched>, octets: u64) -> Vec<u32> {
+    let mut left = octets;
+    let mut beyond = found.iter().skip_while(|(_, fetched)| {
+        let size = fetched.size.unwrap_or_default();
+        let fits = size <= left;
+        left = left.saturating_sub(size);
+        fits
+    });
+    let first = found.keys().next();
+    let from = beyond.find(|(uid, _)| Some(*uid) != first);
+    let Some(from) = from.map(|(uid, _)| *uid) else {
+        return Vec::new();
+    };
+    found.split_off(&from).into_keys().collect()
 }
 
 fn arrivals(selected: &Selected, found: BTreeMap<u32, Fetched>) -> Vec<Arrival> {

@@ -17,6 +17,9 @@ pub enum ListenError {
     /// The storage.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The storage, while messages were still on their way.
+    #[error(transparent)]
+    Midway(StorageError),
     /// The spool.
     #[error(transparent)]
     Spool(#[from] SpoolError),
@@ -47,20 +50,29 @@ impl ListenError {
     /// Every code this error answers by itself; those of mailbox, storage and spool come on top.
     pub const CODES: &'static [&'static str] = &["mailbox_silent", "fetch_incomplete"];
 
+    /// Whether somebody else moved the cursor.
+    pub(super) fn is_overtaken(&self) -> bool {
+        matches!(
+            self,
+            Self::Storage(StorageError::Overtaken { .. })
+                | Self::Midway(StorageError::Overtaken { .. })
+        )
+    }
+
     /// Whether the session with the mailbox is finished.
     pub(super) fn ends_session(&self) -> bool {
         match self {
             Self::Mail(error) => error.is_disconnected(),
             Self::Storage(_) | Self::Incomplete { .. } => false,
             // The rest of a message that could not be kept is still on its way.
-            Self::Spool(_) | Self::Silent { .. } => true,
+            Self::Midway(_) | Self::Spool(_) | Self::Silent { .. } => true,
         }
     }
 
     pub(super) fn cause(&self) -> Cause {
         match self {
             Self::Mail(_) | Self::Silent { .. } | Self::Incomplete { .. } => Cause::Server,
-            Self::Storage(_) | Self::Spool(_) => Cause::Ours,
+            Self::Storage(_) | Self::Midway(_) | Self::Spool(_) => Cause::Ours,
         }
     }
 }
@@ -69,7 +81,7 @@ impl Fault for ListenError {
     fn code(&self) -> &'static str {
         match self {
             Self::Mail(error) => error.code(),
-            Self::Storage(error) => error.code(),
+            Self::Storage(error) | Self::Midway(error) => error.code(),
             Self::Spool(error) => error.code(),
             Self::Silent { .. } => "mailbox_silent",
             Self::Incomplete { .. } => "fetch_incomplete",
@@ -79,7 +91,7 @@ impl Fault for ListenError {
     fn owner(&self) -> Owner {
         match self {
             Self::Mail(error) => error.owner(),
-            Self::Storage(error) => error.owner(),
+            Self::Storage(error) | Self::Midway(error) => error.owner(),
             Self::Spool(error) => error.owner(),
             Self::Silent { .. } | Self::Incomplete { .. } => Owner::Remote,
         }
@@ -88,7 +100,7 @@ impl Fault for ListenError {
     fn next(&self) -> Next {
         match self {
             Self::Mail(error) => error.next(),
-            Self::Storage(error) => error.next(),
+            Self::Storage(error) | Self::Midway(error) => error.next(),
             Self::Spool(error) => error.next(),
             Self::Silent { .. } | Self::Incomplete { .. } => Next::Retry(After::Backoff),
         }

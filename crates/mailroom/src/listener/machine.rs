@@ -91,7 +91,7 @@ impl Machine {
             session: None,
             stage: Stage::Between,
             fetching: Fetching::On,
-            limit: BATCH,
+            limit: PAGE,
             tries: 0,
             waits: 0,
             alone: None,
@@ -175,10 +175,14 @@ impl Machine {
         }
     }
 
+    /// Until there is a cursor, everything that is found is stored together with the first one:
+    /// should the server forget its keys meanwhile, nobody would notice.
     fn pull(&self) -> Want {
+        let since = self.cursor();
+        let most = if since.is_some() { PAGE } else { FIRST_PAGE };
         Want::Pull {
-            since: self.cursor(),
-            limit: self.limit,
+            limit: self.limit.min(most),
+            since,
         }
     }
 
@@ -261,7 +265,7 @@ impl Machine {
         self.tries = 0;
         self.waits = 0;
         self.alone = None;
-        self.limit = (self.limit * 2).min(BATCH);
+        self.limit = (self.limit * 2).min(PAGE);
         match std::mem::replace(&mut self.stage, Stage::Between) {
             Stage::Committing { step, then } => {
                 if let Some(place) = &mut self.standing {
@@ -346,8 +350,10 @@ fn later(at: Timestamp, duration: Duration) -> Timestamp {
     at.checked_add(duration).unwrap_or(Timestamp::MAX)
 }
 
-/// The most messages of one transaction.
-const BATCH: usize = 256;
+/// The most messages of one look. Each look costs a few round trips.
+const PAGE: usize = 2_048;
+/// The most messages of the first look, which are stored in one transaction.
+const FIRST_PAGE: usize = 256;
 /// How soon it is measured again whether the sinks caught up.
 const PAUSED: Duration = Duration::from_secs(15);
 /// How soon it is looked again for post-actions that are due.

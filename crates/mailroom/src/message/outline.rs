@@ -1,7 +1,9 @@
-//! The attachments of a message that is too large to be held: read line by line as it streams
-//! by, a few kilobytes at a time (RFC 2046 §5.1).
+//! What a message consists of, read line by line as it streams by (RFC 2046 §5.1): its
+//! attachments, which are counted and neither kept nor decoded, and an excerpt that is enough
+//! for a preview.
 
 use mail_parser::{ContentType, MessageParser, MimeHeaders as _};
+use memchr::memchr;
 
 use crate::Attachment;
 
@@ -11,10 +13,14 @@ pub(crate) struct Outline {
     /// The boundaries of the multiparts we are in, the innermost last.
     boundaries: Vec<Vec<u8>>,
     part: Part,
-    /// The beginning of the present line, and how long it is by now.
+    /// The beginning of a line whose end has not come, and how long it is by now.
     line: Vec<u8>,
     length: u64,
     attachments: Vec<Attachment>,
+    /// Headers, boundaries and the beginning of what is text for people.
+    excerpt: Vec<u8>,
+    /// Octets of text in it.
+    text: usize,
 }
 
 #[derive(Debug)]
@@ -42,6 +48,15 @@ enum Encoding {
     Plain,
 }
 
+/// What was read of a message.
+#[derive(Debug, Default)]
+pub(crate) struct Outlined {
+    /// In the order of the message.
+    pub(crate) attachments: Vec<Attachment>,
+    /// The message without most of what it holds: to be parsed for a preview.
+    pub(crate) excerpt: Vec<u8>,
+}
+
 impl Outline {
     pub(crate) fn new() -> Self {
         Self {
@@ -50,36 +65,57 @@ impl Outline {
             line: Vec::new(),
             length: 0,
             attachments: Vec::new(),
+            excerpt: Vec::new(),
+            text: 0,
         }
     }
 
     /// Reads the next octets.
-    pub(crate) fn feed(&mut self, octets: &[u8]) {
-        for piece in octets.split_inclusive(|octet| *octet == b'\n') {
-            let missing = KEPT_OF_A_LINE.saturating_sub(self.line.len());
-            self.line
-                .extend_from_slice(&piece[..missing.min(piece.len())]);
-            self.length += piece.len() as u64;
-            if piece.ends_with(b"\n") {
+    pub(crate) fn feed(&mut self, mut octets: &[u8]) {
+        while let Some(end) = memchr(b'\n', octets) {
+            let (line, rest) = octets.split_at(end + 1);
+            octets = rest;
+            if self.length == 0 {
+                let kept = &line[..line.len().min(KEPT_OF_A_LINE)];
+                self.read(kept, line.len() as u64);
+            } else {
+                self.keep(line);
                 self.end_line();
             }
         }
+        self.keep(octets);
     }
 
-    /// The attachments, in the order of the message.
-    pub(crate) fn finish(mut self) -> Vec<Attachment> {
+    /// Reads the last line, even if it has no end.
+    pub(crate) fn finish(mut self) -> Outlined {
         self.end_line();
         self.end_part();
-        self.attachments
+        Outlined {
+            attachments: self.attachments,
+            excerpt: self.excerpt,
+        }
+    }
+
+    fn keep(&mut self, octets: &[u8]) {
+        let missing = KEPT_OF_A_LINE.saturating_sub(self.line.len());
+        self.line
+            .extend_from_slice(&octets[..missing.min(octets.len())]);
+        self.length += octets.len() as u64;
     }
 
     fn end_line(&mut self) {
         let line = std::mem::take(&mut self.line);
         let length = std::mem::take(&mut self.length);
+        self.read(&line, length);
+    }
+
+    /// Reads the beginning of a line that has `length` octets.
+    fn read(&mut self, line: &[u8], length: u64) {
         let text = line.trim_ascii_end();
         if let Some((level, rest)) = self.boundary(text) {
-            self.end_part();
             let ends = rest.starts_with(b"--");
+            self.end_part();
+            self.quote(line);
             self.boundaries
                 .truncate(if ends { level } else { level + 1 });
             self.part = if ends {
@@ -92,14 +128,32 @@ impl Outline {
         match &mut self.part {
             Part::Header(header) if text.is_empty() => {
                 let header = std::mem::take(header);
+                self.quote(line);
                 self.part = self.begin_body(&header);
             }
-            Part::Header(header) if header.len() < LONGEST_HEADER => {
-                header.extend_from_slice(text);
-                header.extend_from_slice(b"\r\n");
+            Part::Header(header) => {
+                if header.len() < LONGEST_HEADER {
+                    header.extend_from_slice(text);
+                    header.extend_from_slice(b"\r\n");
+                    self.quote(line);
+                }
             }
             Part::Attached(body) => body.count(text, length),
-            Part::Header(_) | Part::Skipped => {}
+            Part::Skipped if self.text < MOST_TEXT => {
+                self.text += line.len();
+                self.quote(line);
+            }
+            Part::Skipped => {}
+        }
+    }
+
+    /// Takes a line into the excerpt.
+    fn quote(&mut self, line: &[u8]) {
+        if self.excerpt.len() < LONGEST_EXCERPT {
+            self.excerpt.extend_from_slice(line);
+            if !line.ends_with(b"\n") {
+                self.excerpt.extend_from_slice(b"\r\n");
+            }
         }
     }
 
@@ -163,8 +217,10 @@ impl Body {
         let end = length - (text.len() as u64).min(length);
         match self.encoding {
             Encoding::Base64 => {
-                let content = text.iter().filter(|octet| !b"= \t".contains(octet));
-                self.counted += content.count() as u64;
+                let fill = text
+                    .iter()
+                    .filter(|octet| matches!(octet, b'=' | b' ' | b'\t'));
+                self.counted += (text.len() - fill.count()) as u64;
             }
             Encoding::QuotedPrintable if text.ends_with(b"=") => {
                 self.counted += unquoted(&text[..text.len() - 1]);
@@ -213,6 +269,10 @@ fn media_type(kind: Option<&ContentType<'_>>) -> String {
 const KEPT_OF_A_LINE: usize = 1_024;
 /// In octets, of one part.
 const LONGEST_HEADER: usize = 16 * 1024;
+/// In octets, of text: enough for 500 characters behind the style sheets of a newsletter.
+const MOST_TEXT: usize = 64 * 1024;
+/// In octets.
+const LONGEST_EXCERPT: usize = 128 * 1024;
 /// In characters.
 const LONGEST_NAME: usize = 998;
 const DEEPEST: usize = 20;
@@ -265,7 +325,7 @@ an epilogue\r
         for piece in MESSAGE.as_bytes().chunks(pieces) {
             outline.feed(piece);
         }
-        let found = outline.finish().into_iter();
+        let found = outline.finish().attachments.into_iter();
         found
             .map(|one| (one.name, one.media_type, one.size, one.inline))
             .collect()
@@ -314,6 +374,27 @@ an epilogue\r
             outline.feed(&[b'x'; 10_000]);
         }
         assert!(outline.line.len() <= KEPT_OF_A_LINE);
-        assert!(outline.finish().is_empty());
+        let outlined = outline.finish();
+        assert!(outlined.attachments.is_empty());
+        assert!(outlined.excerpt.len() <= LONGEST_EXCERPT + KEPT_OF_A_LINE);
+    }
+
+    #[test]
+    fn the_excerpt_gives_the_same_preview_without_what_is_attached() {
+        let whole = format!(
+            "Subject: x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\
+             Content-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n{}--b\r\n\
+             Content-Type: text/html\r\nContent-Transfer-Encoding: base64\r\n\r\n\
+             PHA+SGVsbG8sIDxiPndvcmxkPC9iPiE8L3A+\r\n--b--\r\n",
+            "AAECAwQFBgcICQoLDA0O\r\n".repeat(10_000)
+        );
+        let mut outline = Outline::new();
+        outline.feed(whole.as_bytes());
+        let outlined = outline.finish();
+        assert!(outlined.excerpt.len() < 1_000, "{}", outlined.excerpt.len());
+        let preview = |octets| gatepost_mail::content::Content::parse(octets).preview();
+        assert_eq!(preview(&outlined.excerpt).as_deref(), Some("Hello, world!"));
+        assert_eq!(preview(&outlined.excerpt), preview(whole.as_bytes()));
+        assert_eq!(outlined.attachments[0].size, 150_000);
     }
 }

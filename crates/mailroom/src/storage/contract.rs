@@ -92,7 +92,7 @@ fn step(from: Option<u32>, to: u32, events: Vec<NewEvent>) -> Advance {
     Advance {
         watch: watch(),
         from: from.map(cursor),
-        to: cursor(to),
+        to: Some(cursor(to)),
         high_water: None,
         events,
         at: at(0),

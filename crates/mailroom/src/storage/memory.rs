@@ -38,36 +38,40 @@ impl Cursors for MemoryStorage {
 
     async fn advance(&self, advance: Advance) -> Result<usize, StorageError> {
         let mut rows = self.rows();
-        let old = rows.standings.get(&advance.watch);
-        if old.map(|standing| &standing.cursor) != advance.from.as_ref() {
+        let old = rows.standings.get(&advance.watch).cloned();
+        if old.as_ref().map(|standing| &standing.cursor) != advance.from.as_ref() {
             return Err(StorageError::Overtaken {
                 watch: advance.watch,
             });
         }
-        let mut standing = old.cloned().unwrap_or_else(|| Standing {
-            cursor: advance.to.clone(),
-            high_water: None,
-            proven_at: None,
-            sequence: 0,
-        });
+        let mut sequence = rows.sequences.get(&advance.watch).copied().unwrap_or(0);
         let mut new_events = 0;
         for mut new in advance.events {
             if let Some(fingerprint) = new.fingerprint {
                 rows.ledger.insert((advance.watch.clone(), fingerprint));
             }
             if new.event.folder.is_some() {
-                new.event.sequence = Some(standing.sequence + 1);
+                new.event.sequence = Some(sequence + 1);
             }
             let counts = new.event.sequence.is_some();
             if rows.insert(new, advance.at) {
                 new_events += 1;
-                standing.sequence += u64::from(counts);
+                sequence += u64::from(counts);
             }
         }
-        standing.cursor = advance.to;
-        standing.high_water = standing.high_water.max(advance.high_water);
-        standing.proven_at = standing.proven_at.max(Some(advance.at));
-        rows.standings.insert(advance.watch, standing);
+        rows.sequences.insert(advance.watch.clone(), sequence);
+        if let Some(cursor) = advance.to.or(advance.from) {
+            let standing = Standing {
+                cursor,
+                high_water: old
+                    .as_ref()
+                    .and_then(|old| old.high_water)
+                    .max(advance.high_water),
+                proven_at: old.and_then(|old| old.proven_at).max(Some(advance.at)),
+                sequence,
+            };
+            rows.standings.insert(advance.watch, standing);
+        }
         Ok(new_events)
     }
 

@@ -130,7 +130,11 @@ impl Life {
         let room = Mailroom {
             cursors: storage.clone(),
             deliveries: storage,
-            spool: Arc::new(spool.with_inline_limit(self.inline_limit)),
+            spool: Arc::new(
+                spool
+                    .with_inline_limit(self.inline_limit)
+                    .with_batches_of(FEW),
+            ),
             board: Board::default(),
             bell: Bell::new(),
             clock: clock.clone(),
@@ -324,3 +328,6 @@ fn start() -> Timestamp {
 fn later(at: Timestamp, seconds: i64) -> Timestamp {
     Timestamp::from_second(at.as_second() + seconds).expect("a time in this century")
 }
+
+/// Messages of one transaction: so few that a step has several.
+const FEW: usize = 3;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use gatepost_fault::{After, Next, Owner};
+use gatepost_mail::Cursor;
 use gatepost_mailroom::{
     Advance, Cursors, Deliveries, Delivery, DeliveryFilter, Due, Event, EventData, EventId,
     Fingerprint, Lease, MemoryStorage, NewEvent, Settled, SinkName, Standing, StorageError,
@@ -55,8 +56,8 @@ impl Mortal {
 
 impl Disk {
     /// The promise at every moment: no cursor is ahead of its record.
-    fn check(&self, advance: &Advance) {
-        let behind = self.server.behind(&advance.to);
+    fn check(&self, cursor: &Cursor) {
+        let behind = self.server.behind(cursor);
         let recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
         let missing = behind
@@ -64,8 +65,7 @@ impl Disk {
             .find(|number| wanted.contains(number) && !recorded.contains(number));
         assert_eq!(
             missing, None,
-            "the cursor {:?} is ahead of its record",
-            advance.to
+            "the cursor {cursor:?} is ahead of its record"
         );
     }
 
@@ -103,8 +103,8 @@ impl Cursors for Mortal {
             if answer.is_ok() {
                 disk.note(&told);
                 // A step that leaves the cursor where it is records a part of what is behind it.
-                if told.from.as_ref() != Some(&told.to) {
-                    disk.check(&told);
+                if let Some(to) = told.to.as_ref().filter(|to| told.from.as_ref() != Some(to)) {
+                    disk.check(to);
                 }
             }
             answer

@@ -132,7 +132,7 @@ pub(crate) fn advance(
     Advance {
         watch: watch.clone(),
         from: steps.0.map(cursor),
-        to: cursor(steps.1),
+        to: Some(cursor(steps.1)),
         high_water: None,
         events,
         at: at(0),

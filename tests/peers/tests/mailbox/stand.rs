@@ -219,6 +219,7 @@ async fn look(
             Pull {
                 since,
                 limit: 10_000,
+                octets: u64::MAX,
             },
         )
         .await?

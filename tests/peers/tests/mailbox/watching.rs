@@ -133,6 +133,7 @@ async fn lost(stand: &Stand, folder: &FolderName, cursor: &Cursor) -> Result<Res
             Pull {
                 since: Some(cursor),
                 limit: 100,
+                octets: u64::MAX,
             },
         )
         .await?;

@@ -18,6 +18,7 @@ async fn changes(script: &str) -> Result<Changes, MailError> {
         let pull = Pull {
             since: None,
             limit: 10,
+            octets: u64::MAX,
         };
         session.changes(&inbox(), pull).await
     })
@@ -57,6 +58,7 @@ async fn an_absurd_uid_is_refused_also_at_the_tip() {
         let pull = Pull {
             since: Some(&tip),
             limit: 10,
+            octets: u64::MAX,
         };
         session.changes(&inbox(), pull).await
     });

@@ -265,6 +265,7 @@ async fn a_backlog_comes_in_pages_and_the_tip_in_one_question() {
             let pull = Pull {
                 since: Some(&since),
                 limit: 2,
+                octets: u64::MAX,
             };
             let changes = session.changes(&inbox(), pull).await.expect("it works");
             let Changes::Since {
@@ -305,6 +306,7 @@ async fn a_message_that_cannot_be_named_is_not_passed_over() {
         let pull = Pull {
             since: Some(&since),
             limit: 2,
+            octets: u64::MAX,
         };
         session
             .changes(&inbox(), pull)
@@ -332,6 +334,7 @@ async fn a_changed_uidvalidity_is_told_with_fingerprints() {
         let pull = Pull {
             since: Some(&old),
             limit: 2,
+            octets: u64::MAX,
         };
         let changes = session.changes(&inbox(), pull).await.expect("it works");
         let Changes::Lost(resync) = changes else {

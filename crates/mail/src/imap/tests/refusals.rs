@@ -90,6 +90,7 @@ async fn one_damaged_message_hides_no_other_from_a_resync() {
         let pull = Pull {
             since: Some(&old),
             limit: 2,
+            octets: u64::MAX,
         };
         let changes = session.changes(&inbox(), pull).await.expect("it works");
         let Changes::Lost(resync) = changes else {
@@ -138,6 +139,7 @@ async fn one_damaged_message_does_not_hold_up_a_watch() {
         let pull = Pull {
             since: None,
             limit: 10,
+            octets: u64::MAX,
         };
         let changes = session.changes(&inbox(), pull).await.expect("it works");
         let Changes::Since { arrivals, .. } = changes else {

@@ -51,6 +51,7 @@ async fn a_push_ends_the_wait_and_what_follows_it_is_not_lost() {
         let pull = Pull {
             since: Some(&seen),
             limit: 10,
+            octets: u64::MAX,
         };
         session.changes(&inbox(), pull).await.expect("an arrival");
         assert_eq!(
@@ -106,6 +107,7 @@ async fn a_no_out_of_the_blue_has_the_folder_opened_afresh() {
         let pull = Pull {
             since: Some(&seen),
             limit: 10,
+            octets: u64::MAX,
         };
         let changes = session.changes(&inbox(), pull).await.expect("a look");
         assert!(matches!(changes, Changes::Lost(_)), "{changes:?}");

@@ -228,14 +228,14 @@ fn a_folder_of_old_mail_that_was_moved_there_is_not_new_when_the_watch_begins() 
 #[test]
 fn a_large_resynchronisation_moves_the_cursor_with_its_last_batch() {
     let mut machine = looking(Some(0), StartFrom::Now);
-    let present = (1..=600).map(|uid| (arrival(uid, 10), [0; 32])).collect();
+    let present = (1..=5_000).map(|uid| (arrival(uid, 10), [0; 32])).collect();
     let lost = Saw::Changes(Changes::Lost(Resync {
         present,
         restart: cursor("new"),
     }));
     machine.next(at(20), lost);
-    let mut want = machine.next(at(20), Saw::Recognised(vec![false; 600]));
-    for last in [256, 512] {
+    let mut want = machine.next(at(20), Saw::Recognised(vec![false; 5_000]));
+    for last in [2_048, 4_096] {
         let step = step(want);
         assert_eq!(
             (&step.from, &step.to),
@@ -245,7 +245,7 @@ fn a_large_resynchronisation_moves_the_cursor_with_its_last_batch() {
         want = machine.next(at(20), Saw::Committed);
     }
     let step = step(want);
-    assert_eq!((step.arrivals.len(), step.to), (88, cursor("new")));
+    assert_eq!((step.arrivals.len(), step.to), (904, cursor("new")));
 }
 
 fn failed_by(cause: Cause) -> Saw {
@@ -286,7 +286,7 @@ fn what_cannot_be_fetched_is_tried_in_smaller_batches() {
     let mut machine = looking(Some(0), StartFrom::Now);
     let failed = || failed_by(Cause::Server);
     let mut limits = Vec::new();
-    for _ in 0..10 {
+    for _ in 0..13 {
         machine.next(at(0), since(vec![arrival(1, 1)], "1", false));
         assert!(matches!(machine.next(at(0), failed()), Want::Sleep { .. }));
         assert_eq!(machine.next(at(0), Saw::Woke), Want::Open);
@@ -296,7 +296,7 @@ fn what_cannot_be_fetched_is_tried_in_smaller_batches() {
             other => panic!("nothing is pulled: {other:?}"),
         }
     }
-    assert_eq!(limits, [128, 64, 32, 16, 8, 4, 2, 1, 1, 1]);
+    assert_eq!(limits, [1024, 512, 256, 128, 64, 32, 16, 8, 4, 2, 1, 1, 1]);
 }
 
 #[test]
@@ -316,7 +316,7 @@ fn a_watch_that_was_overtaken_loads_where_it_stands() {
         machine.next(at(9), Saw::Measured((0, 0))),
         Want::Pull {
             since: Some(cursor("theirs")),
-            limit: 128
+            limit: 1024
         }
     );
 }

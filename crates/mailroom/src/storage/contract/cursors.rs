@@ -1,7 +1,7 @@
 //! How far each watch has come.
 
 use super::{Fresh, at, cursor, message, sink, step, watch};
-use crate::{DeliveryFilter, EventData, StorageError};
+use crate::{Advance, DeliveryFilter, EventData, StorageError};
 
 pub(super) const SENTENCES: usize = 8;
 
@@ -157,9 +157,29 @@ async fn the_ledger_knows_what_was_stored_or_remembered(fresh: Fresh) {
 }
 
 async fn a_step_may_leave_the_cursor_where_it_is(fresh: Fresh) {
-    fresh.advance(step(None, 1, vec![])).await;
-    assert_eq!(fresh.advance(step(Some(1), 1, vec![message(1)])).await, 1);
-    assert_eq!(fresh.advance(step(Some(1), 2, vec![message(1)])).await, 0);
+    let stays = |from, events| Advance {
+        to: None,
+        ..step(from, 0, events)
+    };
+    let new = fresh.advance(stays(None, vec![message(1)])).await;
+    assert_eq!(new, 1);
+    let standing = fresh.cursors.load(&watch()).await.expect("it answers");
+    assert_eq!(standing, None, "the watch has not come anywhere");
+    // The whole step, told again from its beginning after a crash.
+    fresh
+        .advance(step(None, 1, vec![message(1), message(2)]))
+        .await;
+    fresh.advance(stays(Some(1), vec![message(3)])).await;
+    let standing = fresh.cursors.load(&watch()).await.expect("it answers");
+    let standing = standing.expect("the watch has started");
+    assert_eq!((standing.cursor, standing.sequence), (cursor(1), 3));
+    let overtaken = fresh.cursors.advance(stays(None, vec![message(4)])).await;
+    assert!(matches!(overtaken, Err(StorageError::Overtaken { .. })));
+    fresh.advance(step(Some(1), 2, vec![message(3)])).await;
+    let due = fresh.deliveries.claim_due(&sink(), at(1), at(60), 10).await;
+    let due = due.expect("it answers");
+    let sequences: Vec<_> = due.iter().map(|due| due.event.sequence).collect();
+    assert_eq!(sequences, [Some(1), Some(2), Some(3)]);
 }
 
 async fn an_event_that_moves_no_cursor_is_recorded_once(fresh: Fresh) {

@@ -12,6 +12,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     pub(super) standings: BTreeMap<WatchKey, Standing>,
+    /// The number of the newest event of each folder, whether or not its watch has a cursor.
+    pub(super) sequences: BTreeMap<WatchKey, u64>,
     pub(super) ledger: BTreeSet<(WatchKey, Fingerprint)>,
     pub(super) events: BTreeMap<i64, EventRow>,
     pub(super) event_ids: BTreeMap<EventId, i64>,
