@@ -15,7 +15,7 @@ pub enum MailError {
     Token(#[from] TokenError),
     /// The server does not take the token for this mailbox.
     #[error(
-        "{host} refused the token for {mailbox}: the app lacks the permission IMAP.AccessAsApp (app-only) or IMAP.AccessAsUser.All (delegated), or consent to it, or the token belongs to another tenant or person; {host} said: {said}"
+        "{host} refused the token for {mailbox}: there is no such mailbox, or the app lacks the permission IMAP.AccessAsApp (app-only) or IMAP.AccessAsUser.All (delegated), or consent to it, or the token belongs to another tenant or person; {host} said: {said}"
     )]
     SignInRefused {
         /// The server.
