@@ -252,7 +252,12 @@ impl Courier {
     }
 
     fn log(&self, error: &StorageError) {
-        tracing::warn!(sink = %self.route.sink, code = error.code(), "{error}; it is tried again");
+        let (sink, code) = (&self.route.sink, error.code());
+        if error.is_told() {
+            tracing::debug!(%sink, code, "deliveries wait for the storage");
+        } else {
+            tracing::warn!(%sink, code, "{error}; it is tried again");
+        }
     }
 }
 

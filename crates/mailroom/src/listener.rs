@@ -214,7 +214,12 @@ impl Listener {
             return Err(error);
         }
         let (mailbox, folder) = (&self.watch.key.mailbox, &self.watch.key.folder);
-        tracing::warn!(%mailbox, %folder, code = error.code(), "a post-action is not done: {error}");
+        let code = error.code();
+        if error.is_told() {
+            tracing::debug!(%mailbox, %folder, code, "a post-action is not done");
+        } else {
+            tracing::warn!(%mailbox, %folder, code, "a post-action is not done: {error}");
+        }
         Ok(Outstanding::Nothing)
     }
 
@@ -247,7 +252,12 @@ impl Listener {
 
     fn failed(&self, error: &ListenError, session: &mut Option<Box<dyn Mailbox>>) -> Saw {
         let (mailbox, folder) = (&self.watch.key.mailbox, &self.watch.key.folder);
-        tracing::warn!(%mailbox, %folder, code = error.code(), "{error}");
+        let code = error.code();
+        if error.is_told() {
+            tracing::debug!(%mailbox, %folder, code, "the watch waits for the storage");
+        } else {
+            tracing::warn!(%mailbox, %folder, code, "{error}");
+        }
         let left = if error.ends_session() {
             *session = None;
             Session::Ended

@@ -332,6 +332,17 @@ pub enum StorageError {
 impl StorageError {
     /// Every code this error answers by itself; those of the store come on top.
     pub const CODES: &'static [&'static str] = &["cursor_overtaken"];
+
+    /// Whether the store has logged it: it is the same for all who use it until somebody acts or
+    /// time passes, and is not told again by each of them.
+    pub fn is_told(&self) -> bool {
+        match self {
+            Self::Storage { owner, next, .. } => {
+                *owner == Owner::Operator && *next != Next::Discard
+            }
+            Self::Overtaken { .. } => false,
+        }
+    }
 }
 
 impl Fault for StorageError {

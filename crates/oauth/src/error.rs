@@ -176,6 +176,11 @@ impl TokenError {
         "token_request_broken_off",
     ];
 
+    /// Whether the store has logged it, for all who wait for it.
+    pub(crate) fn is_told(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_told())
+    }
+
     /// The same error for somebody who asks later: what is left of its waiting time.
     pub(crate) fn with_wait(self, left: Duration) -> Self {
         match self {

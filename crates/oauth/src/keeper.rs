@@ -195,7 +195,9 @@ impl Keeper {
 
     fn land(&self, audience: Audience, result: &Result<AccessToken, TokenError>) {
         let now = self.around.clock.now();
-        if let Err(error) = result {
+        if let Err(error) = result
+            && !error.is_told()
+        {
             tracing::warn!(
                 credential = %self.credential.id,
                 code = gatepost_fault::Fault::code(error),

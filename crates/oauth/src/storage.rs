@@ -102,6 +102,17 @@ pub enum GrantStoreError {
 impl GrantStoreError {
     /// Every code this error answers; those of the store's own faults come on top.
     pub const CODES: &'static [&'static str] = &["sign_in_replaced", "sign_in_unsealable"];
+
+    /// Whether the store has logged it: it is the same for all who use it until somebody acts or
+    /// time passes, and is not told again by each of them.
+    pub fn is_told(&self) -> bool {
+        match self {
+            Self::Storage { owner, next, .. } => {
+                *owner == Owner::Operator && *next != Next::Discard
+            }
+            Self::Stale { .. } | Self::Unsealable { .. } => false,
+        }
+    }
 }
 
 impl Fault for GrantStoreError {

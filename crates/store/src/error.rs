@@ -166,6 +166,13 @@ impl StoreError {
     ];
 }
 
+impl StoreError {
+    /// Whether it is the same for everybody until somebody acts or the time passes.
+    pub(crate) fn is_outage(&self) -> bool {
+        self.owner() == Owner::Operator && self.next() != Next::Discard
+    }
+}
+
 impl Fault for StoreError {
     fn code(&self) -> &'static str {
         match self {

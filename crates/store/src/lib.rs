@@ -14,6 +14,7 @@ mod error;
 mod events;
 mod grants;
 mod key;
+mod outage;
 mod schema;
 mod sealed;
 mod state_folder;

@@ -11,6 +11,7 @@ use sqlx::sqlite::{
 };
 
 use crate::key::Sealed;
+use crate::outage::Outage;
 use crate::state_folder::ServeLock;
 use crate::undone::Undone;
 use crate::writer::{Work, Writer};
@@ -52,6 +53,7 @@ struct Shared {
     readers: SqlitePool,
     writer: Writer,
     tasks: Tasks,
+    outage: Outage,
     _lock: Option<ServeLock>,
 }
 
@@ -87,6 +89,7 @@ impl Store {
             readers,
             writer,
             tasks,
+            outage: Outage::default(),
             _lock: lock,
         })))
     }
@@ -113,7 +116,11 @@ impl Store {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
     {
-        self.0.writer.run(work).await
+        let written = self.0.writer.run(work).await;
+        if written.is_ok() {
+            self.0.outage.over(&self.0.folder.database());
+        }
+        written
     }
 
     /// The connections that only read.
@@ -139,9 +146,12 @@ impl Store {
         Ok(whole)
     }
 
-    /// Says what went wrong, with the database's place.
+    /// Says what went wrong, with the database's place. What goes wrong for everybody is also
+    /// logged, once: those who are told of it need not do that.
     pub(crate) fn fault(&self, undone: Undone) -> StoreError {
-        undone.at(&self.0.folder.database())
+        let error = undone.at(&self.0.folder.database());
+        self.0.outage.met(&error);
+        error
     }
 }
 

@@ -32,6 +32,49 @@ fn a_database_that_somebody_holds() {
 }
 
 #[test]
+fn a_locked_database_is_told_once_for_all_who_wait_for_it() {
+    let stand = used();
+    let watches = ["INBOX", "Archive", "Drafts"].map(|folder| {
+        format!("[[watch]]\nmailbox = \"{SUPPORT}\"\nfolder = \"{folder}\"\nsinks = [\"out\", \"copies\"]\n")
+    });
+    stand.configure(&format!(
+        "[sink.out]\nkind = \"stream\"\n[sink.copies]\nkind = \"maildir\"\npath = \"copies\"\n{}",
+        watches.concat()
+    ));
+    let serve = stand.serve();
+    let wait_for = |what: &str, holds: &dyn Fn(&[serde_json::Value]) -> bool| {
+        let came = (0..20_000).any(|_| holds(&stand.listed(&["mailboxes"])));
+        assert!(came, "{what}: {}", stand.log());
+    };
+    let is_watch = |row: &&serde_json::Value| row["folder"].is_string();
+    wait_for("all are watched", &|rows| {
+        rows.iter()
+            .filter(is_watch)
+            .all(|row| row["state"] == "watching")
+    });
+    with_database(&stand, async |db| {
+        let begun = sqlx::query("BEGIN EXCLUSIVE").execute(db).await;
+        begun.expect("our own database");
+        // Each watch has something to store now.
+        stand.fault("drop-idle,times=3");
+        for _ in 0..2 {
+            stand.deliver(SUPPORT, "hello");
+        }
+        wait_for("somebody waits", &|rows| {
+            rows.iter()
+                .any(|row| row["last_error"]["code"] == "store_locked")
+        });
+    });
+    wait_for("it works again", &|_| {
+        stand.log().contains("can be used again")
+    });
+    assert_eq!(serve.stop(), 0);
+    let told = |words: &str| stand.log().matches(words).count();
+    assert_eq!(told("is locked by another process"), 1, "{}", stand.log());
+    assert_eq!(told("can be used again"), 1, "{}", stand.log());
+}
+
+#[test]
 fn a_database_that_is_none() {
     let stand = used();
     let text = "this is no database ".repeat(1_000);

@@ -64,6 +64,9 @@ impl Watchman {
                 self.board.reported(report);
                 self.bell.ring();
             }
+            Err(error) if error.is_told() => {
+                tracing::debug!(%mailbox, %folder, code = error.code(), "a report waits");
+            }
             Err(error) => tracing::warn!(
                 %mailbox, %folder, code = error.code(),
                 "a report could not be stored, it is tried again: {error}"

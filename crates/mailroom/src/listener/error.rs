@@ -69,6 +69,11 @@ impl ListenError {
         }
     }
 
+    /// Whether the storage has logged it, for all who wait for it.
+    pub(super) fn is_told(&self) -> bool {
+        matches!(self, Self::Storage(error) if error.is_told())
+    }
+
     pub(super) fn cause(&self) -> Cause {
         match self {
             Self::Mail(_) | Self::Silent { .. } | Self::Incomplete { .. } => Cause::Server,

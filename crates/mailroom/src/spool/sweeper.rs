@@ -86,6 +86,9 @@ impl Sweeper {
 
 fn log(error: &SweepError) {
     let code = match error {
+        SweepError::Storage(error) if error.is_told() => {
+            return tracing::debug!(code = error.code(), "the spool is not swept yet");
+        }
         SweepError::Spool(error) => error.code(),
         SweepError::Storage(error) => error.code(),
     };

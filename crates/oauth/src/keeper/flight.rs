@@ -111,7 +111,9 @@ impl Keeper {
             return match self.save(vault).await {
                 Ok(_) => Ok(()),
                 Err(error) => {
-                    tracing::warn!(credential = %self.credential.id, "still not stored: {error}");
+                    if !error.is_told() {
+                        tracing::warn!(credential = %self.credential.id, "still not stored: {error}");
+                    }
                     Ok(())
                 }
             };
@@ -124,7 +126,9 @@ impl Keeper {
             Ok(read) => read,
             // Without a refresh token to lose, the store only saves a request.
             Err(error) if self.credential.grant.renew.is_none() => {
-                tracing::warn!(credential = %self.credential.id, "no stored token: {error}");
+                if !error.is_told() {
+                    tracing::warn!(credential = %self.credential.id, "no stored token: {error}");
+                }
                 (Keepsake::default(), None)
             }
             Err(error) => return Err(error.into()),

@@ -90,7 +90,9 @@ impl Store {
         });
         if let Err(undone) = buried.await {
             let error = self.fault(undone);
-            tracing::warn!("damaged deliveries are claimed again later: {error}");
+            if !error.is_outage() {
+                tracing::warn!("damaged deliveries are claimed again later: {error}");
+            }
         }
     }
 }
