@@ -137,12 +137,12 @@ impl Gatepost {
     /// An opener of `mailbox`, which was in the scope.
     pub fn opener(&self, mailbox: &MailboxSettings) -> Result<Arc<dyn Opener>, Failure> {
         let way = mailboxes::Way {
-            imap: &self.config.registration(&mailbox.registration).cloud.imap,
+            cloud: &self.config.registration(&mailbox.registration).cloud,
             tls: &self.reach(mailbox).tls()?,
             keeper: self.keeper(mailbox),
             clock: &self.clock,
         };
-        Ok(mailboxes::opener(mailbox, &way))
+        Ok(mailboxes::opener(mailbox, &way)?)
     }
 
     /// The mailroom over the store.

@@ -7,6 +7,7 @@
 mod check;
 mod checked;
 mod find;
+mod host_error;
 mod key_names;
 mod problem;
 pub mod raw;
@@ -21,6 +22,7 @@ pub use checked::{
     SinkTarget, StreamSettings, StreamTarget, TokenFileSettings, WatchSettings, WebhookSettings,
 };
 pub use find::{Found, find};
+pub use host_error::HostError;
 pub use problem::{ConfigError, Place, Problem};
 pub use schema::schema;
 

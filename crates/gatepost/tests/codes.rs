@@ -63,6 +63,7 @@ const ALL: &[&[&str]] = &[
     gatepost_sandbox::mailboxes::MailboxError::CODES,
     compose::SinkError::CODES,
     config::ConfigError::CODES,
+    config::HostError::CODES,
     control::ControlError::CODES,
     control::RelayedFault::CODES,
     demo::DemoError::CODES,

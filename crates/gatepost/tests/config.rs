@@ -69,7 +69,8 @@ fn a_whole_configuration_means_what_it_says() {
     assert_eq!(config.state.path(), folder.path().join("state"));
     assert_eq!(config.key, KeySource::StateFolder);
     let registration = &config.registrations["contoso"];
-    assert_eq!(registration.cloud.imap.to_string(), "localhost:1993");
+    let imap = registration.cloud.imap.as_ref().expect("it is named");
+    assert_eq!(imap.to_string(), "localhost:1993");
     assert_eq!(
         registration.proof,
         ProofSource::Secret(SecretSource::File(folder.path().join("private.txt")))
@@ -144,7 +145,8 @@ fn the_example_is_good_and_leaves_no_key_out() {
 #[test]
 fn two_clouds_on_one_host_share_no_sign_in() {
     let config = loaded(
-        "[cloud.one]\nlogin = \"https://localhost:8443\"\n[cloud.two]\nlogin = \"https://localhost:9443\"\n\
+        "[cloud.one]\nlogin = \"https://localhost:8443\"\nimap = \"localhost:993\"\n\
+         [cloud.two]\nlogin = \"https://localhost:9443\"\nimap = \"localhost:993\"\n\
          [registration.one]\ncloud = \"one\"\ntenant = \"contoso.com\"\nclient_id = \"bcdb5ae8-1ab8-47c3-b0b2-6756048e2ddc\"\n\
          [registration.two]\ncloud = \"two\"\ntenant = \"contoso.com\"\nclient_id = \"bcdb5ae8-1ab8-47c3-b0b2-6756048e2ddc\"\n\
          [mailbox.\"a@contoso.com\"]\nregistration = \"one\"\ngrant = \"authorization_code\"\nsign_in_as = \"ada@contoso.com\"\n\
@@ -152,6 +154,16 @@ fn two_clouds_on_one_host_share_no_sign_in() {
     );
     let id = |name: &str| gatepost::compose::credential_id(&config, &config.mailboxes[name]);
     assert_ne!(id("a@contoso.com"), id("b@contoso.com"));
+}
+
+#[test]
+fn a_cloud_needs_no_host_that_nobody_asks() {
+    loaded(
+        "[cloud.lab]\nlogin = \"https://localhost:8443\"\n\
+         [registration.lab]\ncloud = \"lab\"\ntenant = \"contoso.com\"\nclient_id = \"bcdb5ae8-1ab8-47c3-b0b2-6756048e2ddc\"\n\
+         [registration.one]\ntenant = \"contoso.com\"\nclient_id = \"bcdb5ae8-1ab8-47c3-b0b2-6756048e2ddc\"\n\
+         [mailbox.\"a@contoso.com\"]\nregistration = \"one\"\ngrant = \"authorization_code\"\nsend = \"smtp\"\n",
+    );
 }
 
 #[test]

@@ -18,14 +18,15 @@ pub struct Cloud {
     pub name: String,
     /// Where to sign in, such as `https://login.microsoftonline.com/`.
     pub login: Url,
-    /// Where Microsoft Graph answers.
-    pub graph: Url,
+    /// Where Microsoft Graph answers. Like what follows it is `None` where a custom cloud does
+    /// not say: a token must not go to another cloud's host.
+    pub graph: Option<Url>,
     /// Where IMAP answers, with TLS from the first octet.
-    pub imap: HostPort,
+    pub imap: Option<HostPort>,
     /// Where POP3 answers, with TLS from the first octet.
-    pub pop3: HostPort,
+    pub pop3: Option<HostPort>,
     /// Where SMTP submission answers, with STARTTLS.
-    pub smtp: HostPort,
+    pub smtp: Option<HostPort>,
     /// What its tokens are asked for as.
     pub names: ResourceNames,
 }
@@ -56,13 +57,13 @@ pub struct HostPort {
 pub struct CustomCloud {
     /// Where to sign in: `https://host:port`. Plain `http` is accepted for loopback addresses only.
     pub login: String,
-    /// Where Microsoft Graph answers; the global one if `None`.
+    /// Where Microsoft Graph answers, if anybody asks it.
     pub graph: Option<String>,
-    /// `host:port` of IMAP; the global one if `None`.
+    /// `host:port` of IMAP, if anybody reads by it.
     pub imap: Option<String>,
-    /// `host:port` of POP3; the global one if `None`.
+    /// `host:port` of POP3, if anybody reads by it.
     pub pop3: Option<String>,
-    /// `host:port` of SMTP submission; the global one if `None`.
+    /// `host:port` of SMTP submission, if anybody sends by it.
     pub smtp: Option<String>,
 }
 
@@ -83,16 +84,16 @@ impl Cloud {
             .map(built_in)
     }
 
-    /// A cloud from a configuration. What it leaves out is as in the global cloud.
+    /// A cloud from a configuration. It has the hosts that it names and no others; what its
+    /// resources are called in scopes is as in the global cloud.
     pub fn custom(name: &str, addresses: &CustomCloud) -> Result<Self, CloudError> {
-        let global = Self::global();
-        let port = |field, text: &Option<String>, otherwise| match text {
-            Some(text) => HostPort::parse(text).map_err(|reason| CloudError {
+        let port = |field, text: &Option<String>| {
+            let port = text.as_deref().map(HostPort::parse).transpose();
+            port.map_err(|reason| CloudError {
                 cloud: name.to_owned(),
                 field,
                 reason,
-            }),
-            None => Ok(otherwise),
+            })
         };
         let url = |field, text: &str| {
             secure_origin(text).map_err(|reason| CloudError {
@@ -105,13 +106,13 @@ impl Cloud {
             name: name.to_owned(),
             login: url("login", &addresses.login)?,
             graph: match &addresses.graph {
-                Some(graph) => url("graph", graph)?,
-                None => global.graph,
+                Some(graph) => Some(url("graph", graph)?),
+                None => None,
             },
-            imap: port("imap", &addresses.imap, global.imap)?,
-            pop3: port("pop3", &addresses.pop3, global.pop3)?,
-            smtp: port("smtp", &addresses.smtp, global.smtp)?,
-            names: global.names,
+            imap: port("imap", &addresses.imap)?,
+            pop3: port("pop3", &addresses.pop3)?,
+            smtp: port("smtp", &addresses.smtp)?,
+            names: Self::global().names,
         })
     }
 }
@@ -209,14 +210,16 @@ fn is_loopback(host: &Host<&str>) -> bool {
 
 fn built_in(row: &Row) -> Cloud {
     let url = |host| Url::parse(&format!("https://{host}/")).expect("the table holds host names");
-    let port = |host: &str, port| HostPort {
-        host: host.to_owned(),
-        port,
+    let port = |host: &str, port| {
+        Some(HostPort {
+            host: host.to_owned(),
+            port,
+        })
     };
     Cloud {
         name: row.name.to_owned(),
         login: url(row.login),
-        graph: url(row.graph),
+        graph: Some(url(row.graph)),
         imap: port(row.mail, 993),
         pop3: port(row.mail, 995),
         smtp: port(row.smtp, 587),
@@ -298,6 +301,13 @@ mod tests {
             assert_eq!(Cloud::named(name).expect("it is built in").name, *name);
         }
         assert_eq!(Cloud::named("germany"), None);
+    }
+
+    #[test]
+    fn a_custom_cloud_has_no_host_of_another() {
+        let lab = custom("https://login.lab.example").expect("https is fine");
+        assert_eq!((lab.graph, lab.imap), (None, None));
+        assert_eq!((lab.pop3, lab.smtp), (None, None));
     }
 
     #[test]

@@ -41,6 +41,11 @@ pub(super) fn check(
     let clouds = clouds::check(&raw.cloud, &mut check);
     let registrations = registrations::check(&raw.registration, &clouds, &mut check);
     let mailboxes = mailboxes::check(raw, &registrations, &mut check);
+    let opened = clouds::Opened {
+        registrations: &registrations,
+        mailboxes: &mailboxes,
+    };
+    clouds::have_hosts(raw, &opened, &mut check);
     let sinks = sinks::check(&raw.sink, &mut check);
     let watches = watches::check(raw, &mut check);
     let token_files = token_files::check(raw, &mut check);

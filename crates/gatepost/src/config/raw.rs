@@ -87,7 +87,8 @@ pub struct RawLimits {
     pub spool_mib: Option<Placed<u64>>,
 }
 
-/// A cloud of its own: another Microsoft cloud, or the sandbox.
+/// A cloud of its own: another Microsoft cloud, or the sandbox. A host that is not set is nowhere:
+/// no token goes to another cloud.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawCloud {

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use gatepost_fault::Fault as _;
 use gatepost_host::Trust;
 use gatepost_oauth::{Cloud, CustomCloud};
 
 use super::Check;
-use crate::config::raw::{Placed, RawCloud};
+use crate::config::HostError;
+use crate::config::checked::{MailboxSettings, ReadBy, RegistrationSettings};
+use crate::config::raw::{Placed, RawCloud, RawConfig};
 
 /// A cloud with the authorities that are trusted there besides the system's.
 pub(super) type Described = (Cloud, Option<PathBuf>);
@@ -19,6 +22,34 @@ pub(super) fn check(
     raw.iter()
         .filter_map(|(name, cloud)| Some((name.to_string(), one(name, cloud, check)?)))
         .collect()
+}
+
+/// Reports the clouds that leave out where a mailbox is which the configuration reads there.
+pub(super) fn have_hosts(raw: &RawConfig, opened: &Opened<'_>, check: &mut Check<'_>) {
+    for name in raw.cloud.keys() {
+        let needs = |mailbox: &&MailboxSettings| match mailbox.read {
+            ReadBy::Imap => {
+                let registration = opened.registrations.get(&mailbox.registration);
+                registration.is_some_and(|registration| {
+                    registration.cloud.name == **name && registration.cloud.imap.is_none()
+                })
+            }
+        };
+        if let Some(mailbox) = opened.mailboxes.values().find(needs) {
+            let error = HostError {
+                cloud: name.to_string(),
+                mailbox: mailbox.address.clone(),
+                key: "imap",
+            };
+            check.report(name, error.code(), error.to_string());
+        }
+    }
+}
+
+/// What is opened in the clouds.
+pub(super) struct Opened<'a> {
+    pub(super) registrations: &'a BTreeMap<String, RegistrationSettings>,
+    pub(super) mailboxes: &'a BTreeMap<String, MailboxSettings>,
 }
 
 fn one(name: &Placed<String>, raw: &RawCloud, check: &mut Check<'_>) -> Option<Described> {
@@ -57,7 +88,7 @@ fn one(name: &Placed<String>, raw: &RawCloud, check: &mut Check<'_>) -> Option<D
 pub(super) fn authorities(file: &Placed<PathBuf>, check: &mut Check<'_>) -> PathBuf {
     let path = check.path(file);
     if let Err(error) = Trust::with_authority(&path) {
-        check.report(file, gatepost_fault::Fault::code(&error), error.to_string());
+        check.report(file, error.code(), error.to_string());
     }
     path
 }

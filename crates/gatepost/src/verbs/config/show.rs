@@ -48,14 +48,7 @@ fn by_name<T>(things: &std::collections::BTreeMap<String, T>, show: impl Fn(&T) 
 fn registration(registration: &RegistrationSettings) -> Value {
     let cloud = &registration.cloud;
     let mut shown = json!({
-        "cloud": {
-            "name": cloud.name,
-            "login": cloud.login,
-            "graph": cloud.graph,
-            "imap": cloud.imap.to_string(),
-            "pop3": cloud.pop3.to_string(),
-            "smtp": cloud.smtp.to_string(),
-        },
+        "cloud": { "name": cloud.name, "login": cloud.login },
         "tenant": registration.tenant.as_str(),
         "client_id": registration.client_id,
         "endpoint": match registration.endpoints {
@@ -63,6 +56,16 @@ fn registration(registration: &RegistrationSettings) -> Value {
             EndpointVersion::V1 => "v1",
         },
     });
+    let hosts = [
+        ("graph", cloud.graph.as_ref().map(ToString::to_string)),
+        ("imap", cloud.imap.as_ref().map(ToString::to_string)),
+        ("pop3", cloud.pop3.as_ref().map(ToString::to_string)),
+        ("smtp", cloud.smtp.as_ref().map(ToString::to_string)),
+    ];
+    for (key, host) in hosts {
+        let Some(host) = host else { continue };
+        shown["cloud"][key] = json!(host);
+    }
     if let Some(ca_file) = &registration.ca_file {
         shown["cloud"]["ca_file"] = json!(ca_file);
     }
