@@ -147,6 +147,18 @@ pub enum TokenError {
         /// Which check failed.
         reason: String,
     },
+    /// Another person than the configured one signed in.
+    #[error(
+        "{signed_in} signed in where {expected} was expected (registration {registration}), so nothing was kept and an earlier sign-in stands; sign in as {expected}, or write sign_in_as = \"{signed_in}\" for the mailbox if that person shall open it"
+    )]
+    OtherPerson {
+        /// The registration they signed in for.
+        registration: String,
+        /// Whose sign-in was expected.
+        expected: String,
+        /// Who signed in, as the id token says.
+        signed_in: String,
+    },
     /// The renewal was stopped from outside.
     #[error("the request for a token of {who} was broken off; Gatepost is stopping or has a bug")]
     BrokenOff {
@@ -173,6 +185,7 @@ impl TokenError {
         "sign_in_unfinished",
         "loopback_unusable",
         "id_token_unusable",
+        "sign_in_by_another",
         "token_request_broken_off",
     ];
 
@@ -226,6 +239,7 @@ impl Fault for TokenError {
             Self::SignInUnfinished { .. } => "sign_in_unfinished",
             Self::LoopbackUnusable { .. } => "loopback_unusable",
             Self::IdTokenUnusable { .. } => "id_token_unusable",
+            Self::OtherPerson { .. } => "sign_in_by_another",
             Self::BrokenOff { .. } => "token_request_broken_off",
         }
     }
@@ -249,7 +263,8 @@ impl Fault for TokenError {
             Self::SignInNeeded { .. }
             | Self::StateMismatch { .. }
             | Self::SignInUnfinished { .. }
-            | Self::IdTokenUnusable { .. } => Owner::Person,
+            | Self::IdTokenUnusable { .. }
+            | Self::OtherPerson { .. } => Owner::Person,
         }
     }
 
@@ -273,7 +288,8 @@ impl Fault for TokenError {
             Self::SignInNeeded { .. }
             | Self::StateMismatch { .. }
             | Self::SignInUnfinished { .. }
-            | Self::IdTokenUnusable { .. } => Next::SignIn,
+            | Self::IdTokenUnusable { .. }
+            | Self::OtherPerson { .. } => Next::SignIn,
         }
     }
 }

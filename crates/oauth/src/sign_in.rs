@@ -102,10 +102,29 @@ impl TokenKeeper {
                     show(&prompt);
                     step = flow.resume(around.clock.now(), Event::Woken)?;
                 }
-                Halt::Done(granted) => {
-                    self.signed_in(Granted::clone(&granted)).await?;
-                    return Ok(*granted);
-                }
+                Halt::Done(granted) => return self.accept(*granted).await,
+            }
+        }
+    }
+
+    /// Keeps what the person of this credential brought, and refuses what anybody else did:
+    /// browsers remember who signed in last, and a token of that person opens other mailboxes.
+    async fn accept(&self, granted: Granted) -> Result<Granted, TokenError> {
+        let credential = self.credential();
+        let signed_in = granted.person.as_ref().map(|person| person.name.as_str());
+        match (&credential.person, signed_in) {
+            (Some(expected), Some(signed_in))
+                if !signed_in.is_empty() && signed_in.to_lowercase() != expected.to_lowercase() =>
+            {
+                Err(TokenError::OtherPerson {
+                    registration: credential.registration.name.clone(),
+                    expected: expected.clone(),
+                    signed_in: signed_in.to_owned(),
+                })
+            }
+            _ => {
+                self.signed_in(granted.clone()).await?;
+                Ok(granted)
             }
         }
     }
@@ -135,7 +154,7 @@ impl Visit<'_> {
             .await
             .unwrap_or_else(|_| Err(self.nobody_came()));
         let ended = match ended {
-            Ok(granted) => keeper.signed_in(granted.clone()).await.map(|()| granted),
+            Ok(granted) => keeper.accept(granted).await,
             Err(error) => Err(error),
         };
         if let Some(page) = browser {

@@ -162,8 +162,8 @@ pub struct RawMailbox {
     /// How it sends. It decides what a person is asked to permit, and with it what
     /// `gatepost token --for smtp` is good for; this version submits no mail itself.
     pub send: Option<RawSend>,
-    /// The address of the person whose sign-in opens it, if that is not its own: for shared
-    /// mailboxes.
+    /// The sign-in name of the person who opens it, if that is not its own address: for shared
+    /// mailboxes, and for people who sign in under another name. Nobody else can sign in for it.
     pub sign_in_as: Option<Placed<String>>,
 }
 

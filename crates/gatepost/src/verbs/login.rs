@@ -37,19 +37,13 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
         _ => Place::Here(Browser::Open),
     };
     let granted = runtime::briefly(signed_in(config, &mailbox, place))?;
-    let signed_in = granted
-        .person
-        .map_or_else(|| person.clone(), |granted| granted.name);
-    if !signed_in.eq_ignore_ascii_case(&person) {
-        // A sign-in name need not be the mail address, so this is no fault yet.
+    if granted.person.is_none_or(|granted| granted.name.is_empty()) {
         screen::note(&format!(
-            "note: {signed_in} signed in where {person} was expected; if that is another person, \
-             run gatepost logout {} and sign in again",
-            mailbox.address
+            "note: the sign-in server does not say who signed in; make sure that it was {person}"
         ));
     }
     screen::line(&format!(
-        "{signed_in} is signed in; next: gatepost messages {}",
+        "{person} is signed in; next: gatepost messages {}",
         mailbox.address
     ))
 }

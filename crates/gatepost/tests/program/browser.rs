@@ -29,11 +29,16 @@ impl<'a> Browser<'a> {
 
     /// Signs Ada in and consents; gives where the browser is sent back to.
     pub(crate) fn sign_in(&self, url: &str) -> Url {
+        self.sign_in_as(ADA, url)
+    }
+
+    /// Signs a person in and consents; gives where the browser is sent back to.
+    pub(crate) fn sign_in_as(&self, person: &str, url: &str) -> Url {
         let page = self.get(url);
         let page = self.submit(
             &page,
             &[
-                ("username", ADA),
+                ("username", person),
                 ("password", self.stand.variable("PASSWORD")),
             ],
         );

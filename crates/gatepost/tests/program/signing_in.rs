@@ -3,6 +3,8 @@
 use crate::browser::Browser;
 use crate::stand::{ADA, Running, SUPPORT, Stand};
 
+const JUN: &str = "jun.tanaka@contoso.com";
+
 #[test]
 fn nobody_signs_in_where_the_app_acts_alone() {
     let stand = Stand::new();
@@ -87,6 +89,31 @@ fn a_shared_mailbox_is_opened_by_a_person() {
         !stand.listed(&["messages", SUPPORT]).is_empty(),
         "Ada has full access to it"
     );
+}
+
+#[test]
+fn another_person_is_refused_and_the_earlier_sign_in_stands() {
+    let stand = Stand::with_mail();
+    let browser = Browser::new(&stand);
+    let (mut first, url) = login(&stand);
+    browser.get(browser.sign_in(&url).as_str());
+    first.line().expect("it says who signed in");
+    let before = stand.printed(&["token", ADA]);
+
+    let mut command = stand.command();
+    command.args(["login", ADA, "--no-browser"]);
+    command.stderr(std::process::Stdio::piped());
+    let mut second = Running::start(command);
+    let url = second.line().expect("it prints the address");
+    let back = browser.sign_in_as(JUN, &url);
+    let page = browser.get(back.as_str());
+    assert!(page.html.contains("did not work"), "{}", page.html);
+    assert_eq!(second.line(), None, "nobody is signed in by it");
+    second
+        .output()
+        .assert_fails(77, &[JUN, ADA, "sign_in_as = ", "sign_in_by_another"]);
+    assert_eq!(stand.printed(&["token", ADA]), before);
+    assert!(!stand.listed(&["messages", ADA]).is_empty());
 }
 
 #[test]
