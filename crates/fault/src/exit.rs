@@ -8,9 +8,10 @@ use crate::{Next, Owner};
 pub enum Exit {
     /// Everything that was asked was done.
     Done = 0,
-    /// The configuration is wrong (`EX_CONFIG` is 78; 64 is `EX_USAGE`, which covers both here).
+    /// The configuration is wrong (the number of `EX_USAGE`).
     Configuration = 64,
-    /// What was given as input is unusable (`EX_DATAERR`).
+    /// What was given as input, on the command line or in a file that it names, is unusable
+    /// (`EX_DATAERR`).
     BadInput = 65,
     /// A server refused or cannot be reached, and waiting will not help (`EX_UNAVAILABLE`).
     RemoteUnavailable = 69,

@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         Err(answer) => {
             // Help and version are answers too; they are written to standard output.
             let exit = if answer.use_stderr() {
-                Exit::Configuration
+                Exit::BadInput
             } else {
                 Exit::Done
             };

@@ -61,6 +61,15 @@ pub fn line(text: &str) -> Result<(), Failure> {
     write(text.as_bytes()).and_then(|()| write(b"\n"))
 }
 
+/// Writes a line with a name and a value, if there is one.
+pub fn field(name: &str, value: &str) -> Result<(), Failure> {
+    if value.is_empty() {
+        return Ok(());
+    }
+    let name = painted(Paint::Bold, &format!("{name}:"));
+    line(&format!("{name} {}", clean_line(value)))
+}
+
 /// Writes octets to standard output as they are.
 pub fn write(octets: &[u8]) -> Result<(), Failure> {
     match io::stdout().lock().write_all(octets) {

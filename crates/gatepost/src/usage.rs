@@ -1,6 +1,9 @@
 //! What can be wrong with a command line beyond what its grammar catches.
 
 use gatepost_fault::{After, Fault, Next, Owner};
+use gatepost_mail::MailError;
+
+use crate::failure::Failure;
 
 /// Why a verb cannot do what its arguments ask for.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +47,9 @@ pub enum UsageError {
         /// What is wrong with it.
         reason: String,
     },
+    /// What an argument names is not there, or cannot be used.
+    #[error("{0}")]
+    Named(Box<dyn Fault>),
     /// Nobody signs in to a mailbox that the app opens itself.
     #[error(
         "nobody signs in to {mailbox}: the app opens it in its own name (client_credentials); \
@@ -105,7 +111,21 @@ pub enum UsageError {
 }
 
 impl UsageError {
-    /// Every code this error answers.
+    /// `fault`, where it is about something that the command line names: then the configuration
+    /// need not be corrected, but what was asked for.
+    pub fn named(fault: impl Fault) -> Self {
+        Self::Named(Box::new(fault))
+    }
+
+    /// The failure that `error` is for a verb whose folder stands on the command line.
+    pub fn of_mailbox(error: MailError) -> Failure {
+        match error {
+            missing @ MailError::FolderMissing { .. } => Self::named(missing).into(),
+            other => other.into(),
+        }
+    }
+
+    /// Every code this error answers; those of what an argument names come on top.
     pub const CODES: &'static [&'static str] = &[
         "unknown_mailbox",
         "unknown_registration",
@@ -127,6 +147,7 @@ impl Fault for UsageError {
             Self::UnknownRegistration { .. } => "unknown_registration",
             Self::UnknownCode { .. } => "unknown_code",
             Self::Argument { .. } => "argument_unusable",
+            Self::Named(fault) => fault.code(),
             Self::NoSignIn { .. } => "no_sign_in_needed",
             Self::NoMessage { .. } => "message_missing",
             Self::CertificateExists { .. } => "certificate_exists",
@@ -137,11 +158,18 @@ impl Fault for UsageError {
     }
 
     fn owner(&self) -> Owner {
-        Owner::Operator
+        match self {
+            Self::Named(fault) => fault.owner(),
+            _ => Owner::Operator,
+        }
     }
 
     fn next(&self) -> Next {
         match self {
+            Self::Named(fault) => match (fault.owner(), fault.next()) {
+                (Owner::Operator, Next::Reconfigure) => Next::Discard,
+                (_, next) => next,
+            },
             Self::Write { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 Next::Retry(After::Backoff)
             }

@@ -9,6 +9,7 @@ use gatepost_sandbox::tenant::{CLIENT_ID, TENANT_ID};
 
 use super::DemoError;
 use crate::failure::Failure;
+use crate::usage::UsageError;
 
 /// The folder of a demonstration.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ impl DemoFolder {
             || Self::Temporary(std::env::temp_dir().join(name)),
             |path| Self::Kept(std::path::absolute(&path).unwrap_or(path)),
         );
-        files::make_private_folder(folder.path())?;
+        files::make_private_folder(folder.path()).map_err(UsageError::named)?;
         let mut entries = std::fs::read_dir(folder.path()).map_err(|source| {
             let path = folder.path().to_owned();
             FileError::Io {

@@ -49,7 +49,8 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     let folder = FolderName::new(&arguments.folder);
     let query = query(arguments, now)?;
     let found = session::within((config, settings), &mailbox, async |session| {
-        Ok(session.list(&folder, &query).await?)
+        let listed = session.list(&folder, &query).await;
+        listed.map_err(UsageError::of_mailbox)
     })?;
     arguments.form.list(
         &found,

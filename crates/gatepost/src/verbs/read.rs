@@ -30,7 +30,8 @@ pub struct Arguments {
     /// Write the header only.
     #[arg(long, conflicts_with = "save_attachments")]
     headers: bool,
-    /// Save the attachments into this folder, under safe names, overwriting nothing.
+    /// Save the attachments into this folder, under safe names, overwriting nothing. It is made
+    /// if it is missing.
     #[arg(long, value_name = "DIR")]
     save_attachments: Option<PathBuf>,
 }
@@ -76,7 +77,8 @@ async fn key(
     folder: &FolderName,
     uid: Option<u32>,
 ) -> Result<Option<MessageKey>, Failure> {
-    let newest = session.list(folder, &newest_one()).await?;
+    let newest = session.list(folder, &newest_one()).await;
+    let newest = newest.map_err(UsageError::of_mailbox)?;
     let newest = newest.into_iter().next().map(|summary| summary.key);
     Ok(match (newest, uid) {
         (Some(MessageKey::Imap { uidvalidity, .. }), Some(uid)) => {

@@ -11,6 +11,7 @@ use gatepost_sandbox::{Ports, Sandbox, SandboxConfig};
 use crate::cli::Settings;
 use crate::failure::Failure;
 use crate::signals::EndSignals;
+use crate::usage::UsageError;
 use crate::{logging, runtime, screen};
 pub use control::SandboxControlError;
 
@@ -69,7 +70,9 @@ async fn serve(start: &Start) -> Result<(), Failure> {
         mail: if start.empty { Mail::None } else { Mail::Demo },
         ..SandboxConfig::default()
     };
-    let sandbox = Sandbox::start(config, Clock::system(), Chance::system(), &tasks).await?;
+    // Whatever it cannot use was named on the command line: a sandbox has no configuration.
+    let started = Sandbox::start(config, Clock::system(), Chance::system(), &tasks).await;
+    let sandbox = started.map_err(UsageError::named)?;
     tell(&sandbox, &env_file)?;
     signals.next().await;
     sandbox.end().await;

@@ -1,5 +1,7 @@
 //! The verbs that look: token, folders, messages, read, mailboxes.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use base64::Engine as _;
 
 use crate::stand::{ADA, SUPPORT, Stand};
@@ -131,7 +133,6 @@ fn attachments_are_saved_under_safe_names() {
         SUPPORT,
         "letter.eml",
     ]);
-    std::fs::create_dir(stand.path("saved")).expect("a writable folder");
     stand.printed(&["read", SUPPORT, "--save-attachments", "saved"]);
     let saved: Vec<_> = std::fs::read_dir(stand.path("saved"))
         .expect("the folder")
@@ -150,7 +151,11 @@ fn attachments_are_saved_under_safe_names() {
     );
     assert!(!stand.path("etc").exists());
     let again = stand.run(&["read", SUPPORT, "--save-attachments", "saved"]);
-    again.assert_fails(64, &["saved/"]);
+    again.assert_fails(65, &["saved/"]);
+    let folder = std::fs::metadata(stand.path("saved")).expect("it was made");
+    assert_eq!(folder.permissions().mode() & 0o777, 0o700);
+    let no_folder = stand.run(&["read", SUPPORT, "--save-attachments", "letter.eml"]);
+    no_folder.assert_fails(65, &["letter.eml"]);
 }
 
 #[test]

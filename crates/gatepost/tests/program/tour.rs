@@ -76,10 +76,10 @@ fn a_code_is_explained() {
 }
 
 #[test]
-fn a_wrong_command_line_is_a_fault_of_usage() {
+fn a_wrong_command_line_is_bad_input() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let output = program(folder.path()).arg("serv").output();
     let ran = ran(&output.expect("the program starts"));
-    assert_eq!(ran.exit, 64);
+    assert_eq!(ran.exit, 65);
     assert!(ran.stderr.contains("serve"), "{}", ran.stderr);
 }

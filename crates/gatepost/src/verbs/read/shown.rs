@@ -7,7 +7,8 @@ use gatepost_mail::Address;
 use gatepost_mail::content::{Attachment, Content, FileNames};
 
 use crate::failure::Failure;
-use crate::screen::{self, Paint, clean, clean_line, painted};
+use crate::screen::{self, Paint, clean, field, painted};
+use crate::usage::UsageError;
 
 /// Writes the header as it came, made harmless.
 pub(super) fn header(message: &[u8]) -> Result<(), Failure> {
@@ -35,11 +36,15 @@ pub(super) fn text(message: &[u8], folder: Option<&Path>) -> Result<(), Failure>
     field("Subject", &envelope.subject.unwrap_or_default())?;
     let attachments = content.attachments();
     let mut names = FileNames::default();
+    if let (Some(folder), false) = (folder, attachments.is_empty()) {
+        files::make_private_folder(folder).map_err(UsageError::named)?;
+    }
     for attachment in &attachments {
         let name = names.next(attachment.name.as_deref(), &attachment.media_type);
         field("Attachment", &described(&name, attachment))?;
         if let Some(folder) = folder {
-            files::create_private(&folder.join(&name), attachment.octets)?;
+            let saved = files::create_private(&folder.join(&name), attachment.octets);
+            saved.map_err(UsageError::named)?;
         }
     }
     screen::line("")?;
@@ -47,25 +52,13 @@ pub(super) fn text(message: &[u8], folder: Option<&Path>) -> Result<(), Failure>
         Some(text) => screen::line(clean(&text.replace("\r\n", "\n")).trim_end()),
         None => screen::line(&painted(Paint::Dim, "(the message has no text)")),
     }?;
-    if let (Some(folder), false) = (folder, attachments.is_empty()) {
-        screen::note(&format!(
-            "saved {} into {}",
-            count(attachments.len()),
-            folder.display()
-        ));
+    if let Some(folder) = folder {
+        screen::note(&match attachments.len() {
+            0 => "the message has no attachments".to_owned(),
+            many => format!("saved {} into {}", count(many), folder.display()),
+        });
     }
     Ok(())
-}
-
-fn field(name: &str, value: &str) -> Result<(), Failure> {
-    if value.is_empty() {
-        return Ok(());
-    }
-    screen::line(&format!(
-        "{} {}",
-        painted(Paint::Bold, &format!("{name}:")),
-        clean_line(value)
-    ))
 }
 
 fn addresses(addresses: &[Address]) -> String {

@@ -51,7 +51,7 @@ pub(super) struct FaultArguments {
 pub(super) async fn deliver(arguments: &Deliver) -> Result<(), Failure> {
     let control = Control::of(arguments.env_file.as_deref())?;
     for file in &arguments.files {
-        let message = files::read_public(file, LARGEST)?;
+        let message = files::read_public(file, LARGEST).map_err(UsageError::named)?;
         let mut url = control.url("deliver");
         url.query_pairs_mut().append_pair("to", &arguments.to);
         let answer = control.say(Request::Post(url, message.to_vec())).await?;
