@@ -32,16 +32,25 @@ pub fn start(log: &Log, verbose: u8) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Starts logging for a verb that does one thing and ends: nothing but warnings unless `verbose`.
+/// Starts logging for a verb that does one thing and ends: nothing at all unless `verbose`.
 pub fn start_quietly(verbose: u8) -> Result<(), Failure> {
+    start_with(QUIET, verbose.saturating_sub(1))
+}
+
+/// Starts logging for a verb that goes on while a person looks: what goes wrong.
+pub fn start_for_a_person(verbose: u8) -> Result<(), Failure> {
+    start_with(TROUBLE, verbose)
+}
+
+fn start_with(usual: &str, verbose: u8) -> Result<(), Failure> {
     let level = gatepost_host::environment::text("GATEPOST_LOG");
-    let level = level.unwrap_or_else(|| QUIET.to_owned());
+    let level = level.unwrap_or_else(|| usual.to_owned());
     start(
         &Log {
             level,
             format: LogFormat::Text,
         },
-        verbose.saturating_sub(1),
+        verbose,
     )
 }
 
@@ -52,3 +61,4 @@ fn is_terminal() -> bool {
 
 /// What a verb fails with is said by the verb itself.
 const QUIET: &str = "off";
+const TROUBLE: &str = "warn";

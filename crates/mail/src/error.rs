@@ -5,7 +5,7 @@ use std::time::Duration;
 use gatepost_fault::{After, Fault, Next, Owner};
 use gatepost_oauth::TokenError;
 
-use crate::{CursorError, IntakeError};
+use crate::{CursorError, FolderName, IntakeError};
 
 /// Why something could not be done with a mailbox. What the server said comes last.
 #[derive(Debug, thiserror::Error)]
@@ -91,13 +91,16 @@ pub enum MailError {
     },
     /// The folder does not exist, or cannot be opened.
     #[error(
-        "{mailbox} has no folder {folder} that can be opened: `gatepost folders {mailbox}` lists those it has; the server said: {said}"
+        "{mailbox} has no folder {folder} that can be opened{} `gatepost folders {mailbox}` lists those it has; the server said: {said}",
+        meant(near)
     )]
     FolderMissing {
         /// The mailbox.
         mailbox: String,
         /// The folder.
         folder: String,
+        /// Folders that may be meant, the likeliest first.
+        near: Vec<FolderName>,
         /// The server's words.
         said: String,
     },
@@ -272,6 +275,24 @@ impl MailError {
         "cursor_unusable",
     ];
 
+    /// The same for a missing folder, with those that may be meant.
+    pub(crate) fn with_near(self, near: Vec<FolderName>) -> Self {
+        match self {
+            Self::FolderMissing {
+                mailbox,
+                folder,
+                said,
+                ..
+            } => Self::FolderMissing {
+                mailbox,
+                folder,
+                near,
+                said,
+            },
+            other => other,
+        }
+    }
+
     /// Whether the session is finished and another must be opened.
     pub fn is_disconnected(&self) -> bool {
         matches!(
@@ -366,6 +387,14 @@ impl Fault for MailError {
             Self::MessageTooLarge { .. } | Self::MessageRefused { .. } => Next::Discard,
         }
     }
+}
+
+fn meant(near: &[FolderName]) -> String {
+    if near.is_empty() {
+        return ":".to_owned();
+    }
+    let names: Vec<_> = near.iter().map(FolderName::as_str).collect();
+    format!("; did you mean {}?", names.join(" or "))
 }
 
 fn wait(back_off: Option<Duration>) -> String {

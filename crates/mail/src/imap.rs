@@ -13,6 +13,7 @@ mod folders;
 mod link;
 mod list;
 mod names;
+mod near;
 mod opener;
 mod overview;
 mod quirks;

@@ -18,6 +18,7 @@ use crate::config::{Config, MailboxSettings};
 use crate::failure::Failure;
 use crate::screen::{self, Form, Paint, painted};
 use crate::signals::EndSignals;
+use crate::usage::UsageError;
 use crate::verbs::{Chosen, configuration};
 use crate::{logging, runtime};
 
@@ -40,7 +41,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     let config = configuration(settings)?;
     let mailbox = arguments.chosen.mailbox(&config)?;
-    logging::start_quietly(settings.verbose.max(1))?;
+    logging::start_for_a_person(settings.verbose)?;
     runtime::briefly(watch(config, &mailbox, arguments))
 }
 
@@ -52,12 +53,16 @@ async fn watch(
     let mut signals = EndSignals::catch()?;
     let gatepost = compose(config, Scope::Mailbox(mailbox)).await?;
     let opener = gatepost.opener(mailbox)?;
-    // What refuses the sign-in ends a watch that a person looks at; serve would try again.
-    opener.open().await?.close().await;
     let key = WatchKey {
         mailbox: mailbox.address.clone(),
         folder: FolderName::new(&arguments.folder),
     };
+    // What refuses the sign-in or has no such folder ends a watch that a person looks at; serve
+    // would try again.
+    let mut session = opener.open().await?;
+    let present = session.present(&key.folder).await;
+    session.close().await;
+    present.map_err(UsageError::of_mailbox)?;
     screen::note(&format!(
         "watching {} of {}; end with Ctrl-C",
         key.folder, key.mailbox

@@ -4,6 +4,7 @@ use crate::fake_imap::FakeImap;
 use crate::stand::{Ran, SUPPORT, Stand};
 
 const CONFIGURATION: i32 = 64;
+const BAD_INPUT: i32 = 65;
 const TRY_AGAIN: i32 = 75;
 
 #[test]
@@ -49,7 +50,12 @@ fn a_literal_larger_than_any_message() {
 fn a_folder_that_does_not_exist() {
     let stand = Stand::new();
     let ran = stand.run(&["messages", SUPPORT, "--folder", "Nope"]);
-    ran.assert_fails(CONFIGURATION, &["Nope", SUPPORT, "gatepost folders"]);
+    ran.assert_fails(BAD_INPUT, &["Nope", SUPPORT, "gatepost folders"]);
+    let ran = stand.run(&["messages", SUPPORT, "--folder", "archiv"]);
+    ran.assert_fails(
+        BAD_INPUT,
+        &["did you mean Archive?", "correct what was asked for"],
+    );
 }
 
 #[test]

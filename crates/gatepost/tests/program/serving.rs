@@ -152,6 +152,44 @@ fn a_delivery_that_failed_is_tried_again_on_demand() {
 }
 
 #[test]
+fn a_folder_that_is_missing_is_told_and_looked_for_again() {
+    let stand = Stand::new();
+    stand.configure(&format!(
+        "[sink.out]\nkind = \"stream\"\n[[watch]]\nmailbox = \"{SUPPORT}\"\nsinks = [\"out\"]\n\
+         folder = \"Archvie\"\n"
+    ));
+    let serve = stand.serve();
+    let row = (0..2_000).find_map(|_| {
+        let rows = stand.listed(&["mailboxes"]);
+        rows.into_iter()
+            .find(|row| row["next_attempt_at"].is_string())
+    });
+    let row = row.unwrap_or_else(|| panic!("it is tried again: {}", stand.log()));
+    assert_eq!(row["last_error"]["code"], "folder_missing", "{row}");
+    assert_eq!(row["state"], "retrying", "{row}");
+    let table = stand.printed(&["mailboxes"]);
+    for told in [&table, &stand.log()] {
+        assert!(told.contains("did you mean Archive?"), "{told}");
+    }
+    assert_eq!(serve.stop(), 0);
+}
+
+#[test]
+fn a_watch_of_a_missing_folder_ends_at_once() {
+    let stand = Stand::new();
+    let ran = stand.run(&["watch", SUPPORT, "--folder", "Archvie"]);
+    ran.assert_fails(
+        65,
+        &[
+            "Archvie",
+            SUPPORT,
+            "did you mean Archive?",
+            "folder_missing",
+        ],
+    );
+}
+
+#[test]
 fn a_watch_in_the_foreground_writes_a_line_for_each_arrival() {
     let stand = Stand::new();
     stand.deliver(SUPPORT, "hello");

@@ -42,7 +42,8 @@ impl Session {
         let selected = self.open(folder, Mode::Write).await?;
         let uids = Self::uids(&selected, keys);
         let moved = match self.move_sets(&uids, to).await {
-            Err(MailError::FolderMissing { .. }) if self.learn_odd_name(to).await? => {
+            Err(missing @ MailError::FolderMissing { .. }) => {
+                self.look_around(to, missing).await?;
                 self.move_sets(&uids, to).await
             }
             moved => moved,

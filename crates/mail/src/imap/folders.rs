@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use gatepost_wire::imap::client::{Command, Counted, Event, Listed, Ticket, Untagged, WireName};
 
-use super::names;
 use super::session::Session;
 use super::verdict::Asked;
+use super::{names, near};
 use crate::{Folder, FolderName, MailError};
 
 impl Session {
@@ -60,19 +60,32 @@ impl Session {
     }
 
     /// Looks through the folders for one that is called so and written otherwise than was
-    /// thought, as when a server lists what is no modified UTF-7. Whether there is one.
-    pub(super) async fn learn_odd_name(&mut self, folder: &FolderName) -> Result<bool, MailError> {
+    /// thought, as when a server lists what is no modified UTF-7. If there is none, `missing` is
+    /// the error, with the names that are near.
+    pub(super) async fn look_around(
+        &mut self,
+        folder: &FolderName,
+        missing: MailError,
+    ) -> Result<(), MailError> {
         let tried = self.wire_name(folder);
         let listed = match self.listed().await {
             Err(MailError::Refused { .. }) => Vec::new(),
             listed => listed?,
         };
+        let mut others = Vec::new();
         for one in listed {
-            if self.delimiter.for_people(&one.name) == *folder {
+            let name = self.delimiter.for_people(&one.name);
+            if name == *folder {
                 self.note_name(folder, &one);
+            } else if names::is_selectable(&one) {
+                others.push(name);
             }
         }
-        Ok(self.wire_name(folder) != tried)
+        if self.wire_name(folder) == tried {
+            Err(missing.with_near(near::names(folder, others)))
+        } else {
+            Ok(())
+        }
     }
 
     fn note_name(&mut self, name: &FolderName, listed: &Listed) {

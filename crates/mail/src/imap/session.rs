@@ -93,7 +93,8 @@ impl Session {
         mode: Mode,
     ) -> Result<Selected, MailError> {
         match self.select(folder, mode).await {
-            Err(MailError::FolderMissing { .. }) if self.learn_odd_name(folder).await? => {
+            Err(missing @ MailError::FolderMissing { .. }) => {
+                self.look_around(folder, missing).await?;
                 self.select(folder, mode).await
             }
             selected => selected,

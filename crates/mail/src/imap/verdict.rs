@@ -71,6 +71,7 @@ fn refusal(reply: &Reply, asked: Asked<'_>, place: &Place, quirks: &Quirks) -> M
         (_, Asked::Folder(folder)) if reply.outcome == Outcome::No => MailError::FolderMissing {
             mailbox,
             folder: folder.to_owned(),
+            near: Vec::new(),
             said,
         },
         // It may also be full, or the messages cannot be moved: only some words mean the folder.
@@ -78,6 +79,7 @@ fn refusal(reply: &Reply, asked: Asked<'_>, place: &Place, quirks: &Quirks) -> M
             MailError::FolderMissing {
                 mailbox,
                 folder: folder.to_owned(),
+                near: Vec::new(),
                 said,
             }
         }
