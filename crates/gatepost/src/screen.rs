@@ -200,6 +200,17 @@ pub fn clean_line(text: &str) -> String {
     clean(&text.chars().map(blank).collect::<String>())
 }
 
+/// The beginning of a text, if it has more than `most` characters.
+pub fn shortened(text: &str, most: usize) -> String {
+    let mut chars = text.chars();
+    let mut short: String = chars.by_ref().take(most).collect();
+    if chars.next().is_some() {
+        short.pop();
+        short.push('…');
+    }
+    short
+}
+
 /// Whether `c` moves a cursor or turns the direction of writing.
 pub fn is_harmful(c: char) -> bool {
     let control = c.is_control() && !matches!(c, '\n' | '\t');
@@ -261,6 +272,12 @@ mod tests {
         assert!(!safe.chars().any(is_harmful), "{safe:?}");
         let read: Vec<String> = serde_json::from_str(&safe).expect("JSON");
         assert_eq!(read, [wrote]);
+    }
+
+    #[test]
+    fn a_long_text_is_cut_to_its_measure() {
+        assert_eq!(shortened("äöü", 3), "äöü");
+        assert_eq!(shortened("äöüß", 3), "äö…");
     }
 
     #[test]

@@ -31,6 +31,16 @@ pub enum UsageError {
         /// What may be meant.
         advice: String,
     },
+    /// The sink is not in the configuration, and nothing is on its way to it.
+    #[error("the configuration {file} has no sink {sink}{advice}")]
+    UnknownSink {
+        /// What was asked for.
+        sink: String,
+        /// The configuration.
+        file: String,
+        /// What may be meant.
+        advice: String,
+    },
     /// The code has no page.
     #[error("there is no code {code}{advice}")]
     UnknownCode {
@@ -100,6 +110,15 @@ pub enum UsageError {
         /// What was asked for.
         id: i64,
     },
+    /// There is nothing to be done with these deliveries.
+    #[error(
+        "nothing to do: {} unknown, or done or discarded already; `gatepost deliveries list` shows those there are",
+        all_of(ids)
+    )]
+    NothingOpen {
+        /// What was asked for.
+        ids: Vec<i64>,
+    },
     /// The terminal or a file does not take what is written.
     #[error("cannot write {what}: {source}")]
     Write {
@@ -129,6 +148,7 @@ impl UsageError {
     pub const CODES: &'static [&'static str] = &[
         "unknown_mailbox",
         "unknown_registration",
+        "unknown_sink",
         "unknown_code",
         "argument_unusable",
         "no_sign_in_needed",
@@ -145,6 +165,7 @@ impl Fault for UsageError {
         match self {
             Self::UnknownMailbox { .. } => "unknown_mailbox",
             Self::UnknownRegistration { .. } => "unknown_registration",
+            Self::UnknownSink { .. } => "unknown_sink",
             Self::UnknownCode { .. } => "unknown_code",
             Self::Argument { .. } => "argument_unusable",
             Self::Named(fault) => fault.code(),
@@ -152,7 +173,7 @@ impl Fault for UsageError {
             Self::NoMessage { .. } => "message_missing",
             Self::CertificateExists { .. } => "certificate_exists",
             Self::NotInTime { .. } => "token_not_in_time",
-            Self::NoDelivery { .. } => "delivery_missing",
+            Self::NoDelivery { .. } | Self::NothingOpen { .. } => "delivery_missing",
             Self::Write { .. } => "output_unwritable",
         }
     }
@@ -175,6 +196,16 @@ impl Fault for UsageError {
             }
             Self::NotInTime { .. } => Next::Retry(After::Backoff),
             _ => Next::Discard,
+        }
+    }
+}
+
+fn all_of(ids: &[i64]) -> String {
+    match ids {
+        [id] => format!("delivery {id} is"),
+        ids => {
+            let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+            format!("deliveries {} are", ids.join(", "))
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod registration;
 pub mod sandbox;
 pub mod serve;
 mod session;
+mod sinks;
 pub mod token;
 pub mod watch;
 

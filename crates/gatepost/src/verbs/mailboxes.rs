@@ -1,7 +1,7 @@
 //! `gatepost mailboxes`: every mailbox with its health.
 
 use gatepost_host::Clock;
-use gatepost_mailroom::{Cursors as _, LastError, MailboxStatus, SinkState, SinkStatus};
+use gatepost_mailroom::{Cursors as _, LastError, MailboxStatus, SinkStatus};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use crate::config::{Config, MailboxSettings};
 use crate::control::{Answer, Question, ask};
 use crate::failure::Failure;
 use crate::screen::{self, Form, Paint, painted};
-use crate::verbs::configuration;
+use crate::verbs::{configuration, sinks};
 use crate::{logging, runtime, times};
 
 /// What `mailboxes` takes.
@@ -148,33 +148,15 @@ fn show(arguments: &Arguments, rows: &[Row], sinks: &[SinkStatus]) -> Result<(),
         let Some(error) = &row.last_error else {
             continue;
         };
-        let again = row.next_attempt_at;
-        let again = again.map_or_else(String::new, |at| {
-            format!("; it is tried again {}", times::ahead_of(now, at))
-        });
         let sentence = screen::clean_line(&error.sentence);
-        let mark = painted(Paint::Bad, &row.mailbox);
-        screen::line(&format!("\n{mark}: {sentence}{again}"))?;
+        let folder = row.folder.as_deref().map(screen::clean_line);
+        let watch = format!("{} {}", row.mailbox, folder.unwrap_or_default());
+        let mark = painted(Paint::Bad, watch.trim_end());
+        screen::line(&format!("\n{mark}: {sentence}"))?;
+        if let Some(at) = row.next_attempt_at {
+            screen::line(&format!("  tried again {}", times::ahead_of(now, at)))?;
+        }
         screen::line(&format!("  more: gatepost explain {}", error.code))?;
     }
-    sinks.iter().try_for_each(|sink| tell_sink(sink, now))
-}
-
-fn tell_sink(status: &SinkStatus, now: Timestamp) -> Result<(), Failure> {
-    let mark = painted(Paint::Bad, &format!("sink {}", status.sink));
-    match &status.state {
-        SinkState::Working => Ok(()),
-        SinkState::Pausing { until, reason } => {
-            let wait = times::ahead_of(now, *until);
-            screen::line(&format!(
-                "\n{mark} goes on {wait}: {}",
-                screen::clean_line(reason)
-            ))
-        }
-        SinkState::SwitchedOff { since, reason } => {
-            let since = times::seen_from(now, *since);
-            let reason = screen::clean_line(reason);
-            screen::line(&format!("\n{mark} was switched off {since}: {reason}"))
-        }
-    }
+    sinks::tell(sinks, now)
 }

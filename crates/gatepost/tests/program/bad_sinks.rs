@@ -58,10 +58,38 @@ fn a_webhook_that_answers_500_for_ever() {
         "kind = \"webhook\"\nurl = \"http://127.0.0.1:{port}/\"\nallow = [\"127.0.0.1\"]\n"
     );
     let reason = std::thread::scope(|scope| {
-        scope.spawn(|| answer_500_once(&listener));
+        scope.spawn(|| answer_once(&listener, "500 Internal Server Error", ""));
         reason(&sink, "exit 0")
     });
     assert!(reason.contains("500"), "{reason}");
+}
+
+#[test]
+fn a_receiver_that_is_gone_is_told_beside_what_waits_for_it() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let port = listener.local_addr().expect("it is bound").port();
+    let stand = Stand::new();
+    stand.configure(&format!(
+        "[sink.bad]\nkind = \"webhook\"\nurl = \"http://127.0.0.1:{port}/\"\nallow = [\"127.0.0.1\"]\n\
+         [[watch]]\nmailbox = \"{SUPPORT}\"\nsinks = [\"bad\"]\nfrom = \"beginning\"\n"
+    ));
+    stand.deliver(SUPPORT, &"a subject without an end ".repeat(20));
+    let serve = stand.serve();
+    let body = "no more of this, please; ".repeat(20);
+    std::thread::scope(|scope| {
+        scope.spawn(|| answer_once(&listener, "410 Gone", &body));
+        stand.reason("bad");
+    });
+    let off = (0..2_000).find_map(|_| {
+        let table = stand.printed(&["deliveries", "list"]);
+        table.contains("sink is off").then_some(table)
+    });
+    let table = off.unwrap_or_else(|| panic!("it is told: {}", stand.log()));
+    let (rows, told) = table.split_once("\n\n").expect("the sink below the table");
+    assert!(told.starts_with("sink bad was switched off"), "{table}");
+    let longest = rows.lines().map(|row| row.chars().count()).max();
+    assert!(longest.is_some_and(|longest| longest < 200), "{table}");
+    assert_eq!(serve.stop(), 0);
 }
 
 #[test]
@@ -99,7 +127,7 @@ fn reason(sink: &str, script: &str) -> String {
     reason
 }
 
-fn answer_500_once(listener: &TcpListener) {
+fn answer_once(listener: &TcpListener, status: &str, said: &str) {
     let (mut stream, _) = listener.accept().expect("somebody posts");
     let mut reader = BufReader::new(stream.try_clone().expect("a second handle"));
     let mut length = 0;
@@ -115,7 +143,9 @@ fn answer_500_once(listener: &TcpListener) {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).expect("the body");
-    let answer =
-        b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-    stream.write_all(answer).expect("an answer");
+    let answer = format!(
+        "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{said}",
+        said.len()
+    );
+    stream.write_all(answer.as_bytes()).expect("an answer");
 }

@@ -140,11 +140,19 @@ fn a_delivery_that_failed_is_tried_again_on_demand() {
     let id = listed[0]["id"].to_string();
     assert!(
         stand
-            .printed(&["deliveries", "show", &id])
-            .contains("mail.received")
+            .printed(&["deliveries", "show", &id, "--json"])
+            .contains("\"mail.received\"")
+    );
+    let shown = stand.printed(&["deliveries", "show", &id]);
+    assert!(
+        shown.contains("Subject: hello\n") && shown.contains("\nWhy: "),
+        "{shown}"
     );
     stand.printed(&["deliveries", "retry", &id]);
     settled(&stand, 2);
+    stand
+        .run(&["deliveries", "retry", &id])
+        .assert_fails(65, &["done or discarded already"]);
     stand
         .run(&["deliveries", "show", "4711"])
         .assert_fails(65, &["4711"]);
