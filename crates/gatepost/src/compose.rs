@@ -19,10 +19,10 @@ use std::sync::Arc;
 use gatepost_host::{Chance, Clock, Tasks};
 use gatepost_mail::Opener;
 use gatepost_mailroom::{Bell, Board, Mailroom, Route, Sink, Spool, Watch};
-use gatepost_oauth::{CredentialId, Registration, Surroundings, TokenKeeper};
+use gatepost_oauth::{CredentialId, Proof, Registration, Surroundings, TokenKeeper};
 use gatepost_store::{Access, KeySource, Opening, Store};
 
-use crate::config::{Config, MailboxSettings};
+use crate::config::{Config, MailboxSettings, ProofSource};
 use crate::failure::Failure;
 pub use credentials::id as credential_id;
 use reach::Reach;
@@ -105,14 +105,16 @@ pub async fn compose(config: Config, scope: Scope<'_>) -> Result<Gatepost, Failu
     Ok(gatepost)
 }
 
-/// Fetches every secret that `config` names and looks at it as [`compose`] would; forgets all of
-/// them again. Nothing is opened but where they are found.
+/// What `source` of the registration `name` proves, as [`compose`] would fetch it.
+pub async fn proof(name: &str, source: &ProofSource, clock: &Clock) -> Result<Proof, Failure> {
+    registrations::proof(name, source, clock).await
+}
+
+/// Fetches the sealing key and every secret of a sink that `config` names, and looks at them as
+/// [`compose`] would; forgets all of them again. Nothing is opened but where they are found.
 pub async fn fetch_secrets(config: &Config, clock: &Clock) -> Result<(), Failure> {
     if let KeySource::Elsewhere(source) = &config.key {
         source.fetch(clock, "the sealing key").await?;
-    }
-    for (name, settings) in &config.registrations {
-        registrations::fetch(name, settings, clock).await?;
     }
     for (name, settings) in &config.sinks {
         sinks::fetch_secrets(name, settings, clock).await?;

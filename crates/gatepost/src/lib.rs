@@ -9,6 +9,7 @@ pub mod config;
 pub mod control;
 pub mod daemon;
 pub mod demo;
+pub mod examine;
 pub mod failure;
 pub mod logging;
 pub mod runtime;

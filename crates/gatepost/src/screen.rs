@@ -122,6 +122,16 @@ pub fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
+/// Says what will be wrong, on standard error.
+pub fn warn(text: &str) {
+    let mark = if io::stderr().is_terminal() {
+        "\u{1b}[1;33mwarning:\u{1b}[0m"
+    } else {
+        "warning:"
+    };
+    note(&format!("{mark} {}", clean(text)));
+}
+
 /// Says why a verb did not do what was asked, and what to do.
 pub fn tell_failure(failure: &Failure) {
     let mark = if io::stderr().is_terminal() {

@@ -111,6 +111,11 @@ impl Certificate {
         })
     }
 
+    /// What errors call it: the path, or both paths.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Refuses a certificate outside its validity at `now`.
     pub fn check_validity(&self, now: Timestamp) -> Result<(), ProofError> {
         let fail = |reason| {

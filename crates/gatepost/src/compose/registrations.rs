@@ -46,12 +46,21 @@ pub async fn certificate(
         }
     }
     match proof(name, &settings.proof, clock).await? {
-        Proof::Certificate(certificate) => Ok(Some(*certificate)),
+        Proof::Certificate(certificate) => {
+            certificate.check_validity(clock.now())?;
+            Ok(Some(*certificate))
+        }
         Proof::Secret(_) | Proof::None => Ok(None),
     }
 }
 
-async fn proof(name: &str, source: &ProofSource, clock: &Clock) -> Result<Proof, Failure> {
+/// Fetches what `source` says and makes a proof of it. Whether a certificate is in its time is
+/// asked when it signs: who builds a registration may wait for that, and others work meanwhile.
+pub(super) async fn proof(
+    name: &str,
+    source: &ProofSource,
+    clock: &Clock,
+) -> Result<Proof, Failure> {
     let what = |thing: &str| format!("the {thing} of registration {name}");
     let (certificate, private_key, password, signing) = match source {
         ProofSource::Public => return Ok(Proof::None),
@@ -65,6 +74,7 @@ async fn proof(name: &str, source: &ProofSource, clock: &Clock) -> Result<Proof,
             private_key,
             password,
             signing,
+            at: _,
         } => (certificate, private_key, password, signing),
     };
     let certificate_pem = match (certificate, private_key) {
@@ -91,7 +101,6 @@ async fn proof(name: &str, source: &ProofSource, clock: &Clock) -> Result<Proof,
         password: password.as_ref(),
     })?;
     certificate.signing = *signing;
-    certificate.check_validity(clock.now())?;
     Ok(Proof::Certificate(Box::new(certificate)))
 }
 

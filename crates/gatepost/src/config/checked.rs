@@ -13,6 +13,7 @@ use gatepost_store::{KeySource, StateFolder};
 use jiff::Timestamp;
 use url::Url;
 
+use super::Place;
 use crate::token_form::{TokenForm, TokenUse};
 
 /// A checked configuration.
@@ -102,6 +103,8 @@ pub enum ProofSource {
     Secret(SecretSource),
     /// By an assertion signed with the key of a certificate.
     Certificate {
+        /// Where it is named.
+        at: Place,
         /// The certificate in PEM, and with it the key unless `private_key` is given.
         certificate: SecretSource,
         /// The private key in PEM.
@@ -111,6 +114,23 @@ pub enum ProofSource {
         /// How the assertion is signed.
         signing: Signing,
     },
+}
+
+impl ProofSource {
+    /// Whether everything that it takes is in files: then a look at it starts no program.
+    pub fn is_in_files(&self) -> bool {
+        let is_file = |source: &SecretSource| matches!(source, SecretSource::File(_));
+        match self {
+            Self::Public => true,
+            Self::Secret(source) => is_file(source),
+            Self::Certificate {
+                certificate,
+                private_key,
+                password,
+                ..
+            } => is_file(certificate) && private_key.iter().chain(password).all(is_file),
+        }
+    }
 }
 
 /// A mailbox.
@@ -181,6 +201,8 @@ pub enum SendBy {
 /// Where events go, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SinkSettings {
+    /// Where it is named: its program, or its table.
+    pub at: Place,
     /// Where.
     pub target: SinkTarget,
     /// Whether an event may overtake another.

@@ -90,14 +90,30 @@ pub struct Problem {
     pub place: Option<Place>,
 }
 
+impl Problem {
+    /// The place and the sentence on one line, as a log has it.
+    pub fn on_one_line(&self) -> String {
+        match &self.place {
+            None => self.sentence.clone(),
+            Some(place) => format!(
+                "{}:{}:{}: {}",
+                place.file.display(),
+                place.line,
+                place.column,
+                self.sentence
+            ),
+        }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(place) = &self.place else {
             return f.write_str(&self.sentence);
         };
-        let (file, line, column) = (place.file.display(), place.line, place.column);
-        writeln!(f, "{file}:{line}:{column}: {}", self.sentence)?;
-        let number = line.to_string();
+        writeln!(f, "{}", self.on_one_line())?;
+        let column = place.column;
+        let number = place.line.to_string();
         let gutter = " ".repeat(number.len());
         let marked = place.marked.min(
             place
@@ -135,6 +151,8 @@ impl ConfigError {
         "config_unknown_name",
         "config_inline_secret",
         "config_contradiction",
+        "certificate_expires_soon",
+        "sink_program_unusable",
     ];
 
     /// What is wrong, in the order of the file.
@@ -143,7 +161,7 @@ impl ConfigError {
     }
 
     /// `Err` if there are any problems.
-    pub(super) fn unless_empty(problems: Vec<Problem>) -> Result<(), Self> {
+    pub fn unless_empty(problems: Vec<Problem>) -> Result<(), Self> {
         if problems.is_empty() {
             Ok(())
         } else {

@@ -4,6 +4,7 @@ use gatepost_host::Clock;
 
 use crate::cli::Settings;
 use crate::config::schema;
+use crate::examine::{self, Look, examine};
 use crate::failure::Failure;
 use crate::screen::{self, Form, Paint, painted};
 use crate::verbs::configuration;
@@ -55,8 +56,17 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
 
 fn check(arguments: CheckArguments, settings: &Settings) -> Result<(), Failure> {
     let config = configuration(settings)?;
-    if arguments.secrets {
-        runtime::briefly(compose::fetch_secrets(&config, &Clock::system()))?;
+    let clock = Clock::system();
+    let doubts = runtime::briefly(async {
+        if arguments.secrets {
+            compose::fetch_secrets(&config, &clock).await?;
+            Ok::<_, Failure>(examine(&config, Look::Secrets, &clock).await?)
+        } else {
+            Ok(examine(&config, Look::Files, &clock).await?)
+        }
+    })?;
+    for problem in examine::strictly(doubts)? {
+        screen::warn(&problem.to_string());
     }
     let count = |number: usize, one: &str, many: &str| {
         format!("{number} {}", if number == 1 { one } else { many })

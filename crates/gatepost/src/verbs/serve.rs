@@ -1,12 +1,13 @@
 //! `gatepost serve`: the daemon. Load, check, compose, bind, run, drain.
 
-use gatepost_host::Elapsed;
+use gatepost_host::{Clock, Elapsed};
 use sd_notify::NotifyState;
 
 use crate::cli::Settings;
 use crate::compose::{Scope, compose};
 use crate::config::Config;
 use crate::daemon::Daemon;
+use crate::examine::{Doubt, Look, examine};
 use crate::failure::Failure;
 use crate::signals::EndSignals;
 use crate::verbs::configuration;
@@ -31,6 +32,10 @@ async fn serve(config: Config) -> Result<(), Failure> {
         state = %config.state.path().display(),
         "gatepost starts"
     );
+    // A fault of the configuration ends it here, before anything is opened.
+    for Doubt { problem, .. } in examine(&config, Look::Files, &Clock::system()).await? {
+        tracing::warn!(code = problem.code, "{}", problem.on_one_line());
+    }
     let (watches, sinks) = (config.watches.len(), config.sinks.len());
     let daemon = Daemon::start(compose(config, Scope::Serve).await?)?;
     tracing::info!(watches, sinks, "gatepost serves");

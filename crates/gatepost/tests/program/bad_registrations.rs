@@ -1,7 +1,5 @@
 //! What can be wrong with an app: each earns its sentence, and the right exit code.
 
-use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, RsaKeySize, date_time_ymd};
-
 use crate::stand::{SUPPORT, Stand};
 
 const CONFIGURATION: i32 = 64;
@@ -56,34 +54,6 @@ fn a_secret_that_everybody_may_read() {
 }
 
 #[test]
-fn a_certificate_that_does_not_match_its_key() {
-    let stand = Stand::new();
-    let (certificate, _) = certificate(2030);
-    let (_, key) = certificate_of_another_app();
-    stand.write("app.pem", &certificate);
-    stand.write_private("app.key", &key);
-    use_certificate(&stand);
-    let ran = stand.run(&["token", SUPPORT]);
-    ran.assert_fails(
-        CONFIGURATION,
-        &["app.pem", "app.key", "registration contoso"],
-    );
-}
-
-#[test]
-fn an_expired_certificate() {
-    let stand = Stand::new();
-    let (certificate, key) = certificate(2020);
-    stand.write("app.pem", &certificate);
-    stand.write_private("app.key", &key);
-    use_certificate(&stand);
-    for verb in [&["token", SUPPORT][..], &["serve"]] {
-        let ran = stand.run(verb);
-        ran.assert_fails(CONFIGURATION, &["app.pem", "2020", "registration contoso"]);
-    }
-}
-
-#[test]
 fn a_clock_that_is_wrong() {
     let stand = Stand::new();
     let text = stand.configuration().replace(
@@ -121,26 +91,4 @@ fn a_page_where_a_token_was_expected() {
     stand.fault("html-answer");
     let ran = stand.run(&["token", SUPPORT]);
     ran.assert_fails(TRY_AGAIN, &["localhost", "contoso"]);
-}
-
-fn use_certificate(stand: &Stand) {
-    let text = stand.configuration().replace(
-        "secret = { file = \"client.secret\" }",
-        "certificate = { file = \"app.pem\" }\nprivate_key = { file = \"app.key\" }",
-    );
-    stand.write("gatepost.toml", &text);
-}
-
-/// A certificate that ends with `year`, and its key.
-fn certificate(year: i32) -> (String, String) {
-    let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).expect("a key");
-    let mut parameters = CertificateParams::new([]).expect("no names");
-    parameters.not_before = date_time_ymd(2019, 1, 1);
-    parameters.not_after = date_time_ymd(year, 12, 31);
-    let certificate = parameters.self_signed(&key).expect("a certificate");
-    (certificate.pem(), key.serialize_pem())
-}
-
-fn certificate_of_another_app() -> (String, String) {
-    certificate(2030)
 }

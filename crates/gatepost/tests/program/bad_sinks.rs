@@ -16,6 +16,40 @@ fn a_program_that_is_missing() {
 }
 
 #[test]
+fn a_program_that_cannot_be_started_is_found_by_the_check() {
+    let stand = Stand::new();
+    stand.write("no-program", "#!/bin/sh\n");
+    let cases = [
+        ("./nowhere", "No such file"),
+        ("./no-program", "chmod +x"),
+        ("no-program-of-this-name", "PATH"),
+        ("./", "directory"),
+    ];
+    for (program, word) in cases {
+        stand.configure(&format!(
+            "[sink.bad]\nkind = \"command\"\nrun = [\"{program}\"]\n"
+        ));
+        let ran = stand.run(&["config", "check"]);
+        ran.assert_fails(
+            64,
+            &[
+                word,
+                "sink bad",
+                "gatepost.toml:24:7",
+                "sink_program_unusable",
+            ],
+        );
+    }
+    let serve = stand.serve();
+    assert!(
+        stand.log().contains("gatepost.toml:24:7: sink bad"),
+        "{}",
+        stand.log()
+    );
+    assert_eq!(serve.stop(), 0, "it may be installed later");
+}
+
+#[test]
 fn a_program_that_hangs() {
     let sink = "kind = \"command\"\nrun = [\"./program\"]\ntimeout = \"1s\"\n";
     let reason = reason(sink, "exec sleep 600");

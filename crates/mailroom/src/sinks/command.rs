@@ -5,6 +5,7 @@
 //! tried again, the rest of 64 to 78 is never to be tried again (`sysexits.h`), anything else is
 //! to be tried again. No shell is between, and our environment stays with us.
 
+mod program;
 mod run;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 
 use super::{SinkKind, is_mail, message_of, payload, retry};
 use crate::{Handover, Outcome, Sink};
+pub use program::is_startable;
 use run::{Ended, Run};
 
 /// The entry of this kind in the list of sinks.
@@ -131,11 +133,10 @@ impl Sink for Command {
     }
 
     async fn probe(&self) -> Outcome {
-        let program = &self.settings.program;
-        if program.components().count() > 1 && !program.is_file() {
-            return self.outcome(Ended::NotStarted(std::io::ErrorKind::NotFound.into()));
+        match is_startable(&self.settings.program) {
+            Ok(()) => Outcome::Done,
+            Err(error) => self.outcome(Ended::NotStarted(error)),
         }
-        Outcome::Done
     }
 
     fn longest_attempt(&self) -> Duration {

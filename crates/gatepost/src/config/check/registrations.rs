@@ -85,6 +85,7 @@ fn proof(name: &Placed<String>, raw: &RawRegistration, check: &mut Check<'_>) ->
             ProofSource::Public
         }
         (_, Some(certificate)) => ProofSource::Certificate {
+            at: check.source.place(certificate.span()),
             certificate: match &raw.private_key {
                 Some(_) => check.public(certificate),
                 None => check.secret(certificate),

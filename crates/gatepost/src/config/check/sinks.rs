@@ -40,10 +40,15 @@ pub(super) fn check(
             RawSink::Stream(sink) => Some(SinkTarget::Stream(stream(sink, check))),
             RawSink::Webhook(sink) => webhook(sink, check).map(SinkTarget::Webhook),
         };
+        let at = match sink {
+            RawSink::Command(sink) => sink.run.span(),
+            RawSink::Maildir(_) | RawSink::Stream(_) | RawSink::Webhook(_) => name.span(),
+        };
         if let Some(target) = target {
             sinks.insert(
                 name.to_string(),
                 SinkSettings {
+                    at: check.source.place(at),
                     target,
                     ordering,
                     parallel,

@@ -77,6 +77,7 @@ fn registration(registration: &RegistrationSettings) -> Value {
             private_key,
             password,
             signing,
+            at: _,
         } => {
             shown["certificate"] = secret(certificate);
             shown["signature"] = match signing {
