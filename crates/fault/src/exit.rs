@@ -75,6 +75,14 @@ mod tests {
     }
 
     #[test]
+    fn what_a_server_refuses_for_good_is_no_bad_input() {
+        for next in [Next::Discard, Next::Reconfigure] {
+            assert_eq!(Exit::of(Owner::Remote, next), Exit::RemoteUnavailable);
+        }
+        assert_eq!(Exit::of(Owner::Operator, Next::Discard), Exit::BadInput);
+    }
+
+    #[test]
     fn a_missing_permission_is_not_a_wrong_configuration_file() {
         assert_eq!(
             Exit::of(Owner::TenantAdmin, Next::Reconfigure),

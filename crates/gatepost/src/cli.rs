@@ -24,6 +24,7 @@ pub struct Cli {
 
 /// What holds for every verb, before or after it.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "For every verb")]
 pub struct Settings {
     /// The configuration file. Otherwise `GATEPOST_CONFIG`, ./gatepost.toml,
     /// ~/.config/gatepost/gatepost.toml, /etc/gatepost/gatepost.toml.

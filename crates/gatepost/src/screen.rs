@@ -13,7 +13,7 @@ use crate::usage::UsageError;
 /// How a list is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
 pub struct Form {
-    /// Write JSON for programs instead of a table for people.
+    /// Write JSON for programs instead of text for people.
     #[arg(long)]
     json: bool,
 }
@@ -33,6 +33,10 @@ impl Form {
     ) -> Result<(), Failure> {
         if self.json {
             return json(&rows);
+        }
+        if rows.is_empty() {
+            note("(nothing)");
+            return Ok(());
         }
         let mut table = Table::new();
         table
@@ -161,7 +165,7 @@ fn whose_move(owner: Owner, next: Next) -> String {
         (Owner::Remote, _) => "the server at the other end must be put right".to_owned(),
         (Owner::Operator, Next::Discard) => "correct what was asked for".to_owned(),
         (Owner::Operator, Next::Reconfigure) => {
-            "correct the configuration, then: gatepost config check".to_owned()
+            "correct the configuration or what it names, then: gatepost config check".to_owned()
         }
     }
 }

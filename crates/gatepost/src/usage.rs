@@ -71,7 +71,7 @@ pub enum UsageError {
     },
     /// The message is not there.
     #[error(
-        "{mailbox} has no message {message} in {folder}; `gatepost messages {mailbox}` lists what is there"
+        "{mailbox} has no message {message} in {folder}; `gatepost messages {mailbox} --folder \"{folder}\"` lists what is there"
     )]
     NoMessage {
         /// The mailbox.

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy as _;
 use gatepost_host::environment;
 use gatepost_store::{KeySource, StateFolder};
+use tracing_subscriber::EnvFilter;
 
 use super::checked::{Config, Limits, Log, LogFormat};
 use super::problem::Source;
@@ -36,7 +37,7 @@ pub(super) fn check(
         None => KeySource::StateFolder,
         Some(key) => KeySource::Elsewhere(check.secret_source(key)),
     };
-    let log = log(&raw.log);
+    let log = log(&raw.log, &mut check);
     let limits = limits(raw, &mut check);
     let clouds = clouds::check(&raw.cloud, &mut check);
     let registrations = registrations::check(&raw.registration, &clouds, &mut check);
@@ -159,7 +160,14 @@ fn usual_state() -> PathBuf {
     }
 }
 
-fn log(raw: &RawLog) -> Log {
+fn log(raw: &RawLog, check: &mut Check<'_>) -> Log {
+    if let Some(level) = &raw.level
+        && let Err(error) = EnvFilter::try_new(level.as_str())
+    {
+        let sentence =
+            format!("this is no log level: {error}; write info, debug or info,gatepost_mail=trace");
+        check.report(level, "config_wrong_value", sentence);
+    }
     let level = raw
         .level
         .as_ref()

@@ -22,12 +22,17 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     let person = login::person(&mailbox)?.to_owned();
     logging::start_quietly(settings.verbose)?;
     let id = compose::credential_id(&config, &mailbox);
-    runtime::briefly(async {
+    let known = runtime::briefly(async {
         let gatepost = compose(config, Scope::Store).await?;
+        let known = gatepost.store.list().await;
         let removed = gatepost.store.remove(&id).await;
         gatepost.end().await;
-        Ok::<(), Failure>(removed?)
+        removed?;
+        Ok::<_, Failure>(known?.contains(&id))
     })?;
+    if !known {
+        return screen::line(&format!("{person} was not signed in here"));
+    }
     screen::line(&format!("{person} is signed out here"))?;
     screen::note(
         "A running serve keeps its present token for an hour at most; restart it to end that. To \

@@ -1,5 +1,7 @@
 //! `gatepost messages MAILBOX`: the newest messages of a folder.
 
+use std::num::NonZeroUsize;
+
 use gatepost_host::Clock;
 use gatepost_mail::{Flag, FolderName, MessageKey, Query, Summary};
 use jiff::Timestamp;
@@ -20,8 +22,8 @@ pub struct Arguments {
     #[arg(long, default_value = "INBOX")]
     folder: String,
     /// How many, the newest first.
-    #[arg(long, default_value_t = 10, value_name = "NUMBER")]
-    top: usize,
+    #[arg(long, default_value = "10", value_name = "NUMBER")]
+    top: NonZeroUsize,
     /// Only those that nobody has read.
     #[arg(long)]
     unread: bool,
@@ -76,7 +78,7 @@ fn query(arguments: &Arguments, now: Timestamp) -> Result<Query, UsageError> {
         .map(|since| times::read(since, now))
         .transpose();
     Ok(Query {
-        top: arguments.top,
+        top: arguments.top.get(),
         unread: arguments.unread,
         since: since.map_err(|reason| UsageError::Argument {
             argument: "--since".to_owned(),

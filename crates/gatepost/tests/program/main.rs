@@ -7,6 +7,7 @@ mod bad_registrations;
 mod bad_sinks;
 mod bad_state;
 mod browser;
+mod exit_codes;
 mod fake_imap;
 mod logs;
 mod reading;

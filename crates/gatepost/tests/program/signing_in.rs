@@ -36,7 +36,10 @@ fn a_person_signs_in_once_and_the_mailbox_is_open() {
     assert!(!stand.listed(&["messages", ADA]).is_empty());
     stand.printed(&["token", ADA, "--for", "imap"]);
 
-    stand.printed(&["logout", ADA]);
+    let out = stand.printed(&["logout", ADA]);
+    assert!(out.contains("is signed out here"), "{out}");
+    let again = stand.printed(&["logout", ADA]);
+    assert!(again.contains("was not signed in"), "{again}");
     stand
         .run(&["messages", ADA])
         .assert_fails(77, &[ADA, "gatepost login"]);

@@ -89,7 +89,9 @@ pub(super) async fn fault(arguments: &FaultArguments) -> Result<(), Failure> {
         let left = fault["left"]
             .as_u64()
             .map_or_else(String::new, |left| format!(" ({left} left)"));
-        screen::line(&format!("{order}{left}"))?;
+        let kind = order.parse::<FaultOrder>().map(|order| order.kind);
+        let summary = kind.map_or("", FaultKind::summary);
+        screen::line(&format!("{order}{left}: {summary}"))?;
     }
     Ok(())
 }
