@@ -30,7 +30,7 @@ pub async fn converse(
 /// Where a conversation cannot go on without its driver.
 #[derive(Debug)]
 pub(crate) enum Halt {
-    Show(Prompt),
+    Show(Box<Prompt>),
     Done(Box<Granted>),
 }
 
@@ -63,7 +63,7 @@ impl Line<'_> {
                     self.clock.sleep(time).await;
                     flow.resume(self.clock.now(), Event::Woken)?
                 }
-                Step::Show(prompt) => return Ok(Halt::Show(prompt)),
+                Step::Show(prompt) => return Ok(Halt::Show(Box::new(prompt))),
                 Step::Done(granted) => return Ok(Halt::Done(granted)),
             };
         }

@@ -63,8 +63,9 @@ impl Device {
 
     /// Wakes it after the wait it asked for; gives the next form.
     fn waits(&mut self, step: Result<Step, TokenError>, seconds: i64) -> Form {
-        let Ok(Step::Wait(wait)) = step else {
-            panic!("it waits: {step:?}");
+        let wait = match step {
+            Ok(Step::Wait(wait)) => wait,
+            other => panic!("it waits: {other:?}"),
         };
         assert_eq!(wait, Duration::from_secs(seconds.unsigned_abs()));
         self.now += SignedDuration::from_secs(seconds);
