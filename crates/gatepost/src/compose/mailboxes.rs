@@ -36,8 +36,8 @@ fn imap(mailbox: &MailboxSettings, way: &Way<'_>) -> Result<Arc<dyn Opener>, Hos
     let Some(imap) = &way.cloud.imap else {
         return Err(HostError {
             cloud: way.cloud.name.clone(),
-            mailbox: mailbox.address.clone(),
-            key: "imap",
+            missing: format!("{} is read", mailbox.address),
+            key: "imap = \"HOST:PORT\"",
         });
     };
     Ok(Arc::new(ImapOpener::new(ImapSettings {

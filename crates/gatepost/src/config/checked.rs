@@ -13,7 +13,7 @@ use gatepost_store::{KeySource, StateFolder};
 use jiff::Timestamp;
 use url::Url;
 
-use super::Place;
+use super::{HostError, Place};
 use crate::token_form::{TokenForm, TokenUse};
 
 /// A checked configuration.
@@ -92,6 +92,17 @@ pub struct RegistrationSettings {
     pub proof: ProofSource,
     /// Which token endpoints it uses.
     pub endpoints: EndpointVersion,
+}
+
+impl RegistrationSettings {
+    /// Where Microsoft Graph of its cloud is.
+    pub fn graph(&self) -> Result<&Url, HostError> {
+        self.cloud.graph.as_ref().ok_or_else(|| HostError {
+            cloud: self.cloud.name.clone(),
+            missing: "Microsoft Graph is".to_owned(),
+            key: "graph = \"https://HOST\"",
+        })
+    }
 }
 
 /// How a registration proves to be the app.

@@ -5,15 +5,15 @@ use gatepost_fault::{Fault, Next, Owner};
 /// A cloud does not say where a mailbox is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the cloud {cloud} does not say where {mailbox} is read, and its token must not go to another \
-     cloud: add {key} = \"HOST:PORT\" to [cloud.{cloud}]"
+    "the cloud {cloud} does not say where {missing}, and its token must not go to another \
+     cloud: add {key} to [cloud.{cloud}]"
 )]
 pub struct HostError {
     /// The cloud.
     pub cloud: String,
-    /// The mailbox.
-    pub mailbox: String,
-    /// The key that the cloud needs.
+    /// What is nowhere, as in `ada@contoso.com is read`.
+    pub missing: String,
+    /// The key that the cloud needs, with what it takes.
     pub key: &'static str,
 }
 

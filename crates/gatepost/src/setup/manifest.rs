@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gatepost_oauth::Certificate;
 use serde_json::{Value, json};
+use url::Url;
 
 use super::{Needs, Resource};
 
@@ -58,7 +59,8 @@ impl<'a> Manifest<'a> {
         let settings = self.needs.settings;
         let app = format!(
             "{}v1.0/applications(appId='{}')",
-            settings.cloud.graph, settings.client_id
+            settings.graph().map_or("", Url::as_str),
+            settings.client_id
         );
         let entries = self.entries(ManifestFormat::Graph);
         format!(

@@ -38,8 +38,8 @@ pub(super) fn have_hosts(raw: &RawConfig, opened: &Opened<'_>, check: &mut Check
         if let Some(mailbox) = opened.mailboxes.values().find(needs) {
             let error = HostError {
                 cloud: name.to_string(),
-                mailbox: mailbox.address.clone(),
-                key: "imap",
+                missing: format!("{} is read", mailbox.address),
+                key: "imap = \"HOST:PORT\"",
             };
             check.report(name, error.code(), error.to_string());
         }

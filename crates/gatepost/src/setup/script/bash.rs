@@ -2,6 +2,7 @@
 //! `jq`, and the half that only Exchange knows handed to PowerShell.
 
 use serde_json::{Value, json};
+use url::Url;
 
 use super::{Lines, Setup, Tools, exchange};
 use crate::setup::permission::{Kind, Resource};
@@ -86,7 +87,7 @@ pub(super) fn script(setup: &Setup<'_>, asks: Asks) -> String {
 /// The function `graph METHOD PATH [BODY]`.
 fn asking(setup: &Setup<'_>, asks: Asks, lines: &mut Lines) {
     let settings = setup.needs.settings;
-    let address = settings.cloud.graph.as_str();
+    let address = settings.graph().map_or("", Url::as_str);
     lines.step("Microsoft Graph of this cloud.");
     lines.run(&format!(
         "graph_address={}",

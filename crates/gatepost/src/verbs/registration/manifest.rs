@@ -28,6 +28,9 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, config: &Config) -> Result<(), Failure> {
     let registration = named(config, &arguments.registration)?;
     let needs = Needs::of(config, registration, arguments.smtp);
+    if arguments.format == ManifestFormat::Graph {
+        registration.1.graph()?;
+    }
     let clock = Clock::system();
     let certificate = runtime::briefly(compose::certificate(registration, &clock))?;
     let manifest = Manifest::new(&needs, certificate.as_ref());

@@ -28,6 +28,9 @@ pub(super) struct Arguments {
 /// Prints it; runs nothing.
 pub(super) fn run(arguments: &Arguments, config: &Config) -> Result<(), Failure> {
     let registration = named(config, &arguments.registration)?;
+    if matches!(arguments.style, Style::Graph) {
+        registration.1.graph()?;
+    }
     let clock = Clock::system();
     let setup = Setup {
         needs: Needs::of(config, registration, arguments.smtp),
