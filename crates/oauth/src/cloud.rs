@@ -84,6 +84,15 @@ impl Cloud {
             .map(built_in)
     }
 
+    /// A cloud of which only the sign-in matters, such as a sandbox: `https://host:port`.
+    pub fn at(name: &str, login: &str) -> Result<Self, CloudError> {
+        let addresses = CustomCloud {
+            login: login.to_owned(),
+            ..CustomCloud::default()
+        };
+        Self::custom(name, &addresses)
+    }
+
     /// A cloud from a configuration. It has the hosts that it names and no others; what its
     /// resources are called in scopes is as in the global cloud.
     pub fn custom(name: &str, addresses: &CustomCloud) -> Result<Self, CloudError> {

@@ -117,7 +117,8 @@ fn stale(result: Result<Generation, GrantStoreError>) {
     assert!(matches!(error, GrantStoreError::Stale { .. }), "{error}");
 }
 
-/// Grants in memory. Clones share what is stored, as processes share a database.
+/// Grants in memory, forgotten with the process. Clones share what is stored, as processes share
+/// a database.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryGrants {
     rows: Arc<Mutex<Rows>>,

@@ -12,13 +12,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use gatepost_host::{Chance, Clock, Stop, Tasks};
+use gatepost_host::{Chance, Clock, HttpError, Stop, Tasks, Trust};
 use tokio::sync::{Notify, watch};
 
+use crate::contract::MemoryGrants;
 use crate::flow::{Asking, Granted, who};
+use crate::grants::{authorization_code, client_credentials};
 use crate::{
-    AccessToken, Audience, CredentialId, Endpoint, Grant, Grants, Registration, TokenError,
-    TokenSource,
+    AccessToken, Audience, CredentialId, Endpoint, Grant, Grants, HttpEndpoint, Registration,
+    TokenError, TokenSource,
 };
 use flight::Vault;
 use slot::{Look, Slot};
@@ -36,6 +38,43 @@ pub struct Credential {
     pub person: Option<String>,
 }
 
+impl Credential {
+    /// An app that acts for itself: its tokens open whatever the app was permitted, and nobody
+    /// signs in.
+    pub fn of_app(registration: Registration) -> Self {
+        Self::new(registration, &client_credentials::GRANT, None)
+    }
+
+    /// A person, by sign-in name, who signs in by [`TokenKeeper::sign_in`] before there is a
+    /// token.
+    pub fn of_person(registration: Registration, person: impl Into<String>) -> Self {
+        Self::new(
+            registration,
+            &authorization_code::GRANT,
+            Some(person.into()),
+        )
+    }
+
+    fn new(registration: Registration, grant: &'static Grant, person: Option<String>) -> Self {
+        let app = format!(
+            "{}/{}/{}/{}",
+            registration.cloud.login.authority(),
+            registration.tenant,
+            registration.client_id,
+            grant.name
+        );
+        Self {
+            id: CredentialId::new(match &person {
+                None => app,
+                Some(person) => format!("{app}/{person}"),
+            }),
+            registration: Arc::new(registration),
+            grant,
+            person,
+        }
+    }
+}
+
 /// What a keeper needs of the world.
 #[derive(Debug, Clone)]
 pub struct Surroundings {
@@ -49,6 +88,21 @@ pub struct Surroundings {
     pub chance: Chance,
     /// Owns the requests under way.
     pub tasks: Tasks,
+}
+
+impl Surroundings {
+    /// HTTPS under `trust`, and clock and chance of this machine. Sign-ins are forgotten with
+    /// the process: a program that keeps them puts its own [`Grants`] into `grants`.
+    pub fn trusting(trust: &Trust) -> Result<Self, HttpError> {
+        let (clock, chance) = (Clock::system(), Chance::system());
+        Ok(Self {
+            endpoint: Arc::new(HttpEndpoint::new(trust, clock.clone(), chance.clone())?),
+            grants: Arc::new(MemoryGrants::default()),
+            clock,
+            chance,
+            tasks: Tasks::new(),
+        })
+    }
 }
 
 /// The [`TokenSource`] of production: one per credential.

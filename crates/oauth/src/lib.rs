@@ -3,6 +3,45 @@
 //!
 //! [`TokenKeeper`] is the one [`TokenSource`] of production and the only owner of
 //! refresh. No mail protocol and no storage engine is known here.
+//!
+//! # A token in ten lines
+//!
+//! ```no_run
+//! use gatepost_oauth::{
+//!     Audience, Cloud, Credential, Proof, Registration, Surroundings, Tenant, TokenKeeper,
+//!     TokenSource as _, Trust,
+//! };
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let secret = String::new();
+//! let home = (Cloud::global(), Tenant::parse("contoso.onmicrosoft.com")?);
+//! let proof = Proof::Secret(secret.into());
+//! let app = Registration::new("contoso", home, "bcdb5ae8-1ab8-47c3-b0b2-6756048e2ddc", proof);
+//! let around = Surroundings::trusting(&Trust::system())?;
+//! let keeper = TokenKeeper::new(Credential::of_app(app), around);
+//! let token = keeper.token(Audience::Exchange).await?;
+//! println!("{} is good until {}", token.expose(), token.expires_at);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `examples` has this for an app and for a person who signs in with a browser, to be run against
+//! `gatepost sandbox`.
+//!
+//! # What holds
+//!
+//! - Ask the keeper before each use: it hands out what it has, renews in the last quarter of a
+//!   token's life, and sends one request however many ask. It needs a tokio runtime.
+//! - [`TokenKeeper::run`] renews also while nobody asks. Without it a token is renewed when it is
+//!   asked for.
+//! - [`TokenSource::refused`] is for a server's refusal: the keeper then hands out another token.
+//! - Every error is a [`TokenError`], whose sentence says what to do. [`Fault`] gives its code,
+//!   whose move it is, and whether to try again.
+//! - Times are UTC. A token lives 60 to 90 minutes at Microsoft; a request is given 30 seconds.
+//! - Secrets are [`SecretString`] and cannot be printed; [`AccessToken::expose`] is the one way out.
+//! - What a person granted is given to [`Grants`] as a [`GrantState`], which is for nobody else to
+//!   read. It holds a refresh token: seal it before it is stored. [`MemoryGrants`] stores nothing.
 
 pub mod answers;
 pub mod assertion;
@@ -33,6 +72,7 @@ pub use certificate::{
 };
 pub use claims::{ProofStrength, TokenClaims};
 pub use cloud::{Cloud, CloudError, CustomCloud, EndpointVersion, HostPort, ResourceNames, Tenant};
+pub use contract::MemoryGrants;
 pub use conversation::converse;
 pub use endpoint::{Endpoint, HttpEndpoint};
 pub use error::TokenError;
@@ -45,3 +85,8 @@ pub use registration::{Permissions, Proof, Registration};
 pub use sign_in::{SignIn, Way};
 pub use storage::{CredentialId, Generation, GrantState, GrantStoreError, Grants};
 pub use token::{AccessToken, Audience, TokenSource};
+
+// What the signatures above name of other crates, so that nobody needs these for them.
+pub use gatepost_fault::{Fault, Next, Owner};
+pub use gatepost_host::{Chance, Clock, HttpError, Tasks, Trust};
+pub use secrecy::SecretString;

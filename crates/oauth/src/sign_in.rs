@@ -39,6 +39,27 @@ pub enum Way {
 impl SignIn {
     /// Long enough to find a phone for the second factor.
     pub const PATIENCE: Duration = Duration::from_mins(15);
+
+    /// With a browser on this machine, which comes back to a free port of 127.0.0.1. The person
+    /// has [`SignIn::PATIENCE`].
+    pub async fn by_browser(keeper: &TokenKeeper, audience: Audience) -> Result<Self, TokenError> {
+        let loopback = Loopback::bind(&keeper.surroundings().tasks).await?;
+        let patience = Self::PATIENCE;
+        Ok(Self {
+            way: Way::Browser { loopback, patience },
+            audience,
+            also: Vec::new(),
+        })
+    }
+
+    /// On another device, with a code.
+    pub fn by_device(audience: Audience) -> Self {
+        Self {
+            way: Way::Device,
+            audience,
+            also: Vec::new(),
+        }
+    }
 }
 
 impl TokenKeeper {
