@@ -168,7 +168,7 @@ impl Gatepost {
         settings
             .map(|settings| {
                 let mailbox = &self.config.mailboxes[&settings.mailbox];
-                let watch = watches::watch(settings, &self.config.limits);
+                let watch = watches::watch(settings, &self.config);
                 Ok((watch, self.opener(mailbox)?))
             })
             .collect()
@@ -219,9 +219,13 @@ impl Gatepost {
             chance: &self.chance,
             state: self.store.folder(),
         };
+        let reports = self.config.events.as_ref().map(sinks::reports);
+        let reports = reports.unwrap_or_default();
         let mut built = Vec::with_capacity(self.config.sinks.len());
         for (name, settings) in &self.config.sinks {
-            built.push(sinks::sink(name, settings, &around).await?);
+            let (mut route, sink) = sinks::sink(name, settings, &around).await?;
+            route.report_to = reports.clone();
+            built.push((route, sink));
         }
         Ok(built)
     }

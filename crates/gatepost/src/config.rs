@@ -17,7 +17,7 @@ mod schema;
 use std::path::Path;
 
 pub use checked::{
-    After, Begin, CommandSettings, Config, GrantSettings, Limits, Log, LogFormat, MailboxSettings,
+    After, Begin, CommandSettings, Config, EventSettings, GrantSettings, Limits, Log, LogFormat, MailboxSettings,
     MaildirSettings, ProofSource, ReadBy, Readers, RegistrationSettings, SendBy, SinkSettings,
     SinkTarget, StreamSettings, StreamTarget, TokenFileSettings, WatchSettings, WebhookSettings,
 };

@@ -19,7 +19,9 @@ pub use bell::{Bell, Ear};
 pub use schedule::Schedule;
 use settling::{Gate, Unsettled};
 
-use crate::{Due, Handover, Mailroom, Outcome, Sink, SinkName, SinkState, Spooled, StorageError};
+use crate::{
+    Due, Handover, Mailroom, Outcome, ReportTo, Sink, SinkName, SinkState, Spooled, StorageError,
+};
 
 /// How deliveries go to a sink.
 #[derive(Debug, Clone)]
@@ -33,7 +35,7 @@ pub struct Route {
     /// When a delivery that failed is tried again.
     pub schedule: Schedule,
     /// Where it is told that a delivery gave up, or that the sink was switched off.
-    pub report_to: Vec<SinkName>,
+    pub report_to: ReportTo,
 }
 
 impl Route {
@@ -44,7 +46,7 @@ impl Route {
             ordering: Ordering::Parallel,
             concurrency: const { NonZeroUsize::new(4).expect("four is not zero") },
             schedule: Schedule::default(),
-            report_to: Vec::new(),
+            report_to: ReportTo::default(),
         }
     }
 }

@@ -105,6 +105,16 @@ pub enum EventType {
 }
 
 impl EventType {
+    /// The mailroom's own events: what it says of itself, and not of a message.
+    pub const OWN: [Self; 6] = [
+        Self::MailboxStalled,
+        Self::MailboxRecovered,
+        Self::MailboxResynced,
+        Self::MailboxAuthFailed,
+        Self::DeliveryDeadLettered,
+        Self::SinkSwitchedOff,
+    ];
+
     /// The name as sinks read it, such as `mail.received`.
     pub fn as_str(self) -> &'static str {
         match self {

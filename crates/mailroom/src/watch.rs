@@ -5,7 +5,7 @@ use std::time::Duration;
 use gatepost_mail::FolderName;
 use jiff::Timestamp;
 
-use crate::{SinkName, WatchKey};
+use crate::{ReportTo, SinkName, WatchKey};
 
 /// A folder under observation, as the configuration describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct Watch {
     /// Where every message goes.
     pub sinks: Vec<SinkName>,
     /// Where it is reported that this watch is in trouble, or works again.
-    pub report_to: Vec<SinkName>,
+    pub report_to: ReportTo,
     /// What is done to a message once every sink has it.
     pub post_action: Option<PostAction>,
     /// How often it is looked.
@@ -33,7 +33,7 @@ impl Watch {
         Self {
             key,
             from: StartFrom::Now,
-            report_to: sinks.clone(),
+            report_to: ReportTo::everything(sinks.clone()),
             sinks,
             post_action: None,
             pace: Pace::default(),

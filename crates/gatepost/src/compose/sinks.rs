@@ -8,11 +8,11 @@ use gatepost_mailroom::sinks::command::{Command, CommandSettings};
 use gatepost_mailroom::sinks::maildir::Maildir;
 use gatepost_mailroom::sinks::stream::{Stream, StreamTarget};
 use gatepost_mailroom::sinks::webhook::{self, SigningSecret, Webhook};
-use gatepost_mailroom::{Route, Sink, SinkName};
+use gatepost_mailroom::{ReportTo, Route, Sink, SinkName};
 use gatepost_store::StateFolder;
 
 use crate::compose::RoutedSink;
-use crate::config::{self, SinkSettings, SinkTarget, WebhookSettings};
+use crate::config::{self, EventSettings, SinkSettings, SinkTarget, WebhookSettings};
 use crate::failure::Failure;
 
 /// What sinks are made with.
@@ -58,6 +58,12 @@ pub(super) async fn sink(
         )?),
     };
     Ok((route, sink))
+}
+
+/// Where the mailroom's own events go.
+pub(super) fn reports(settings: &EventSettings) -> ReportTo {
+    let sinks = settings.sinks.iter().cloned().map(SinkName).collect();
+    ReportTo::only(sinks, settings.kinds.iter().copied())
 }
 
 /// Fetches what `settings` name as signing secrets, and forgets them.

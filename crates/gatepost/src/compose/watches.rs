@@ -5,17 +5,23 @@ use gatepost_mailroom::{
     Marks, Pace, PostAction, SinkName, StartFrom, Watch, WatchKey, Watermarks,
 };
 
-use crate::config::{After, Begin, Limits, WatchSettings};
+use super::sinks;
+use crate::config::{After, Begin, Config, WatchSettings};
 
 /// The watch that `settings` describe.
-pub(super) fn watch(settings: &WatchSettings, limits: &Limits) -> Watch {
+pub(super) fn watch(settings: &WatchSettings, config: &Config) -> Watch {
     let key = WatchKey {
         mailbox: settings.mailbox.clone(),
         folder: FolderName::new(&settings.folder),
     };
-    let sinks = settings.sinks.iter().cloned().map(SinkName).collect();
+    let names = settings.sinks.iter().cloned().map(SinkName).collect();
     let usual = Pace::default();
+    let watch = Watch::new(key, names);
     Watch {
+        report_to: match &config.events {
+            Some(events) => sinks::reports(events),
+            None => watch.report_to.clone(),
+        },
         from: match settings.from {
             Begin::Now => StartFrom::Now,
             Begin::Beginning => StartFrom::Beginning,
@@ -32,10 +38,10 @@ pub(super) fn watch(settings: &WatchSettings, limits: &Limits) -> Watch {
             stalled_after: settings.stalled_after,
         },
         watermarks: Watermarks {
-            deliveries: marks(limits.undelivered),
-            octets: marks(limits.spool),
+            deliveries: marks(config.limits.undelivered),
+            octets: marks(config.limits.spool),
         },
-        ..Watch::new(key, sinks)
+        ..watch
     }
 }
 

@@ -1,6 +1,7 @@
 //! From what was typed to what it means. Every fault is found before any of them is reported.
 
 mod clouds;
+mod events;
 mod files;
 mod mailboxes;
 mod registrations;
@@ -9,6 +10,7 @@ mod token_files;
 mod values;
 mod watches;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -48,6 +50,7 @@ pub(super) fn check(
     };
     clouds::have_hosts(raw, &opened, &mut check);
     let sinks = sinks::check(&raw.sink, &mut check);
+    let events = events::check(raw, &mut check);
     let watches = watches::check(raw, &mut check);
     let token_files = token_files::check(raw, &mut check);
     check.end()?;
@@ -60,6 +63,7 @@ pub(super) fn check(
         registrations,
         mailboxes,
         sinks,
+        events,
         watches,
         token_files,
     })
@@ -122,6 +126,18 @@ impl<'a> Check<'a> {
         let name = at.as_str();
         let sentence = format!("there is no {what} `{name}`{advice}");
         self.report(at, "config_unknown_name", sentence);
+    }
+
+    /// The sinks that are meant, each once. Those that lead nowhere are reported.
+    fn sinks(&mut self, named: &[Placed<String>], raw: &RawConfig) -> Vec<String> {
+        for sink in named {
+            if !raw.sink.keys().any(|name| **name == **sink) {
+                let names: Vec<_> = raw.sink.keys().map(|name| name.as_str()).collect();
+                self.unknown(sink, "sink", names);
+            }
+        }
+        let sinks: BTreeSet<_> = named.iter().map(|sink| sink.as_str().to_owned()).collect();
+        sinks.into_iter().collect()
     }
 
     /// A path as it is meant: relative to the file, or to the home folder if it begins with `~/`.

@@ -1,13 +1,13 @@
 //! The configuration as it is meant: every name leads somewhere, every value is possible.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use gatepost_host::SecretSource;
-use gatepost_mailroom::Ordering;
 use gatepost_mailroom::sinks::webhook::Network;
+use gatepost_mailroom::{EventType, Ordering};
 use gatepost_oauth::{Cloud, EndpointVersion, Signing, Tenant};
 use gatepost_store::{KeySource, StateFolder};
 use jiff::Timestamp;
@@ -35,6 +35,8 @@ pub struct Config {
     pub mailboxes: BTreeMap<String, MailboxSettings>,
     /// Sinks by name.
     pub sinks: BTreeMap<String, SinkSettings>,
+    /// Where Gatepost's own events go, if that is said.
+    pub events: Option<EventSettings>,
     /// Folders under observation, in the order of the file.
     pub watches: Vec<WatchSettings>,
     /// Files with tokens, in the order of the file.
@@ -282,6 +284,15 @@ pub struct WebhookSettings {
     pub allow: BTreeMap<String, Network>,
     /// Authorities trusted besides the system's.
     pub ca_file: Option<PathBuf>,
+}
+
+/// Where Gatepost's own events go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventSettings {
+    /// The names of the sinks.
+    pub sinks: Vec<String>,
+    /// Which kinds go there.
+    pub kinds: BTreeSet<EventType>,
 }
 
 /// A folder under observation.

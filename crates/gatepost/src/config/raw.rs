@@ -1,6 +1,7 @@
 //! The configuration as it is typed: shapes and places, no meaning yet. The JSON Schema in
 //! `docs/gatepost.schema.json` is made from these types and their comments.
 
+mod events;
 mod placed;
 mod secret;
 mod sink;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use events::RawEvents;
 pub use placed::Placed;
 pub use secret::{INLINE_SECRET, RawSecret};
 pub use sink::{RawCommand, RawMaildir, RawOrdering, RawSink, RawStream, RawWebhook, SINK_KINDS};
@@ -47,6 +49,9 @@ pub struct RawConfig {
     /// Where events go, each under a name of your choice.
     #[serde(default, deserialize_with = "sink::skip")]
     pub sink: BTreeMap<Placed<String>, RawSink>,
+    /// Where Gatepost's own events go. Without it, those of a watch go to the watch's own sinks,
+    /// and those of a delivery or a sink only into the log.
+    pub events: Option<RawEvents>,
     /// Folders under observation.
     #[serde(default)]
     pub watch: Vec<RawWatch>,

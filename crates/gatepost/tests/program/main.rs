@@ -10,6 +10,7 @@ mod browser;
 mod exit_codes;
 mod fake_imap;
 mod logs;
+mod own_events;
 mod reading;
 mod registration;
 mod secrets;

@@ -35,6 +35,8 @@ impl Courier {
         let now = self.room.clock.now();
         for Attempted { due, outcome } in ended {
             let report = self.shut(&outcome, (gate, now));
+            // One who is told that another sink is off may be off himself: that ends here.
+            let report = report.filter(|_| due.event.kind != EventType::SinkSwitchedOff);
             self.unsettled.reports.extend(report);
             let verdict = self.verdict(&due, outcome, now);
             match &verdict {
@@ -174,6 +176,7 @@ impl Courier {
             sinks: self
                 .route
                 .report_to
+                .sinks(kind)
                 .iter()
                 .filter(others)
                 .cloned()

@@ -8,7 +8,7 @@ use gatepost_fault::{Fault, Next, Owner};
 use jiff::Timestamp;
 
 use super::{LastError, MailboxStatus, SinkState, SinkStatus, WatchState};
-use crate::{SinkName, Watch, WatchKey};
+use crate::{ReportTo, SinkName, Watch, WatchKey};
 
 /// The present state of all watches and sinks. Clones show the same board.
 #[derive(Debug, Clone, Default)]
@@ -24,7 +24,7 @@ struct Entries {
 struct Entry {
     status: MailboxStatus,
     limit: Duration,
-    report_to: Vec<SinkName>,
+    report_to: ReportTo,
     began_at: Timestamp,
     /// Whether the mailbox refuses our sign-in.
     refused: bool,
@@ -46,7 +46,7 @@ pub(super) struct Report {
     pub(super) turn: Turn,
     /// When the watch was last proven alive before its trouble.
     pub(super) proven_at: Timestamp,
-    pub(super) sinks: Vec<SinkName>,
+    pub(super) report_to: ReportTo,
     pub(super) last_error: Option<LastError>,
 }
 
@@ -153,7 +153,7 @@ impl Board {
                     watch: watch.clone(),
                     turn,
                     proven_at: entry.last_alive(),
-                    sinks: entry.report_to.clone(),
+                    report_to: entry.report_to.clone(),
                     last_error: entry.status.last_error.clone(),
                 });
             }

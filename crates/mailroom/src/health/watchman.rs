@@ -53,10 +53,10 @@ impl Watchman {
             tracing::info!(%mailbox, %folder, "the watch works again");
         }
         let new = NewEvent {
+            sinks: report.report_to.sinks(event.kind).to_vec(),
             event,
             message: None,
             fingerprint: None,
-            sinks: report.sinks.clone(),
             post_action: false,
         };
         match self.cursors.record(vec![new], now).await {

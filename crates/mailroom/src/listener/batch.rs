@@ -222,7 +222,7 @@ fn resynced_event(watch: &Watch, resynced: &Resynced, restart: &str, at: Timesta
         },
         message: None,
         fingerprint: None,
-        sinks: watch.report_to.clone(),
+        sinks: watch.report_to.sinks(kind).to_vec(),
         post_action: false,
     }
 }

@@ -73,7 +73,7 @@ impl Room {
         let couriers = sinks.iter().map(|(name, fickle)| {
             let route = Route {
                 concurrency: NonZeroUsize::new(16).expect("not zero"),
-                report_to: vec![sink("a"), sink("reports")],
+                report_to: ReportTo::everything(vec![sink("a"), sink("reports")]),
                 ..Route::to(sink(name))
             };
             self.all.courier(route, fickle.clone()).run(Stop::never())

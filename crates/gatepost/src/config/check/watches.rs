@@ -42,12 +42,7 @@ fn one(raw: &RawConfig, watch: &RawWatch, check: &mut Check<'_>) -> Option<Watch
         let sentence = "a watch needs at least one sink; name one of [sink.…]";
         check.report(&watch.sinks, "config_wrong_value", sentence);
     }
-    for sink in watch.sinks.iter() {
-        if !raw.sink.keys().any(|name| **name == **sink) {
-            let names: Vec<_> = raw.sink.keys().map(|name| name.as_str()).collect();
-            check.unknown(sink, "sink", names);
-        }
-    }
+    let sinks = check.sinks(&watch.sinks, raw);
     let from = begin(watch.from.as_ref(), check);
     let poll = check.duration(watch.poll.as_ref(), POLL);
     let stalled_after = check.duration(watch.stalled_after.as_ref(), STALLED_AFTER);
@@ -66,15 +61,10 @@ fn one(raw: &RawConfig, watch: &RawWatch, check: &mut Check<'_>) -> Option<Watch
     if let Some(after) = &watch.after {
         not_in_a_circle(after, &folder, check);
     }
-    let sinks: BTreeSet<_> = watch
-        .sinks
-        .iter()
-        .map(|sink| sink.as_str().to_owned())
-        .collect();
     Some(WatchSettings {
         mailbox: known.then_some(mailbox)?,
         folder: folder.as_str().to_owned(),
-        sinks: sinks.into_iter().collect(),
+        sinks,
         from,
         after: watch.after.as_deref().cloned(),
         poll,

@@ -32,6 +32,9 @@ pub(super) fn meaning(config: &Config) -> Value {
     shown["registration"] = by_name(&config.registrations, registration);
     shown["mailbox"] = by_name(&config.mailboxes, mailbox);
     shown["sink"] = by_name(&config.sinks, sink);
+    if let Some(events) = &config.events {
+        shown["events"] = json!({ "sinks": events.sinks, "kinds": events.kinds });
+    }
     shown["watch"] = config.watches.iter().map(watch).collect();
     shown["token_file"] = config.token_files.iter().map(token_file).collect();
     shown

@@ -1,0 +1,110 @@
+//! Gatepost's own events, and the sinks that are told of them.
+
+use std::io::{BufRead as _, BufReader};
+
+use serde_json::Value;
+
+use crate::stand::{Running, SUPPORT, Stand};
+
+#[test]
+fn a_dead_letter_of_one_sink_is_an_event_at_another() {
+    let stand = Stand::new();
+    stand.write_program("refuses", "echo no such queue >&2; exit 65");
+    stand.configure(&format!(
+        "[sink.tickets]\nkind = \"command\"\nrun = [\"./refuses\"]\n\n\
+         [sink.ops]\nkind = \"stream\"\n\n[events]\nsinks = [\"ops\"]\n\n\
+         [[watch]]\nmailbox = \"{SUPPORT}\"\nsinks = [\"tickets\"]\nfrom = \"beginning\"\n"
+    ));
+    stand.deliver(SUPPORT, "hello");
+    let mut serve = stand.serve();
+    let report = event(&mut serve);
+    assert_eq!(report["type"], "delivery.dead_lettered");
+    assert_eq!(report["mailbox"], SUPPORT);
+    assert_eq!(report["data"]["sink"], "tickets");
+    let dead = stand.listed(&["deliveries", "list", "--state", "dead"]);
+    assert_eq!(dead.len(), 1);
+    assert_eq!(report["data"]["event"], dead[0]["event"]["id"]);
+    let reason = report["data"]["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("no such queue"), "{report}");
+    assert_eq!(serve.stop(), 0, "{}", stand.log());
+}
+
+#[test]
+fn a_report_that_dies_is_reported_nowhere() {
+    let stand = Stand::new();
+    stand.write_program("refuses", "exit 65");
+    stand.configure(&format!(
+        "[sink.tickets]\nkind = \"command\"\nrun = [\"./refuses\"]\n\n\
+         [sink.pager]\nkind = \"command\"\nrun = [\"./refuses\"]\n\n\
+         [sink.ops]\nkind = \"stream\"\n\n[events]\nsinks = [\"ops\", \"pager\"]\n\n\
+         [[watch]]\nmailbox = \"{SUPPORT}\"\nsinks = [\"tickets\"]\nfrom = \"beginning\"\n"
+    ));
+    stand.deliver(SUPPORT, "hello");
+    let mut serve = stand.serve();
+    assert_eq!(event(&mut serve)["data"]["sink"], "tickets");
+    let dead = || {
+        stand
+            .listed(&["deliveries", "list", "--state", "dead"])
+            .len()
+    };
+    let both = (0..2_000).any(|_| dead() == 2);
+    assert!(both, "the message and its report: {}", stand.log());
+    assert_eq!(serve.stop(), 0, "{}", stand.log());
+    let all = stand.listed(&["deliveries", "list"]);
+    assert_eq!(
+        all.len(),
+        3,
+        "nobody was told that the pager is dead: {all:?}"
+    );
+}
+
+#[test]
+fn only_the_kinds_that_are_named_are_told() {
+    let stand = Stand::new();
+    stand.write_program("refuses", "exit 65");
+    stand.configure(&format!(
+        "[sink.tickets]\nkind = \"command\"\nrun = [\"./refuses\"]\n\n\
+         [sink.ops]\nkind = \"stream\"\n\n\
+         [events]\nsinks = [\"ops\"]\nkinds = [\"mailbox.resynced\"]\n\n\
+         [[watch]]\nmailbox = \"{SUPPORT}\"\nsinks = [\"tickets\"]\nfrom = \"beginning\"\n"
+    ));
+    stand.deliver(SUPPORT, "hello");
+    let mut serve = stand.serve();
+    let dead = || {
+        stand
+            .listed(&["deliveries", "list", "--state", "dead"])
+            .len()
+    };
+    assert!((0..2_000).any(|_| dead() == 1), "{}", stand.log());
+    stand.fault("bump-uidvalidity");
+    let report = event(&mut serve);
+    assert_eq!(
+        report["type"], "mailbox.resynced",
+        "and not the dead letter"
+    );
+    assert_eq!(report["data"]["matched"], 1);
+    assert_eq!(serve.stop(), 0, "{}", stand.log());
+}
+
+#[test]
+fn without_a_choice_the_sinks_of_a_watch_are_told_of_it() {
+    let stand = Stand::new();
+    stand.configure(&format!(
+        "[sink.out]\nkind = \"stream\"\nfile = \"events.ndjson\"\n\n\
+         [sink.screen]\nkind = \"stream\"\n\n\
+         [[watch]]\nmailbox = \"{SUPPORT}\"\nsinks = [\"out\", \"screen\"]\nfrom = \"beginning\"\n"
+    ));
+    stand.deliver(SUPPORT, "hello");
+    let mut serve = stand.serve();
+    assert_eq!(serve.subject(), "hello");
+    stand.fault("bump-uidvalidity");
+    assert_eq!(event(&mut serve)["type"], "mailbox.resynced");
+    assert_eq!(serve.stop(), 0, "{}", stand.log());
+    let file = std::fs::File::open(stand.path("events.ndjson")).expect("the sink made it");
+    assert_eq!(BufReader::new(file).lines().count(), 2);
+}
+
+fn event(serve: &mut Running) -> Value {
+    let line = serve.line().expect("serve goes on");
+    serde_json::from_str(&line).expect("an event on each line")
+}
