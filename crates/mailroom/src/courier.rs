@@ -15,7 +15,7 @@ use gatepost_host::Stop;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
-pub use bell::{Bell, Ear};
+pub use bell::{Bell, Call, Ear};
 pub use schedule::Schedule;
 use settling::{Gate, Unsettled};
 
@@ -160,7 +160,11 @@ impl Courier {
             let until = next.unwrap_or(longest).min(longest);
             self.room.clock.sleep_until(until).await;
         };
-        let listen = places > 0 && matches!(gate, Gate::Open);
+        let listen = match gate {
+            Gate::Open => places > 0,
+            Gate::Shut(_) => true,
+            Gate::Until(_) | Gate::Ajar => false,
+        };
         tokio::select! {
             biased;
             Some(ended) = attempts.join_next() => {
@@ -173,7 +177,11 @@ impl Courier {
                 self.settle().await?;
             }
             () = stop.requested() => {}
-            () = self.ear.heard(), if listen => {}
+            call = self.ear.heard(), if listen => {
+                if let (Call::Urgent, Gate::Shut(until)) = (call, gate) {
+                    *until = self.room.clock.now();
+                }
+            }
             () = wait => {}
         }
         Ok(())

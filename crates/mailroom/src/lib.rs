@@ -19,7 +19,7 @@ mod spool;
 mod storage;
 mod watch;
 
-pub use courier::{Bell, Courier, Ear, Ordering, Route, Schedule};
+pub use courier::{Bell, Call, Courier, Ear, Ordering, Route, Schedule};
 pub use event::{Attachment, Event, EventData, EventId, EventType, MessageData, MessageIds};
 pub use health::{Board, LastError, MailboxStatus, SinkState, SinkStatus, WatchState, Watchman};
 pub use listener::{ListenError, Listener};

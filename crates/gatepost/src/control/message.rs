@@ -25,7 +25,7 @@ pub enum Question {
     },
     /// How every watch and sink is.
     Health,
-    /// That couriers look at once for what is due.
+    /// That couriers look at once for what is due, and ask sinks that were switched off.
     Deliver,
 }
 

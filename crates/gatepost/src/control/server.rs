@@ -95,7 +95,7 @@ async fn answer(
             sinks: mailroom.board.sinks(),
         },
         Question::Deliver => {
-            mailroom.bell.ring();
+            mailroom.bell.urge();
             Answer::Done
         }
     };

@@ -38,7 +38,8 @@ enum DeliveriesVerb {
         #[command(flatten)]
         form: Form,
     },
-    /// Try deliveries again at once, also those that gave up.
+    /// Try deliveries again at once, also those that gave up and those to a sink that was
+    /// switched off.
     Retry {
         /// Their numbers in the list.
         #[arg(required = true)]
@@ -100,7 +101,8 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
         done
     })?;
     if let DeliveriesVerb::Retry { .. } = arguments.verb {
-        // The couriers of a running serve sleep until the next delivery that they know of.
+        // The couriers of a running serve sleep until the next delivery that they know of, and
+        // those of sinks that were switched off for minutes.
         drop(ask(&state, &Question::Deliver));
     }
     Ok(())

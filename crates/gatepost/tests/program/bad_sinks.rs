@@ -99,6 +99,27 @@ fn a_webhook_that_answers_500_for_ever() {
 }
 
 #[test]
+fn a_webhook_that_is_gone_is_asked_again_when_a_person_says_so() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let port = listener.local_addr().expect("it is bound").port();
+    let stand = Stand::new();
+    stand.configure(&format!(
+        "[sink.bad]\nkind = \"webhook\"\nurl = \"http://127.0.0.1:{port}/\"\n\
+         allow = [\"127.0.0.1\"]\n\n\
+         [[watch]]\nmailbox = \"{SUPPORT}\"\nsinks = [\"bad\"]\nfrom = \"beginning\"\n"
+    ));
+    stand.deliver(SUPPORT, "hello");
+    let serve = stand.serve();
+    answer_once(&listener, "410 Gone", "");
+    stand.reason("bad");
+    let listed = stand.listed(&["deliveries", "list", "--sink", "bad"]);
+    stand.printed(&["deliveries", "retry", &listed[0]["id"].to_string()]);
+    // Nobody would call for ten minutes.
+    answer_once(&listener, "204 No Content", "");
+    assert_eq!(serve.stop(), 0, "{}", stand.log());
+}
+
+#[test]
 fn a_receiver_that_is_gone_is_told_beside_what_waits_for_it() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let port = listener.local_addr().expect("it is bound").port();

@@ -9,7 +9,7 @@ use gatepost_host::{Chance, Clock, SealingKey, Stop};
 use gatepost_mail::{FolderName, MailError, Mailbox, Opener};
 use gatepost_mailroom::{
     Bell, Board, Deliveries as _, DeliveryFilter, DeliveryState, EventType, Handover,
-    MailboxStatus, Mailroom, Marks, MemoryStorage, Outcome, Route, Sink, SinkName, SinkState,
+    MailboxStatus, Mailroom, Marks, MemoryStorage, Outcome, ReportTo, Route, Sink, SinkName, SinkState,
     Spool, StartFrom, Watch, WatchKey, WatchState,
 };
 use jiff::Timestamp;
@@ -377,6 +377,28 @@ async fn a_sink_that_is_gone_is_switched_off_and_works_again_when_it_is_back() {
         40
     );
     assert_eq!(room.all.board.sinks().remove(0).state, SinkState::Working);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_who_asks_opens_a_sink_that_was_switched_off() {
+    let room = Room::new();
+    for number in 1..=40 {
+        room.server.receive(number, 10);
+    }
+    let gone = Fickle::answering(Outcome::SinkGone { reason: no() });
+    let told = async {
+        room.all.clock.sleep(Duration::from_mins(32)).await;
+        gone.answers(Outcome::Done);
+        room.all.bell.ring();
+        room.all.clock.sleep(Duration::from_secs(5)).await;
+        let kind = EventType::MailReceived;
+        assert_eq!(room.count(kind, DeliveryState::Done).await, 0, "no person asked");
+        room.all.bell.urge();
+        room.all.clock.sleep(Duration::from_secs(5)).await;
+        assert_eq!(room.count(kind, DeliveryState::Done).await, 40);
+    };
+    let (watch, sinks) = (Room::watch(), [("a", gone.clone())]);
+    tokio::join!(room.works(&watch, &sinks, 33), told);
 }
 
 #[tokio::test(start_paused = true)]
