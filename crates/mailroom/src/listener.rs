@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use acts::Acts;
 pub use error::ListenError;
 use machine::Machine;
-use words::{Failure, Outstanding, Saw, Session, Signals, Step, Want};
+use words::{Failure, Outstanding, Resynced, Saw, Session, Signals, Step, Want};
 
 use crate::{Mailroom, Watch, WatchState};
 
@@ -62,11 +62,15 @@ impl Listener {
         let mut want = Want::Load;
         loop {
             self.show(&want, &machine);
-            let saw = match self.fulfil(want, session).await {
-                Ok(saw) => saw,
-                Err(error) => self.failed(&error, session),
+            want = match self.fulfil(want, session).await {
+                Ok(saw) => machine.next(self.room.clock.now(), saw),
+                Err(error) => {
+                    let saw = self.failed(&error, session);
+                    let want = machine.next(self.room.clock.now(), saw);
+                    self.log(&error, &want);
+                    want
+                }
             };
-            want = machine.next(self.room.clock.now(), saw);
         }
     }
 
@@ -166,7 +170,11 @@ impl Listener {
 
     /// Fetches, spools and stores; the cursor moves in one transaction with the last events.
     async fn commit(&self, step: Step, mailbox: &mut dyn Mailbox) -> Result<Saw, ListenError> {
+        let resynced = step.resynced.clone();
         let new = batch::commit(&self.room, &self.watch, step, mailbox).await?;
+        if let Some(resynced) = resynced {
+            self.log_resynced(&resynced);
+        }
         self.room
             .board
             .moved(&self.watch.key, self.room.clock.now());
@@ -178,6 +186,14 @@ impl Listener {
             self.room.bell.ring();
         }
         Ok(Saw::Committed)
+    }
+
+    fn log_resynced(&self, resynced: &Resynced) {
+        tracing::info!(
+            mailbox = %self.watch.key.mailbox, folder = %self.watch.key.folder,
+            matched = resynced.matched, new = resynced.new, ambiguous = resynced.ambiguous.len(),
+            "the server forgot our cursor (UIDVALIDITY changed); the folder was compared with what was known"
+        );
     }
 
     fn bear_witness(&mut self, changes: &Changes) {
@@ -250,14 +266,28 @@ impl Listener {
         })
     }
 
-    fn failed(&self, error: &ListenError, session: &mut Option<Box<dyn Mailbox>>) -> Saw {
+    fn log(&self, error: &ListenError, next: &Want) {
         let (mailbox, folder) = (&self.watch.key.mailbox, &self.watch.key.folder);
+        let Want::Sleep { until } = next else {
+            return;
+        };
+        let wait = until.duration_since(self.room.clock.now());
+        let seconds = wait.as_secs_f64().ceil();
         let code = error.code();
         if error.is_told() {
-            tracing::debug!(%mailbox, %folder, code, "the watch waits for the storage");
+            tracing::debug!(
+                %mailbox, %folder, code, next_attempt_at = %until,
+                "the watch waits for the storage"
+            );
         } else {
-            tracing::warn!(%mailbox, %folder, code, "{error}");
+            tracing::warn!(
+                %mailbox, %folder, code, next_attempt_at = %until,
+                "{error}; the next try is in {seconds} s"
+            );
         }
+    }
+
+    fn failed(&self, error: &ListenError, session: &mut Option<Box<dyn Mailbox>>) -> Saw {
         let left = if error.ends_session() {
             *session = None;
             Session::Ended

@@ -124,6 +124,27 @@ fn expired_tokens_and_dropped_connections_hold_nothing_up() {
 }
 
 #[test]
+fn a_mailbox_that_just_worked_is_tried_again_at_once_and_the_log_says_when() {
+    let stand = Stand::new();
+    stand.configure(&watch_to_a_stream());
+    stand.deliver(SUPPORT, "before");
+    let mut serve = stand.serve();
+    assert_eq!(serve.subject(), "before");
+    stand.fault("authenticated-but-not-connected,times=1");
+    stand.fault("drop-idle,times=1");
+    stand.deliver(SUPPORT, "after");
+    // It would be minutes later if somebody had to act.
+    assert_eq!(serve.subject(), "after", "{}", stand.log());
+    assert_eq!(serve.stop(), 0);
+    let log = stand.log();
+    let blip = log
+        .lines()
+        .find(|line| line.contains("the next try is in "));
+    let blip = blip.expect("it is logged");
+    assert!(blip.contains("next_attempt_at="), "{blip}");
+}
+
+#[test]
 fn a_delivery_that_failed_is_tried_again_on_demand() {
     let stand = Stand::new();
     stand.write_program("program", "test -e repaired");

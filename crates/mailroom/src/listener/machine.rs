@@ -13,7 +13,7 @@ use gatepost_host::Chance;
 use gatepost_mail::{Arrival, Changes, Cursor, MessageKey, Resync};
 use jiff::Timestamp;
 
-use super::backoff;
+use super::backoff::{self, Before};
 use super::words::{Cause, Failure, Fetch, Outstanding, Saw, Session, Signals, Step, Want};
 use crate::watch::Fetching;
 use crate::{Pace, Standing, StartFrom, Watermarks};
@@ -33,6 +33,7 @@ pub(super) struct Machine {
     fetching: Fetching,
     limit: usize,
     tries: u32,
+    before: Before,
     /// How often it was looked for post-actions in vain since anything was new.
     waits: u32,
     /// The message that is being fetched alone.
@@ -93,6 +94,7 @@ impl Machine {
             fetching: Fetching::On,
             limit: PAGE,
             tries: 0,
+            before: Before::Never,
             waits: 0,
             alone: None,
             stubborn: None,
@@ -103,6 +105,9 @@ impl Machine {
     pub(super) fn next(&mut self, now: Timestamp, saw: Saw) -> Want {
         match saw {
             Saw::Loaded(standing) => {
+                if standing.is_some() {
+                    self.before = Before::Worked;
+                }
                 self.standing = Some(standing.map_or_else(Place::default, Place::of));
                 self.begin()
             }
@@ -285,6 +290,7 @@ impl Machine {
 
     fn after_look(&mut self, then: Then) -> Want {
         self.tries = 0;
+        self.before = Before::Worked;
         match then {
             Then::Pull => self.pull(),
             Then::Act => Want::Act,
@@ -319,8 +325,9 @@ impl Machine {
         self.stage = Stage::Between;
         self.alone = None;
         self.tries = self.tries.saturating_add(1);
+        let wait = backoff::wait(next, (self.tries, self.before), &self.chance);
         Want::Sleep {
-            until: later(now, backoff::wait(next, self.tries, &self.chance)),
+            until: later(now, wait),
         }
     }
 

@@ -9,8 +9,8 @@ use gatepost_host::{Chance, Clock, SealingKey, Stop};
 use gatepost_mail::{FolderName, MailError, Mailbox, Opener};
 use gatepost_mailroom::{
     Bell, Board, Deliveries as _, DeliveryFilter, DeliveryState, EventType, Handover,
-    MailboxStatus, Mailroom, Marks, MemoryStorage, Outcome, ReportTo, Route, Sink, SinkName, SinkState,
-    Spool, StartFrom, Watch, WatchKey, WatchState,
+    MailboxStatus, Mailroom, Marks, MemoryStorage, Outcome, ReportTo, Route, Sink, SinkName,
+    SinkState, Spool, StartFrom, Watch, WatchKey, WatchState,
 };
 use jiff::Timestamp;
 
@@ -275,6 +275,56 @@ async fn a_refused_sign_in_is_reported_once_and_so_is_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_folder_that_is_missing_is_looked_for_every_few_minutes_and_shown() {
+    let room = Room::new();
+    let sinks = [("a", Fickle::answering(Outcome::Done))];
+    let watch = Room::watch();
+    room.server.hide_folder();
+    let told = async {
+        for minutes in [1, 60] {
+            room.all.clock.sleep(Duration::from_mins(minutes)).await;
+            let now = room.all.clock.now();
+            let status = room.status();
+            assert_eq!(status.state, WatchState::Retrying);
+            let error = status.last_error.expect("the folder is missing");
+            assert_eq!(error.code, "folder_missing");
+            assert!(error.at >= now - Duration::from_mins(7), "{error:?}");
+            let next = status.next_attempt_at.expect("it is tried again");
+            assert!(next > now && next <= now + Duration::from_mins(7), "{next}");
+        }
+        let stalled = room.count(EventType::MailboxStalled, DeliveryState::Done);
+        assert_eq!(stalled.await, 1, "it is told");
+        room.server.show_folder();
+        room.server.receive(1, 10);
+        room.all.clock.sleep(Duration::from_mins(8)).await;
+        let arrived = room.count(EventType::MailReceived, DeliveryState::Done);
+        assert_eq!(arrived.await, 1);
+        assert_eq!(room.status().last_error, None);
+    };
+    tokio::join!(room.works(&watch, &sinks, 70), told);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_folder_that_is_gone_for_a_moment_costs_a_moment() {
+    let room = Room::new();
+    let sinks = [("a", Fickle::answering(Outcome::Done))];
+    let told = async {
+        room.all.clock.sleep(Duration::from_mins(12)).await;
+        room.server.hide_folder();
+        room.server.receive(1, 10);
+        room.all.clock.sleep(Duration::from_secs(1)).await;
+        let error = room.status().last_error.expect("the folder is missing");
+        assert_eq!(error.code, "folder_missing");
+        room.server.show_folder();
+        room.all.clock.sleep(Duration::from_secs(4)).await;
+        let arrived = room.count(EventType::MailReceived, DeliveryState::Done);
+        assert_eq!(arrived.await, 1);
+    };
+    let watch = Room::watch();
+    tokio::join!(room.works(&watch, &sinks, 13), told);
+}
+
+#[tokio::test(start_paused = true)]
 async fn trouble_wakes_the_courier() {
     let room = Room::new();
     let courier = room
@@ -392,7 +442,11 @@ async fn a_person_who_asks_opens_a_sink_that_was_switched_off() {
         room.all.bell.ring();
         room.all.clock.sleep(Duration::from_secs(5)).await;
         let kind = EventType::MailReceived;
-        assert_eq!(room.count(kind, DeliveryState::Done).await, 0, "no person asked");
+        assert_eq!(
+            room.count(kind, DeliveryState::Done).await,
+            0,
+            "no person asked"
+        );
         room.all.bell.urge();
         room.all.clock.sleep(Duration::from_secs(5)).await;
         assert_eq!(room.count(kind, DeliveryState::Done).await, 40);

@@ -38,6 +38,8 @@ struct Contents {
     messages: BTreeMap<u32, Message>,
     /// Whoever fetches this one is cut off.
     poison: Option<Number>,
+    /// Whether the folder is there.
+    missing: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -55,6 +57,7 @@ impl Server {
             next_uid: 1,
             messages: BTreeMap::new(),
             poison: None,
+            missing: false,
         };
         Self {
             folder: Arc::new(Mutex::new(contents)),
@@ -104,6 +107,16 @@ impl Server {
     /// From now on, whoever fetches this message is cut off.
     pub(crate) fn poison(&self, number: Number) {
         self.folder().poison = Some(number);
+    }
+
+    /// Somebody deletes or renames the folder.
+    pub(crate) fn hide_folder(&self) {
+        self.folder().missing = true;
+    }
+
+    /// The folder is there again.
+    pub(crate) fn show_folder(&self) {
+        self.folder().missing = false;
     }
 
     /// Somebody deletes a message.
@@ -199,8 +212,11 @@ impl Opener for Server {
             server: self.clone(),
             rings: self.bell.subscribe(),
         };
-        session.answer().await?;
-        Ok(Box::new(session))
+        match session.answer().await {
+            // It shows when the folder is opened.
+            Ok(()) | Err(MailError::FolderMissing { .. }) => Ok(Box::new(session)),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -227,11 +243,22 @@ impl Session {
                 retry_after: Some(Duration::from_secs(seconds)),
             }));
         }
+        if self.server.folder().missing {
+            return Err(missing());
+        }
         if trouble.strikes(2) {
             // Silence, until the listener gives up.
             self.server.clock.sleep(Duration::from_hours(2)).await;
         }
         Ok(())
+    }
+}
+
+fn missing() -> MailError {
+    MailError::FolderMissing {
+        mailbox: "sim".to_owned(),
+        folder: "INBOX".to_owned(),
+        said: "no such folder".to_owned(),
     }
 }
 

@@ -320,3 +320,36 @@ fn a_watch_that_was_overtaken_loads_where_it_stands() {
         }
     );
 }
+
+#[test]
+fn a_blip_of_a_mailbox_that_worked_costs_a_second_and_one_that_never_worked_is_given_time() {
+    let not_connected = || {
+        Saw::Failed(Failure {
+            next: Next::Reconfigure,
+            session: Session::Ended,
+            cause: Cause::Server,
+        })
+    };
+    let slept = |want| match want {
+        Want::Sleep { until } => until.duration_since(at(0)).as_millis(),
+        other => panic!("it does not wait: {other:?}"),
+    };
+    let mut new = machine(StartFrom::Now);
+    new.next(at(0), Saw::Loaded(None));
+    assert!(slept(new.next(at(0), not_connected())) >= 300_000);
+
+    let mut machine = looking(Some(0), StartFrom::Now);
+    machine.next(at(0), since(vec![], "old", false));
+    assert!(slept(machine.next(at(0), not_connected())) <= 1_000);
+    for _ in 0..20 {
+        machine.next(at(0), not_connected());
+    }
+    let later = slept(machine.next(at(0), not_connected()));
+    assert!(later >= 150_000, "less often: {later}");
+    machine.next(at(0), Saw::Woke);
+    machine.next(at(0), Saw::Opened(Signals::Pushed));
+    machine.next(at(0), Saw::Measured((0, 0)));
+    machine.next(at(0), since(vec![], "old", false));
+    let again = slept(machine.next(at(0), not_connected()));
+    assert!(again <= 1_000, "it worked again: {again}");
+}
