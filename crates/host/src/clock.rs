@@ -6,9 +6,11 @@
 )]
 
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// Tells the time and waits. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -21,6 +23,8 @@ enum Source {
     Virtual {
         start: Timestamp,
         origin: tokio::time::Instant,
+        /// How far it was set since, in microseconds.
+        set: Arc<AtomicI64>,
     },
 }
 
@@ -41,6 +45,7 @@ impl Clock {
         Self(Source::Virtual {
             start,
             origin: tokio::time::Instant::now(),
+            set: Arc::default(),
         })
     }
 
@@ -48,7 +53,31 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::System => Timestamp::now(),
-            Source::Virtual { start, origin } => later(*start, origin.elapsed()),
+            Source::Virtual { start, origin, set } => {
+                let set = SignedDuration::from_micros(set.load(Ordering::Relaxed));
+                let shown = later(*start, origin.elapsed()).checked_add(set);
+                shown.unwrap_or(*start)
+            }
+        }
+    }
+
+    /// Sets a virtual clock forward or back, as somebody may set that of the machine. The clock
+    /// of the machine stays as it is.
+    pub fn set_by(&self, by: SignedDuration) {
+        if let Source::Virtual { set, .. } = &self.0 {
+            let micros = i64::try_from(by.as_micros()).unwrap_or_default();
+            set.fetch_add(micros, Ordering::Relaxed);
+        }
+    }
+
+    /// Time that passes evenly, from some beginning on, also while the machine sleeps.
+    pub(crate) fn beat(&self) -> Duration {
+        match &self.0 {
+            Source::System => {
+                let beat = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+                Duration::try_from(beat).unwrap_or_default()
+            }
+            Source::Virtual { origin, .. } => origin.elapsed(),
         }
     }
 
@@ -58,18 +87,22 @@ impl Clock {
     }
 
     /// Waits until `at`, and not at all if that is past. Long waits are taken in steps, so that
-    /// a system clock that was set, or a machine that slept, is noticed within a minute.
+    /// a clock that was set forward, or a machine that slept, is noticed within a minute; a clock
+    /// that was set back makes no wait longer.
     pub async fn sleep_until(&self, at: Timestamp) {
+        let mut longest = self.left(at);
         loop {
-            let left = at.duration_since(self.now());
-            let Ok(left) = Duration::try_from(left) else {
-                return;
-            };
-            if left.is_zero() {
+            let step = self.left(at).min(longest).min(LONGEST_STEP);
+            if step.is_zero() {
                 return;
             }
-            tokio::time::sleep(left.min(LONGEST_STEP)).await;
+            tokio::time::sleep(step).await;
+            longest = longest.saturating_sub(step);
         }
+    }
+
+    fn left(&self, at: Timestamp) -> Duration {
+        Duration::try_from(at.duration_since(self.now())).unwrap_or_default()
     }
 
     /// Runs `future` for at most `limit`.
@@ -106,5 +139,23 @@ mod tests {
         assert_eq!(clock.now(), later(start, Duration::from_hours(48)));
         clock.sleep_until(start).await;
         assert_eq!(clock.now(), later(start, Duration::from_hours(48)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_set_back_makes_no_wait_longer() {
+        let clock = Clock::starting_at(Timestamp::UNIX_EPOCH);
+        let began = clock.beat();
+        let until = later(Timestamp::UNIX_EPOCH, Duration::from_mins(10));
+        let setting = async {
+            clock.sleep(Duration::from_mins(3)).await;
+            clock.set_by(SignedDuration::from_hours(-24));
+        };
+        tokio::join!(clock.sleep_until(until), setting);
+        assert_eq!(clock.beat() - began, Duration::from_mins(10));
+        // Set forward, it is over within a minute.
+        let until = later(clock.now(), Duration::from_hours(48));
+        clock.set_by(SignedDuration::from_hours(47));
+        clock.sleep_until(until).await;
+        assert!(clock.beat() - began <= Duration::from_mins(72));
     }
 }

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use gatepost_fault::Fault as _;
-use gatepost_host::Stop;
-use jiff::Timestamp;
+use gatepost_host::{Metronome, Stop};
+use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 
 pub use bell::{Bell, Call, Ear};
@@ -20,7 +20,7 @@ pub use schedule::Schedule;
 use settling::{Gate, Unsettled};
 
 use crate::{
-    Due, Handover, Mailroom, Outcome, ReportTo, Sink, SinkName, SinkState, Spooled, StorageError,
+    Due, Handover, Horizon, Mailroom, Outcome, ReportTo, Sink, SinkName, SinkState, Spooled, StorageError,
 };
 
 /// How deliveries go to a sink.
@@ -117,8 +117,13 @@ impl Courier {
     /// The stop is heard only where nothing is under way, so that what has ended is settled.
     async fn deliver(&mut self, attempts: &mut JoinSet<Attempted>, stop: &Stop) {
         let mut gate = Gate::Open;
-        self.take_back().await;
+        let mut metronome = Metronome::beside(&self.room.clock);
+        // What a former process had claimed is due again: it cannot settle it any more.
+        self.take_back(Timestamp::MIN).await;
         while !stop.is_requested() {
+            if metronome.set_by() < -STEP {
+                self.forget_the_other_clock(&mut gate).await;
+            }
             if let Err(error) = self.round(attempts, &mut gate, stop).await {
                 self.log(&error);
                 stop.or(self.room.clock.sleep(AFTER_STORAGE_FAULT)).await;
@@ -126,12 +131,29 @@ impl Courier {
         }
     }
 
-    /// What a former process had claimed is due again: it cannot settle it any more.
-    async fn take_back(&self) {
+    /// The clock was set back: what was put off by the other clock is put off no longer.
+    async fn forget_the_other_clock(&self, gate: &mut Gate) {
         let now = self.room.clock.now();
-        if let Err(error) = self.room.deliveries.reclaim(&self.route.sink, now).await {
-            self.log(&error);
+        gate.believe(now);
+        // What is under way is not attempted a second time beside it if the step was small.
+        self.take_back(later(now, self.lease() * 2)).await;
+    }
+
+    /// Makes due what is claimed until later than `claims`, or put off too long.
+    async fn take_back(&self, claims: Timestamp) {
+        let now = self.room.clock.now();
+        let retries = later(now, self.route.schedule.longest());
+        let horizon = Horizon { claims, retries };
+        let deliveries = &self.room.deliveries;
+        match deliveries.reclaim(&self.route.sink, now, horizon).await {
+            Ok(_) => {}
+            Err(error) => self.log(&error),
         }
+    }
+
+    /// How long a claim holds.
+    fn lease(&self) -> Duration {
+        self.sink.longest_attempt() + MARGIN + LAST_ATTEMPTS
     }
 
     /// Claims what is due, waits until something ends or becomes due, settles what ended.
@@ -207,8 +229,7 @@ impl Courier {
         if places == 0 {
             return Ok(0);
         }
-        let lease = self.sink.longest_attempt() + MARGIN + LAST_ATTEMPTS;
-        let (sink, until) = (&self.route.sink, later(now, lease));
+        let (sink, until) = (&self.route.sink, later(now, self.lease()));
         let deliveries = &self.room.deliveries;
         let due = match self.route.ordering {
             Ordering::Parallel => deliveries.claim_due(sink, now, until, places).await?,
@@ -282,6 +303,8 @@ fn later(at: Timestamp, duration: Duration) -> Timestamp {
     at.checked_add(duration).unwrap_or(Timestamp::MAX)
 }
 
+/// A clock that is set back by less is put up with.
+const STEP: SignedDuration = SignedDuration::from_secs(2);
 /// How long attempts may go on after the stop.
 const LAST_ATTEMPTS: Duration = Duration::from_secs(10);
 /// What an attempt may take beyond the sink's own limit.

@@ -84,7 +84,9 @@ impl Listener {
         match want {
             Want::Load => {
                 let standing = self.room.cursors.load(key).await?;
-                let proven_at = standing.as_ref().and_then(|standing| standing.proven_at);
+                let now = self.room.clock.now();
+                let proven_at = standing.as_ref();
+                let proven_at = proven_at.and_then(|standing| standing.proven_by(now));
                 self.room.board.loaded(key, proven_at);
                 Ok(Saw::Loaded(standing))
             }
@@ -245,7 +247,7 @@ impl Listener {
         self.room.board.proven(&self.watch.key, now);
         let due = self
             .proof_stored_at
-            .is_none_or(|at| now.duration_since(at).as_secs() >= PROOF_EVERY_SECONDS);
+            .is_none_or(|at| now.duration_since(at).as_secs().abs() >= PROOF_EVERY_SECONDS);
         if due {
             self.room.cursors.proven(&self.watch.key, now).await?;
             self.proof_stored_at = Some(now);

@@ -1,4 +1,21 @@
 //! What the mailroom needs stored. `store` answers these traits; one method is one transaction.
+//!
+//! # When the clock is set
+//!
+//! Every time here is read from a clock that may have been wrong when it was written, or may be
+//! wrong now. A time that cannot be right by the present clock is not believed:
+//!
+//! - A proof of life in the future counts as of now ([`Standing::proven_by`]), and the next proof
+//!   replaces it, though it is earlier.
+//! - A claim that lasts longer than any that is made now is void, and a retry that is due later
+//!   than any that is scheduled now is due at once ([`Deliveries::reclaim`], asked at every start
+//!   and whenever the clock was set back).
+//! - Where two clocks disagree on the age of something, it is as young as the younger of them
+//!   says: when the clock was set forward, nothing is forgotten until the retention has passed
+//!   once more.
+//! - No wait becomes longer because the clock was set back.
+//!
+//! Only the high-water mark never goes back: it is a time of the server.
 
 #[doc(hidden)]
 pub mod contract;
@@ -42,6 +59,14 @@ pub struct Standing {
     pub proven_at: Option<Timestamp>,
     /// Events of this watch so far.
     pub sequence: u64,
+}
+
+impl Standing {
+    /// When the server was last proven alive, as far as `now` can tell: what lies ahead was
+    /// written by a clock that was ahead.
+    pub fn proven_by(&self, now: Timestamp) -> Option<Timestamp> {
+        self.proven_at.map(|at| at.min(now))
+    }
 }
 
 /// The SHA-256 over Message-ID, Date, From and Subject as they stand in the header.
@@ -104,7 +129,8 @@ pub trait Cursors: Send + Sync + std::fmt::Debug {
     /// Stores one step; returns how many of its events were new.
     async fn advance(&self, advance: Advance) -> Result<usize, StorageError>;
 
-    /// Records that the server proved to be alive and was looked at, at `at`.
+    /// Records that the server proved to be alive and was looked at, at `at`. What was said last
+    /// stands, also if it is earlier.
     async fn proven(&self, watch: &WatchKey, at: Timestamp) -> Result<(), StorageError>;
 
     /// Which of `fingerprints` are known in this watch.
@@ -230,6 +256,16 @@ pub struct DeliveryFilter {
     pub limit: usize,
 }
 
+/// The latest times that are believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Horizon {
+    /// A claim that runs out later is void. [`Timestamp::MIN`] ends all of them: a process that
+    /// starts knows that its predecessor is gone.
+    pub claims: Timestamp,
+    /// A retry that is due later is due at once.
+    pub retries: Timestamp,
+}
+
 /// Stores what is on its way to the sinks.
 #[async_trait]
 pub trait Deliveries: Send + Sync + std::fmt::Debug {
@@ -254,9 +290,14 @@ pub trait Deliveries: Send + Sync + std::fmt::Debug {
         limit: usize,
     ) -> Result<Vec<Due>, StorageError>;
 
-    /// Ends every claim on deliveries to `sink`, as if its time were over: said once by a process
-    /// that starts and knows that its predecessor is gone. Attempts stay counted.
-    async fn reclaim(&self, sink: &SinkName, now: Timestamp) -> Result<usize, StorageError>;
+    /// Makes those deliveries to `sink` due at `now` whose time lies beyond the horizon. Claims
+    /// end by it; attempts stay counted. Returns how many.
+    async fn reclaim(
+        &self,
+        sink: &SinkName,
+        now: Timestamp,
+        horizon: Horizon,
+    ) -> Result<usize, StorageError>;
 
     /// When the next delivery to `sink` is due, or its claim runs out.
     async fn next_due(&self, sink: &SinkName) -> Result<Option<Timestamp>, StorageError>;

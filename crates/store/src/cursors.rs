@@ -190,7 +190,7 @@ async fn move_cursor(
     Ok(())
 }
 
-/// Records that the server was alive. Neither time ever goes back.
+/// Records that the server was alive. The high-water mark never goes back.
 async fn prove(
     db: &mut SqliteConnection,
     watch: i64,
@@ -201,7 +201,7 @@ async fn prove(
         "UPDATE watches SET
              high_water = CASE WHEN high_water >= $2 THEN high_water
                                ELSE COALESCE($2, high_water) END,
-             proven_at = CASE WHEN proven_at >= $3 THEN proven_at ELSE $3 END
+             proven_at = $3
          WHERE id = $1",
     )
     .bind(watch)

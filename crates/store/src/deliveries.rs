@@ -9,7 +9,7 @@ mod settle;
 
 use async_trait::async_trait;
 use gatepost_mailroom::{
-    Deliveries, Delivery, DeliveryFilter, Due, Event, EventId, Lease, NewEvent, Settled, SinkName,
+    Deliveries, Delivery, DeliveryFilter, Due, Event, EventId, Horizon, Lease, NewEvent, Settled, SinkName,
     StorageError, WatchKey,
 };
 use jiff::Timestamp;
@@ -46,9 +46,14 @@ impl Deliveries for Store {
         self.answer(claimed)
     }
 
-    async fn reclaim(&self, sink: &SinkName, now: Timestamp) -> Result<usize, StorageError> {
+    async fn reclaim(
+        &self,
+        sink: &SinkName,
+        now: Timestamp,
+        horizon: Horizon,
+    ) -> Result<usize, StorageError> {
         let sink = sink.0.clone();
-        let taken = self.write(move |db| Box::pin(claim::reclaim(db, sink, now)));
+        let taken = self.write(move |db| Box::pin(claim::reclaim(db, sink, (now, horizon))));
         self.answer(taken.await)
     }
 

@@ -60,10 +60,11 @@ async fn standings(config: Config) -> Result<Vec<MailboxStatus>, Failure> {
     }
     let gatepost = compose(config, Scope::Store).await?;
     let stored = gatepost.store.standings().await;
+    let now = gatepost.clock.now();
     gatepost.end().await;
     Ok(stored?
         .into_iter()
-        .map(|(watch, standing)| stopped(watch, standing.proven_at))
+        .map(|(watch, standing)| stopped(watch, standing.proven_by(now)))
         .collect())
 }
 

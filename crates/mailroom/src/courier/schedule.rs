@@ -33,7 +33,7 @@ impl Schedule {
             Outcome::Refused { reason } => Settled::Dead { reason },
             Outcome::Retry { reason, after } => match self.wait(tried) {
                 Some(wait) => {
-                    let wait = wait.max(after.unwrap_or_default());
+                    let wait = wait.max(after.unwrap_or_default().min(LONGEST));
                     let wait = wait + chance.up_to(wait / 10);
                     Settled::RetryAt {
                         at: now.checked_add(wait).unwrap_or(Timestamp::MAX),
@@ -54,6 +54,12 @@ impl Schedule {
                 reason,
             },
         }
+    }
+
+    /// The longest wait between two attempts, jitter included.
+    pub(super) fn longest(&self) -> Duration {
+        let longest = self.0.iter().copied().fold(LONGEST, Duration::max);
+        longest + longest / 10
     }
 
     /// The wait that comes next, if there is one left.
@@ -95,6 +101,8 @@ const STANDARD: [Duration; 9] = [
     Duration::from_hours(24),
 ];
 const GONE: Duration = Duration::from_mins(1);
+/// No sink is taken at its word for longer.
+const LONGEST: Duration = Duration::from_hours(24);
 
 #[cfg(test)]
 mod tests {
@@ -147,6 +155,15 @@ mod tests {
         let asked = |seconds| failing(Some(Duration::from_secs(seconds)));
         assert!(waited(&verdict(asked(90), 1, Duration::ZERO)) >= 90);
         assert!(waited(&verdict(asked(1), 2, Duration::from_secs(6))) >= 300);
+    }
+
+    #[test]
+    fn no_wait_is_longer_than_the_longest() {
+        let asked = failing(Some(Duration::from_hours(10_000)));
+        let longest = Schedule::default().longest();
+        assert!(waited(&verdict(asked, 1, Duration::ZERO)) <= longest.as_secs());
+        let patient = Schedule::new(vec![Duration::from_hours(100)]);
+        assert_eq!(patient.longest(), Duration::from_hours(110));
     }
 
     #[test]

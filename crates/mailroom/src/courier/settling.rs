@@ -29,6 +29,17 @@ pub(super) enum Gate {
     Ajar,
 }
 
+impl Gate {
+    /// Shortens what was put off by a clock that was ahead.
+    pub(super) fn believe(&mut self, now: Timestamp) {
+        match self {
+            Self::Until(until) => *until = later(now, LONGEST_PAUSE).min(*until),
+            Self::Shut(until) => *until = later(now, GONE).min(*until),
+            Self::Open | Self::Ajar => {}
+        }
+    }
+}
+
 impl Courier {
     /// Decides what becomes of attempts that have ended.
     pub(super) fn note(&mut self, ended: Vec<Attempted>, gate: &mut Gate) {

@@ -94,6 +94,7 @@ impl Board {
         self.lock().watches.insert(watch.key.clone(), entry);
     }
 
+    /// What is stored of the watch; no proof of it lies ahead.
     pub(crate) fn loaded(&self, watch: &WatchKey, proven_at: Option<Timestamp>) {
         self.change(watch, |entry| {
             entry.status.proven_at = entry.status.proven_at.max(proven_at);
@@ -114,7 +115,7 @@ impl Board {
     /// The server answered, and the folder was looked at.
     pub(crate) fn proven(&self, watch: &WatchKey, now: Timestamp) {
         self.change(watch, |entry| {
-            entry.status.proven_at = entry.status.proven_at.max(Some(now));
+            entry.status.proven_at = Some(now);
             entry.status.last_error = None;
             entry.status.next_attempt_at = None;
             entry.refused = false;
@@ -148,6 +149,7 @@ impl Board {
         let mut entries = self.lock();
         let mut reports = Vec::new();
         for (watch, entry) in &mut entries.watches {
+            entry.believe(now);
             for turn in entry.turns(now) {
                 reports.push(Report {
                     watch: watch.clone(),
@@ -181,6 +183,13 @@ impl Board {
 }
 
 impl Entry {
+    /// No time of ours lies ahead, unless the clock was set back.
+    fn believe(&mut self, now: Timestamp) {
+        self.began_at = self.began_at.min(now);
+        self.status.proven_at = self.status.proven_at.map(|at| at.min(now));
+        self.status.stalled_since = self.status.stalled_since.map(|at| at.min(now));
+    }
+
     fn turns(&mut self, now: Timestamp) -> Vec<Turn> {
         let silent = Duration::try_from(now.duration_since(self.last_alive()));
         let stalled = self.status.state != WatchState::Stopped

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatepost_fault::Fault as _;
-use gatepost_host::{Clock, Stop};
+use gatepost_host::{Clock, Metronome, Stop};
+use jiff::SignedDuration;
 
 use super::{Spool, SweepError};
 use crate::Deliveries;
@@ -37,9 +38,14 @@ impl Sweeper {
 
     /// Sweeps until it is stopped.
     pub async fn run(self, stop: Stop) {
+        let mut memory = Memory::new(&self.clock, self.retention);
         let work = async {
             loop {
-                for swept in [self.sweep().await, self.sweep_orphans().await] {
+                let swept = match memory.holds() {
+                    Holds::All => Ok(()),
+                    Holds::Younger => self.sweep().await,
+                };
+                for swept in [swept, self.sweep_orphans().await] {
                     if let Err(error) = swept {
                         log(&error);
                     }
@@ -84,6 +90,49 @@ impl Sweeper {
     }
 }
 
+/// Whether events are old enough by both clocks.
+struct Memory {
+    metronome: Metronome,
+    retention: Duration,
+    /// How long the metronome must have gone before anything is forgotten.
+    until: Duration,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Holds {
+    All,
+    Younger,
+}
+
+impl Memory {
+    fn new(clock: &Clock, retention: Duration) -> Self {
+        Self {
+            metronome: Metronome::beside(clock),
+            retention,
+            until: Duration::ZERO,
+        }
+    }
+
+    /// After the clock was set forward, what was stored before seems older than it is. Once the
+    /// retention has passed again, it is old by both clocks.
+    fn holds(&mut self) -> Holds {
+        let set = self.metronome.set_by();
+        if set > STEP {
+            tracing::warn!(
+                seconds = set.as_secs(),
+                "the clock was set forward; no event is forgotten for the next {} hours",
+                self.retention.as_secs() / 3600
+            );
+            self.until = self.metronome.elapsed() + self.retention;
+        }
+        if self.metronome.elapsed() < self.until {
+            Holds::All
+        } else {
+            Holds::Younger
+        }
+    }
+}
+
 fn log(error: &SweepError) {
     let code = match error {
         SweepError::Storage(error) if error.is_told() => {
@@ -95,6 +144,8 @@ fn log(error: &SweepError) {
     tracing::warn!(code, "the spool was not swept, it is tried again: {error}");
 }
 
+/// A clock that is set forward by less makes nothing old.
+const STEP: SignedDuration = SignedDuration::from_mins(1);
 const PAUSE: Duration = Duration::from_mins(10);
 const AT_ONCE: usize = 500;
 /// Ten thousand events in ten minutes: more than ever arrive for long.

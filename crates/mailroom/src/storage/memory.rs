@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{
-    Advance, Cursors, Deliveries, Delivery, DeliveryFilter, DeliveryState, Due, Fingerprint, Kept,
+    Advance, Cursors, Deliveries, Delivery, DeliveryFilter, DeliveryState, Due, Fingerprint, Horizon, Kept,
     Lease, NewEvent, Settled, Standing, StorageError, WatchKey,
 };
 use crate::{Event, EventId, SinkName};
@@ -67,7 +67,7 @@ impl Cursors for MemoryStorage {
                     .as_ref()
                     .and_then(|old| old.high_water)
                     .max(advance.high_water),
-                proven_at: old.and_then(|old| old.proven_at).max(Some(advance.at)),
+                proven_at: Some(advance.at),
                 sequence,
             };
             rows.standings.insert(advance.watch, standing);
@@ -77,7 +77,7 @@ impl Cursors for MemoryStorage {
 
     async fn proven(&self, watch: &WatchKey, at: Timestamp) -> Result<(), StorageError> {
         if let Some(standing) = self.rows().standings.get_mut(watch) {
-            standing.proven_at = standing.proven_at.max(Some(at));
+            standing.proven_at = Some(at);
         }
         Ok(())
     }
@@ -149,10 +149,20 @@ impl Deliveries for MemoryStorage {
         Ok(rows.claim(ids, now, until))
     }
 
-    async fn reclaim(&self, sink: &SinkName, now: Timestamp) -> Result<usize, StorageError> {
+    async fn reclaim(
+        &self,
+        sink: &SinkName,
+        now: Timestamp,
+        horizon: Horizon,
+    ) -> Result<usize, StorageError> {
         let mut taken = 0;
         for row in self.rows().deliveries.values_mut() {
-            if row.sink == *sink && row.state == DeliveryState::Claimed {
+            let latest = match row.state {
+                DeliveryState::Claimed => horizon.claims,
+                DeliveryState::Pending => horizon.retries,
+                DeliveryState::Done | DeliveryState::Dead | DeliveryState::Discarded => continue,
+            };
+            if row.sink == *sink && row.at > latest {
                 row.state = DeliveryState::Pending;
                 row.at = now;
                 taken += 1;

@@ -13,7 +13,7 @@ use gatepost_mailroom::{
     MemoryStorage, Ordering, PostAction, Route, Schedule, SinkName, Spool, StartFrom, Watch,
     WatchKey,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::fuse::{Fuse, Trouble};
 use crate::server::{Number, Server};
@@ -109,12 +109,29 @@ impl Life {
             tokio::select! {
                 biased;
                 () = fuse.blown() => {}
-                () = self.work(&fuse, clock, Chance::seeded(seed)) => {}
+                () = self.work(&fuse, clock.clone(), Chance::seeded(seed)) => {}
+                () = self.set_now_and_then(&clock) => {}
             }
             if self.trouble.strikes(300) {
                 jump = i64::try_from(self.chance.below(7_200)).expect("two hours") - 3_600;
             }
             self.clock.sleep(Duration::from_secs(2)).await;
+        }
+    }
+
+    /// Somebody sets the clock of the machine while a process lives: by less than a day, since
+    /// the clock of the server is believed to be right within a day.
+    async fn set_now_and_then(&self, clock: &Clock) {
+        let mut ahead = SignedDuration::ZERO;
+        loop {
+            let pause = Duration::from_secs(60 + self.chance.below(600));
+            clock.sleep(pause).await;
+            if self.trouble.strikes(200) {
+                let hours = i64::try_from(self.chance.below(41)).expect("few") - 20;
+                let wanted = SignedDuration::from_hours(hours);
+                clock.set_by(wanted - ahead);
+                ahead = wanted;
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use gatepost_mailroom::{
     MailboxStatus, Mailroom, Marks, MemoryStorage, Outcome, ReportTo, Route, Sink, SinkName,
     SinkState, Spool, StartFrom, Watch, WatchKey, WatchState,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::fuse::Trouble;
 use crate::server::Server;
@@ -453,6 +453,54 @@ async fn a_person_who_asks_opens_a_sink_that_was_switched_off() {
     };
     let (watch, sinks) = (Room::watch(), [("a", gone.clone())]);
     tokio::join!(room.works(&watch, &sinks, 33), told);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_stops_neither_deliveries_nor_the_watch_for_silence() {
+    let room = Room::new();
+    room.server.receive(1, 10);
+    let fickle = Fickle::answering(Outcome::Retry {
+        reason: no(),
+        after: Some(Duration::from_mins(50)),
+    });
+    let told = async {
+        room.all.clock.sleep(Duration::from_mins(10)).await;
+        room.all.clock.set_by(SignedDuration::from_hours(-5_000));
+        room.server.hide_folder();
+        room.all.clock.sleep(Duration::from_mins(20)).await;
+        let status = room.status();
+        assert!(status.stalled_since.is_some(), "{status:?}");
+        assert!(status.proven_at < Some(room.all.clock.now()));
+        fickle.answers(Outcome::Done);
+        room.all.clock.sleep(Duration::from_mins(50)).await;
+        let done = room.count(EventType::MailReceived, DeliveryState::Done);
+        assert_eq!(done.await, 1, "it does not wait for the other clock");
+    };
+    let (watch, sinks) = (Room::watch(), [("a", fickle.clone())]);
+    tokio::join!(room.works(&watch, &sinks, 100), told);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_forward_makes_nobody_forget_what_is_young() {
+    let room = Room::new();
+    room.server.receive(1, 10);
+    let retention = Duration::from_hours(24);
+    let sweeper = room.all.sweeper(retention);
+    let told = async {
+        room.all.clock.sleep(Duration::from_mins(30)).await;
+        room.all.clock.set_by(SignedDuration::from_hours(9_000));
+        let done = async || room.count(EventType::MailReceived, DeliveryState::Done).await;
+        room.all.clock.sleep(Duration::from_hours(23)).await;
+        assert_eq!(done().await, 1, "it is half a day old");
+        room.all.clock.sleep(Duration::from_hours(2)).await;
+        assert_eq!(done().await, 0, "it is old by both clocks");
+    };
+    let sinks = [("a", Fickle::answering(Outcome::Done))];
+    let watch = Room::watch();
+    let sweeping = Box::pin(sweeper.run(Stop::never()));
+    let sweeping = room.all.clock.within(Duration::from_hours(26), sweeping);
+    let (.., over) = tokio::join!(room.works(&watch, &sinks, 26 * 60), told, sweeping);
+    over.expect_err("nobody ends before he is told to");
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use gatepost_fault::{After, Next, Owner};
 use gatepost_mail::Cursor;
 use gatepost_mailroom::{
     Advance, Cursors, Deliveries, Delivery, DeliveryFilter, Due, Event, EventData, EventId,
-    Fingerprint, Lease, MemoryStorage, NewEvent, Settled, SinkName, Standing, StorageError,
+    Fingerprint, Horizon, Lease, MemoryStorage, NewEvent, Settled, SinkName, Standing, StorageError,
     WatchKey,
 };
 use jiff::Timestamp;
@@ -164,8 +164,9 @@ impl Deliveries for Mortal {
             .await
     }
 
-    async fn reclaim(&self, sink: &SinkName, now: Timestamp) -> Answer<usize> {
-        self.transaction(self.disk.memory.reclaim(sink, now)).await
+    async fn reclaim(&self, sink: &SinkName, now: Timestamp, horizon: Horizon) -> Answer<usize> {
+        self.transaction(self.disk.memory.reclaim(sink, now, horizon))
+            .await
     }
 
     async fn next_due(&self, sink: &SinkName) -> Answer<Option<Timestamp>> {

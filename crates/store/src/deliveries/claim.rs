@@ -1,6 +1,6 @@
 //! Claims deliveries that are due, and says when the next one is.
 
-use gatepost_mailroom::{Due, Lease, Settled, SinkName};
+use gatepost_mailroom::{Due, Horizon, Lease, Settled, SinkName};
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection, SqlitePool};
@@ -103,15 +103,17 @@ enum Claimed {
     Damaged(Lease, Undone),
 }
 
-/// Ends all claims of a sink.
+/// Makes due at `now` what lies beyond the horizon.
 pub(super) async fn reclaim(
     db: &mut SqliteConnection,
     sink: String,
-    now: Timestamp,
+    (now, horizon): (Timestamp, Horizon),
 ) -> Result<usize, Undone> {
     let taken = sqlx::query(RECLAIM)
         .bind(sink)
         .bind(now.as_microsecond())
+        .bind(horizon.claims.as_microsecond())
+        .bind(horizon.retries.as_microsecond())
         .execute(db)
         .await?;
     Ok(usize::try_from(taken.rows_affected()).unwrap_or(usize::MAX))
@@ -225,7 +227,8 @@ pub(super) const HEADS_DUE: &str = "
 
 pub(super) const RECLAIM: &str = "
     UPDATE deliveries SET state = 'pending', due_at = $2
-    WHERE sink = $1 AND state = 'claimed' AND due_at IS NOT NULL";
+    WHERE sink = $1 AND due_at IS NOT NULL
+      AND due_at > CASE state WHEN 'claimed' THEN $3 ELSE $4 END";
 
 pub(super) const NEXT_DUE: &str =
     "SELECT MIN(due_at) AS due_at FROM deliveries WHERE sink = $1 AND due_at IS NOT NULL";

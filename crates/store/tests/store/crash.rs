@@ -13,7 +13,7 @@ use gatepost_oauth::{Generation, Grants};
 use gatepost_store::{Access, KeySource, Store};
 use secrecy::ExposeSecret as _;
 
-use crate::samples::{advance, arrival, at, credential, grant_state, open_at, sink, watch};
+use crate::samples::{START, advance, arrival, at, credential, grant_state, open_at, sink, watch};
 
 #[tokio::test]
 async fn killed_at_any_moment_it_opens_with_all_that_was_answered() {
@@ -123,7 +123,7 @@ async fn receive(store: &Store) {
 }
 
 async fn hand_out(store: &Store) {
-    store.reclaim(&sink("a"), at(0)).await.expect("a store");
+    store.reclaim(&sink("a"), at(0), START).await.expect("a store");
     loop {
         let due = store.claim_due(&sink("a"), at(0), at(60), 8).await;
         let done = due.expect("a store");

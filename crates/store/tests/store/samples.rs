@@ -5,7 +5,7 @@ use std::path::Path;
 use gatepost_host::{Chance, Clock};
 use gatepost_mail::{Cursor, Envelope, FolderName, MessageKey};
 use gatepost_mailroom::{
-    Advance, Event, EventData, EventId, EventType, Kept, MessageData, MessageIds, NewEvent,
+    Advance, Event, EventData, EventId, EventType, Horizon, Kept, MessageData, MessageIds, NewEvent,
     SinkName, WatchKey,
 };
 use gatepost_oauth::{CredentialId, GrantState, Grants as _};
@@ -157,3 +157,9 @@ pub(crate) async fn sign_in(store: &Store, name: &str, secret: &str) {
     let stored = store.replace(&id, None, &state).await;
     stored.expect("nobody signed in before");
 }
+
+/// What a process says that starts: no claim but its own holds.
+pub(crate) const START: Horizon = Horizon {
+    claims: Timestamp::MIN,
+    retries: Timestamp::MAX,
+};

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use gatepost_host::Chance;
 use gatepost_mailroom::{
-    Cursors, Deliveries, DeliveryFilter, Due, EventId, Lease, MemoryStorage, Settled,
+    Cursors, Deliveries, DeliveryFilter, Due, EventId, Horizon, Lease, MemoryStorage, Settled,
 };
 use gatepost_store::Store;
 
 use crate::crash::seed;
-use crate::samples::{advance, arrival, at, fixture, sink, watch};
+use crate::samples::{START, advance, arrival, at, fixture, sink, watch};
 
 #[tokio::test]
 async fn whatever_is_asked_both_answer_the_same() {
@@ -176,7 +176,14 @@ impl Twins {
 
     async fn start_over(&mut self) {
         let to = sink(self.one_of(["a", "b"]));
-        both!(self, Deliveries::reclaim(&to, at(self.now)));
+        let horizon = match self.number(2) {
+            0 => START,
+            _ => Horizon {
+                claims: at(self.now + self.number(40)),
+                retries: at(self.now + self.number(50)),
+            },
+        };
+        both!(self, Deliveries::reclaim(&to, at(self.now), horizon));
     }
 
     async fn look(&self) {

@@ -3,7 +3,7 @@
 use super::{Fresh, at, cursor, message, sink, step, watch};
 use crate::{Advance, DeliveryFilter, EventData, StorageError};
 
-pub(super) const SENTENCES: usize = 8;
+pub(super) const SENTENCES: usize = 9;
 
 pub(super) async fn sentence(number: usize, fresh: Fresh) {
     match number {
@@ -11,9 +11,10 @@ pub(super) async fn sentence(number: usize, fresh: Fresh) {
         1 => cursor_and_events_become_durable_together(fresh).await,
         2 => a_cursor_that_somebody_else_moved_is_not_moved(fresh).await,
         3 => a_known_event_is_skipped_and_takes_no_number(fresh).await,
-        4 => the_marks_never_go_back(fresh).await,
+        4 => the_high_water_mark_never_goes_back(fresh).await,
         5 => the_ledger_knows_what_was_stored_or_remembered(fresh).await,
-        6 => a_step_may_leave_the_cursor_where_it_is(fresh).await,
+        6 => a_proof_of_a_clock_that_was_ahead_is_replaced(fresh).await,
+        7 => a_step_may_leave_the_cursor_where_it_is(fresh).await,
         _ => an_event_that_moves_no_cursor_is_recorded_once(fresh).await,
     }
 }
@@ -92,7 +93,7 @@ async fn a_known_event_is_skipped_and_takes_no_number(fresh: Fresh) {
     assert_eq!(sequences, [Some(2), Some(1)], "newest first, without a gap");
 }
 
-async fn the_marks_never_go_back(fresh: Fresh) {
+async fn the_high_water_mark_never_goes_back(fresh: Fresh) {
     let marked = |from, to, high_water| {
         let mut step = step(from, to, vec![]);
         step.high_water = high_water;
@@ -109,17 +110,29 @@ async fn the_marks_never_go_back(fresh: Fresh) {
         fresh.advance(marked(Some(from), from + 1, lower)).await;
         assert_eq!(load().await.high_water, Some(at(100)));
     }
-    fresh
-        .cursors
-        .proven(&watch(), at(200))
-        .await
-        .expect("it answers");
-    fresh
-        .cursors
-        .proven(&watch(), at(150))
-        .await
-        .expect("it answers");
+}
+
+async fn a_proof_of_a_clock_that_was_ahead_is_replaced(fresh: Fresh) {
+    fresh.advance(step(None, 1, vec![])).await;
+    let load = async || {
+        let standing = fresh.cursors.load(&watch()).await.expect("it answers");
+        standing.expect("the watch has started")
+    };
+    let prove = async |time| {
+        let proven = fresh.cursors.proven(&watch(), time).await;
+        proven.expect("it answers");
+    };
+    prove(at(90_000)).await;
+    let standing = load().await;
+    assert_eq!(standing.proven_by(at(100)), Some(at(100)), "no proof lies ahead");
+    assert_eq!(standing.proven_by(at(90_001)), Some(at(90_000)));
+    prove(at(200)).await;
     assert_eq!(load().await.proven_at, Some(at(200)));
+    prove(at(90_000)).await;
+    let mut earlier = step(Some(1), 2, vec![]);
+    earlier.at = at(300);
+    fresh.advance(earlier).await;
+    assert_eq!(load().await.proven_at, Some(at(300)), "a step is a proof, too");
 }
 
 async fn the_ledger_knows_what_was_stored_or_remembered(fresh: Fresh) {

@@ -1,9 +1,11 @@
 //! What is on its way to the sinks.
 
-use super::{Fresh, at, message, sink, watch};
-use crate::{DeliveryFilter, DeliveryState, Due, Kept, Settled};
+use jiff::Timestamp;
 
-pub(super) const SENTENCES: usize = 10;
+use super::{Fresh, at, message, sink, watch};
+use crate::{DeliveryFilter, DeliveryState, Due, Horizon, Kept, Settled};
+
+pub(super) const SENTENCES: usize = 11;
 
 pub(super) async fn sentence(number: usize, fresh: Fresh) {
     match number {
@@ -15,7 +17,8 @@ pub(super) async fn sentence(number: usize, fresh: Fresh) {
         5 => claims_of_a_former_process_are_taken_back(fresh).await,
         6 => a_post_action_is_due_when_every_delivery_is_done(fresh).await,
         7 => reports_are_stored_with_what_they_report(fresh).await,
-        8 => a_person_retries_and_discards(fresh).await,
+        8 => what_lies_beyond_the_horizon_is_due_at_once(fresh).await,
+        9 => a_person_retries_and_discards(fresh).await,
         _ => what_is_settled_is_forgotten_with_its_file(fresh).await,
     }
 }
@@ -112,7 +115,7 @@ async fn in_strict_order_only_the_oldest_of_a_folder_is_claimed(fresh: Fresh) {
 async fn claims_of_a_former_process_are_taken_back(fresh: Fresh) {
     let fresh = fresh.filled(vec![message(1)]).await;
     let old = claim(&fresh, 0, 1).await.remove(0);
-    let taken = fresh.deliveries.reclaim(&sink(), at(1)).await;
+    let taken = fresh.deliveries.reclaim(&sink(), at(1), START).await;
     assert_eq!(taken.expect("it answers"), 1);
     settle(&fresh, &old, Settled::Done).await;
     assert_eq!(
@@ -125,6 +128,33 @@ async fn claims_of_a_former_process_are_taken_back(fresh: Fresh) {
         2,
         "attempts stay counted"
     );
+}
+
+async fn what_lies_beyond_the_horizon_is_due_at_once(fresh: Fresh) {
+    let fresh = fresh.filled((1..=4).map(message).collect()).await;
+    // The clock is a day ahead, and is set right afterwards.
+    let due = claim(&fresh, 86_400, 4).await;
+    for (due, wait) in due.iter().zip([10, 40_000]) {
+        let later = Settled::RetryAt {
+            at: at(86_400 + wait),
+            reason: String::new(),
+        };
+        settle(&fresh, due, later).await;
+    }
+    settle(&fresh, &due[2], Settled::Done).await;
+    let horizon = Horizon {
+        claims: at(5 + 120),
+        retries: at(5 + 90_000),
+    };
+    let reclaim = async || fresh.deliveries.reclaim(&sink(), at(5), horizon).await;
+    assert_eq!(reclaim().await.expect("it answers"), 2, "a claim and a retry");
+    assert_eq!(reclaim().await.expect("it answers"), 0);
+    let now: Vec<_> = claim(&fresh, 5, 9).await;
+    let now: Vec<_> = now.iter().map(|due| due.event.sequence).collect();
+    assert_eq!(now, [Some(2), Some(4)], "the others are believed, or done");
+    settle(&fresh, &due[3], Settled::Done).await;
+    let pending = states(&fresh).await;
+    assert_eq!(pending[0], DeliveryState::Claimed, "the old claim is void");
 }
 
 async fn a_post_action_is_due_when_every_delivery_is_done(fresh: Fresh) {
@@ -310,3 +340,9 @@ fn dead() -> Settled {
         reason: "it gave up".to_owned(),
     }
 }
+
+/// What a process says that starts.
+const START: Horizon = Horizon {
+    claims: Timestamp::MIN,
+    retries: Timestamp::MAX,
+};
