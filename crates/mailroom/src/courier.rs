@@ -20,7 +20,8 @@ pub use schedule::Schedule;
 use settling::{Gate, Unsettled};
 
 use crate::{
-    Due, Handover, Horizon, Mailroom, Outcome, ReportTo, Sink, SinkName, SinkState, Spooled, StorageError,
+    Due, Handover, Horizon, Mailroom, Outcome, ReportTo, Sink, SinkName, SinkState, Spooled,
+    StorageError,
 };
 
 /// How deliveries go to a sink.

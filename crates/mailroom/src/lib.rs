@@ -30,7 +30,7 @@ pub use spool::{Spool, SpoolError, SpooledMessage, Sweeper};
 #[doc(hidden)]
 pub use storage::contract;
 pub use storage::{
-    Advance, Cursors, Deliveries, Delivery, DeliveryFilter, DeliveryState, Due, Fingerprint, Horizon, Kept,
-    Lease, MemoryStorage, NewEvent, Settled, Standing, StorageError, WatchKey,
+    Advance, Cursors, Deliveries, Delivery, DeliveryFilter, DeliveryState, Due, Fingerprint,
+    Horizon, Kept, Lease, MemoryStorage, NewEvent, Settled, Standing, StorageError, WatchKey,
 };
 pub use watch::{Marks, Pace, PostAction, StartFrom, Watch, Watermarks};

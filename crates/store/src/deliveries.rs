@@ -9,8 +9,8 @@ mod settle;
 
 use async_trait::async_trait;
 use gatepost_mailroom::{
-    Deliveries, Delivery, DeliveryFilter, Due, Event, EventId, Horizon, Lease, NewEvent, Settled, SinkName,
-    StorageError, WatchKey,
+    Deliveries, Delivery, DeliveryFilter, Due, Event, EventId, Horizon, Lease, NewEvent, Settled,
+    SinkName, StorageError, WatchKey,
 };
 use jiff::Timestamp;
 

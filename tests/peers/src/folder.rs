@@ -1,7 +1,7 @@
 //! The temporary folder of a counterpart and the files in it.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt, chown};
 use std::path::Path;
 
 use tempfile::TempDir;
@@ -23,6 +23,13 @@ pub(crate) fn temporary(prefix: &str) -> Result<TempDir, PeerError> {
 /// Makes a folder with everything above it.
 pub(crate) fn make(path: &Path) -> Result<(), PeerError> {
     fs::create_dir_all(path).map_err(PeerError::file(path))
+}
+
+/// Makes a folder, with everything above it, that only its owner may enter.
+pub(crate) fn private(path: &Path) -> Result<(), PeerError> {
+    let mut builder = fs::DirBuilder::new();
+    let made = builder.recursive(true).mode(0o700).create(path);
+    made.map_err(PeerError::file(path))
 }
 
 /// Writes a whole file.

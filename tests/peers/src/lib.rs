@@ -30,6 +30,7 @@ mod ports;
 mod postfix;
 mod program;
 mod raw_imap;
+mod small_disk;
 
 pub use authority::{Authority, Identity};
 pub use corpus::{Specimen, corpus, large_message};
@@ -41,3 +42,4 @@ pub use oidc::OpenIdProvider;
 pub use postfix::Postfix;
 pub use program::{Program, Running, gatepost};
 pub use raw_imap::RawImap;
+pub use small_disk::SmallDisk;

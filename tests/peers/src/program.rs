@@ -5,10 +5,11 @@ use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
+use rustix::fs::inotify;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::{Dovecot, IdentityEndpoint, PeerError, folder};
+use crate::{Dovecot, IdentityEndpoint, PeerError, SmallDisk, folder};
 
 /// The program with a configuration for the counterparts, in a folder of its own.
 #[derive(Debug)]
@@ -76,15 +77,37 @@ impl Program {
 
     /// Starts it; it is killed when the value is dropped. Its log is kept.
     pub fn start(&self, arguments: &[&str]) -> Result<Running, PeerError> {
+        let mut command = self.command();
+        command.args(arguments);
+        self.started(command)
+    }
+
+    /// The same, with a file system of so many MiB over one folder below that of the
+    /// configuration.
+    pub fn start_on(
+        &self,
+        (folder, mebibytes): (&str, u32),
+        arguments: &[&str],
+    ) -> Result<(Running, SmallDisk), PeerError> {
+        let folder = self.folder().join(folder);
+        folder::private(&folder)?;
+        let mut program = self.command();
+        program.args(arguments);
+        let mut command = SmallDisk::below(&program, (&folder, mebibytes));
+        command.stdin(Stdio::null());
+        let running = self.started(command)?;
+        let disk = SmallDisk::of(running.id(), &folder);
+        Ok((running, disk))
+    }
+
+    fn started(&self, mut command: Command) -> Result<Running, PeerError> {
         let log = self.folder().join(LOG);
         let complaints = File::options()
             .create(true)
             .append(true)
             .open(&log)
             .map_err(PeerError::file(&log))?;
-        let mut child = self
-            .command()
-            .args(arguments)
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(complaints)
             .spawn()
@@ -94,6 +117,30 @@ impl Program {
             child,
             lines: BufReader::new(stdout).lines(),
         })
+    }
+
+    /// Waits until a line of the log has all of these words, and returns it.
+    pub fn logged(&self, words: &[&str]) -> Result<String, PeerError> {
+        let watched = PeerError::system("cannot watch the log");
+        let growth = || -> std::io::Result<_> {
+            let growth = inotify::init(inotify::CreateFlags::CLOEXEC)?;
+            let path = self.folder().join(LOG);
+            inotify::add_watch(&growth, path, inotify::WatchFlags::MODIFY)?;
+            Ok(growth)
+        };
+        let growth = growth().map_err(watched)?;
+        let mut told = [0; 4_096];
+        loop {
+            let log = self.log();
+            let line = log
+                .lines()
+                .find(|line| words.iter().all(|word| line.contains(word)));
+            if let Some(line) = line {
+                return Ok(line.to_owned());
+            }
+            let grown = rustix::io::read(&growth, &mut told);
+            grown.map_err(|error| PeerError::system("cannot watch the log")(error.into()))?;
+        }
     }
 
     /// What started programs wrote to standard error so far.

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{
-    Advance, Cursors, Deliveries, Delivery, DeliveryFilter, DeliveryState, Due, Fingerprint, Horizon, Kept,
-    Lease, NewEvent, Settled, Standing, StorageError, WatchKey,
+    Advance, Cursors, Deliveries, Delivery, DeliveryFilter, DeliveryState, Due, Fingerprint,
+    Horizon, Kept, Lease, NewEvent, Settled, Standing, StorageError, WatchKey,
 };
 use crate::{Event, EventId, SinkName};
 use rows::{DeliveryRow, PostActionState, Rows};

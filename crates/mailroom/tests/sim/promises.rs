@@ -489,7 +489,10 @@ async fn a_clock_that_is_set_forward_makes_nobody_forget_what_is_young() {
     let told = async {
         room.all.clock.sleep(Duration::from_mins(30)).await;
         room.all.clock.set_by(SignedDuration::from_hours(9_000));
-        let done = async || room.count(EventType::MailReceived, DeliveryState::Done).await;
+        let done = async || {
+            room.count(EventType::MailReceived, DeliveryState::Done)
+                .await
+        };
         room.all.clock.sleep(Duration::from_hours(23)).await;
         assert_eq!(done().await, 1, "it is half a day old");
         room.all.clock.sleep(Duration::from_hours(2)).await;

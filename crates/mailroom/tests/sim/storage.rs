@@ -9,8 +9,8 @@ use gatepost_fault::{After, Next, Owner};
 use gatepost_mail::Cursor;
 use gatepost_mailroom::{
     Advance, Cursors, Deliveries, Delivery, DeliveryFilter, Due, Event, EventData, EventId,
-    Fingerprint, Horizon, Lease, MemoryStorage, NewEvent, Settled, SinkName, Standing, StorageError,
-    WatchKey,
+    Fingerprint, Horizon, Lease, MemoryStorage, NewEvent, Settled, SinkName, Standing,
+    StorageError, WatchKey,
 };
 use jiff::Timestamp;
 

@@ -123,7 +123,10 @@ async fn receive(store: &Store) {
 }
 
 async fn hand_out(store: &Store) {
-    store.reclaim(&sink("a"), at(0), START).await.expect("a store");
+    store
+        .reclaim(&sink("a"), at(0), START)
+        .await
+        .expect("a store");
     loop {
         let due = store.claim_due(&sink("a"), at(0), at(60), 8).await;
         let done = due.expect("a store");

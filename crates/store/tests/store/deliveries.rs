@@ -167,7 +167,13 @@ async fn a_process_that_starts_takes_the_claims_of_its_predecessor() {
     let fixture = with_arrivals(2, &["a", "b"]).await;
     let store = &fixture.store;
     let old = claim(store, 0, 10).await;
-    assert_eq!(store.reclaim(&sink("a"), at(1), START).await.expect("a store"), 2);
+    assert_eq!(
+        store
+            .reclaim(&sink("a"), at(1), START)
+            .await
+            .expect("a store"),
+        2
+    );
     settle(store, &old[0], Settled::Done, 1).await;
     let again = claim(store, 1, 10).await;
     assert_eq!(again.len(), 2, "an old lease settles nothing");

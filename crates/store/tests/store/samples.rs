@@ -5,8 +5,8 @@ use std::path::Path;
 use gatepost_host::{Chance, Clock};
 use gatepost_mail::{Cursor, Envelope, FolderName, MessageKey};
 use gatepost_mailroom::{
-    Advance, Event, EventData, EventId, EventType, Horizon, Kept, MessageData, MessageIds, NewEvent,
-    SinkName, WatchKey,
+    Advance, Event, EventData, EventId, EventType, Horizon, Kept, MessageData, MessageIds,
+    NewEvent, SinkName, WatchKey,
 };
 use gatepost_oauth::{CredentialId, GrantState, Grants as _};
 use gatepost_store::{Access, KeySource, Opening, StateFolder, Store, StoreError};

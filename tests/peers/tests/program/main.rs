@@ -1,5 +1,6 @@
 //! The real program against Dovecot and the identity endpoint.
 
+mod full_disk;
 mod memory;
 mod reading;
 mod stand;

@@ -1,8 +1,11 @@
 //! The counterparts, the program, and what it prints.
 
+use std::fs;
+use std::path::Path;
 use std::process::Output;
 
 use gatepost_peers::{Dovecot, IdentityEndpoint, Program, Running};
+use rustix::fs::inotify;
 use serde_json::Value;
 
 pub(crate) type Failure = Box<dyn std::error::Error>;
@@ -109,3 +112,40 @@ impl Told {
         })
     }
 }
+
+/// Waits until there are so many files in a folder, told by the kernel of each that comes.
+pub(crate) fn until_it_holds(folder: &Path, files: usize) -> Result<(), Failure> {
+    let arrivals = inotify::init(inotify::CreateFlags::CLOEXEC)?;
+    let coming = inotify::WatchFlags::CREATE | inotify::WatchFlags::MOVED_TO;
+    inotify::add_watch(&arrivals, folder, coming)?;
+    let mut told = [0; 4_096];
+    while fs::read_dir(folder)?.count() < files {
+        rustix::io::read(&arrivals, &mut told)?;
+    }
+    Ok(())
+}
+
+pub(crate) const TO_STANDARD_OUTPUT: &str = "\
+[sink.screen]
+kind = \"stream\"
+
+[[watch]]
+mailbox = \"ada@contoso.com\"
+folder = \"INBOX\"
+from = \"beginning\"
+sinks = [\"screen\"]
+";
+
+pub(crate) const TO_A_MAILDIR: &str = "\
+[sink.archive]
+kind = \"maildir\"
+path = \"Mail\"
+
+[sink.screen]
+kind = \"stream\"
+
+[[watch]]
+mailbox = \"ada@contoso.com\"
+from = \"beginning\"
+sinks = [\"archive\", \"screen\"]
+";

@@ -1,11 +1,8 @@
 //! `gatepost serve` through what happens to a server.
 
 use std::fs;
-use std::path::Path;
 
-use rustix::fs::inotify;
-
-use crate::stand::{ADA, Failure, Stand, message};
+use crate::stand::{ADA, Failure, Stand, TO_A_MAILDIR, TO_STANDARD_OUTPUT, message, until_it_holds};
 
 #[test]
 fn every_message_is_told_once_and_in_order() -> Result<(), Failure> {
@@ -118,40 +115,3 @@ fn ten_thousand_messages_reach_a_maildir() -> Result<(), Failure> {
     );
     Ok(())
 }
-
-/// Waits until there are so many files in a folder, told by the kernel of each that comes.
-fn until_it_holds(folder: &Path, files: usize) -> Result<(), Failure> {
-    let arrivals = inotify::init(inotify::CreateFlags::CLOEXEC)?;
-    let coming = inotify::WatchFlags::CREATE | inotify::WatchFlags::MOVED_TO;
-    inotify::add_watch(&arrivals, folder, coming)?;
-    let mut told = [0; 4_096];
-    while fs::read_dir(folder)?.count() < files {
-        rustix::io::read(&arrivals, &mut told)?;
-    }
-    Ok(())
-}
-
-const TO_STANDARD_OUTPUT: &str = "\
-[sink.screen]
-kind = \"stream\"
-
-[[watch]]
-mailbox = \"ada@contoso.com\"
-folder = \"INBOX\"
-from = \"beginning\"
-sinks = [\"screen\"]
-";
-
-const TO_A_MAILDIR: &str = "\
-[sink.archive]
-kind = \"maildir\"
-path = \"Mail\"
-
-[sink.screen]
-kind = \"stream\"
-
-[[watch]]
-mailbox = \"ada@contoso.com\"
-from = \"beginning\"
-sinks = [\"archive\", \"screen\"]
-";

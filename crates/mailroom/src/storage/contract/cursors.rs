@@ -124,7 +124,11 @@ async fn a_proof_of_a_clock_that_was_ahead_is_replaced(fresh: Fresh) {
     };
     prove(at(90_000)).await;
     let standing = load().await;
-    assert_eq!(standing.proven_by(at(100)), Some(at(100)), "no proof lies ahead");
+    assert_eq!(
+        standing.proven_by(at(100)),
+        Some(at(100)),
+        "no proof lies ahead"
+    );
     assert_eq!(standing.proven_by(at(90_001)), Some(at(90_000)));
     prove(at(200)).await;
     assert_eq!(load().await.proven_at, Some(at(200)));
@@ -132,7 +136,11 @@ async fn a_proof_of_a_clock_that_was_ahead_is_replaced(fresh: Fresh) {
     let mut earlier = step(Some(1), 2, vec![]);
     earlier.at = at(300);
     fresh.advance(earlier).await;
-    assert_eq!(load().await.proven_at, Some(at(300)), "a step is a proof, too");
+    assert_eq!(
+        load().await.proven_at,
+        Some(at(300)),
+        "a step is a proof, too"
+    );
 }
 
 async fn the_ledger_knows_what_was_stored_or_remembered(fresh: Fresh) {

@@ -147,7 +147,11 @@ async fn what_lies_beyond_the_horizon_is_due_at_once(fresh: Fresh) {
         retries: at(5 + 90_000),
     };
     let reclaim = async || fresh.deliveries.reclaim(&sink(), at(5), horizon).await;
-    assert_eq!(reclaim().await.expect("it answers"), 2, "a claim and a retry");
+    assert_eq!(
+        reclaim().await.expect("it answers"),
+        2,
+        "a claim and a retry"
+    );
     assert_eq!(reclaim().await.expect("it answers"), 0);
     let now: Vec<_> = claim(&fresh, 5, 9).await;
     let now: Vec<_> = now.iter().map(|due| due.event.sequence).collect();
