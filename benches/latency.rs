@@ -10,18 +10,15 @@
 )]
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use async_trait::async_trait;
 use gatepost_benches::{Sample, count_files, pause, report, until};
-use gatepost_host::{Clock, Trust};
-use gatepost_mail::imap::{ImapOpener, ImapSettings, Quirks, Security, TimeLimits};
+use gatepost_host::Clock;
+use gatepost_mail::imap::{ImapOpener, Security};
 use gatepost_mail::{FolderName, Opener, Pull};
-use gatepost_oauth::{AccessToken, Audience, TokenError, TokenSource};
-use gatepost_peers::{Dovecot, IdentityEndpoint, Program, large_message};
+use gatepost_peers::{Dovecot, IdentityEndpoint, Program, Sessions, large_message};
 use rustix::fs::inotify;
 
 fn main() -> anyhow::Result<()> {
@@ -116,43 +113,9 @@ async fn idle(opener: ImapOpener, told: Sender<Instant>) -> anyhow::Result<()> {
 
 /// A session of our own, with a token that opens every mailbox.
 fn opener(identity: &IdentityEndpoint, dovecot: &Dovecot) -> anyhow::Result<ImapOpener> {
-    let trust = Trust::with_authority(identity.authority().certificate_file())?;
     let token = identity.app_only_token(IdentityEndpoint::CLIENT_ID)?;
-    Ok(ImapOpener::new(ImapSettings {
-        host: "localhost".to_owned(),
-        port: dovecot.imaps().port(),
-        security: Security::ImplicitTls,
-        tls: trust.client_config()?,
-        mailbox: USER.to_owned(),
-        tokens: Arc::new(Held(token)),
-        clock: Clock::system(),
-        quirks: Quirks::default(),
-        limits: TimeLimits::default(),
-        largest_message: ImapSettings::LARGEST_MESSAGE,
-    }))
-}
-
-/// One token, whoever asks.
-struct Held(String);
-
-impl std::fmt::Debug for Held {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Held")
-    }
-}
-
-#[async_trait]
-impl TokenSource for Held {
-    async fn token(&self, audience: Audience) -> Result<AccessToken, TokenError> {
-        let expires_at = Clock::system().now() + Duration::from_hours(1);
-        Ok(AccessToken::new(
-            self.0.clone().into(),
-            audience,
-            expires_at,
-        ))
-    }
-
-    fn refused(&self, _: &AccessToken) {}
+    let sessions = Sessions { dovecot, identity };
+    Ok(sessions.opener(USER, &token, Security::ImplicitTls)?)
 }
 
 fn configuration() -> String {

@@ -30,6 +30,7 @@ mod ports;
 mod postfix;
 mod program;
 mod raw_imap;
+mod session;
 mod small_disk;
 
 pub use authority::{Authority, Identity};
@@ -42,4 +43,5 @@ pub use oidc::OpenIdProvider;
 pub use postfix::Postfix;
 pub use program::{Program, Running, gatepost};
 pub use raw_imap::RawImap;
+pub use session::Sessions;
 pub use small_disk::SmallDisk;

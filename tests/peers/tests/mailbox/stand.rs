@@ -1,19 +1,17 @@
 //! A Dovecot, and sessions with it.
 
 use std::io::Write;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_lc_rs::digest::{Context, SHA256};
-use gatepost_host::{Clock, Trust};
-use gatepost_mail::imap::{ImapOpener, ImapSettings, Quirks, Security, TimeLimits};
+use gatepost_host::Clock;
+use gatepost_mail::imap::{ImapOpener, Security};
 use gatepost_mail::{
     Changes, Cursor, FolderName, Intake, IntakeError, MailError, Mailbox, MessageKey, Opener, Pull,
     Query, Woke,
 };
-use gatepost_oauth::{AccessToken, Audience, TokenError, TokenSource};
-use gatepost_peers::{Dovecot, IdentityEndpoint};
+use gatepost_peers::{Dovecot, IdentityEndpoint, Sessions};
 
 pub(crate) type Failure = Box<dyn std::error::Error>;
 
@@ -54,47 +52,12 @@ impl Stand {
         token: &str,
         security: Security,
     ) -> Result<ImapOpener, Failure> {
-        let address = match security {
-            Security::ImplicitTls => self.dovecot.imaps(),
-            Security::StartTls => self.dovecot.imap(),
+        let sessions = Sessions {
+            dovecot: &self.dovecot,
+            identity: &self.identity,
         };
-        let trust = Trust::with_authority(self.identity.authority().certificate_file())?;
-        Ok(ImapOpener::new(ImapSettings {
-            host: "localhost".to_owned(),
-            port: address.port(),
-            security,
-            tls: trust.client_config()?,
-            mailbox: mailbox.to_owned(),
-            tokens: Arc::new(Held(token.to_owned())),
-            clock: Clock::system(),
-            quirks: Quirks::default(),
-            limits: TimeLimits::default(),
-            largest_message: ImapSettings::LARGEST_MESSAGE,
-        }))
+        Ok(sessions.opener(mailbox, token, security)?)
     }
-}
-
-/// One token, whoever asks.
-struct Held(String);
-
-impl std::fmt::Debug for Held {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Held")
-    }
-}
-
-#[async_trait]
-impl TokenSource for Held {
-    async fn token(&self, audience: Audience) -> Result<AccessToken, TokenError> {
-        let expires_at = Clock::system().now() + Duration::from_hours(1);
-        Ok(AccessToken::new(
-            self.0.clone().into(),
-            audience,
-            expires_at,
-        ))
-    }
-
-    fn refused(&self, _: &AccessToken) {}
 }
 
 /// What was fetched, message by message.

@@ -316,7 +316,7 @@ async fn post_actions(fresh: &Fresh) -> Vec<crate::EventId> {
         .collect()
 }
 
-async fn next_due(fresh: &Fresh) -> Option<jiff::Timestamp> {
+async fn next_due(fresh: &Fresh) -> Option<Timestamp> {
     fresh
         .deliveries
         .next_due(&sink())

@@ -1,0 +1,73 @@
+//! Sessions of our own with a counterpart, by the transport that Gatepost has.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gatepost_host::{Clock, Trust};
+use gatepost_mail::imap::{ImapOpener, ImapSettings, Quirks, Security, TimeLimits};
+use gatepost_oauth::{AccessToken, Audience, TokenError, TokenSource};
+
+use crate::{Dovecot, IdentityEndpoint, PeerError};
+
+/// What opens `mailbox` at a counterpart with one token.
+#[derive(Debug)]
+pub struct Sessions<'a> {
+    /// The counterpart.
+    pub dovecot: &'a Dovecot,
+    /// Whose authority signed its certificate.
+    pub identity: &'a IdentityEndpoint,
+}
+
+impl Sessions<'_> {
+    /// An opener of `mailbox` that shows `token`, protected as `security` says.
+    pub fn opener(
+        &self,
+        mailbox: &str,
+        token: &str,
+        security: Security,
+    ) -> Result<ImapOpener, PeerError> {
+        let address = match security {
+            Security::ImplicitTls => self.dovecot.imaps(),
+            Security::StartTls => self.dovecot.imap(),
+        };
+        let authority = self.identity.authority().certificate_file();
+        let tls = Trust::with_authority(authority).and_then(|trust| trust.client_config());
+        Ok(ImapOpener::new(ImapSettings {
+            host: "localhost".to_owned(),
+            port: address.port(),
+            security,
+            tls: tls.map_err(PeerError::unexpected("cannot trust the test's authority"))?,
+            mailbox: mailbox.to_owned(),
+            tokens: Arc::new(Held(token.to_owned())),
+            clock: Clock::system(),
+            quirks: Quirks::default(),
+            limits: TimeLimits::default(),
+            largest_message: ImapSettings::LARGEST_MESSAGE,
+        }))
+    }
+}
+
+/// One token, whoever asks.
+struct Held(String);
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Held")
+    }
+}
+
+#[async_trait]
+impl TokenSource for Held {
+    async fn token(&self, audience: Audience) -> Result<AccessToken, TokenError> {
+        let expires_at = Clock::system().now() + Duration::from_hours(1);
+        Ok(AccessToken::new(
+            self.0.clone().into(),
+            audience,
+            expires_at,
+        ))
+    }
+
+    fn refused(&self, _: &AccessToken) {}
+}
