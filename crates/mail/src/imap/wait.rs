@@ -16,7 +16,8 @@ impl Session {
     /// answered only by a server that has just proved to be alive.
     pub(super) async fn wait_until(&mut self, until: Timestamp) -> Result<Woke, MailError> {
         loop {
-            if self.link.news {
+            // Told once: whoever cannot look now must not be woken by the same news for ever.
+            if std::mem::take(&mut self.link.news) {
                 self.leave_idle();
                 return Ok(Woke::Changed);
             }

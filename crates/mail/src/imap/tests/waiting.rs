@@ -63,6 +63,30 @@ async fn a_push_ends_the_wait_and_what_follows_it_is_not_lost() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_does_not_look_is_not_woken_again_by_the_same_news() {
+    let script = OPEN.to_owned()
+        + "C: A2 IDLE
+           S: + idling
+           .. 30
+           S: * 4 EXISTS
+           C: DONE
+           S: A2 OK done
+           C: A3 IDLE
+           S: + idling
+           C: DONE
+           S: A3 OK done";
+    against(&script, |mut session, clock| async move {
+        session.present(&inbox()).await.expect("it opens");
+        let woke = session.wait(minutes(3)).await;
+        assert_eq!(woke.expect("a push"), Woke::Changed);
+        let woke = session.wait(minutes(3)).await;
+        assert_eq!(woke.expect("it lives"), Woke::TimeOver);
+        assert_eq!(clock.now().duration_since(start()).as_mins(), 3);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn time_over_is_said_only_of_a_server_that_answers() {
     let script = OPEN.to_owned()
         + "C: A2 IDLE
