@@ -32,9 +32,13 @@ impl EventId {
         Self::hashed(&[&watch.mailbox, watch.folder.as_str(), kind.as_str(), what])
     }
 
-    /// The id of something that happened to the delivery of `event` to `sink`.
-    pub fn of_delivery(event: &EventId, sink: &SinkName, kind: EventType) -> Self {
-        Self::hashed(&[event.as_str(), &sink.0, kind.as_str()])
+    /// The id of something that happened at an attempt to deliver `event` to `sink`.
+    pub fn of_delivery(
+        event: &EventId,
+        (sink, attempt): (&SinkName, u32),
+        kind: EventType,
+    ) -> Self {
+        Self::hashed(&[event.as_str(), &sink.0, kind.as_str(), &attempt.to_string()])
     }
 
     /// The id of something that happened to a sink at a time.

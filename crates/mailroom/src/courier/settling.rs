@@ -53,7 +53,7 @@ impl Courier {
             match &verdict {
                 Settled::Dead { reason } => {
                     self.log_dead(&due);
-                    let report = self.dead_letter(&due.event, reason, now);
+                    let report = self.dead_letter(&due, reason, now);
                     self.unsettled.reports.extend(report);
                 }
                 Settled::RetryAt { at, .. } => self.log_retry(&due, *at),
@@ -145,12 +145,13 @@ impl Courier {
 
     /// The event that tells of a dead letter. Of those of the mailroom's own events, none is made:
     /// it could die in its turn.
-    fn dead_letter(&self, event: &Event, reason: &str, now: Timestamp) -> Option<NewEvent> {
+    fn dead_letter(&self, due: &Due, reason: &str, now: Timestamp) -> Option<NewEvent> {
+        let event = &due.event;
         if event.kind != EventType::MailReceived {
             return None;
         }
         let kind = EventType::DeliveryDeadLettered;
-        let id = EventId::of_delivery(&event.id, &self.route.sink, kind);
+        let id = EventId::of_delivery(&event.id, (&self.route.sink, due.attempt), kind);
         let data = self.trouble(reason, Some(event.id.clone()));
         Some(self.report((kind, id), event.mailbox.clone(), (data, now)))
     }
