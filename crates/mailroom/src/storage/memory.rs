@@ -13,7 +13,7 @@ use super::{
     Horizon, Kept, Lease, NewEvent, Settled, Standing, StorageError, WatchKey,
 };
 use crate::{Event, EventId, SinkName};
-use rows::{DeliveryRow, PostActionState, Rows};
+use rows::{Change, DeliveryRow, PostActionState, Rows};
 
 /// A storage in memory that obeys the same contract as those on disk.
 #[derive(Debug, Default)]
@@ -257,41 +257,27 @@ impl Deliveries for MemoryStorage {
     }
 
     async fn retry(&self, ids: &[i64], now: Timestamp) -> Result<usize, StorageError> {
-        let mut rows = self.rows();
-        let mut changed = 0;
-        for id in ids {
-            let Some(row) = rows.deliveries.get_mut(id) else {
-                continue;
-            };
-            if matches!(row.state, DeliveryState::Done | DeliveryState::Claimed) {
-                continue;
+        let changed = self.rows().change(ids, now, |row| match row.state {
+            DeliveryState::Done | DeliveryState::Claimed => Change::None,
+            DeliveryState::Pending | DeliveryState::Dead | DeliveryState::Discarded => {
+                row.state = DeliveryState::Pending;
+                row.at = now;
+                row.settled_at = None;
+                Change::Made
             }
-            row.state = DeliveryState::Pending;
-            row.at = now;
-            row.settled_at = None;
-            let event = row.event;
-            rows.note_settled(event, now);
-            changed += 1;
-        }
+        });
         Ok(changed)
     }
 
     async fn discard(&self, ids: &[i64], now: Timestamp) -> Result<usize, StorageError> {
-        let mut rows = self.rows();
-        let mut changed = 0;
-        for id in ids {
-            let Some(row) = rows.deliveries.get_mut(id) else {
-                continue;
-            };
-            if matches!(row.state, DeliveryState::Done | DeliveryState::Discarded) {
-                continue;
+        let changed = self.rows().change(ids, now, |row| match row.state {
+            DeliveryState::Done | DeliveryState::Discarded => Change::None,
+            DeliveryState::Pending | DeliveryState::Claimed | DeliveryState::Dead => {
+                row.state = DeliveryState::Discarded;
+                row.settled_at = Some(now);
+                Change::Made
             }
-            row.state = DeliveryState::Discarded;
-            row.settled_at = Some(now);
-            let event = row.event;
-            rows.note_settled(event, now);
-            changed += 1;
-        }
+        });
         Ok(changed)
     }
 

@@ -37,6 +37,13 @@ pub(super) enum PostActionState {
     Done,
 }
 
+/// Whether a delivery was one that can be changed like this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    None,
+    Made,
+}
+
 #[derive(Debug)]
 pub(super) struct DeliveryRow {
     pub(super) event: i64,
@@ -197,6 +204,27 @@ impl Rows {
         if let Some(row) = self.events.get_mut(&event) {
             row.settled_at = (!open).then_some(now);
         }
+    }
+
+    /// Changes deliveries as a person asks for it; answers how many.
+    pub(super) fn change(
+        &mut self,
+        ids: &[i64],
+        now: Timestamp,
+        change: impl Fn(&mut DeliveryRow) -> Change,
+    ) -> usize {
+        let mut changed = 0;
+        for id in ids {
+            let Some(row) = self.deliveries.get_mut(id) else {
+                continue;
+            };
+            if change(row) == Change::Made {
+                let event = row.event;
+                self.note_settled(event, now);
+                changed += 1;
+            }
+        }
+        changed
     }
 
     pub(super) fn view(&self, id: i64, row: &DeliveryRow) -> Delivery {
