@@ -1,5 +1,8 @@
 //! One request to the identity platform: who called where, and by which numbers it is known.
 
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequest, FromRequestParts as _, Path, Request};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, header};
@@ -25,6 +28,38 @@ pub(super) struct Call {
     /// The client's `client-request-id`, or a new one.
     pub(super) correlation_id: String,
     pub(super) at: Timestamp,
+}
+
+/// A request as it came in, before it is known which generation of the protocol it speaks.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    entra: Entra,
+    place: String,
+    parts: Parts,
+    body: Body,
+}
+
+impl FromRequest<Entra> for Incoming {
+    type Rejection = PathRejection;
+
+    async fn from_request(request: Request, entra: &Entra) -> Result<Self, PathRejection> {
+        let (mut parts, body) = request.into_parts();
+        let Path(place) = Path::from_request_parts(&mut parts, entra).await?;
+        Ok(Self {
+            entra: entra.clone(),
+            place,
+            parts,
+            body,
+        })
+    }
+}
+
+impl Incoming {
+    /// The call in this version, with the rest of the request.
+    pub(super) fn call(self, version: Version) -> (Call, Parts, Body) {
+        let call = Call::new(&self.entra, &self.parts, &self.place, version);
+        (call, self.parts, self.body)
+    }
 }
 
 /// What stood in the place of the tenant in the path.

@@ -8,46 +8,37 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::call::{Call, Place, Version};
+use super::call::{Call, Incoming, Place, Version};
 use super::refusal::json_response;
 use super::{Entra, refusals};
 
 /// `/{tenant}/v2.0/.well-known/openid-configuration`
-pub(super) async fn v2(
-    State(entra): State<Entra>,
-    Path(place): Path<String>,
-    parts: Parts,
-) -> Response<Body> {
-    let call = Call::new(&entra, &parts, &place, Version::V2);
-    match call.known_tenant() {
-        Err(refusal) => refusal.into_response(&call),
-        Ok(()) => document(&configuration(&call), &call),
-    }
+pub(super) async fn v2(incoming: Incoming) -> Response<Body> {
+    published(incoming, Version::V2, configuration)
 }
 
 /// `/{tenant}/.well-known/openid-configuration`
-pub(super) async fn v1(
-    State(entra): State<Entra>,
-    Path(place): Path<String>,
-    parts: Parts,
-) -> Response<Body> {
-    let call = Call::new(&entra, &parts, &place, Version::V1);
-    match call.known_tenant() {
-        Err(refusal) => refusal.into_response(&call),
-        Ok(()) => document(&configuration(&call), &call),
-    }
+pub(super) async fn v1(incoming: Incoming) -> Response<Body> {
+    published(incoming, Version::V1, configuration)
 }
 
 /// `/{tenant}/discovery/v2.0/keys`
-pub(super) async fn keys(
-    State(entra): State<Entra>,
-    Path(place): Path<String>,
-    parts: Parts,
+pub(super) async fn keys(incoming: Incoming) -> Response<Body> {
+    published(incoming, Version::V2, |call| {
+        call.entra.tenant.keys().jwks(&call.issuer())
+    })
+}
+
+/// A document of a tenant that there is.
+fn published(
+    incoming: Incoming,
+    version: Version,
+    content: impl FnOnce(&Call) -> Value,
 ) -> Response<Body> {
-    let call = Call::new(&entra, &parts, &place, Version::V2);
+    let (call, ..) = incoming.call(version);
     match call.known_tenant() {
         Err(refusal) => refusal.into_response(&call),
-        Ok(()) => document(&entra.tenant.keys().jwks(&call.issuer()), &call),
+        Ok(()) => document(&content(&call), &call),
     }
 }
 

@@ -3,28 +3,22 @@
 use std::collections::BTreeSet;
 
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
 use axum::http::{Response, StatusCode};
 
-use super::call::{Call, Version};
+use super::call::{Call, Incoming, Version};
 use super::flow::{ChallengeMethod, ConsentPrompt, End, Flow, Redirect};
 use super::pages::{self, ConsentPage, SignInPage, ThroughPage, Wish};
 use super::parameters::Parameters;
 use super::redirect::WayBack;
 use super::refusal::Refusal;
-use super::{Entra, refusals};
+use super::refusals;
 use crate::tenant::{
     Acting, App, AuthorizationCode, Challenge, Person, Resource, Scopes, SignInScope, Wanted,
 };
 
 /// `/{tenant}/login`: address and password.
-pub(super) async fn password(
-    State(entra): State<Entra>,
-    Path(place): Path<String>,
-    request: Request,
-) -> Response<Body> {
-    let (parts, body) = request.into_parts();
-    let call = Call::new(&entra, &parts, &place, Version::V2);
+pub(super) async fn password(incoming: Incoming) -> Response<Body> {
+    let (call, _, body) = incoming.call(Version::V2);
     match Visit::read(&call, body).await {
         Ok(visit) if visit.is_cancelled() => visit.cancelled(),
         Ok(visit) => visit.with_password(),
@@ -33,13 +27,8 @@ pub(super) async fn password(
 }
 
 /// `/{tenant}/consent`: yes or no.
-pub(super) async fn consent(
-    State(entra): State<Entra>,
-    Path(place): Path<String>,
-    request: Request,
-) -> Response<Body> {
-    let (parts, body) = request.into_parts();
-    let call = Call::new(&entra, &parts, &place, Version::V2);
+pub(super) async fn consent(incoming: Incoming) -> Response<Body> {
+    let (call, _, body) = incoming.call(Version::V2);
     match Visit::read(&call, body).await {
         Ok(visit) if visit.is_cancelled() => visit.declined(),
         Ok(visit) => visit.with_consent(),

@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
-use super::Entra;
 use super::answer::Granted;
-use super::call::{Call, Place, Version};
+use super::call::{Call, Incoming, Place, Version};
 use super::client_proof::{self, Client};
 use super::grants;
 use super::parameters::Parameters;
@@ -18,25 +16,13 @@ use super::refusals;
 use crate::faults::{FaultKind, Target};
 
 /// `/{tenant}/oauth2/v2.0/token`
-pub(super) async fn v2(
-    State(entra): State<Entra>,
-    Path(place): Path<String>,
-    request: Request,
-) -> Response<Body> {
-    let (parts, body) = request.into_parts();
-    let call = Call::new(&entra, &parts, &place, Version::V2);
-    answer(call, parts, body).await
+pub(super) async fn v2(incoming: Incoming) -> Response<Body> {
+    answer(incoming.call(Version::V2)).await
 }
 
 /// `/{tenant}/oauth2/token`
-pub(super) async fn v1(
-    State(entra): State<Entra>,
-    Path(place): Path<String>,
-    request: Request,
-) -> Response<Body> {
-    let (parts, body) = request.into_parts();
-    let call = Call::new(&entra, &parts, &place, Version::V1);
-    answer(call, parts, body).await
+pub(super) async fn v1(incoming: Incoming) -> Response<Body> {
+    answer(incoming.call(Version::V1)).await
 }
 
 /// What a grant sees of a request.
@@ -47,7 +33,7 @@ pub(super) struct TokenRequest<'a> {
     pub(super) client: Client,
 }
 
-async fn answer(mut call: Call, parts: Parts, body: Body) -> Response<Body> {
+async fn answer((mut call, parts, body): (Call, Parts, Body)) -> Response<Body> {
     if let Ok(query) = Parameters::parse(parts.uri.query().unwrap_or_default().as_bytes()) {
         call.note_correlation(&query);
     }
