@@ -2,6 +2,7 @@
 //! changed: each arrival becomes a line.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use gatepost_host::files;
@@ -83,6 +84,8 @@ async fn watch(
         "courier",
         room.courier(Route::to(screen_name), sink).run(tasks.stop()),
     );
+    // What is on the screen is not kept, however long a person looks.
+    tasks.start("sweeper", room.sweeper(Duration::ZERO).run(tasks.stop()));
     tasks.start("watch", room.listener(watch, opener).run(tasks.stop()));
     signals.next().await;
     gatepost.end().await;
