@@ -65,8 +65,14 @@ impl Daemon {
             );
             supervisor.keep(name, move || file.clone().run(stop.clone()));
         }
-        tasks.start("watchman", mailroom.watchman().run(tasks.stop()));
-        tasks.start("sweeper", mailroom.sweeper(RETENTION).run(tasks.stop()));
+        let (room, stop) = (mailroom.clone(), tasks.stop());
+        supervisor.keep("watchman".to_owned(), move || {
+            room.watchman().run(stop.clone())
+        });
+        let (room, stop) = (mailroom.clone(), tasks.stop());
+        supervisor.keep("sweeper".to_owned(), move || {
+            room.sweeper(RETENTION).run(stop.clone())
+        });
         let answering = control::serve(socket, Arc::clone(&gatepost), mailroom.clone());
         tasks.start("control socket", answering);
         Ok(Self { gatepost, mailroom })

@@ -26,6 +26,8 @@ struct Entry {
     limit: Duration,
     report_to: ReportTo,
     began_at: Timestamp,
+    /// Since when it has come to no end of a look, though the server may answer.
+    failing_since: Option<Timestamp>,
     /// Whether the mailbox refuses our sign-in.
     refused: bool,
     /// What was reported and has not ended.
@@ -44,8 +46,8 @@ pub(super) enum Trouble {
 pub(super) struct Report {
     pub(super) watch: WatchKey,
     pub(super) turn: Turn,
-    /// When the watch was last proven alive before its trouble.
-    pub(super) proven_at: Timestamp,
+    /// When all was well with the watch before its trouble.
+    pub(super) well_until: Timestamp,
     pub(super) report_to: ReportTo,
     pub(super) last_error: Option<LastError>,
 }
@@ -74,7 +76,15 @@ impl Board {
         statuses.collect()
     }
 
+    /// A watch begins. One that begins again, after a panic, is no healthier by it.
     pub(crate) fn enter(&self, watch: &Watch, now: Timestamp) {
+        let mut entries = self.lock();
+        if let Some(entry) = entries.watches.get_mut(&watch.key) {
+            entry.status.state = WatchState::Starting;
+            entry.limit = watch.pace.stalled_after;
+            entry.report_to = watch.report_to.clone();
+            return;
+        }
         let entry = Entry {
             status: MailboxStatus {
                 watch: watch.key.clone(),
@@ -88,10 +98,11 @@ impl Board {
             limit: watch.pace.stalled_after,
             report_to: watch.report_to.clone(),
             began_at: now,
+            failing_since: None,
             refused: false,
             known: Vec::new(),
         };
-        self.lock().watches.insert(watch.key.clone(), entry);
+        entries.watches.insert(watch.key.clone(), entry);
     }
 
     /// What is stored of the watch; no proof of it lies ahead.
@@ -105,18 +116,23 @@ impl Board {
         self.change(watch, |entry| {
             entry.status.state = state;
             entry.status.next_attempt_at = None;
+            if matches!(state, WatchState::Watching | WatchState::Paused) {
+                entry.works();
+            }
         });
     }
 
     pub(crate) fn moved(&self, watch: &WatchKey, now: Timestamp) {
-        self.change(watch, |entry| entry.status.cursor_moved_at = Some(now));
+        self.change(watch, |entry| {
+            entry.status.cursor_moved_at = Some(now);
+            entry.works();
+        });
     }
 
     /// The server answered, and the folder was looked at.
     pub(crate) fn proven(&self, watch: &WatchKey, now: Timestamp) {
         self.change(watch, |entry| {
             entry.status.proven_at = Some(now);
-            entry.status.last_error = None;
             entry.status.next_attempt_at = None;
             entry.refused = false;
         });
@@ -125,6 +141,7 @@ impl Board {
     pub(crate) fn failed(&self, watch: &WatchKey, fault: &dyn Fault, now: Timestamp) {
         self.change(watch, |entry| {
             entry.refused = is_refusal(fault);
+            entry.failing_since.get_or_insert(now);
             entry.status.last_error = Some(LastError {
                 code: fault.code().to_owned(),
                 sentence: fault.to_string(),
@@ -154,7 +171,7 @@ impl Board {
                 reports.push(Report {
                     watch: watch.clone(),
                     turn,
-                    proven_at: entry.last_alive(),
+                    well_until: entry.well_until(),
                     report_to: entry.report_to.clone(),
                     last_error: entry.status.last_error.clone(),
                 });
@@ -186,42 +203,54 @@ impl Entry {
     /// No time of ours lies ahead, unless the clock was set back.
     fn believe(&mut self, now: Timestamp) {
         self.began_at = self.began_at.min(now);
+        self.failing_since = self.failing_since.map(|at| at.min(now));
         self.status.proven_at = self.status.proven_at.map(|at| at.min(now));
         self.status.stalled_since = self.status.stalled_since.map(|at| at.min(now));
     }
 
     fn turns(&mut self, now: Timestamp) -> Vec<Turn> {
-        let silent = Duration::try_from(now.duration_since(self.last_alive()));
-        let stalled = self.status.state != WatchState::Stopped
-            && silent.is_ok_and(|silent| silent > self.limit);
+        let is_past = |since: Timestamp, limit| {
+            Duration::try_from(now.duration_since(since)).is_ok_and(|since| since > limit)
+        };
+        // A server that answers proves nothing if what it sends can never be kept.
+        let stalled =
+            self.status.state != WatchState::Stopped && is_past(self.well_until(), self.limit);
+        let refused =
+            self.refused && (self.status.proven_at.is_none() || is_past(self.well_until(), BLIP));
         self.status.stalled_since = match (stalled, self.status.stalled_since) {
             (false, _) => None,
             (true, Some(since)) => Some(since),
             (true, None) => Some(now),
         };
-        let holds = [
-            (Trouble::Refused, self.refused),
-            (Trouble::Stalled, stalled),
-        ];
+        let holds = [(Trouble::Refused, refused), (Trouble::Stalled, stalled)];
         let mut turns: Vec<Turn> = holds
             .into_iter()
             .filter(|(trouble, holds)| *holds && !self.known.contains(trouble))
             .map(|(trouble, _)| Turn::Begins(trouble))
             .collect();
-        let well = !self.refused && !stalled && self.status.last_error.is_none();
+        let well = !stalled && self.failing_since.is_none();
         if well && !self.known.is_empty() {
             turns.push(Turn::Ends);
         }
         turns
     }
 
+    /// It has come to the end of a look, or of a step.
+    fn works(&mut self) {
+        self.status.last_error = None;
+        self.failing_since = None;
+    }
+
     /// A watch that was never proven alive has the time since its start.
-    fn last_alive(&self) -> Timestamp {
-        self.status
-            .proven_at
-            .map_or(self.began_at, |at| at.max(self.began_at))
+    fn well_until(&self) -> Timestamp {
+        let began = self.began_at;
+        let alive = self.status.proven_at.map_or(began, |at| at.max(began));
+        self.failing_since.map_or(alive, |since| since.min(alive))
     }
 }
+
+/// A refusal of what worked before is trouble only if it lasts longer.
+const BLIP: Duration = Duration::from_mins(1);
 
 /// Whether somebody other than the operator must give us back the permission to sign in.
 fn is_refusal(fault: &dyn Fault) -> bool {

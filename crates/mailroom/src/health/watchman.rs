@@ -80,8 +80,8 @@ impl Watchman {
             Turn::Begins(Trouble::Stalled) => EventType::MailboxStalled,
             Turn::Ends => EventType::MailboxRecovered,
         };
-        // The time of the last proof names the trouble: after a restart, it is the same event.
-        let id = EventId::of_watch(&report.watch, kind, &report.proven_at.to_string());
+        // The time until which all was well names the trouble: told again, it is the same event.
+        let id = EventId::of_watch(&report.watch, kind, &report.well_until.to_string());
         let last = report.last_error.as_ref();
         let reason = match report.turn {
             Turn::Ends => "the mailbox is watched again".to_owned(),
@@ -89,7 +89,7 @@ impl Watchman {
                 || {
                     format!(
                         "nothing was heard of the mailbox since {}",
-                        report.proven_at
+                        report.well_until
                     )
                 },
                 |error| error.sentence.clone(),

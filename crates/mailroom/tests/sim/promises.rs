@@ -23,7 +23,7 @@ struct Room {
     server: Server,
     door: Door,
     storage: Arc<MemoryStorage>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Room {
@@ -53,7 +53,7 @@ impl Room {
             },
             server,
             storage,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -373,6 +373,66 @@ async fn a_watch_that_proves_nothing_is_reported_stalled() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_watch_whose_messages_cannot_be_kept_is_reported_stalled() {
+    let room = Room::new();
+    // Too large for the database; and the spool is gone.
+    room.server.receive(1, 200_000);
+    let spool = room.folder.path();
+    std::fs::remove_dir_all(spool).expect("it is ours");
+    let sinks = [("a", Fickle::answering(Outcome::Done))];
+    let done = async |kind| room.count(kind, DeliveryState::Done).await;
+    let told = async {
+        room.all.clock.sleep(Duration::from_mins(60)).await;
+        assert_eq!(done(EventType::MailboxStalled).await, 1);
+        assert_eq!(done(EventType::MailboxRecovered).await, 0);
+        let status = room.status();
+        assert!(status.stalled_since.is_some(), "{status:?}");
+        let error = status.last_error.expect("it fails");
+        assert_eq!(error.code, "spool_unusable");
+        std::fs::create_dir(spool).expect("it was there");
+        room.all.clock.sleep(Duration::from_mins(6)).await;
+        assert_eq!(done(EventType::MailReceived).await, 1);
+        assert_eq!(done(EventType::MailboxRecovered).await, 1);
+    };
+    let watch = Room::watch();
+    tokio::join!(room.works(&watch, &sinks, 67), told);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_panics_again_and_again_is_reported_stalled() {
+    let room = Room::new();
+    room.door.says(Says::Nothing);
+    let (watch, sinks) = (Room::watch(), [("a", Fickle::answering(Outcome::Done))]);
+    for _ in 0..40 {
+        // Whoever is dropped in the middle of his work tells the board as little as one who
+        // panics.
+        room.works(&watch, &sinks, 1).await;
+    }
+    let stalled = room.count(EventType::MailboxStalled, DeliveryState::Done);
+    assert_eq!(stalled.await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_blip_of_a_mailbox_that_works_is_no_news() {
+    let room = Room::new();
+    let sinks = [("a", Fickle::answering(Outcome::Done))];
+    let told = async {
+        for _ in 0..20 {
+            room.all.clock.sleep(Duration::from_mins(4)).await;
+            room.door.says(Says::Refused);
+            room.server.cut_all();
+            room.all.clock.sleep(Duration::from_secs(12)).await;
+            room.door.says(Says::Welcome);
+        }
+        for kind in [EventType::MailboxAuthFailed, EventType::MailboxRecovered] {
+            assert_eq!(room.count(kind, DeliveryState::Done).await, 0, "{kind:?}");
+        }
+    };
+    let watch = Room::watch();
+    tokio::join!(room.works(&watch, &sinks, 90), told);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dead_letter_is_told_to_the_other_sinks() {
     let room = Room::new();
     room.server.receive(1, 10);
@@ -392,6 +452,28 @@ async fn a_dead_letter_is_told_to_the_other_sinks() {
         0,
         "nobody tells himself"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_that_a_person_retries_in_vain_is_told_again() {
+    let room = Room::new();
+    room.server.receive(1, 10);
+    let refusing = Fickle::answering(Outcome::Refused { reason: no() });
+    let reports = Fickle::answering(Outcome::Done);
+    let sinks = [("a", refusing), ("reports", reports)];
+    room.works(&Room::watch(), &sinks, 5).await;
+    let dead = DeliveryFilter {
+        state: Some(DeliveryState::Dead),
+        limit: 9,
+        ..DeliveryFilter::default()
+    };
+    let dead = room.storage.list(&dead).await.expect("it answers");
+    let (dead, now) = ([dead[0].id], room.all.clock.now());
+    let retried = room.storage.retry(&dead, now).await;
+    assert_eq!(retried.expect("it answers"), 1);
+    room.works(&Room::watch(), &sinks, 5).await;
+    let told = room.count(EventType::DeliveryDeadLettered, DeliveryState::Done);
+    assert_eq!(told.await, 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -472,7 +554,7 @@ async fn a_clock_that_is_set_back_stops_neither_deliveries_nor_the_watch_for_sil
         assert!(status.stalled_since.is_some(), "{status:?}");
         assert!(status.proven_at < Some(room.all.clock.now()));
         fickle.answers(Outcome::Done);
-        room.all.clock.sleep(Duration::from_mins(50)).await;
+        room.all.clock.sleep(Duration::from_mins(65)).await;
         let done = room.count(EventType::MailReceived, DeliveryState::Done);
         assert_eq!(done.await, 1, "it does not wait for the other clock");
     };

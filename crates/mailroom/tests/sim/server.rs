@@ -40,6 +40,8 @@ struct Contents {
     poison: Option<Number>,
     /// Whether the folder is there.
     missing: bool,
+    /// How often everybody's connection was cut.
+    cuts: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -58,6 +60,7 @@ impl Server {
             messages: BTreeMap::new(),
             poison: None,
             missing: false,
+            cuts: 0,
         };
         Self {
             folder: Arc::new(Mutex::new(contents)),
@@ -107,6 +110,12 @@ impl Server {
     /// From now on, whoever fetches this message is cut off.
     pub(crate) fn poison(&self, number: Number) {
         self.folder().poison = Some(number);
+    }
+
+    /// Cuts every connection.
+    pub(crate) fn cut_all(&self) {
+        self.folder().cuts += 1;
+        self.bell.send_modify(|rings| *rings += 1);
     }
 
     /// Somebody deletes or renames the folder.
@@ -211,6 +220,7 @@ impl Opener for Server {
         let session = Session {
             server: self.clone(),
             rings: self.bell.subscribe(),
+            cuts: self.folder().cuts,
         };
         match session.answer().await {
             // It shows when the folder is opened.
@@ -224,6 +234,8 @@ impl Opener for Server {
 struct Session {
     server: Server,
     rings: watch::Receiver<u32>,
+    /// How often connections had been cut when this one was made.
+    cuts: u32,
 }
 
 impl Session {
@@ -242,6 +254,9 @@ impl Session {
                 host: "sim".to_owned(),
                 retry_after: Some(Duration::from_secs(seconds)),
             }));
+        }
+        if self.server.folder().cuts != self.cuts {
+            return Err(cut());
         }
         if self.server.folder().missing {
             return Err(missing());
