@@ -119,8 +119,7 @@ impl Courier {
     async fn deliver(&mut self, attempts: &mut JoinSet<Attempted>, stop: &Stop) {
         let mut gate = Gate::Open;
         let mut metronome = Metronome::beside(&self.room.clock);
-        // What a former process had claimed is due again: it cannot settle it any more.
-        self.take_back(Timestamp::MIN).await;
+        self.begin().await;
         while !stop.is_requested() {
             if metronome.set_by() < -STEP {
                 self.forget_the_other_clock(&mut gate).await;
@@ -136,15 +135,33 @@ impl Courier {
     async fn forget_the_other_clock(&self, gate: &mut Gate) {
         let now = self.room.clock.now();
         gate.believe(now);
-        // What is under way is not attempted a second time beside it if the step was small.
-        self.take_back(later(now, self.lease() * 2)).await;
+        let horizon = Horizon {
+            // What is under way is not attempted a second time beside it if the step was small.
+            claims: later(now, self.lease() * 2),
+            retries: now,
+        };
+        self.reclaim(now, horizon).await;
     }
 
-    /// Makes due what is claimed until later than `claims`, or put off too long.
-    async fn take_back(&self, claims: Timestamp) {
+    /// What a former process had claimed is due again: it cannot settle it any more.
+    async fn begin(&self) {
         let now = self.room.clock.now();
-        let retries = later(now, self.route.schedule.longest());
-        let horizon = Horizon { claims, retries };
+        let standings = self.room.cursors.standings().await.unwrap_or_default();
+        let was_ahead = standings
+            .iter()
+            .any(|(_, standing)| standing.proven_at > Some(later(now, AHEAD)));
+        let horizon = Horizon {
+            claims: Timestamp::MIN,
+            retries: if was_ahead {
+                now
+            } else {
+                later(now, self.route.schedule.longest())
+            },
+        };
+        self.reclaim(now, horizon).await;
+    }
+
+    async fn reclaim(&self, now: Timestamp, horizon: Horizon) {
         let deliveries = &self.room.deliveries;
         match deliveries.reclaim(&self.route.sink, now, horizon).await {
             Ok(_) => {}
@@ -165,6 +182,10 @@ impl Courier {
         stop: &Stop,
     ) -> Result<(), StorageError> {
         self.settle().await?;
+        if matches!(gate, Gate::Ajar) && attempts.is_empty() {
+            // The one delivery that was to tell whether the sink is back came to no end.
+            *gate = Gate::Shut(later(self.room.clock.now(), BLOCKED));
+        }
         let claimed = self.claim(attempts, gate).await?;
         let now = self.room.clock.now();
         let places = self.places(attempts);
@@ -305,7 +326,9 @@ fn later(at: Timestamp, duration: Duration) -> Timestamp {
 }
 
 /// A clock that is set back by less is put up with.
-const STEP: SignedDuration = SignedDuration::from_secs(2);
+const STEP: SignedDuration = SignedDuration::from_mins(1);
+/// A proof that lies so far ahead tells that the clock was ahead.
+const AHEAD: Duration = Duration::from_mins(1);
 /// How long attempts may go on after the stop.
 const LAST_ATTEMPTS: Duration = Duration::from_secs(10);
 /// What an attempt may take beyond the sink's own limit.

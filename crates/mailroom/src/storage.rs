@@ -8,8 +8,9 @@
 //! - A proof of life in the future counts as of now ([`Standing::proven_by`]), and the next proof
 //!   replaces it, though it is earlier.
 //! - A claim that lasts longer than any that is made now is void, and a retry that is due later
-//!   than any that is scheduled now is due at once ([`Deliveries::reclaim`], asked at every start
-//!   and whenever the clock was set back).
+//!   than any that is scheduled now is due at once. Where it is known that the clock was ahead (it
+//!   was set back while we ran, or a proof lies in the future), every retry is due at once: all of
+//!   them were put off by the other clock ([`Deliveries::reclaim`]).
 //! - Where two clocks disagree on the age of something, it is as young as the younger of them
 //!   says: when the clock was set forward, nothing is forgotten until the retention has passed
 //!   once more.

@@ -5,7 +5,9 @@ use std::fs;
 
 use gatepost_peers::{Running, SmallDisk};
 
-use crate::stand::{ADA, Failure, Stand, TO_A_MAILDIR, TO_STANDARD_OUTPUT, message, until_it_holds};
+use crate::stand::{
+    ADA, Failure, Stand, TO_A_MAILDIR, TO_STANDARD_OUTPUT, message, until_it_holds,
+};
 
 #[test]
 fn a_full_spool_loses_nothing() -> Result<(), Failure> {
@@ -17,7 +19,13 @@ fn a_full_spool_loses_nothing() -> Result<(), Failure> {
     disk.fill()?;
     stand.dovecot.deliver(ADA, "INBOX", &large)?;
     let line = stand.program.logged(&["disk_full"])?;
-    for word in ["WARN", ADA, "the spool cannot", "free space", "the next try is in"] {
+    for word in [
+        "WARN",
+        ADA,
+        "the spool cannot",
+        "free space",
+        "the next try is in",
+    ] {
         assert!(line.contains(word), "{word} is missing in: {line}");
     }
     disk.free()?;
@@ -35,15 +43,24 @@ fn a_full_maildir_loses_nothing() -> Result<(), Failure> {
     disk.fill()?;
     let sent = padded("large", 100_000);
     stand.dovecot.deliver(ADA, "INBOX", &sent)?;
-    assert_eq!(stand.subjects(&mut serve, 1)?, ["large"], "the other sink has it");
-    stand.program.logged(&["WARN", "sink=archive", "next_attempt_at"])?;
+    assert_eq!(
+        stand.subjects(&mut serve, 1)?,
+        ["large"],
+        "the other sink has it"
+    );
+    stand
+        .program
+        .logged(&["WARN", "sink=archive", "next_attempt_at"])?;
     disk.free()?;
     until_it_holds(&disk.folder().join("new"), 2)?;
     let mut arrived = Vec::new();
     for entry in fs::read_dir(disk.folder().join("new"))? {
         arrived.push(fs::read(entry?.path())?);
     }
-    assert!(arrived.contains(&sent), "whole, though it did not fit at first");
+    assert!(
+        arrived.contains(&sent),
+        "whole, though it did not fit at first"
+    );
     Ok(())
 }
 

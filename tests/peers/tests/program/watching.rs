@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::stand::{ADA, Failure, Stand, TO_A_MAILDIR, TO_STANDARD_OUTPUT, message, until_it_holds};
+use crate::stand::{
+    ADA, Failure, Stand, TO_A_MAILDIR, TO_STANDARD_OUTPUT, message, until_it_holds,
+};
 
 #[test]
 fn every_message_is_told_once_and_in_order() -> Result<(), Failure> {
