@@ -17,9 +17,10 @@ mod schema;
 use std::path::Path;
 
 pub use checked::{
-    After, Begin, CommandSettings, Config, EventSettings, GrantSettings, Limits, Log, LogFormat, MailboxSettings,
-    MaildirSettings, ProofSource, ReadBy, Readers, RegistrationSettings, SendBy, SinkSettings,
-    SinkTarget, StreamSettings, StreamTarget, TokenFileSettings, WatchSettings, WebhookSettings,
+    After, Begin, CommandSettings, Config, EventSettings, GrantSettings, Limits, Log, LogFormat,
+    MailboxSettings, MaildirSettings, ProofSource, ReadBy, Readers, RegistrationSettings, SendBy,
+    SinkSettings, SinkTarget, StreamSettings, StreamTarget, TokenFileSettings, WatchSettings,
+    WebhookSettings,
 };
 pub use find::{Found, find};
 pub use host_error::HostError;

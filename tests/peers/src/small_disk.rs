@@ -12,7 +12,7 @@ use crate::PeerError;
 /// privileges, where the kernel gives user namespaces to everybody. Where it does not, only root
 /// can run such a test, and for others the program does not start.
 ///
-/// A limit on the size of files (RLIMIT_FSIZE) would not do instead: it ends in a signal or in
+/// A limit on the size of files (`RLIMIT_FSIZE`) would not do instead: it ends in a signal or in
 /// EFBIG, which is not what a full disk answers.
 #[derive(Debug)]
 pub struct SmallDisk {

@@ -129,14 +129,14 @@ impl<'a> Check<'a> {
     }
 
     /// The sinks that are meant, each once. Those that lead nowhere are reported.
-    fn sinks(&mut self, named: &[Placed<String>], raw: &RawConfig) -> Vec<String> {
-        for sink in named {
+    fn sinks(&mut self, wanted: &[Placed<String>], raw: &RawConfig) -> Vec<String> {
+        for sink in wanted {
             if !raw.sink.keys().any(|name| **name == **sink) {
-                let names: Vec<_> = raw.sink.keys().map(|name| name.as_str()).collect();
-                self.unknown(sink, "sink", names);
+                let known: Vec<_> = raw.sink.keys().map(|name| name.as_str()).collect();
+                self.unknown(sink, "sink", known);
             }
         }
-        let sinks: BTreeSet<_> = named.iter().map(|sink| sink.as_str().to_owned()).collect();
+        let sinks: BTreeSet<_> = wanted.iter().map(|sink| sink.as_str().to_owned()).collect();
         sinks.into_iter().collect()
     }
 

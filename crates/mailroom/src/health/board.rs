@@ -48,7 +48,7 @@ pub(super) struct Report {
     pub(super) turn: Turn,
     /// When all was well with the watch before its trouble.
     pub(super) well_until: Timestamp,
-    pub(super) report_to: ReportTo,
+    pub(super) to: ReportTo,
     pub(super) last_error: Option<LastError>,
 }
 
@@ -172,7 +172,7 @@ impl Board {
                     watch: watch.clone(),
                     turn,
                     well_until: entry.well_until(),
-                    report_to: entry.report_to.clone(),
+                    to: entry.report_to.clone(),
                     last_error: entry.status.last_error.clone(),
                 });
             }

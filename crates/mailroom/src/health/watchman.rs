@@ -53,7 +53,7 @@ impl Watchman {
             tracing::info!(%mailbox, %folder, "the watch works again");
         }
         let new = NewEvent {
-            sinks: report.report_to.sinks(event.kind).to_vec(),
+            sinks: report.to.sinks(event.kind).to_vec(),
             event,
             message: None,
             fingerprint: None,

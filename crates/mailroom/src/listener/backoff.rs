@@ -15,15 +15,16 @@ pub(super) enum Before {
 /// The wait before try number `tries` (from 1) after a fault whose next step is `next`.
 pub(super) fn wait(next: Next, (tries, before): (u32, Before), chance: &Chance) -> Duration {
     match (next, before) {
-        (Next::Retry(After::Backoff) | Next::Discard, _) => growing(tries, chance),
+        // What worked with the same settings may work again in a moment: Exchange says
+        // "not connected" of a mailbox that it moves, or that has too many connections.
+        (Next::Retry(After::Backoff) | Next::Discard, _) | (Next::Reconfigure, Before::Worked) => {
+            growing(tries, chance)
+        }
         // What the server asked for is the least; the jitter spreads those it asked together.
         (Next::Retry(After::AtLeast(least)), _) => {
             let extra = chance.up_to((least / 10).max(FIRST).min(LONGEST));
             least.saturating_add(extra)
         }
-        // What worked with the same settings may work again in a moment: Exchange says
-        // "not connected" of a mailbox that it moves, or that has too many connections.
-        (Next::Reconfigure, Before::Worked) => growing(tries, chance),
         // Somebody must act first. Looking now and then finds out that they did.
         (Next::SignIn | Next::Reconfigure, _) => SLOW + chance.up_to(SLOW / 4),
     }

@@ -182,7 +182,11 @@ async fn a_dead_letter_and_its_report_are_stored_together() {
     let store = &fixture.store;
     let due = claim(store, 0, 1).await.remove(0);
     let report = Event {
-        id: EventId::of_delivery(&due.event.id, &sink("a"), EventType::DeliveryDeadLettered),
+        id: EventId::of_delivery(
+            &due.event.id,
+            (&sink("a"), due.attempt),
+            EventType::DeliveryDeadLettered,
+        ),
         kind: EventType::DeliveryDeadLettered,
         folder: None,
         data: EventData::Trouble {
