@@ -75,7 +75,7 @@ fn openssl_opens_an_encrypted_key() -> Result<(), Failure> {
          private_key_password = { file = \"password\" }",
     )?;
     write_private(&desk.path("password"), "correct horse")?;
-    desk.gatepost(&["registration", "certificate", NAME])?;
+    desk.gatepost(&["registration", "certificate", NAME, "--key", "rsa2048"])?;
     let opened = [
         "pkey",
         "-in",
@@ -97,7 +97,7 @@ fn openssl_opens_an_encrypted_key() -> Result<(), Failure> {
 fn curl_is_asked_to_set_up_a_new_app() -> Result<(), Failure> {
     let desk =
         Desk::new("certificate = { file = \"app.crt\" }\nprivate_key = { file = \"app.key\" }")?;
-    desk.gatepost(&["registration", "certificate", NAME])?;
+    desk.gatepost(&["registration", "certificate", NAME, "--key", "rsa2048"])?;
     let output = desk.set_up("graph", "nothing")?;
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
@@ -159,7 +159,7 @@ fn curl_is_asked_to_set_up_a_new_app() -> Result<(), Failure> {
 fn az_adds_nothing_where_everything_is_there() -> Result<(), Failure> {
     let desk =
         Desk::new("certificate = { file = \"app.crt\" }\nprivate_key = { file = \"app.key\" }")?;
-    desk.gatepost(&["registration", "certificate", NAME])?;
+    desk.gatepost(&["registration", "certificate", NAME, "--key", "rsa2048"])?;
     // The second run finds what the first one made.
     let certificate: Value = serde_json::from_str(&desk.gatepost(&[
         "registration",

@@ -4,7 +4,9 @@
 mod bash;
 mod exchange;
 mod powershell;
+mod reasons;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use gatepost_host::SecretSource;
@@ -163,18 +165,10 @@ impl Setup<'_> {
         matches!(self.needs.settings.proof, ProofSource::Secret(_))
     }
 
-    /// The resources that something is needed of, with what.
-    fn resources(&self) -> impl Iterator<Item = (Resource, Vec<Permission>)> {
-        let needed = self.needs.permissions();
-        [Resource::Exchange, Resource::Graph]
-            .into_iter()
-            .filter_map(move |resource| {
-                let of = needed.iter().copied();
-                let of: Vec<_> = of
-                    .filter(|permission| permission.resource == resource)
-                    .collect();
-                (!of.is_empty()).then_some((resource, of))
-            })
+    /// The resources that something is needed of.
+    fn resources(&self) -> BTreeSet<Resource> {
+        let needed = self.needs.permissions().into_iter();
+        needed.map(|permission| permission.resource).collect()
     }
 
     /// What the head of every script says.
@@ -245,6 +239,19 @@ pub(super) fn wrapped(text: &str) -> String {
         line += word;
     }
     lines + &line + "\n"
+}
+
+/// What a person permits, by resource: the names of the scopes with blanks between.
+fn scopes(asked: &BTreeSet<Permission>) -> BTreeMap<Resource, String> {
+    let mut by_resource: BTreeMap<Resource, String> = BTreeMap::new();
+    for permission in asked {
+        let names = by_resource.entry(permission.resource).or_default();
+        if !names.is_empty() {
+            names.push(' ');
+        }
+        names.push_str(permission.name);
+    }
+    by_resource
 }
 
 /// Who may sign in to an app of that tenant.

@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{Lines, Setup, Tools, exchange};
-use crate::setup::permission::{Kind, Resource};
+use super::{Lines, Setup, Tools, exchange, reasons, scopes};
+use crate::setup::permission::Resource;
 use crate::setup::quoting::{ascii_json, shell as quoted};
 
 /// What asks Microsoft Graph.
@@ -42,7 +42,7 @@ pub(super) fn script(setup: &Setup<'_>, asks: Asks) -> String {
         }
     };
     let mut lines = Lines("#!/usr/bin/env bash\n".to_owned() + &setup.head(how));
-    lines.step("Stop at the first failure: half a set-up is found by running it again.");
+    lines.step(reasons::STOP);
     lines.run("set -euo pipefail");
     lines.step("Nothing is begun that cannot be ended.");
     let asker = match asks {
@@ -60,11 +60,8 @@ pub(super) fn script(setup: &Setup<'_>, asks: Asks) -> String {
     application(setup, &mut lines);
     proof(setup, &mut lines);
     principal(&mut lines);
-    for (resource, _) in setup.resources() {
-        lines.step(&format!(
-            "{} in this tenant, with the ids of its permissions by their names.",
-            resource.title()
-        ));
+    for resource in setup.resources() {
+        lines.step(&reasons::resource(resource));
         lines.run(&format!(
             "{}=\"$(graph GET '/v1.0/servicePrincipals?$filter=appId%20eq%20%27{}%27&$select=id,\
              appRoles,oauth2PermissionScopes' | jq -e '.value[0]')\"",
@@ -135,10 +132,7 @@ fn asking(setup: &Setup<'_>, asks: Asks, lines: &mut Lines) {
 }
 
 fn application(setup: &Setup<'_>, lines: &mut Lines) {
-    lines.step(
-        "The app registration: the one of the configuration's client id, or a new one, whose id \
-         then belongs into the configuration.",
-    );
+    lines.step(reasons::APPLICATION);
     lines.run(&format!(
         "client_id={}",
         quoted(&setup.needs.settings.client_id)
@@ -159,10 +153,7 @@ fn application(setup: &Setup<'_>, lines: &mut Lines) {
         quoted(setup.needs.name)
     ));
     lines.run("fi\napplication=\"$(jq -er .id <<<\"$app\")\"");
-    lines.step(
-        "What the app asks for: what is needed is added, and what is there stays. PATCH replaces \
-         the whole array, so it is read, appended to and written.",
-    );
+    lines.step(reasons::ASKS_FOR);
     lines.run(
         "required=\"$(jq --argjson wanted \"$wanted\" '\n    \
          { requiredResourceAccess: ((.requiredResourceAccess // []) + \
@@ -176,10 +167,7 @@ fn application(setup: &Setup<'_>, lines: &mut Lines) {
 
 fn proof(setup: &Setup<'_>, lines: &mut Lines) {
     if let Some((id, entry)) = setup.key_credential() {
-        lines.step(
-            "The certificate, without its key. PATCH replaces the whole array of certificates, \
-             and others may be in use: it is read, appended to and written.",
-        );
+        lines.step(reasons::CERTIFICATE);
         lines.run(&format!(
             "certificate={}\n\
              keys=\"$(graph GET \"/v1.0/applications/$application?\\$select=keyCredentials\" | jq \
@@ -233,10 +221,7 @@ pub(super) fn secret_body(setup: &Setup<'_>) -> Value {
 }
 
 fn principal(lines: &mut Lines) {
-    lines.step(
-        "The enterprise application: the app as this tenant knows it. Its object id, and not the \
-         registration's, is what everything below is granted to.",
-    );
+    lines.step(reasons::PRINCIPAL);
     lines.run(
         "enterprise=\"$(graph GET \"/v1.0/servicePrincipals?\\$filter=appId%20eq%20%27$client_id%27\" \
          | jq -r '.value[0].id // empty')\"\n\
@@ -248,7 +233,7 @@ fn principal(lines: &mut Lines) {
 }
 
 fn roles(setup: &Setup<'_>, lines: &mut Lines) {
-    lines.step("Application permissions that are granted, to find those that nobody needs.");
+    lines.step(reasons::HELD);
     lines.run(
         "held=\"$(graph GET \"/v1.0/servicePrincipals/$enterprise/appRoleAssignments\" | jq \
          '.value // []')\"\n\
@@ -256,10 +241,7 @@ fn roles(setup: &Setup<'_>, lines: &mut Lines) {
     );
     for role in setup.needs.roles() {
         let resource = variable(role.resource);
-        lines.step(&format!(
-            "{}, granted by an administrator for the whole tenant: nobody is there to be asked.",
-            role.name
-        ));
+        lines.step(&reasons::role(role));
         lines.run(&format!(
             "role=\"$(jq -er --arg name {} '.appRoles[] | select(.value == $name) | .id' \
              <<<\"${resource}\")\"\n\
@@ -273,7 +255,7 @@ fn roles(setup: &Setup<'_>, lines: &mut Lines) {
             quoted(role.name)
         ));
     }
-    lines.step("What is granted and not needed is said, and left to you.");
+    lines.step(reasons::UNNEEDED);
     lines.run(
         "jq -r --argjson needed \"$needed\" '.[] | select(.appRoleId as $id | $needed | index($id) \
          | not)\n    \
@@ -284,10 +266,7 @@ fn roles(setup: &Setup<'_>, lines: &mut Lines) {
 
 fn people(setup: &Setup<'_>, lines: &mut Lines) {
     for (person, asked) in setup.needs.people() {
-        lines.step(&format!(
-            "{person} permits the app to act for them, and for nobody else: without this they \
-             are asked when they sign in, if the tenant lets people decide."
-        ));
+        lines.step(&reasons::person(person));
         let path: String = url::form_urlencoded::byte_serialize(person.as_bytes()).collect();
         lines.run(&format!(
             "person=\"$(graph GET {} | jq -er .id)\"\n\
@@ -295,15 +274,7 @@ fn people(setup: &Setup<'_>, lines: &mut Lines) {
              '.value // []')\"",
             quoted(&format!("/v1.0/users/{path}"))
         ));
-        for (resource, of) in setup.resources() {
-            let names: Vec<&str> = of
-                .iter()
-                .filter(|permission| permission.kind == Kind::Scope && asked.contains(permission))
-                .map(|permission| permission.name)
-                .collect();
-            if names.is_empty() {
-                continue;
-            }
+        for (resource, scopes) in scopes(&asked) {
             let variable = variable(resource);
             lines.run(&format!(
                 "grant=\"$(jq --arg client \"$enterprise\" --arg person \"$person\" --arg scope {} '{{ \
@@ -313,7 +284,7 @@ fn people(setup: &Setup<'_>, lines: &mut Lines) {
                  .resourceId == $new.resourceId)' <<<\"$grants\" >/dev/null; then\n    \
                  graph POST /v1.0/oauth2PermissionGrants \"$grant\" >/dev/null\n\
                  fi",
-                quoted(&names.join(" "))
+                quoted(&scopes)
             ));
         }
     }

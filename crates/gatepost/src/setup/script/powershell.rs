@@ -1,8 +1,8 @@
 //! The set-up in PowerShell. Requests to Microsoft Graph are written as such: they are the same
 //! in every version of the module, and can be looked up.
 
-use super::{Lines, Setup, Tools, exchange};
-use crate::setup::permission::{Kind, Resource};
+use super::{Lines, Setup, Tools, exchange, reasons, scopes};
+use crate::setup::permission::Resource;
 use crate::setup::quoting::{ascii_json, powershell as quoted};
 
 /// The whole script.
@@ -15,11 +15,8 @@ pub(super) fn script(setup: &Setup<'_>, tools: &Tools) -> String {
     application(setup, &mut lines);
     proof(setup, &mut lines);
     principal(&mut lines);
-    for (resource, _) in setup.resources() {
-        lines.step(&format!(
-            "{} in this tenant, with the ids of its permissions by their names.",
-            resource.title()
-        ));
+    for resource in setup.resources() {
+        lines.step(&reasons::resource(resource));
         lines.run(&format!(
             "{} = (Invoke-MgGraphRequest -Method GET -Uri 'v1.0/servicePrincipals?$filter=appId eq \
              ''{}''&$select=id,appRoles,oauth2PermissionScopes').value[0]",
@@ -34,7 +31,7 @@ pub(super) fn script(setup: &Setup<'_>, tools: &Tools) -> String {
 }
 
 fn begin(setup: &Setup<'_>, tools: &Tools, lines: &mut Lines) {
-    lines.step("Stop at the first failure: half a set-up is found by running it again.");
+    lines.step(reasons::STOP);
     lines.run("$ErrorActionPreference = 'Stop'");
     lines.step("The two modules that talk to Entra ID and to Exchange.");
     lines.run(
@@ -61,10 +58,7 @@ fn begin(setup: &Setup<'_>, tools: &Tools, lines: &mut Lines) {
 }
 
 fn application(setup: &Setup<'_>, lines: &mut Lines) {
-    lines.step(
-        "The app registration: the one of the configuration's client id, or a new one, whose id \
-         then belongs into the configuration.",
-    );
+    lines.step(reasons::APPLICATION);
     lines.run(&format!(
         "$clientId = {}",
         quoted(&setup.needs.settings.client_id)
@@ -87,10 +81,7 @@ fn application(setup: &Setup<'_>, lines: &mut Lines) {
         quoted(setup.needs.name)
     ));
     lines.run("}");
-    lines.step(
-        "What the app asks for: what is needed is added, and what is there stays. PATCH replaces \
-         the whole array, so it is read, appended to and written.",
-    );
+    lines.step(reasons::ASKS_FOR);
     lines.run(
         "$required = @($app.requiredResourceAccess)\n\
          foreach ($resource in (ConvertFrom-Json $wanted).requiredResourceAccess) {\n    \
@@ -112,10 +103,7 @@ fn application(setup: &Setup<'_>, lines: &mut Lines) {
 
 fn proof(setup: &Setup<'_>, lines: &mut Lines) {
     if let Some((id, entry)) = setup.key_credential() {
-        lines.step(
-            "The certificate, without its key. PATCH replaces the whole array of certificates, \
-             and others may be in use: it is read, appended to and written.",
-        );
+        lines.step(reasons::CERTIFICATE);
         lines.run(&format!(
             "$certificate = ConvertFrom-Json {}\n\
              $read = Invoke-MgGraphRequest -Method GET -Uri \
@@ -148,10 +136,7 @@ fn proof(setup: &Setup<'_>, lines: &mut Lines) {
 }
 
 fn principal(lines: &mut Lines) {
-    lines.step(
-        "The enterprise application: the app as this tenant knows it. Its object id, and not the \
-         registration's, is what everything below is granted to.",
-    );
+    lines.step(reasons::PRINCIPAL);
     lines.run(
         "$principal = (Invoke-MgGraphRequest -Method GET -Uri \"v1.0/servicePrincipals?`$filter=\
          appId eq '$clientId'\").value | Select-Object -First 1\n\
@@ -164,7 +149,7 @@ fn principal(lines: &mut Lines) {
 }
 
 fn roles(setup: &Setup<'_>, lines: &mut Lines) {
-    lines.step("Application permissions that are granted, to find those that nobody needs.");
+    lines.step(reasons::HELD);
     lines.run(
         "$held = @((Invoke-MgGraphRequest -Method GET -Uri \"v1.0/servicePrincipals/$enterprise/\
          appRoleAssignments\").value)\n\
@@ -172,10 +157,7 @@ fn roles(setup: &Setup<'_>, lines: &mut Lines) {
     );
     for role in setup.needs.roles() {
         let resource = variable(role.resource);
-        lines.step(&format!(
-            "{}, granted by an administrator for the whole tenant: nobody is there to be asked.",
-            role.name
-        ));
+        lines.step(&reasons::role(role));
         lines.run(&format!(
             "$role = ({resource}.appRoles | Where-Object {{ $_.value -eq {} }}).id\n\
              $needed += $role\n\
@@ -187,7 +169,7 @@ fn roles(setup: &Setup<'_>, lines: &mut Lines) {
             quoted(role.name)
         ));
     }
-    lines.step("What is granted and not needed is said, and left to you.");
+    lines.step(reasons::UNNEEDED);
     lines.run(
         "foreach ($grant in $held | Where-Object { $_ -and $needed -notcontains $_.appRoleId }) {\n    \
          Write-Warning (\"The app holds a permission that this configuration does not need: \" + \
@@ -197,10 +179,7 @@ fn roles(setup: &Setup<'_>, lines: &mut Lines) {
 
 fn people(setup: &Setup<'_>, lines: &mut Lines) {
     for (person, asked) in setup.needs.people() {
-        lines.step(&format!(
-            "{person} permits the app to act for them, and for nobody else: without this they \
-             are asked when they sign in, if the tenant lets people decide."
-        ));
+        lines.step(&reasons::person(person));
         lines.run(&format!(
             "$person = Invoke-MgGraphRequest -Method GET -Uri ('v1.0/users/' + \
              [uri]::EscapeDataString({}))\n\
@@ -208,15 +187,7 @@ fn people(setup: &Setup<'_>, lines: &mut Lines) {
              \"v1.0/servicePrincipals/$enterprise/oauth2PermissionGrants\").value)",
             quoted(person)
         ));
-        for (resource, of) in setup.resources() {
-            let names: Vec<&str> = of
-                .iter()
-                .filter(|permission| permission.kind == Kind::Scope && asked.contains(permission))
-                .map(|permission| permission.name)
-                .collect();
-            if names.is_empty() {
-                continue;
-            }
+        for (resource, scopes) in scopes(&asked) {
             let variable = variable(resource);
             lines.run(&format!(
                 "if (-not ($grants | Where-Object {{ $_.principalId -eq $person.id -and \
@@ -225,7 +196,7 @@ fn people(setup: &Setup<'_>, lines: &mut Lines) {
                  (ConvertTo-Json @{{ clientId = $enterprise; consentType = 'Principal'; principalId \
                  = $person.id; resourceId = {variable}.id; scope = {} }}) -ContentType \
                  'application/json' | Out-Null\n}}",
-                quoted(&names.join(" "))
+                quoted(&scopes)
             ));
         }
     }

@@ -1,0 +1,41 @@
+//! Why each step of a set-up is there: the same words in every style.
+
+use crate::setup::permission::{Permission, Resource};
+
+pub(super) const STOP: &str =
+    "Stop at the first failure: half a set-up is found by running it again.";
+pub(super) const APPLICATION: &str = "The app registration: the one of the configuration's client id, or a new one, whose id \
+    then belongs into the configuration.";
+pub(super) const ASKS_FOR: &str = "What the app asks for: what is needed is added, and what is there stays. PATCH replaces \
+    the whole array, so it is read, appended to and written.";
+pub(super) const CERTIFICATE: &str = "The certificate, without its key. PATCH replaces the whole array of certificates, \
+    and others may be in use: it is read, appended to and written.";
+pub(super) const PRINCIPAL: &str = "The enterprise application: the app as this tenant knows it. Its object id, and not the \
+    registration's, is what everything below is granted to.";
+pub(super) const HELD: &str =
+    "Application permissions that are granted, to find those that nobody needs.";
+pub(super) const UNNEEDED: &str = "What is granted and not needed is said, and left to you.";
+
+/// Why an API is looked up.
+pub(super) fn resource(resource: Resource) -> String {
+    format!(
+        "{} in this tenant, with the ids of its permissions by their names.",
+        resource.title()
+    )
+}
+
+/// Why an application permission is granted.
+pub(super) fn role(role: Permission) -> String {
+    format!(
+        "{}, granted by an administrator for the whole tenant: nobody is there to be asked.",
+        role.name
+    )
+}
+
+/// Why a person's consent is given for them.
+pub(super) fn person(person: &str) -> String {
+    format!(
+        "{person} permits the app to act for them, and for nobody else: without this they are \
+         asked when they sign in, if the tenant lets people decide."
+    )
+}
