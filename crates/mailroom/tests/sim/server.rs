@@ -273,6 +273,7 @@ fn missing() -> MailError {
     MailError::FolderMissing {
         mailbox: "sim".to_owned(),
         folder: "INBOX".to_owned(),
+        near: Vec::new(),
         said: "no such folder".to_owned(),
     }
 }
