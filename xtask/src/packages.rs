@@ -132,6 +132,11 @@ const NEEDS: &[Need] = &[
         purpose: "to deliver what Postfix takes",
     },
     Need {
+        program: "modules/auth/libauthdb_lua.so",
+        package: "dovecot-auth-lua",
+        purpose: "for the recipe of Dovecot as a proxy",
+    },
+    Need {
         program: "master",
         package: "postfix",
         purpose: "as the submission server for the recipes",

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::folder::{self, Owner};
 use crate::ports::Ports;
 use crate::{IdentityEndpoint, PeerError};
-use configuration::Configuration;
+use configuration::{Configuration, Entrance};
 use running::Running;
 
 /// A Dovecot of our own: any user of the tenant exists as soon as somebody signs in or mail is
@@ -36,6 +36,17 @@ impl Dovecot {
     /// Starts Dovecot, which accepts the tokens of `identity` and shows a certificate of the
     /// same authority. Returns when it greets.
     pub fn start(identity: &IdentityEndpoint) -> Result<Self, PeerError> {
+        let keys = identity.published_keys();
+        Self::start_with(identity, Entrance::Tokens { keys })
+    }
+
+    /// Starts a Dovecot whose `settings` say who comes in and where that leads, such as to another
+    /// one. It shows a certificate of the authority of `identity`.
+    pub fn start_in_front(identity: &IdentityEndpoint, settings: &str) -> Result<Self, PeerError> {
+        Self::start_with(identity, Entrance::Settings(settings))
+    }
+
+    fn start_with(identity: &IdentityEndpoint, entrance: Entrance<'_>) -> Result<Self, PeerError> {
         let server = identity.authority().issue(&["localhost", "127.0.0.1"])?;
         let owner = Owner::of_this_process();
         let folder = folder::temporary("gatepost-dovecot-")?;
@@ -52,7 +63,7 @@ impl Dovecot {
                 root: folder.path(),
                 owner,
                 ports,
-                keys: identity.published_keys(),
+                entrance,
             };
             configuration.write()?;
             match Running::start(folder.path(), ports) {

@@ -14,39 +14,69 @@ pub(super) struct Configuration<'a> {
     pub(super) root: &'a Path,
     pub(super) owner: Owner,
     pub(super) ports: Ports,
-    /// Public keys as `<azp>/<ALG>/<kid>`, as Dovecot's local validation looks them up.
-    pub(super) keys: &'a Path,
+    pub(super) entrance: Entrance<'a>,
+}
+
+/// Who may come in.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Entrance<'a> {
+    /// Whoever has a token that verifies, and everybody with [`super::Dovecot::PASSWORD`].
+    Tokens {
+        /// Public keys as `<azp>/<ALG>/<kid>`, as Dovecot's local validation looks them up.
+        keys: &'a Path,
+    },
+    /// Whom these settings let in, by name and password.
+    Settings(&'a str),
 }
 
 impl Configuration<'_> {
     pub(super) fn write(&self) -> Result<(), PeerError> {
-        folder::write(
-            &self.root.join("delegated.conf"),
-            self.tokens("username_attribute = upn"),
-        )?;
-        // An app-only token names no person: whoever the client asks for is opened, as Exchange
-        // does for an app with full access.
-        folder::write(
-            &self.root.join("app-only.conf"),
-            self.tokens(
-                "active_attribute = idtyp\n\
-                 active_value = app\n\
-                 username_attribute = sub\n\
-                 username_format = anybody",
-            ),
-        )?;
         folder::write(&self.root.join(MAIN), self.main()?)
     }
 
-    fn tokens(&self, who: &str) -> String {
-        format!(
-            "introspection_mode = local\n\
-             local_validation_key_dict = fs:posix:prefix={}/\n\
-             {who}\n",
-            self.keys.display()
-        )
+    fn entrance(&self) -> Result<String, PeerError> {
+        match self.entrance {
+            Entrance::Tokens { keys } => self.by_token(keys),
+            Entrance::Settings(settings) => Ok(settings.to_owned()),
+        }
     }
 
+    fn by_token(&self, keys: &Path) -> Result<String, PeerError> {
+        // An app-only token names no person: whoever the client asks for is opened, as Exchange
+        // does for an app with full access.
+        let app_only = "active_attribute = idtyp\n\
+             active_value = app\n\
+             username_attribute = sub\n\
+             username_format = anybody";
+        let mut text = "auth_mechanisms = xoauth2 plain\n".to_owned();
+        for (name, who) in [
+            ("delegated.conf", "username_attribute = upn"),
+            ("app-only.conf", app_only),
+        ] {
+            let file = self.root.join(name);
+            let verified = format!(
+                "introspection_mode = local\n\
+                 local_validation_key_dict = fs:posix:prefix={}/\n\
+                 {who}\n",
+                keys.display()
+            );
+            folder::write(&file, verified)?;
+            let _ = writeln!(
+                text,
+                "passdb {{\n  driver = oauth2\n  mechanisms = xoauth2\n  args = {}\n}}",
+                file.display()
+            );
+        }
+        let _ = writeln!(
+            text,
+            "passdb {{\n  driver = static\n  mechanisms = plain\n  args = password={}\n}}",
+            super::Dovecot::PASSWORD
+        );
+        Ok(text)
+    }
+
+    /// Who failed to sign in is not kept waiting: all come from one address here.
+    ///
     /// The idle check is for machines that are short of inotify instances (128 for each user
     /// unless changed): Dovecot looks for itself then, and every half minute if not told.
     fn main(&self) -> Result<String, PeerError> {
@@ -67,20 +97,9 @@ impl Configuration<'_> {
              mailbox_idle_check_interval = 1 secs\n\
              first_valid_uid = 1\n\
              mail_max_userip_connections = 5000\n\
-             auth_mechanisms = xoauth2 plain\n\
              namespace inbox {{\n  inbox = yes\n  separator = /\n}}\n"
         );
-        for file in ["delegated.conf", "app-only.conf"] {
-            let _ = writeln!(
-                text,
-                "passdb {{\n  driver = oauth2\n  mechanisms = xoauth2\n  args = {root}/{file}\n}}"
-            );
-        }
-        let _ = writeln!(
-            text,
-            "passdb {{\n  driver = static\n  mechanisms = plain\n  args = password={}\n}}",
-            super::Dovecot::PASSWORD
-        );
+        text.push_str(&self.entrance()?);
         let ids = match self.owner {
             Owner::Ourselves => format!(
                 "uid={} gid={}",
@@ -98,6 +117,7 @@ impl Configuration<'_> {
                inet_listener imaps {{\n    port = {tls}\n    ssl = yes\n  }}\n\
              }}\n\
              service imap {{\n  process_limit = 5000\n}}\n\
+             service anvil {{\n  unix_listener anvil-auth-penalty {{\n    mode = 0\n  }}\n}}\n\
              service auth {{\n  unix_listener {root}/{AUTH} {{\n    mode = 0666\n  }}\n}}\n\
              service lmtp {{\n  unix_listener {root}/{LMTP} {{\n    mode = 0666\n  }}\n}}\n"
         );
