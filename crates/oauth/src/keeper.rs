@@ -7,6 +7,8 @@ mod flight;
 mod keepsake;
 mod pause;
 mod slot;
+mod standing;
+mod upkeep;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,6 +26,8 @@ use crate::{
 };
 use flight::Vault;
 use slot::{Look, Slot};
+pub use standing::{CredentialStanding, CredentialState};
+use upkeep::Upkeep;
 
 /// A registration, a grant and, for delegated grants, a person.
 #[derive(Debug, Clone)]
@@ -112,8 +116,11 @@ pub struct TokenKeeper(Arc<Keeper>);
 #[derive(Debug)]
 struct Keeper {
     credential: Credential,
+    /// The app as it is now; in the credential it is as it was at first.
+    registration: Mutex<Arc<Registration>>,
     around: Surroundings,
     slots: Mutex<BTreeMap<Audience, Slot>>,
+    upkeep: Mutex<Upkeep>,
     /// Whoever holds it may talk to the issuer. Refresh tokens rotate per credential, so the
     /// audiences take turns. Made to be held over awaits.
     turn: tokio::sync::Mutex<Vault>,
@@ -127,17 +134,41 @@ impl TokenKeeper {
     /// A keeper that holds no token yet and has asked for none.
     pub fn new(credential: Credential, around: Surroundings) -> Self {
         Self(Arc::new(Keeper {
+            registration: Mutex::new(Arc::clone(&credential.registration)),
             credential,
             around,
             slots: Mutex::default(),
+            upkeep: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
             changed: Notify::new(),
         }))
     }
 
     /// The credential whose tokens these are.
-    pub fn credential(&self) -> &Credential {
-        &self.0.credential
+    pub fn credential(&self) -> Credential {
+        Credential {
+            registration: self.0.registration(),
+            ..self.0.credential.clone()
+        }
+    }
+
+    /// Whether this is the same keeper, and not only one of the same credential.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Goes on with another description of the same app, such as a new secret. A token that is
+    /// held stays good; what failed is tried anew.
+    pub fn adopt(&self, registration: Arc<Registration>) {
+        let before = std::mem::replace(&mut *self.0.registration_slot(), registration);
+        if keepsake::is_asked_alike(&before, &self.0.registration()) {
+            return;
+        }
+        for slot in self.0.slots().values_mut() {
+            slot.forgive();
+        }
+        self.0.upkeep().forgive();
+        self.0.changed.notify_one();
     }
 
     pub(crate) fn surroundings(&self) -> &Surroundings {
@@ -152,11 +183,17 @@ impl TokenKeeper {
         self.0.who()
     }
 
-    /// Renews ahead of expiry what was asked for once, also while nobody asks, until `stop`.
+    /// Renews ahead of expiry what was asked for once, also while nobody asks, and once a day what
+    /// a person signed in for, until `stop`.
     pub async fn run(&self, stop: &Stop) {
         loop {
             let changed = self.0.changed.notified();
-            let due = self.0.next_renewal();
+            let due = self
+                .0
+                .next_renewal()
+                .into_iter()
+                .chain(self.0.next_upkeep());
+            let due = due.min();
             let wait = async {
                 match due {
                     Some(at) => self.0.around.clock.sleep_until(at).await,
@@ -173,6 +210,13 @@ impl TokenKeeper {
                 return;
             }
             self.0.renew_what_is_due();
+            if self.0.is_upkeep_due() {
+                let keeper = Arc::clone(&self.0);
+                let tending = async move { keeper.tend().await };
+                // Owned by the tasks, so that what it renews is stored even if this is stopped.
+                let tending = self.0.around.tasks.start("sign-in upkeep", tending);
+                stop.or(tending).await;
+            }
         }
     }
 
@@ -212,15 +256,34 @@ impl Keeper {
     }
 
     fn who(&self) -> String {
-        who(
-            &self.credential.registration,
-            self.credential.person.as_deref(),
-        )
+        who(&self.registration(), self.credential.person.as_deref())
+    }
+
+    fn registration(&self) -> Arc<Registration> {
+        Arc::clone(&self.registration_slot())
+    }
+
+    fn registration_slot(&self) -> MutexGuard<'_, Arc<Registration>> {
+        let slot = self.registration.lock();
+        slot.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn upkeep(&self) -> MutexGuard<'_, Upkeep> {
+        self.upkeep.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the mailboxes are opened with.
+    fn home(&self) -> Audience {
+        if self.registration().permissions.exchange.is_empty() {
+            Audience::Graph
+        } else {
+            Audience::Exchange
+        }
     }
 
     fn asking(&self, audience: Audience) -> Asking {
         Asking {
-            registration: Arc::clone(&self.credential.registration),
+            registration: self.registration(),
             person: self.credential.person.clone(),
             audience,
             chance: self.around.chance.clone(),
@@ -238,9 +301,16 @@ impl Keeper {
     fn start(self: &Arc<Self>, audience: Audience) -> watch::Receiver<Outcome> {
         let (tell, outcome) = watch::channel(None);
         let keeper = Arc::clone(self);
+        let asked_as = self.registration();
         self.around.tasks.start("token request", async move {
             let result = keeper.fly(audience).await;
             keeper.land(audience, &result);
+            // What failed for a secret that was replaced meanwhile says nothing of the new one.
+            if !keepsake::is_asked_alike(&asked_as, &keeper.registration())
+                && let Some(slot) = keeper.slots().get_mut(&audience)
+            {
+                slot.forgive();
+            }
             tell.send_replace(Some(result));
             keeper.changed.notify_one();
         });
@@ -252,16 +322,28 @@ impl Keeper {
         if let Err(error) = result
             && !error.is_told()
         {
-            tracing::warn!(
-                credential = %self.credential.id,
-                code = gatepost_fault::Fault::code(error),
-                "no token: {error}"
-            );
+            self.log_failure(error);
         }
         self.slots()
             .entry(audience)
             .or_default()
             .land(result, now, &self.around.chance);
+    }
+
+    fn log_failure(&self, error: &TokenError) {
+        let code = gatepost_fault::Fault::code(error);
+        tracing::warn!(credential = %self.credential.id, code, "no token: {error}");
+    }
+
+    /// When the stored sign-in is looked at next, if there is one to keep in use.
+    fn next_upkeep(&self) -> Option<jiff::Timestamp> {
+        let renews = self.credential.grant.renew.is_some();
+        renews.then(|| self.upkeep().due())
+    }
+
+    fn is_upkeep_due(&self) -> bool {
+        let now = self.around.clock.now();
+        self.next_upkeep().is_some_and(|due| due <= now)
     }
 
     fn next_renewal(&self) -> Option<jiff::Timestamp> {

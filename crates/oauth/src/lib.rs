@@ -79,7 +79,7 @@ pub use error::TokenError;
 pub use flow::{Asking, DeviceCode, Event, Flow, Granted, Person, Prompt, Step};
 pub use form::Form;
 pub use grants::{Attendance, GRANTS, Grant, Means, Opening, Renew};
-pub use keeper::{Credential, Surroundings, TokenKeeper};
+pub use keeper::{Credential, CredentialStanding, CredentialState, Surroundings, TokenKeeper};
 pub use loopback::Loopback;
 pub use registration::{Permissions, Proof, Registration};
 pub use sign_in::{SignIn, Way};

@@ -112,6 +112,8 @@ mod tests {
             code("temporarily_unavailable", None, Some(7_000_215)),
             "sign_in_server_busy"
         );
+        let frequency = code("invalid_grant", Some("token_expired"), Some(70_043));
+        assert_eq!(frequency, "sign_in_frequency");
         assert_eq!(
             code("invalid_client", None, Some(7_000_215)),
             "secret_wrong"

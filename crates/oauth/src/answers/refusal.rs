@@ -72,6 +72,7 @@ impl Refusal {
         "secret_expired",
         "secret_wrong",
         "sign_in_expired",
+        "sign_in_frequency",
         "sign_in_incomplete",
         "sign_in_invalid",
         "sign_in_revoked",

@@ -11,10 +11,11 @@ use secrecy::ExposeSecret;
 use super::Keeper;
 use super::keepsake::{Keepsake, asked_as};
 use super::pause::Pause;
+use super::upkeep::Stored;
 use crate::conversation::converse;
 use crate::flow::Granted;
 use crate::grants::{Attendance, Means, Opening};
-use crate::{AccessToken, Audience, Generation, GrantStoreError, TokenError};
+use crate::{AccessToken, Audience, Generation, GrantStoreError, Registration, TokenError};
 
 /// The stored state as this process knows it.
 #[derive(Debug, Default)]
@@ -37,6 +38,8 @@ struct Dead {
     error: TokenError,
     /// Somebody may have unblocked the account or consented: then it is tried again.
     pause: Pause,
+    /// As whom it was asked: another proof or permission may be answered otherwise.
+    registration: Arc<Registration>,
 }
 
 /// What became of a state that was to be stored.
@@ -54,7 +57,9 @@ impl Keeper {
         if let Some(token) = self.stored_token(&vault, audience) {
             return Ok(token);
         }
-        if let Some(error) = vault.standing_refusal(audience, self.around.clock.now()) {
+        let registration = self.registration();
+        let now = self.around.clock.now();
+        if let Some(error) = vault.standing_refusal(audience, (&registration, now)) {
             return Err(error);
         }
         let asked_with = vault.seen;
@@ -72,10 +77,28 @@ impl Keeper {
         match answer {
             Ok(granted) => self.keep(&mut vault, granted).await,
             Err(error) => {
-                vault.note_refusal(audience, &error, self.around.clock.now());
+                vault.note_refusal(audience, &error, (registration, self.around.clock.now()));
                 Err(error)
             }
         }
+    }
+
+    /// Looks what is stored, and renews it if it was not used for long.
+    pub(super) async fn tend(&self) {
+        let looked = {
+            let mut vault = self.turn.lock().await;
+            self.catch_up(&mut vault).await
+        };
+        let (clock, chance) = (&self.around.clock, &self.around.chance);
+        let is_due = self.upkeep().due() <= clock.now();
+        let outcome = match looked {
+            Ok(()) if is_due => self.fly(self.home()).await.map(drop),
+            looked => looked,
+        };
+        if let Err(error) = &outcome {
+            self.log_failure(error);
+        }
+        self.upkeep().tended(outcome, clock.now(), chance);
     }
 
     /// Stores what a sign-in brought and hands it out from now on.
@@ -84,7 +107,7 @@ impl Keeper {
         let mut vault = keeper.turn.lock().await;
         keeper.load_or_forget(&mut vault).await?;
         vault.keepsake = Keepsake::default();
-        vault.note(&granted);
+        keeper.note(&mut vault, &granted);
         loop {
             match keeper.replace(&mut vault).await {
                 // Whoever was faster renewed the old sign-in: this one is newer by its nature.
@@ -106,7 +129,7 @@ impl Keeper {
     }
 
     /// Brings the vault to where the store is; a state the store did not take goes first.
-    async fn catch_up(&self, vault: &mut Vault) -> Result<(), TokenError> {
+    pub(super) async fn catch_up(&self, vault: &mut Vault) -> Result<(), TokenError> {
         if vault.unsaved {
             return match self.save(vault).await {
                 Ok(_) => Ok(()),
@@ -136,6 +159,7 @@ impl Keeper {
         vault.keepsake = keepsake;
         vault.seen = seen;
         vault.unsaved = false;
+        self.learn(&vault.keepsake);
         Ok(())
     }
 
@@ -156,7 +180,7 @@ impl Keeper {
             return Ok((Keepsake::default(), None));
         };
         let mut keepsake = Keepsake::read(id, &state)?;
-        let asked_as = asked_as(&self.credential.registration);
+        let asked_as = asked_as(&self.registration());
         let stored = keepsake.asked_as.replace(asked_as);
         if stored.as_ref().map(ExposeSecret::expose_secret)
             != keepsake.asked_as.as_ref().map(ExposeSecret::expose_secret)
@@ -218,7 +242,7 @@ impl Keeper {
             .keepsake
             .access
             .retain(|_, token| is_worth_keeping(token, now));
-        vault.note(&granted);
+        self.note(vault, &granted);
         match self.save(vault).await {
             Ok(Saved::Stored | Saved::Superseded) => {}
             // The token works whether or not it is stored; the state is kept here and stored
@@ -228,6 +252,33 @@ impl Keeper {
             }
         }
         Ok(granted.access)
+    }
+
+    fn note(&self, vault: &mut Vault, granted: &Granted) {
+        let now = self.around.clock.now();
+        vault.note(granted);
+        vault.keepsake.renewed_at = Some(now);
+        if granted.access.audience == self.home() {
+            self.upkeep().worked(now);
+        }
+        self.learn(&vault.keepsake);
+    }
+
+    fn learn(&self, keepsake: &Keepsake) {
+        let holds_state = if self.credential.grant.renew.is_some() {
+            keepsake.refresh.is_some()
+        } else {
+            keepsake.renewed_at.is_some()
+        };
+        let stored = if holds_state {
+            Stored::State {
+                renewed_at: keepsake.renewed_at,
+            }
+        } else {
+            Stored::Nothing
+        };
+        let now = self.around.clock.now();
+        self.upkeep().learned(stored, now, &self.around.chance);
     }
 
     async fn save(&self, vault: &mut Vault) -> Result<Saved, TokenError> {
@@ -247,7 +298,7 @@ impl Keeper {
     }
 
     async fn replace(&self, vault: &mut Vault) -> Result<(), GrantStoreError> {
-        vault.keepsake.asked_as = Some(asked_as(&self.credential.registration));
+        vault.keepsake.asked_as = Some(asked_as(&self.registration()));
         let state = vault.keepsake.write(self.credential.grant.name);
         let generation = self
             .around
@@ -272,7 +323,12 @@ impl Vault {
 
     /// Remembers a refusal that stands for longer than one request: a wait, or that only a
     /// person can go on with this state, so that the issuer is not asked every minute.
-    fn note_refusal(&mut self, audience: Audience, error: &TokenError, now: Timestamp) {
+    fn note_refusal(
+        &mut self,
+        audience: Audience,
+        error: &TokenError,
+        (registration, now): (Arc<Registration>, Timestamp),
+    ) {
         match error.next() {
             Next::Retry(After::AtLeast(wait)) => {
                 self.throttled = Some((error.clone(), Pause::new(now, wait)));
@@ -282,6 +338,7 @@ impl Vault {
                     generation: self.seen,
                     error: error.clone(),
                     pause: Pause::new(now, DEAD_FOR),
+                    registration,
                 };
                 self.dead.insert(audience, dead);
             }
@@ -289,7 +346,11 @@ impl Vault {
         }
     }
 
-    fn standing_refusal(&self, audience: Audience, now: Timestamp) -> Option<TokenError> {
+    fn standing_refusal(
+        &self,
+        audience: Audience,
+        (registration, now): (&Arc<Registration>, Timestamp),
+    ) -> Option<TokenError> {
         if let Some((error, pause)) = &self.throttled
             && let Some(left) = pause.left(now)
         {
@@ -298,6 +359,7 @@ impl Vault {
         self.dead
             .get(&audience)
             .filter(|dead| dead.generation == self.seen && dead.pause.left(now).is_some())
+            .filter(|dead| Arc::ptr_eq(&dead.registration, registration))
             .map(|dead| dead.error.clone())
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Keepsake {
     pub(super) access: BTreeMap<Audience, AccessToken>,
     /// How the access tokens were asked for, as [`asked_as`] tells it.
     pub(super) asked_as: Option<SecretString>,
+    /// When the issuer last gave a token for it.
+    pub(super) renewed_at: Option<Timestamp>,
 }
 
 impl Keepsake {
@@ -37,6 +39,7 @@ impl Keepsake {
                 .asked_as
                 .as_ref()
                 .map(|digest| digest.expose_secret().into()),
+            renewed_at: self.renewed_at.map(Timestamp::as_second),
         };
         let text = Zeroizing::new(
             serde_json::to_vec(&written).expect("strings and numbers are always JSON"),
@@ -74,6 +77,9 @@ impl Keepsake {
             asked_as: written
                 .asked_as
                 .map(|digest| SecretString::from(digest.into_owned())),
+            renewed_at: written
+                .renewed_at
+                .and_then(|at| Timestamp::from_second(at).ok()),
         })
     }
 }
@@ -99,6 +105,11 @@ pub(super) fn asked_as(registration: &Registration) -> SecretString {
     SecretString::from(URL_SAFE_NO_PAD.encode(context.finish().as_ref()))
 }
 
+/// Whether a token of one is as good for the other.
+pub(super) fn is_asked_alike(one: &Registration, other: &Registration) -> bool {
+    asked_as(one).expose_secret() == asked_as(other).expose_secret()
+}
+
 #[derive(Serialize, Deserialize)]
 struct Written<'a> {
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -107,6 +118,8 @@ struct Written<'a> {
     access: Vec<WrittenToken<'a>>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     asked_as: Option<std::borrow::Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    renewed_at: Option<i64>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 /// says nothing, and would otherwise hold for as long as the clock was wrong.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pause {
-    since: Timestamp,
+    pub(super) since: Timestamp,
     pub(super) until: Timestamp,
 }
 

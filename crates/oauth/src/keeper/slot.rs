@@ -152,6 +152,18 @@ impl Slot {
             .is_some_and(|refused| refused.expose() == token.expose())
     }
 
+    /// Whether a token is held, and what the latest request failed with, and when.
+    pub(super) fn latest(&self) -> (bool, Option<(TokenError, Timestamp)>) {
+        let failure = self.failure.as_ref();
+        let failed = failure.map(|failure| (failure.error.clone(), failure.pause.since));
+        (self.held.is_some(), failed)
+    }
+
+    /// Forgets why the latest request failed: what it failed for has changed.
+    pub(super) fn forgive(&mut self) {
+        self.failure = None;
+    }
+
     /// Whether this is the token that is held.
     pub(super) fn holds(&self, token: &AccessToken) -> bool {
         self.held
@@ -232,17 +244,17 @@ fn pause_after(error: &TokenError, in_a_row: u32, chance: &Chance) -> Duration {
     }
 }
 
-fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
+pub(super) fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
     first
         .saturating_mul(2_u32.saturating_pow(times))
         .min(longest)
 }
 
-fn later(at: Timestamp, time: Duration) -> Timestamp {
+pub(super) fn later(at: Timestamp, time: Duration) -> Timestamp {
     at.checked_add(time).unwrap_or(Timestamp::MAX)
 }
 
-fn earlier(at: Timestamp, time: Duration) -> Timestamp {
+pub(super) fn earlier(at: Timestamp, time: Duration) -> Timestamp {
     at.checked_sub(time).unwrap_or(Timestamp::MIN)
 }
 

@@ -1,4 +1,5 @@
 mod rotation;
+mod upkeep;
 mod world;
 
 use std::time::Duration;

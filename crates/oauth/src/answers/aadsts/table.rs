@@ -55,7 +55,8 @@ pub(super) const NUMBERS: &[(&[u32], &Verdict)] = &[
         &POLICY_BLOCKED,
     ),
     (&[50_132, 50_133, 50_173], &SIGN_IN_REVOKED),
-    (&[70_008, 700_082, 700_084, 70_043], &SIGN_IN_EXPIRED),
+    (&[70_008, 700_082, 700_084], &SIGN_IN_EXPIRED),
+    (&[70_043], &SIGN_IN_FREQUENCY),
     (&[70_000, 700_005], &SIGN_IN_INVALID),
     (
         &[50_058, 50_089, 50_140, 54_005, 501_481, 50_147, 501_491],
@@ -399,6 +400,15 @@ static SIGN_IN_EXPIRED: Verdict = Verdict {
     next: Next::SignIn,
     title: "the sign-in has expired",
     advice: "sign in again with gatepost login",
+};
+
+static SIGN_IN_FREQUENCY: Verdict = Verdict {
+    code: "sign_in_frequency",
+    owner: Owner::Person,
+    next: Next::SignIn,
+    title: "the tenant's sign-in frequency asks for a new sign-in, however often the old one is renewed",
+    advice: "sign in again with gatepost login, and ask the administrator to leave this app out of \
+             the sign-in frequency of Conditional Access",
 };
 
 static SIGN_IN_INVALID: Verdict = Verdict {
