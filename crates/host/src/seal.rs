@@ -55,6 +55,11 @@ impl SealingKey {
         sealed
     }
 
+    /// Whether this key sealed a box, of which the beginning is enough. It may be damaged.
+    pub fn has_sealed(&self, sealed: &[u8]) -> bool {
+        sealed.len() > ID && sealed[0] == VERSION && sealed[1..=ID] == self.id
+    }
+
     /// Opens what was sealed for `place`.
     pub fn open(&self, place: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
         if sealed.len() < Self::OVERHEAD || sealed[0] != VERSION {

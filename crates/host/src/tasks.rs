@@ -62,6 +62,11 @@ impl Tasks {
         self.stop.cancel();
     }
 
+    /// Whether none runs any more.
+    pub fn have_ended(&self) -> bool {
+        self.tracker.is_empty()
+    }
+
     /// Tells all tasks to end and waits until they have.
     pub async fn end(&self) {
         self.stop.cancel();

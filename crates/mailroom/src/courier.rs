@@ -83,7 +83,7 @@ struct Attempted {
 impl Courier {
     /// A courier who takes deliveries to `sink` by `route`.
     pub fn new(room: Mailroom, route: Route, sink: Arc<dyn Sink>) -> Self {
-        room.board.sink(&route.sink, SinkState::Working);
+        room.board.enter_sink(&route.sink);
         let ear = room.bell.ear();
         Self {
             room,
@@ -96,10 +96,17 @@ impl Courier {
 
     /// Delivers until he is stopped. What is being attempted then may end within ten seconds;
     /// what does not is attempted again after the next start.
-    pub async fn run(mut self, stop: Stop) {
+    pub fn run(self, stop: Stop) -> impl Future<Output = ()> + Send {
+        self.run_out(stop.clone(), stop)
+    }
+
+    /// The same, but what is being attempted at the stop may take all the time that an attempt may,
+    /// until `process` ends too.
+    pub async fn run_out(mut self, stop: Stop, process: Stop) {
         let mut attempts = JoinSet::new();
         self.deliver(&mut attempts, &stop).await;
         let clock = self.room.clock.clone();
+        let longest = self.sink.longest_attempt() + MARGIN + LAST_ATTEMPTS;
         let rest = async {
             while let Some(ended) = attempts.join_next().await {
                 self.note(ended.into_iter().collect(), &mut Gate::Open);
@@ -112,7 +119,17 @@ impl Courier {
                 self.room.clock.sleep(AFTER_STORAGE_FAULT).await;
             }
         };
-        let _ = clock.within(LAST_ATTEMPTS, rest).await;
+        let over = async {
+            process.requested().await;
+            clock.sleep(LAST_ATTEMPTS).await;
+        };
+        let ended = Box::pin(clock.within(longest, async {
+            tokio::select! {
+                () = rest => {}
+                () = over => {}
+            }
+        }));
+        let _ = ended.await;
     }
 
     /// The stop is heard only where nothing is under way, so that what has ended is settled.

@@ -5,7 +5,7 @@ use std::fmt;
 use gatepost_mail::{Envelope, Flag, FolderName, MessageKey};
 use jiff::Timestamp;
 
-use crate::{SinkName, WatchKey};
+use crate::{ExpiringPart, SinkName, WatchKey};
 
 /// The deterministic name of an event: the same happening has the same id after any crash.
 /// `evt_` and the first 40 hexadecimal digits of a SHA-256.
@@ -44,6 +44,11 @@ impl EventId {
     /// The id of something that happened to a sink at a time.
     pub fn of_sink(sink: &SinkName, kind: EventType, at: Timestamp) -> Self {
         Self::hashed(&[&sink.0, kind.as_str(), &at.to_string()])
+    }
+
+    /// The id of something that happened to a credential; `what` tells it from others of its kind.
+    pub fn of_credential(credential: &str, kind: EventType, what: &str) -> Self {
+        Self::hashed(&[credential, kind.as_str(), what])
     }
 
     /// Reads an id as it was written.
@@ -106,17 +111,29 @@ pub enum EventType {
     /// A sink wants nothing any more and was switched off.
     #[serde(rename = "sink.switched_off")]
     SinkSwitchedOff,
+    /// A part of a credential ends soon.
+    #[serde(rename = "credential.expiring")]
+    CredentialExpiring,
+    /// A credential is refused.
+    #[serde(rename = "credential.failed")]
+    CredentialFailed,
+    /// A credential that was refused gives tokens again.
+    #[serde(rename = "credential.recovered")]
+    CredentialRecovered,
 }
 
 impl EventType {
     /// The mailroom's own events: what it says of itself, and not of a message.
-    pub const OWN: [Self; 6] = [
+    pub const OWN: [Self; 9] = [
         Self::MailboxStalled,
         Self::MailboxRecovered,
         Self::MailboxResynced,
         Self::MailboxAuthFailed,
         Self::DeliveryDeadLettered,
         Self::SinkSwitchedOff,
+        Self::CredentialExpiring,
+        Self::CredentialFailed,
+        Self::CredentialRecovered,
     ];
 
     /// The name as sinks read it, such as `mail.received`.
@@ -129,6 +146,9 @@ impl EventType {
             Self::MailboxAuthFailed => "mailbox.auth_failed",
             Self::DeliveryDeadLettered => "delivery.dead_lettered",
             Self::SinkSwitchedOff => "sink.switched_off",
+            Self::CredentialExpiring => "credential.expiring",
+            Self::CredentialFailed => "credential.failed",
+            Self::CredentialRecovered => "credential.recovered",
         }
     }
 }
@@ -177,6 +197,8 @@ pub enum EventData {
         /// Messages older than the high-water mark and unknown: not handed out.
         ambiguous: u64,
     },
+    /// What becomes of a credential. It stands before the next, which is read from less.
+    Credential(Box<CredentialData>),
     /// Why a mailbox or a delivery is in trouble, or since when it works again.
     Trouble {
         /// The fault's code, with its page in `docs/codes/`.
@@ -214,6 +236,36 @@ pub struct MessageData {
     pub preview: Option<String>,
     /// Its attachments.
     pub attachments: Vec<Attachment>,
+}
+
+/// What becomes of a credential.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct CredentialData {
+    /// What the configuration calls the app.
+    pub registration: String,
+    /// How its tokens are obtained.
+    pub grant: String,
+    /// Who signed in.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub person: Option<String>,
+    /// The sentence for the operator.
+    pub reason: String,
+    /// The fault's code, with its page in `docs/codes/`, for `credential.failed`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub code: Option<String>,
+    /// What ends, for `credential.expiring`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub part: Option<ExpiringPart>,
+    /// When it ends.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub expires_at: Option<Timestamp>,
+    /// How many whole days are left.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub days_left: Option<i64>,
+    /// The mailboxes it opens, the first 50 of them.
+    pub mailboxes: Vec<String>,
+    /// How many it opens.
+    pub mailbox_count: usize,
 }
 
 /// The names of a message.

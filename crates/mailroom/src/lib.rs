@@ -4,7 +4,7 @@
 //!
 //! A [`Mailroom`] holds what all share. Its [`Listener`]s watch one folder each, its [`Courier`]s
 //! take deliveries to one [`Sink`] each, its [`Watchman`] reports who is in trouble, its
-//! [`Sweeper`] removes what is no longer needed.
+//! [`Caretaker`] what becomes of credentials, its [`Sweeper`] removes what is no longer needed.
 
 mod courier;
 mod event;
@@ -20,17 +20,23 @@ mod storage;
 mod watch;
 
 pub use courier::{Bell, Call, Courier, Ear, Ordering, Route, Schedule};
-pub use event::{Attachment, Event, EventData, EventId, EventType, MessageData, MessageIds};
-pub use health::{Board, LastError, MailboxStatus, SinkState, SinkStatus, WatchState, Watchman};
+pub use event::{
+    Attachment, CredentialData, Event, EventData, EventId, EventType, MessageData, MessageIds,
+};
+pub use health::{
+    Board, Caretaker, CredentialHealth, CredentialStatus, Credentials, ExpiringPart, Expiry,
+    LastError, MailboxStatus, SinkState, SinkStatus, WatchState, Watchman,
+};
 pub use listener::{ListenError, Listener};
 pub use report_to::ReportTo;
 pub use room::Mailroom;
 pub use sink::{Handover, Outcome, Sink, SinkName, Spooled};
-pub use spool::{Spool, SpoolError, SpooledMessage, Sweeper};
+pub use spool::{Resealed, Spool, SpoolError, SpooledMessage, Sweeper};
 #[doc(hidden)]
 pub use storage::contract;
 pub use storage::{
     Advance, Cursors, Deliveries, Delivery, DeliveryFilter, DeliveryState, Due, Fingerprint,
-    Horizon, Kept, Lease, MemoryStorage, NewEvent, Settled, Standing, StorageError, WatchKey,
+    Horizon, Kept, Lease, MemoryStorage, NewEvent, Notices, Settled, Standing, StorageError,
+    WatchKey,
 };
 pub use watch::{Marks, Pace, PostAction, StartFrom, Watch, Watermarks};

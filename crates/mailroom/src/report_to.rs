@@ -26,7 +26,7 @@ impl ReportTo {
     }
 
     /// Where an event of this kind goes.
-    pub(crate) fn sinks(&self, kind: EventType) -> &[SinkName] {
+    pub fn sinks(&self, kind: EventType) -> &[SinkName] {
         if self.kinds.contains(&kind) {
             &self.sinks
         } else {

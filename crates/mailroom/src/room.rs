@@ -8,7 +8,8 @@ use gatepost_mail::Opener;
 
 use crate::courier::Bell;
 use crate::{
-    Board, Courier, Cursors, Deliveries, Listener, Route, Sink, Spool, Sweeper, Watch, Watchman,
+    Board, Caretaker, Courier, Credentials, Cursors, Deliveries, Listener, Notices, Route, Sink,
+    Spool, Sweeper, Watch, Watchman,
 };
 
 /// Everything that listeners and couriers share. Clones share it too.
@@ -49,6 +50,15 @@ impl Mailroom {
             self.bell.clone(),
             self.clock.clone(),
         )
+    }
+
+    /// The caretaker of `credentials`, who remembers by `notices` what was told.
+    pub fn caretaker(
+        &self,
+        credentials: Arc<dyn Credentials>,
+        notices: Arc<dyn Notices>,
+    ) -> Caretaker {
+        Caretaker::new(credentials, notices, self.bell.clone(), self.clock.clone())
     }
 
     /// The sweeper, who forgets events `retention` after their last delivery was settled.

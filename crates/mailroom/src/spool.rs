@@ -8,6 +8,7 @@
 mod error;
 mod keeper;
 mod reader;
+mod resealing;
 mod seal;
 mod sweeper;
 mod writer;
@@ -22,6 +23,7 @@ use jiff::{SignedDuration, Timestamp};
 pub use error::SpoolError;
 pub(crate) use keeper::{Fetched, Keeper, Taken};
 pub use reader::SpooledMessage;
+pub use resealing::Resealed;
 pub use sweeper::Sweeper;
 
 use crate::{Deliveries, Kept};
@@ -53,7 +55,7 @@ impl Spool {
     pub const BATCH: usize = 256;
 
     /// Opens the spool in `folder`, which is made if it is missing, and removes what an
-    /// interrupted fetch left behind.
+    /// interrupted fetch left behind. What was sealed anew with this key takes effect.
     pub fn open(folder: &Path, key: Arc<SealingKey>, chance: Chance) -> Result<Self, SpoolError> {
         files::make_private_folder(folder)?;
         let spool = Self {
@@ -65,6 +67,7 @@ impl Spool {
             names: Mutex::default(),
         };
         spool.remove_unfinished()?;
+        spool.settle_resealed()?;
         Ok(spool)
     }
 

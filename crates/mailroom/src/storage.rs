@@ -22,6 +22,8 @@
 pub mod contract;
 mod memory;
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use gatepost_fault::{Fault, Next, Owner};
 use gatepost_mail::{Cursor, FolderName};
@@ -156,6 +158,23 @@ pub trait Cursors: Send + Sync + std::fmt::Debug {
     /// Stores events that move no cursor (`mailbox.stalled` and the like), with one delivery
     /// to each of their sinks. Known ids are skipped. Returns how many were new.
     async fn record(&self, events: Vec<NewEvent>, at: Timestamp) -> Result<usize, StorageError>;
+}
+
+/// Stores what was told of credentials, for longer than events are kept.
+#[async_trait]
+pub trait Notices: Send + Sync + std::fmt::Debug {
+    /// Stores an event about `credential` with its deliveries, unless one of its id was told
+    /// before, however long ago. Says whether it is new.
+    async fn tell(
+        &self,
+        credential: &str,
+        event: NewEvent,
+        at: Timestamp,
+    ) -> Result<bool, StorageError>;
+
+    /// The `credential.failed` events that were told and after which no `credential.recovered`
+    /// was, by credential; the newest of each.
+    async fn failures(&self) -> Result<BTreeMap<String, EventId>, StorageError>;
 }
 
 /// Names one claimed delivery until it is settled or its time is over.

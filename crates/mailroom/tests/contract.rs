@@ -11,7 +11,8 @@ async fn the_storage_in_memory_obeys() {
         let storage = Arc::new(MemoryStorage::new());
         Fresh {
             cursors: storage.clone(),
-            deliveries: storage,
+            deliveries: storage.clone(),
+            notices: storage,
         }
     })
     .await;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use gatepost_fault::{After, Fault, Next, Owner};
 use gatepost_host::{FileError, SecretError};
-use gatepost_mailroom::StorageError;
+use gatepost_mailroom::{SpoolError, StorageError};
 use gatepost_oauth::GrantStoreError;
 
 /// Why the store cannot be opened, read or written. Nothing is destroyed by any of these.
@@ -87,7 +87,7 @@ pub enum StoreError {
     },
     /// The database was sealed with another key.
     #[error(
-        "the key from {origin} is not the one that sealed the database {}; put the right key back, nothing was changed",
+        "the key from {origin} is not the one that sealed the database {}; put the right key back, nothing was changed. If it is lost: gatepost explain sealed_with_other_key",
         path.display()
     )]
     OtherKey {
@@ -98,13 +98,37 @@ pub enum StoreError {
     },
     /// There is a sealed database and no key.
     #[error(
-        "the key file {} is missing, and the database beside it is sealed with it; restore it from a backup",
+        "the key file {} is missing, and the database beside it is sealed with it; restore it from a backup, or, if it is lost, move the state folder away and sign in again: gatepost explain sealing_key_missing",
         path.display()
     )]
     KeyMissing {
         /// Where the key should be.
         path: PathBuf,
     },
+    /// The key was changed by `gatepost key rotate` since the store was opened.
+    #[error(
+        "the key of the database {} was changed while this was under way; nothing was stored, try again",
+        path.display()
+    )]
+    KeyChanged {
+        /// The database.
+        path: PathBuf,
+    },
+    /// A key that comes from elsewhere is not made here.
+    #[error(
+        "the sealing key is found in {origin}, where Gatepost cannot put a new one; make one with \
+         openssl rand -base64 32, put it into a file of mode 600, and name that with --new-key"
+    )]
+    KeyNeeded {
+        /// Where the key is found.
+        origin: String,
+    },
+    /// The new key is the old one.
+    #[error("the new key is the one that is in force already; nothing was changed")]
+    KeyUnchanged,
+    /// The spool cannot be used.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
     /// The key is not 32 octets.
     #[error(
         "the key from {origin} is neither 32 octets nor base64 of 32 octets; make one with: openssl rand -base64 32"
@@ -160,6 +184,9 @@ impl StoreError {
         "sealed_with_other_key",
         "sealing_key_missing",
         "sealing_key_malformed",
+        "sealing_key_changed",
+        "sealing_key_needed",
+        "sealing_key_unchanged",
         "store_row_damaged",
         "store_closed",
         "store_refused",
@@ -187,6 +214,10 @@ impl Fault for StoreError {
             Self::OtherKey { .. } => "sealed_with_other_key",
             Self::KeyMissing { .. } => "sealing_key_missing",
             Self::KeyMalformed { .. } => "sealing_key_malformed",
+            Self::KeyChanged { .. } => "sealing_key_changed",
+            Self::KeyNeeded { .. } => "sealing_key_needed",
+            Self::KeyUnchanged => "sealing_key_unchanged",
+            Self::Spool(error) => error.code(),
             Self::DamagedRow { .. } => "store_row_damaged",
             Self::File(error) => error.code(),
             Self::Secret(error) => error.code(),
@@ -204,9 +235,11 @@ impl Fault for StoreError {
 
     fn next(&self) -> Next {
         match self {
-            Self::Locked { .. } | Self::DiskFull { .. } | Self::Closed => {
-                Next::Retry(After::Backoff)
-            }
+            Self::Locked { .. }
+            | Self::DiskFull { .. }
+            | Self::KeyChanged { .. }
+            | Self::Closed => Next::Retry(After::Backoff),
+            Self::Spool(error) => error.next(),
             Self::File(error) => error.next(),
             Self::DamagedRow { .. } => Next::Discard,
             _ => Next::Reconfigure,

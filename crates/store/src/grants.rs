@@ -129,13 +129,8 @@ impl Stored {
 
     /// The generation is part of the place: an older box, put back, does not open.
     fn place(&self, id: &CredentialId) -> String {
-        let Self {
-            generation,
-            kind,
-            version,
-            ..
-        } = self;
-        let row = format!("{id}/{kind}/{version}/{}", generation.0);
+        let (kind, version) = (&self.kind, self.version);
+        let row = format!("{id}/{kind}/{version}/{}", self.generation.0);
         place("grants", "sealed", &row)
     }
 
@@ -171,6 +166,12 @@ impl Stored {
         .await?;
         Ok(self.generation)
     }
+}
+
+/// The place that the state in a row is bound to.
+pub(crate) fn place_of(row: &Columns<'_>) -> Result<String, Undone> {
+    let id = CredentialId::new(row.get::<String>("credential")?);
+    Ok(Stored::read(row)?.place(&id))
 }
 
 /// The last generation that was given out, and whether a state stands there now.

@@ -1,6 +1,6 @@
 //! The key that seals what rests in the database.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
@@ -25,6 +25,33 @@ pub enum KeySource {
 pub(crate) enum Sealed {
     Already,
     NotYet,
+}
+
+/// The octets of a key in a file.
+pub(crate) fn in_file(path: &Path) -> Result<Zeroizing<[u8; SealingKey::LENGTH]>, StoreError> {
+    let content = files::read_private(path, MOST)?;
+    octets(&content).ok_or_else(|| StoreError::KeyMalformed {
+        origin: path.display().to_string(),
+    })
+}
+
+/// Where a new key waits that is not in force yet, or was not put into its place.
+pub(crate) fn next_to(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".next");
+    path.with_file_name(name)
+}
+
+/// The key that waits beside the one in a file, if one does and is a key.
+pub(crate) fn waiting(opening: &Opening<'_>) -> Option<(SealingKey, PathBuf, PathBuf)> {
+    let place = match &opening.key {
+        KeySource::StateFolder => opening.folder.key(),
+        KeySource::Elsewhere(SecretSource::File(path)) => path.clone(),
+        KeySource::Elsewhere(_) => return None,
+    };
+    let next = next_to(&place);
+    let key = in_file(&next).ok()?;
+    Some((SealingKey::new(&key), next, place))
 }
 
 pub(crate) async fn fetch(opening: &Opening<'_>, sealed: Sealed) -> Result<SealingKey, StoreError> {
@@ -100,18 +127,22 @@ fn make(path: &Path, chance: &Chance) -> Result<(), StoreError> {
     })
 }
 
-fn parse(octets: &[u8]) -> Option<SealingKey> {
-    if let Ok(key) = <&[u8; SealingKey::LENGTH]>::try_from(octets) {
-        return Some(SealingKey::new(key));
+fn parse(content: &[u8]) -> Option<SealingKey> {
+    Some(SealingKey::new(&*octets(content)?))
+}
+
+fn octets(content: &[u8]) -> Option<Zeroizing<[u8; SealingKey::LENGTH]>> {
+    if let Ok(key) = <[u8; SealingKey::LENGTH]>::try_from(content) {
+        return Some(Zeroizing::new(key));
     }
-    let text = octets.trim_ascii();
+    let text = content.trim_ascii();
     let decoded = [STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD]
         .iter()
         .find_map(|alphabet| alphabet.decode(text).ok())
         .map(Zeroizing::new)?;
-    <&[u8; SealingKey::LENGTH]>::try_from(decoded.as_slice())
+    <[u8; SealingKey::LENGTH]>::try_from(decoded.as_slice())
         .ok()
-        .map(SealingKey::new)
+        .map(Zeroizing::new)
 }
 
 /// No key is longer, in any form.

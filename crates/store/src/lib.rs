@@ -1,7 +1,7 @@
 //! SQLite answers the storage traits of `oauth` and `mailroom`; secrets and what people wrote
 //! are sealed here, before they touch a disk.
 //!
-//! [`Store`] implements `gatepost_oauth::Grants` and `gatepost_mailroom::{Cursors, Deliveries}`.
+//! [`Store`] implements `gatepost_oauth::Grants` and `gatepost_mailroom::{Cursors, Deliveries, Notices}`.
 //! One method is one transaction; writing ones go through one connection and are durable when
 //! they return. Nothing about mail or tokens is decided here, and SQL is written nowhere else.
 //!
@@ -14,7 +14,10 @@ mod error;
 mod events;
 mod grants;
 mod key;
+mod notices;
 mod outage;
+mod reseal;
+mod rotation;
 mod schema;
 mod sealed;
 mod state_folder;
@@ -24,5 +27,6 @@ mod writer;
 
 pub use error::StoreError;
 pub use key::KeySource;
+pub use rotation::{KeyPlace, Rotated, rotate_key};
 pub use state_folder::StateFolder;
 pub use store::{Access, Opening, Store};

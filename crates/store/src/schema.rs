@@ -113,9 +113,12 @@ fn known() -> i64 {
 }
 
 /// Every migration there ever was, in order. A released one is never changed.
-const MIGRATIONS: &[(i64, &str)] = &[(
-    1,
-    include_str!("../migrations/sqlite/0001_first_schema.sql"),
-)];
+const MIGRATIONS: &[(i64, &str)] = &[
+    (
+        1,
+        include_str!("../migrations/sqlite/0001_first_schema.sql"),
+    ),
+    (2, include_str!("../migrations/sqlite/0002_notices.sql")),
+];
 const STEP: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);

@@ -42,6 +42,11 @@ impl StateFolder {
         self.0.join("gatepost.key")
     }
 
+    /// The sealed files of messages that are too large for the database.
+    pub fn spool(&self) -> PathBuf {
+        self.0.join("spool")
+    }
+
     /// The file that the one `gatepost serve` holds locked; it contains the process id.
     pub fn lock(&self) -> PathBuf {
         self.0.join("gatepost.lock")

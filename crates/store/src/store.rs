@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatepost_host::{Chance, Clock, SealingKey, Tasks};
-use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use crate::key::Sealed;
 use crate::outage::Outage;
+use crate::rotation::put_into_place;
 use crate::state_folder::ServeLock;
 use crate::undone::Undone;
 use crate::writer::{Work, Writer};
@@ -52,9 +53,10 @@ struct Shared {
     key: Arc<SealingKey>,
     readers: SqlitePool,
     writer: Writer,
+    chance: Chance,
     tasks: Tasks,
     outage: Outage,
-    _lock: Option<ServeLock>,
+    lock: Option<ServeLock>,
 }
 
 impl Store {
@@ -88,9 +90,10 @@ impl Store {
             key: Arc::new(key),
             readers,
             writer,
+            chance: opening.chance.clone(),
             tasks,
             outage: Outage::default(),
-            _lock: lock,
+            lock,
         })))
     }
 
@@ -102,6 +105,11 @@ impl Store {
     /// The key that seals it; the spool beside it is sealed with the same.
     pub fn key(&self) -> Arc<SealingKey> {
         Arc::clone(&self.0.key)
+    }
+
+    /// What new keys and file names are made from.
+    pub(crate) fn chance(&self) -> Chance {
+        self.0.chance.clone()
     }
 
     /// Ends what is being written and closes the database.
@@ -116,11 +124,36 @@ impl Store {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
     {
-        let written = self.0.writer.run(work).await;
+        let written = if self.0.lock.is_some() {
+            self.0.writer.run(work).await
+        } else {
+            // Beside nobody who holds the lock, the key may be changed between two transactions.
+            let key = self.key();
+            let guarded = self.0.writer.run(move |db| {
+                Box::pin(async move {
+                    is_in_force(&key, db).await?;
+                    work(db).await
+                })
+            });
+            guarded.await
+        };
         if written.is_ok() {
             self.0.outage.over(&self.0.folder.database());
         }
         written
+    }
+
+    /// Copies the write-ahead log into the database and leaves nothing in it.
+    pub(crate) async fn cut_log_back(&self) -> Result<(), StoreError> {
+        let options = options(&self.0.folder.database());
+        let cut_back = async {
+            let mut db = options.connect().await?;
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+            db.close().await
+        };
+        cut_back
+            .await
+            .map_err(|error: sqlx::Error| self.fault(error.into()))
     }
 
     /// The connections that only read.
@@ -175,12 +208,31 @@ async fn fetch_key(
             .await
             .map_err(|undone| undone.at(&path))?,
     };
-    match key.open(PROOF_PLACE, &stored) {
-        Ok(_) => Ok(key),
-        Err(_) => Err(StoreError::OtherKey {
+    if key.open(PROOF_PLACE, &stored).is_ok() {
+        return Ok(key);
+    }
+    match key::waiting(opening) {
+        // A rotation was cut off before the new key came to its place.
+        Some((next, waiting, place)) if next.open(PROOF_PLACE, &stored).is_ok() => {
+            put_into_place(&waiting, &place)?;
+            Ok(next)
+        }
+        _ => Err(StoreError::OtherKey {
             path,
             origin: opening.key.origin(&opening.folder),
         }),
+    }
+}
+
+/// Whether this is still the key that seals the database.
+async fn is_in_force(key: &SealingKey, db: &mut SqliteConnection) -> Result<(), Undone> {
+    let sealed: Vec<u8> = sqlx::query_scalar("SELECT sealed FROM proofs WHERE name = 'key'")
+        .fetch_one(db)
+        .await?;
+    if key.has_sealed(&sealed) {
+        Ok(())
+    } else {
+        Err(Undone::KeyChanged)
     }
 }
 
@@ -222,7 +274,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
 }
 
 /// The place that the proof of the key is bound to.
-const PROOF_PLACE: &str = "proofs/sealed/key";
+pub(crate) const PROOF_PLACE: &str = "proofs/sealed/key";
 /// How long a statement waits for another process.
 const BUSY: Duration = Duration::from_secs(10);
 /// What the write-ahead log is cut back to after a burst, in octets.

@@ -21,6 +21,8 @@ pub(crate) enum Undone {
     },
     /// A compare-and-set lost: somebody else was there first.
     Beaten,
+    /// The database was sealed with another key meanwhile.
+    KeyChanged,
     /// The writer has ended.
     Closed,
 }
@@ -55,6 +57,9 @@ impl Undone {
             Self::Beaten => {
                 DatabaseFault::Refused("an unexpected concurrent change".to_owned()).at(path)
             }
+            Self::KeyChanged => StoreError::KeyChanged {
+                path: path.to_owned(),
+            },
             Self::Closed => StoreError::Closed,
         }
     }

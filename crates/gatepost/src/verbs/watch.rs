@@ -159,6 +159,7 @@ fn described(handover: &Handover<'_>) -> String {
             )
         }
         EventData::Trouble { reason, .. } => painted(Paint::Bad, &screen::clean_line(reason)),
+        EventData::Credential(data) => painted(Paint::Bad, &screen::clean_line(&data.reason)),
         EventData::Resynced { .. } => event.kind.as_str().to_owned(),
     }
 }

@@ -105,6 +105,23 @@ impl Board {
         entries.watches.insert(watch.key.clone(), entry);
     }
 
+    /// Whether the watch waits after a failure.
+    pub fn is_retrying(&self, watch: &WatchKey) -> bool {
+        let entries = self.lock();
+        let entry = entries.watches.get(watch);
+        entry.is_some_and(|entry| entry.status.state == WatchState::Retrying)
+    }
+
+    /// The watch is none any more.
+    pub fn forget(&self, watch: &WatchKey) {
+        self.lock().watches.remove(watch);
+    }
+
+    /// The sink is none any more.
+    pub fn forget_sink(&self, sink: &SinkName) {
+        self.lock().sinks.remove(sink);
+    }
+
     /// What is stored of the watch; no proof of it lies ahead.
     pub(crate) fn loaded(&self, watch: &WatchKey, proven_at: Option<Timestamp>) {
         self.change(watch, |entry| {
@@ -157,8 +174,14 @@ impl Board {
         });
     }
 
+    pub(crate) fn enter_sink(&self, sink: &SinkName) {
+        self.lock().sinks.insert(sink.clone(), SinkState::Working);
+    }
+
     pub(crate) fn sink(&self, sink: &SinkName, state: SinkState) {
-        self.lock().sinks.insert(sink.clone(), state);
+        if let Some(entry) = self.lock().sinks.get_mut(sink) {
+            *entry = state;
+        }
     }
 
     /// Everything that is to be reported at `now`.

@@ -121,7 +121,7 @@ impl Acts<'_> {
 fn message(event: &Event) -> Option<&MessageData> {
     match &event.data {
         EventData::Message(message) => Some(message),
-        EventData::Resynced { .. } | EventData::Trouble { .. } => None,
+        EventData::Resynced { .. } | EventData::Credential(_) | EventData::Trouble { .. } => None,
     }
 }
 

@@ -90,5 +90,15 @@ pub(super) fn file_size(size: u64) -> u64 {
     HEAD as u64 + size + chunks * SealingKey::OVERHEAD as u64 + END as u64
 }
 
+/// How many octets the message in a file of `length` octets has.
+pub(super) fn size_of_file(length: u64) -> Result<u64, SealError> {
+    let around = (HEAD + END) as u64;
+    let body = length.checked_sub(around).ok_or(SealError::Damaged)?;
+    let chunks = body.div_ceil(SEALED_CHUNK as u64);
+    let size = body.checked_sub(chunks * SealingKey::OVERHEAD as u64);
+    size.filter(|size| file_size(*size) == length)
+        .ok_or(SealError::Damaged)
+}
+
 const MAGIC: &[u8; 8] = b"GPSPOOL1";
 const ID: usize = 16;

@@ -2,6 +2,7 @@
 
 mod cursors;
 mod deliveries;
+mod notices;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use gatepost_mail::{Cursor, FolderName, MessageKey};
 use jiff::Timestamp;
 
-use super::{Advance, Cursors, Deliveries, Kept, NewEvent, WatchKey};
+use super::{Advance, Cursors, Deliveries, Kept, NewEvent, Notices, WatchKey};
 use crate::{Event, EventData, EventId, EventType, SinkName};
 
 /// A storage without anything in it.
@@ -19,6 +20,8 @@ pub struct Fresh {
     pub cursors: Arc<dyn Cursors>,
     /// Its deliveries.
     pub deliveries: Arc<dyn Deliveries>,
+    /// Its notices.
+    pub notices: Arc<dyn Notices>,
 }
 
 /// Runs every sentence against a fresh storage each, which `make` gives.
@@ -32,6 +35,9 @@ where
     }
     for number in 0..deliveries::SENTENCES {
         deliveries::sentence(number, make().await).await;
+    }
+    for number in 0..notices::SENTENCES {
+        notices::sentence(number, make().await).await;
     }
 }
 

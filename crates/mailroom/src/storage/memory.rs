@@ -2,7 +2,7 @@
 
 mod rows;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -10,9 +10,9 @@ use jiff::Timestamp;
 
 use super::{
     Advance, Cursors, Deliveries, Delivery, DeliveryFilter, DeliveryState, Due, Fingerprint,
-    Horizon, Kept, Lease, NewEvent, Settled, Standing, StorageError, WatchKey,
+    Horizon, Kept, Lease, NewEvent, Notices, Settled, Standing, StorageError, WatchKey,
 };
-use crate::{Event, EventId, SinkName};
+use crate::{Event, EventId, EventType, SinkName};
 use rows::{Change, DeliveryRow, PostActionState, Rows};
 
 /// A storage in memory that obeys the same contract as those on disk.
@@ -119,6 +119,41 @@ impl Cursors for MemoryStorage {
             new_events += usize::from(rows.insert(new, at));
         }
         Ok(new_events)
+    }
+}
+
+#[async_trait]
+impl Notices for MemoryStorage {
+    async fn tell(
+        &self,
+        credential: &str,
+        new: NewEvent,
+        at: Timestamp,
+    ) -> Result<bool, StorageError> {
+        let mut rows = self.rows();
+        let (id, kind) = (new.event.id.clone(), new.event.kind);
+        if rows.notices.iter().any(|(_, known, _)| *known == id) {
+            return Ok(false);
+        }
+        rows.notices.push((credential.to_owned(), id, kind));
+        rows.insert(new, at);
+        Ok(true)
+    }
+
+    async fn failures(&self) -> Result<BTreeMap<String, EventId>, StorageError> {
+        let mut failures = BTreeMap::new();
+        for (credential, id, kind) in &self.rows().notices {
+            match kind {
+                EventType::CredentialFailed => {
+                    failures.insert(credential.clone(), id.clone());
+                }
+                EventType::CredentialRecovered => {
+                    failures.remove(credential);
+                }
+                _ => {}
+            }
+        }
+        Ok(failures)
     }
 }
 

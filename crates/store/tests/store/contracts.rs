@@ -34,6 +34,7 @@ async fn fresh(folder: PathBuf) -> Fresh {
     let store = Arc::new(store.expect("a new store opens"));
     Fresh {
         cursors: store.clone(),
-        deliveries: store,
+        deliveries: store.clone(),
+        notices: store,
     }
 }

@@ -6,6 +6,7 @@ mod cursors;
 mod deliveries;
 mod grants;
 mod opening;
+mod rotation;
 mod samples;
 mod secrecy;
 mod twins;

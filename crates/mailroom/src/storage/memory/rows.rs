@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::{
-    Delivery, DeliveryState, Due, Event, EventId, Fingerprint, Kept, Lease, NewEvent, Settled,
-    SinkName, Standing, WatchKey,
+    Delivery, DeliveryState, Due, Event, EventId, EventType, Fingerprint, Kept, Lease, NewEvent,
+    Settled, SinkName, Standing, WatchKey,
 };
 
 #[derive(Debug, Default)]
@@ -18,6 +18,8 @@ pub(super) struct Rows {
     pub(super) events: BTreeMap<i64, EventRow>,
     pub(super) event_ids: BTreeMap<EventId, i64>,
     pub(super) deliveries: BTreeMap<i64, DeliveryRow>,
+    /// Credential, event and kind, in the order in which they were told.
+    pub(super) notices: Vec<(String, EventId, EventType)>,
     pub(super) last_row: i64,
 }
 
