@@ -5,10 +5,12 @@ use std::path::Path;
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "cargo tells a build script where to write by the environment"
+    reason = "cargo tells a build script where it is and where to write by the environment"
 )]
 fn main() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/codes");
+    // At run time: a target folder that came from another clone has this program built already.
+    let here = std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
+    let folder = Path::new(&here).join("../../docs/codes");
     println!("cargo::rerun-if-changed={}", folder.display());
     let mut pages: Vec<_> = std::fs::read_dir(&folder)
         .expect("docs/codes is part of the source")

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand};
 
 use crate::verbs::{
-    config, deliveries, demo, explain, folders, login, logout, mailboxes, messages, read,
-    registration, sandbox, serve, token, watch,
+    config, credentials, deliveries, demo, explain, folders, key, login, logout, mailboxes,
+    messages, read, registration, reload, sandbox, serve, token, watch,
 };
 
 /// The gate between software and Microsoft 365 mail.
@@ -44,6 +44,8 @@ pub enum Verb {
     Sandbox(sandbox::Arguments),
     /// Watch mailboxes and hand out what arrives, until told to end.
     Serve(serve::Arguments),
+    /// Have the running serve read its configuration again.
+    Reload(reload::Arguments),
     /// Sign a person in with a browser, once.
     Login(login::Arguments),
     /// Forget a sign-in.
@@ -52,6 +54,8 @@ pub enum Verb {
     Token(token::Arguments),
     /// List every mailbox with its health.
     Mailboxes(mailboxes::Arguments),
+    /// List every credential: whether it works, and when it ends.
+    Credentials(credentials::Arguments),
     /// List the folders of a mailbox.
     Folders(folders::Arguments),
     /// List the newest messages of a mailbox.
@@ -64,6 +68,8 @@ pub enum Verb {
     Deliveries(deliveries::Arguments),
     /// Set up an app in Entra ID and Exchange: its certificate, its manifest, the whole script.
     Registration(registration::Arguments),
+    /// Change the key that seals what is stored.
+    Key(key::Arguments),
     /// Check or show the configuration, or print its JSON Schema.
     Config(config::Arguments),
     /// Explain a code: what you see, why, who must act, what to do.

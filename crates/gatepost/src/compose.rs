@@ -9,7 +9,9 @@ mod credentials;
 mod mailboxes;
 mod reach;
 mod registrations;
+mod reload;
 mod sinks;
+mod statuses;
 mod watches;
 
 use std::collections::BTreeMap;
@@ -18,7 +20,7 @@ use std::sync::Arc;
 
 use gatepost_host::{Chance, Clock, Tasks};
 use gatepost_mail::Opener;
-use gatepost_mailroom::{Bell, Board, Mailroom, Route, Sink, Spool, Watch};
+use gatepost_mailroom::{Bell, Board, Mailroom, Spool};
 use gatepost_oauth::{CredentialId, Proof, Registration, Surroundings, TokenKeeper};
 use gatepost_store::{Access, KeySource, Opening, Store};
 
@@ -27,7 +29,9 @@ use crate::failure::Failure;
 pub use credentials::id as credential_id;
 use reach::Reach;
 pub use registrations::certificate;
-pub use sinks::SinkError;
+pub use reload::{Recomposed, ReloadError};
+pub use sinks::{MadeOf as SinkMadeOf, RoutedSink, SinkError};
+pub use watches::{MadeOf as WatchMadeOf, OpenedWatch};
 
 /// Everything that verbs work with.
 #[derive(Debug)]
@@ -43,8 +47,17 @@ pub struct Gatepost {
     /// What is kept.
     pub store: Store,
     clouds: BTreeMap<Option<PathBuf>, Arc<Reach>>,
-    keepers: BTreeMap<CredentialId, TokenKeeper>,
-    sinks: Vec<RoutedSink>,
+    keepers: BTreeMap<CredentialId, Kept>,
+    /// The mailboxes that each credential opens.
+    opened: BTreeMap<CredentialId, Vec<String>>,
+    sinks: BTreeMap<String, RoutedSink>,
+}
+
+/// A keeper, and how it reaches its cloud.
+#[derive(Debug, Clone)]
+struct Kept {
+    keeper: TokenKeeper,
+    reach: Arc<Reach>,
 }
 
 /// How much is built. What is left out fetches no secret and costs no time.
@@ -54,22 +67,18 @@ pub enum Scope<'a> {
     Serve,
     /// What one mailbox needs, beside a `serve` that may be running.
     Mailbox(&'a MailboxSettings),
+    /// What every mailbox needs, beside a `serve` that may be running.
+    Mailboxes,
     /// Only what is stored.
     Store,
 }
-
-/// A watch, and what opens its mailbox.
-pub type OpenedWatch = (Watch, Arc<dyn Opener>);
-
-/// A sink, and how deliveries go there.
-pub type RoutedSink = (Route, Arc<dyn Sink>);
 
 /// Builds what `scope` takes from `config`.
 pub async fn compose(config: Config, scope: Scope<'_>) -> Result<Gatepost, Failure> {
     let (clock, chance, tasks) = (Clock::system(), Chance::system(), Tasks::new());
     let serves = matches!(scope, Scope::Serve);
     let wanted: Vec<MailboxSettings> = match scope {
-        Scope::Serve => config.mailboxes.values().cloned().collect(),
+        Scope::Serve | Scope::Mailboxes => config.mailboxes.values().cloned().collect(),
         Scope::Mailbox(mailbox) => vec![mailbox.clone()],
         Scope::Store => Vec::new(),
     };
@@ -80,7 +89,7 @@ pub async fn compose(config: Config, scope: Scope<'_>) -> Result<Gatepost, Failu
         key: config.key.clone(),
         access: match scope {
             Scope::Serve => Access::Serve,
-            Scope::Mailbox(_) | Scope::Store => Access::Beside,
+            Scope::Mailbox(_) | Scope::Mailboxes | Scope::Store => Access::Beside,
         },
         clock: &clock,
         chance: &chance,
@@ -94,13 +103,14 @@ pub async fn compose(config: Config, scope: Scope<'_>) -> Result<Gatepost, Failu
         store,
         clouds: BTreeMap::new(),
         keepers: BTreeMap::new(),
-        sinks: Vec::new(),
+        opened: BTreeMap::new(),
+        sinks: BTreeMap::new(),
     };
     for mailbox in &wanted {
         gatepost.keep(mailbox, &registrations[&mailbox.registration]);
     }
     if serves {
-        gatepost.sinks = gatepost.build_sinks().await?;
+        gatepost.sinks = gatepost.build_sinks(&BTreeMap::new()).await?;
     }
     Ok(gatepost)
 }
@@ -126,14 +136,14 @@ impl Gatepost {
     /// The keeper of the tokens that open `mailbox`, which was in the scope.
     pub fn keeper(&self, mailbox: &MailboxSettings) -> &TokenKeeper {
         let id = credentials::id(&self.config, mailbox);
-        self.keepers
-            .get(&id)
-            .expect("a keeper was built for every mailbox in the scope")
+        let kept = self.keepers.get(&id);
+        let kept = kept.expect("a keeper was built for every mailbox in the scope");
+        &kept.keeper
     }
 
     /// Every keeper, ordered by credential.
-    pub fn keepers(&self) -> impl Iterator<Item = &TokenKeeper> {
-        self.keepers.values()
+    pub fn keepers(&self) -> impl Iterator<Item = (&CredentialId, &TokenKeeper)> {
+        self.keepers.iter().map(|(id, kept)| (id, &kept.keeper))
     }
 
     /// An opener of `mailbox`, which was in the scope.
@@ -149,7 +159,7 @@ impl Gatepost {
 
     /// The mailroom over the store.
     pub fn mailroom(&self) -> Result<Mailroom, Failure> {
-        let folder = self.store.folder().path().join("spool");
+        let folder = self.store.folder().spool();
         let spool = Spool::open(&folder, self.store.key(), self.chance.clone())?;
         Ok(Mailroom {
             cursors: Arc::new(self.store.clone()),
@@ -168,16 +178,29 @@ impl Gatepost {
         settings
             .map(|settings| {
                 let mailbox = &self.config.mailboxes[&settings.mailbox];
-                let watch = watches::watch(settings, &self.config);
-                Ok((watch, self.opener(mailbox)?))
+                Ok(OpenedWatch {
+                    opener: self.opener(mailbox)?,
+                    made_of: watches::MadeOf {
+                        watch: watches::watch(settings, &self.config),
+                        mailbox: mailbox.clone(),
+                        imap: self
+                            .config
+                            .registration(&mailbox.registration)
+                            .cloud
+                            .imap
+                            .clone(),
+                        reach: Arc::clone(self.reach(mailbox)),
+                        keeper: self.keeper(mailbox).clone(),
+                    },
+                })
             })
             .collect()
     }
 
     /// Every sink of the configuration, with how deliveries go there; none unless the scope was
     /// [`Scope::Serve`].
-    pub fn sinks(&self) -> &[RoutedSink] {
-        &self.sinks
+    pub fn sinks(&self) -> impl Iterator<Item = &RoutedSink> {
+        self.sinks.values()
     }
 
     /// Ends what runs, then closes the store.
@@ -189,31 +212,50 @@ impl Gatepost {
     /// Builds the keeper of the credential that opens `mailbox`, unless it is there.
     fn keep(&mut self, mailbox: &MailboxSettings, registration: &Arc<Registration>) {
         let id = credentials::id(&self.config, mailbox);
+        let opened = self.opened.entry(id.clone()).or_default();
+        opened.push(mailbox.address.clone());
         if self.keepers.contains_key(&id) {
             return;
         }
-        let ca_file = self
-            .config
-            .registration(&mailbox.registration)
-            .ca_file
-            .clone();
-        let reach = || Arc::new(Reach::new(ca_file.clone(), &self.clock, &self.chance));
-        self.clouds.entry(ca_file.clone()).or_insert_with(reach);
+        let reach = self.reach_for(mailbox);
         let surroundings = Surroundings {
-            endpoint: Arc::<Reach>::clone(self.reach(mailbox)),
+            endpoint: Arc::<Reach>::clone(&reach),
             grants: Arc::new(self.store.clone()),
             clock: self.clock.clone(),
             chance: self.chance.clone(),
             tasks: self.tasks.clone(),
         };
-        let mut registration = Registration::clone(registration);
-        registration.permissions = credentials::permissions(&self.config, &id);
-        let credential = credentials::credential(id.clone(), Arc::new(registration), mailbox);
-        self.keepers
-            .insert(id, TokenKeeper::new(credential, surroundings));
+        let registration = self.for_credential(&id, registration);
+        let credential = credentials::credential(id.clone(), registration, mailbox);
+        let keeper = TokenKeeper::new(credential, surroundings);
+        self.keepers.insert(id, Kept { keeper, reach });
     }
 
-    async fn build_sinks(&self) -> Result<Vec<RoutedSink>, Failure> {
+    /// The registration, with what the mailboxes of one of its credentials need.
+    fn for_credential(
+        &self,
+        id: &CredentialId,
+        registration: &Arc<Registration>,
+    ) -> Arc<Registration> {
+        let mut registration = Registration::clone(registration);
+        registration.permissions = credentials::permissions(&self.config, id);
+        Arc::new(registration)
+    }
+
+    /// How the servers of a mailbox are reached, which is made unless it is there.
+    fn reach_for(&mut self, mailbox: &MailboxSettings) -> Arc<Reach> {
+        let registration = self.config.registration(&mailbox.registration);
+        let ca_file = registration.ca_file.clone();
+        let made = || Arc::new(Reach::new(ca_file.clone(), &self.clock, &self.chance));
+        let reach = self.clouds.entry(ca_file.clone()).or_insert_with(made);
+        Arc::clone(reach)
+    }
+
+    /// Builds every sink; those of `before` that are made of the same are taken over.
+    async fn build_sinks(
+        &self,
+        before: &BTreeMap<String, RoutedSink>,
+    ) -> Result<BTreeMap<String, RoutedSink>, Failure> {
         let around = sinks::Around {
             clock: &self.clock,
             chance: &self.chance,
@@ -221,11 +263,11 @@ impl Gatepost {
         };
         let reports = self.config.events.as_ref().map(sinks::reports);
         let reports = reports.unwrap_or_default();
-        let mut built = Vec::with_capacity(self.config.sinks.len());
+        let mut built = BTreeMap::new();
         for (name, settings) in &self.config.sinks {
-            let (mut route, sink) = sinks::sink(name, settings, &around).await?;
-            route.report_to = reports.clone();
-            built.push((route, sink));
+            let ways = (&around, before.get(name));
+            let sink = sinks::sink((name, settings), &reports, ways).await?;
+            built.insert(name.clone(), sink);
         }
         Ok(built)
     }

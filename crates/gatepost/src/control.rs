@@ -5,12 +5,14 @@
 //! socket has mode 0600, and the peer must be the same user or root.
 
 mod client;
+mod error;
 mod message;
 mod server;
 
-pub use client::{ask, ask_within};
+pub use client::{PATIENCE, ask};
+pub use error::ControlError;
 pub use message::{Answer, Question, RelayedFault, WireToken};
-pub use server::{ControlError, bind, serve};
+pub use server::{bind, serve};
 
 use std::path::PathBuf;
 
@@ -22,4 +24,4 @@ pub fn socket(state: &StateFolder) -> PathBuf {
 }
 
 /// No question and no answer is longer: ten thousand mailboxes with their health take less.
-const MOST: u64 = 8 * 1024 * 1024;
+const MOST: usize = 8 * 1024 * 1024;

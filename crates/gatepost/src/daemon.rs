@@ -1,156 +1,285 @@
 //! What `serve` runs: one task per watch, one courier per sink, one keeper per credential, each
-//! supervised, none able to take another down.
+//! supervised, none able to take another down. A reload ends, starts and replaces only what is
+//! made of something else than before.
 
-use std::future::Future;
+mod parts;
+mod supervisor;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatepost_host::{Clock, Elapsed, Tasks};
-use gatepost_mailroom::Mailroom;
+use gatepost_host::Elapsed;
+use gatepost_mailroom::{Credentials, Mailroom, Notices, SinkName, WatchKey};
+use gatepost_oauth::{CredentialId, TokenKeeper};
+use tokio::sync::Mutex;
 
-use crate::compose::Gatepost;
-use crate::control;
+use crate::compose::{Gatepost, OpenedWatch, Recomposed, SinkMadeOf, WatchMadeOf};
+use crate::config::TokenFileSettings;
 use crate::failure::Failure;
+use crate::present::Present;
 use crate::token_files::TokenFile;
+use crate::{config, control, service_manager};
+pub use parts::Changes;
+use parts::{Part, Parts, Work};
+use supervisor::Supervisor;
 
-/// A composition that runs.
-#[derive(Debug)]
+/// A composition that runs. Clones are the same one.
+#[derive(Debug, Clone)]
 pub struct Daemon {
-    /// What runs.
-    pub gatepost: Arc<Gatepost>,
     /// Where it works.
     pub mailroom: Mailroom,
+    present: Present,
+    running: Arc<Mutex<Running>>,
+}
+
+/// What runs, by name, with what it was made of.
+#[derive(Debug)]
+struct Running {
+    supervisor: Supervisor,
+    couriers: Parts<SinkName, SinkMadeOf>,
+    keepers: Parts<CredentialId, TokenKeeper>,
+    watches: Parts<WatchKey, WatchMadeOf>,
+    token_files: Parts<PathBuf, TokenFileSettings>,
+}
+
+/// What a reload changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Reloaded {
+    /// Among the watches.
+    pub watches: Changes,
+    /// Among the sinks.
+    pub sinks: Changes,
+    /// Among the credentials.
+    pub credentials: Changes,
+    /// Among the token files.
+    pub token_files: Changes,
 }
 
 impl Daemon {
     /// Starts everything that the configuration describes. When this returns, the control
     /// socket answers.
     pub fn start(gatepost: Gatepost) -> Result<Self, Failure> {
-        let gatepost = Arc::new(gatepost);
         let mailroom = gatepost.mailroom()?;
         let watches = gatepost.watches()?;
         let socket = control::bind(&control::socket(gatepost.store.folder()))?;
-        let tasks = &gatepost.tasks;
-        let supervisor = Supervisor {
-            tasks: tasks.clone(),
-            clock: gatepost.clock.clone(),
+        let tasks = gatepost.tasks.clone();
+        let mut running = Running::new(&gatepost);
+        let notices = Arc::new(gatepost.store.clone());
+        let present = Present::new(gatepost);
+        running.change(&present, watches, &mailroom);
+        running.keep_house(&mailroom, (Arc::new(present.clone()), notices));
+        let daemon = Self {
+            mailroom,
+            present,
+            running: Arc::new(Mutex::new(running)),
         };
-        for (route, sink) in gatepost.sinks().iter().cloned() {
-            let (room, stop) = (mailroom.clone(), tasks.stop());
-            supervisor.keep(format!("courier to {}", route.sink), move || {
-                room.courier(route.clone(), Arc::clone(&sink))
-                    .run(stop.clone())
-            });
+        tasks.start("control socket", control::serve(socket, daemon.clone()));
+        Ok(daemon)
+    }
+
+    /// The composition that is in force.
+    pub fn gatepost(&self) -> Arc<Gatepost> {
+        self.present.get()
+    }
+
+    /// Reads the configuration again and goes on with it. What is wrong with it is answered, and
+    /// everything stays as it was.
+    pub async fn reload(&self) -> Result<Reloaded, Failure> {
+        let mut running = self.running.lock().await;
+        service_manager::tell_reloading();
+        let reloaded = self.reload_alone(&mut running).await;
+        service_manager::tell_ready();
+        match &reloaded {
+            Ok(changes) => tracing::info!(%changes, "the configuration was reloaded"),
+            Err(failure) => tracing::error!(
+                code = failure.code(),
+                "the configuration was not reloaded, the one before stays in force: {failure}"
+            ),
         }
-        for keeper in gatepost.keepers() {
-            let name = format!("tokens of {}", keeper.credential().id);
-            let (kept, stop) = (keeper.clone(), tasks.stop());
-            supervisor.keep(name, move || {
-                let (keeper, stop) = (kept.clone(), stop.clone());
-                async move { keeper.run(&stop).await }
-            });
-        }
-        for (watch, opener) in watches {
-            let (room, stop) = (mailroom.clone(), tasks.stop());
-            supervisor.keep(format!("watch of {}", watch.key), move || {
-                room.listener(watch.clone(), Arc::clone(&opener))
-                    .run(stop.clone())
-            });
-        }
-        for settings in &gatepost.config.token_files {
-            let file = TokenFile::new(settings.clone(), Arc::clone(&gatepost));
-            let (name, stop) = (
-                format!("token file {}", settings.path.display()),
-                tasks.stop(),
-            );
-            supervisor.keep(name, move || file.clone().run(stop.clone()));
-        }
-        let (room, stop) = (mailroom.clone(), tasks.stop());
-        supervisor.keep("watchman".to_owned(), move || {
-            room.watchman().run(stop.clone())
-        });
-        let (room, stop) = (mailroom.clone(), tasks.stop());
-        supervisor.keep("sweeper".to_owned(), move || {
-            room.sweeper(RETENTION).run(stop.clone())
-        });
-        let answering = control::serve(socket, Arc::clone(&gatepost), mailroom.clone());
-        tasks.start("control socket", answering);
-        Ok(Self { gatepost, mailroom })
+        reloaded
+    }
+
+    async fn reload_alone(&self, running: &mut Running) -> Result<Reloaded, Failure> {
+        let before = self.present.get();
+        let config = config::load(&before.config.file)?;
+        let recomposed = Recomposed::make(&before, config).await?;
+        let watches = recomposed.gatepost.watches()?;
+        self.present.replace(recomposed.into_force());
+        Ok(running.change(&self.present, watches, &self.mailroom))
     }
 
     /// Tells everything to end, and waits for it within bounds. What is cut off then is taken up
     /// again at the next start: nothing is lost by it.
     pub async fn drain(self) -> Result<(), Elapsed> {
-        let drained = self.gatepost.clock.within(DRAIN, self.gatepost.end()).await;
-        let _ = std::fs::remove_file(control::socket(self.gatepost.store.folder()));
+        let gatepost = self.gatepost();
+        let drained = gatepost.clock.within(DRAIN, gatepost.end()).await;
+        let _ = std::fs::remove_file(control::socket(gatepost.store.folder()));
         drained
     }
 }
 
-/// Keeps tasks going: one that panicked is started again, and touches no other.
-struct Supervisor {
-    tasks: Tasks,
-    clock: Clock,
-}
+impl Running {
+    fn new(gatepost: &Gatepost) -> Self {
+        Self {
+            supervisor: Supervisor {
+                tasks: gatepost.tasks.clone(),
+                clock: gatepost.clock.clone(),
+            },
+            couriers: Parts::default(),
+            keepers: Parts::default(),
+            watches: Parts::default(),
+            token_files: Parts::default(),
+        }
+    }
 
-impl Supervisor {
-    /// Keeps what `work` makes going until everything ends.
-    fn keep<F>(&self, name: String, work: impl Fn() -> F + Send + 'static)
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let (tasks, clock, stop) = (self.tasks.clone(), self.clock.clone(), self.tasks.stop());
-        let supervising = async move {
-            loop {
-                // By itself it ends when everything does, and otherwise only by a panic, which is
-                // caught and logged where it is started.
-                let _ = tasks.start(&name, work()).await;
-                if stop.is_requested() {
-                    return;
-                }
-                tracing::error!(task = name, "it is started again");
-                if stop.or(clock.sleep(AFTER_A_PANIC)).await.is_none() {
-                    return;
-                }
-            }
+    /// Starts those who look after all the others, whatever is configured.
+    fn keep_house(
+        &self,
+        mailroom: &Mailroom,
+        (credentials, notices): (Arc<dyn Credentials>, Arc<dyn Notices>),
+    ) {
+        let tasks = &self.supervisor.tasks;
+        let room = mailroom.clone();
+        let watchman: Work = Box::new(move |stop| Box::pin(room.watchman().run(stop)));
+        let room = mailroom.clone();
+        let sweeper: Work = Box::new(move |stop| Box::pin(room.sweeper(RETENTION).run(stop)));
+        let room = mailroom.clone();
+        let caretaker: Work = Box::new(move |stop| {
+            let (credentials, notices) = (Arc::clone(&credentials), Arc::clone(&notices));
+            Box::pin(room.caretaker(credentials, notices).run(stop))
+        });
+        for (name, work) in [
+            ("watchman", watchman),
+            ("sweeper", sweeper),
+            ("caretaker", caretaker),
+        ] {
+            self.supervisor.keep((name.to_owned(), work), tasks, None);
+        }
+    }
+
+    /// Runs what is described at present, and nothing else.
+    fn change(
+        &mut self,
+        present: &Present,
+        watches: Vec<OpenedWatch>,
+        room: &Mailroom,
+    ) -> Reloaded {
+        let Self {
+            supervisor,
+            couriers,
+            keepers,
+            watches: watching,
+            token_files,
+        } = self;
+        let gatepost = &*present.get();
+        let board = &room.board;
+        // Couriers first, and watches last: no event is without a courier for long.
+        let reloaded = Reloaded {
+            sinks: couriers.become_those(
+                couriers_of(gatepost, room),
+                supervisor,
+                (|sink: &SinkName| board.forget_sink(sink), |_: &_| false),
+            ),
+            credentials: keepers.become_those(
+                keepers_of(gatepost),
+                supervisor,
+                (|_: &_| {}, |_: &_| false),
+            ),
+            token_files: token_files.become_those(
+                token_files_of(present),
+                supervisor,
+                (|_: &_| {}, |_: &_| false),
+            ),
+            // One that waits after a failure has no session to lose, and tries again at once.
+            watches: watching.become_those(
+                watches_of(watches, room),
+                supervisor,
+                (
+                    |watch: &WatchKey| board.forget(watch),
+                    |watch: &WatchKey| board.is_retrying(watch),
+                ),
+            ),
         };
-        self.tasks.start("supervisor", supervising);
+        room.bell.ring();
+        reloaded
     }
 }
 
-/// A panic is our bug, and comes back at once more often than not.
-const AFTER_A_PANIC: Duration = Duration::from_secs(30);
+fn couriers_of(gatepost: &Gatepost, room: &Mailroom) -> Vec<Part<SinkName, SinkMadeOf>> {
+    let process = gatepost.tasks.stop();
+    let couriers = gatepost.sinks().cloned().map(|routed| {
+        let (room, process) = (room.clone(), process.clone());
+        let (route, sink) = (routed.route, routed.sink);
+        Part::new(
+            (route.sink.clone(), routed.made_of),
+            format!("courier to {}", route.sink),
+            move |stop| {
+                let courier = room.courier(route.clone(), Arc::clone(&sink));
+                courier.run_out(stop, process.clone())
+            },
+        )
+    });
+    couriers.collect()
+}
+
+fn keepers_of(gatepost: &Gatepost) -> Vec<Part<CredentialId, TokenKeeper>> {
+    let keepers = gatepost.keepers().map(|(id, keeper)| {
+        let kept = keeper.clone();
+        Part::new(
+            (id.clone(), keeper.clone()),
+            format!("tokens of {id}"),
+            move |stop| {
+                let keeper = kept.clone();
+                async move { keeper.run(&stop).await }
+            },
+        )
+    });
+    keepers.collect()
+}
+
+fn watches_of(watches: Vec<OpenedWatch>, room: &Mailroom) -> Vec<Part<WatchKey, WatchMadeOf>> {
+    let watches = watches.into_iter().map(|OpenedWatch { opener, made_of }| {
+        let (room, watch) = (room.clone(), made_of.watch.clone());
+        Part::new(
+            (watch.key.clone(), made_of),
+            format!("watch of {}", watch.key),
+            move |stop| room.listener(watch.clone(), Arc::clone(&opener)).run(stop),
+        )
+    });
+    watches.collect()
+}
+
+fn token_files_of(present: &Present) -> Vec<Part<PathBuf, TokenFileSettings>> {
+    let gatepost = present.get();
+    let files = gatepost.config.token_files.iter().map(|settings| {
+        let file = TokenFile::new(settings.clone(), present.clone());
+        Part::new(
+            (settings.path.clone(), settings.clone()),
+            format!("token file {}", settings.path.display()),
+            move |stop| file.clone().run(stop),
+        )
+    });
+    files.collect()
+}
+
+impl std::fmt::Display for Reloaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            watches,
+            sinks,
+            credentials,
+            token_files,
+        } = self;
+        write!(
+            f,
+            "watches: {watches}; sinks: {sinks}; credentials: {credentials}; token files: \
+             {token_files}"
+        )
+    }
+}
+
 /// How long deliveries that are settled can be looked at.
 const RETENTION: Duration = Duration::from_hours(7 * 24);
 /// Service managers wait 90 seconds before they kill.
 const DRAIN: Duration = Duration::from_secs(30);
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_task_that_panicked_is_started_again() {
-        let tasks = Tasks::new();
-        let supervisor = Supervisor {
-            tasks: tasks.clone(),
-            clock: Clock::system(),
-        };
-        let starts = Arc::new(AtomicU32::new(0));
-        let (counted, stop) = (Arc::clone(&starts), tasks.stop());
-        let (told, mut second) = tokio::sync::mpsc::channel(1);
-        supervisor.keep("clumsy".to_owned(), move || {
-            let (counted, stop, told) = (Arc::clone(&counted), stop.clone(), told.clone());
-            async move {
-                assert!(counted.fetch_add(1, Ordering::SeqCst) > 0, "on purpose");
-                let _ = told.send(()).await;
-                stop.requested().await;
-            }
-        });
-        second.recv().await.expect("it is started again");
-        tasks.end().await;
-        assert_eq!(starts.load(Ordering::SeqCst), 2);
-    }
-}

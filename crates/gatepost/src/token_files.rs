@@ -1,28 +1,27 @@
 //! Files with tokens that are kept fresh, for programs that read a file and ask nobody: Postfix
 //! with sasl-xoauth2, Dovecot as a proxy.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use gatepost_host::{FileError, Stop, files};
 use gatepost_oauth::TokenSource as _;
 use zeroize::Zeroizing;
 
-use crate::compose::Gatepost;
 use crate::config::{Readers, TokenFileSettings};
 use crate::failure::Failure;
+use crate::present::Present;
 
 /// Keeps one file fresh.
 #[derive(Debug, Clone)]
 pub struct TokenFile {
     settings: TokenFileSettings,
-    gatepost: Arc<Gatepost>,
+    present: Present,
 }
 
 impl TokenFile {
-    /// The file that `settings` describe, with tokens of `gatepost`.
-    pub fn new(settings: TokenFileSettings, gatepost: Arc<Gatepost>) -> Self {
-        Self { settings, gatepost }
+    /// The file that `settings` describe, with tokens of what is in force at the time.
+    pub fn new(settings: TokenFileSettings, present: Present) -> Self {
+        Self { settings, present }
     }
 
     /// Writes the file anew whenever its token was renewed, until `stop`. A failure leaves what is
@@ -46,7 +45,8 @@ impl TokenFile {
                 );
             }
             told = failed;
-            if stop.or(self.gatepost.clock.sleep(LOOK)).await.is_none() {
+            let clock = self.present.get().clock.clone();
+            if stop.or(clock.sleep(LOOK)).await.is_none() {
                 return;
             }
         }
@@ -54,16 +54,20 @@ impl TokenFile {
 
     /// Asks the keeper, which answers from memory, and writes what is new.
     async fn refresh(&self, written: &mut Option<Zeroizing<String>>) -> Result<(), Failure> {
-        let config = &self.gatepost.config;
-        let mailbox = &config.mailboxes[&self.settings.mailbox];
+        let gatepost = self.present.get();
+        let config = &gatepost.config;
+        // A reload may just have taken the mailbox away, and is about to end this too.
+        let Some(mailbox) = config.mailboxes.get(&self.settings.mailbox) else {
+            return Ok(());
+        };
         let audience = self.settings.purpose.audience();
-        let token = self.gatepost.keeper(mailbox).token(audience).await?;
+        let token = gatepost.keeper(mailbox).token(audience).await?;
         if written.as_ref().is_some_and(|old| **old == token.expose()) {
             return Ok(());
         }
         let registration = config.registration(&mailbox.registration);
         let whose = (mailbox.address.as_str(), registration);
-        let now = self.gatepost.clock.now();
+        let now = gatepost.clock.now();
         let mut text = self.settings.form.written(&token, whose, now)?;
         text.push('\n');
         self.write(text.as_bytes())?;

@@ -160,6 +160,7 @@ mod tests {
             tenant: Tenant::parse("contoso.com").expect("a domain"),
             client_id: "bcdb5ae8-1ab8-47c3-b0b2-6756048e2ddc".to_owned(),
             proof: ProofSource::Public,
+            secret_expires: None,
             endpoints: EndpointVersion::V2,
         };
         let expires_at = at + std::time::Duration::from_secs(3599);

@@ -119,6 +119,14 @@ pub enum UsageError {
         /// What was asked for.
         ids: Vec<i64>,
     },
+    /// No `serve` is running.
+    #[error(
+        "no gatepost serve is running on the state folder {state}; start one with gatepost serve"
+    )]
+    NotServing {
+        /// The state folder.
+        state: String,
+    },
     /// The terminal or a file does not take what is written.
     #[error("cannot write {what}: {source}")]
     Write {
@@ -156,6 +164,7 @@ impl UsageError {
         "certificate_exists",
         "token_not_in_time",
         "delivery_missing",
+        "serve_not_running",
         "output_unwritable",
     ];
 }
@@ -174,6 +183,7 @@ impl Fault for UsageError {
             Self::CertificateExists { .. } => "certificate_exists",
             Self::NotInTime { .. } => "token_not_in_time",
             Self::NoDelivery { .. } | Self::NothingOpen { .. } => "delivery_missing",
+            Self::NotServing { .. } => "serve_not_running",
             Self::Write { .. } => "output_unwritable",
         }
     }
@@ -195,6 +205,7 @@ impl Fault for UsageError {
                 Next::Retry(After::Backoff)
             }
             Self::NotInTime { .. } => Next::Retry(After::Backoff),
+            Self::NotServing { .. } => Next::Reconfigure,
             _ => Next::Discard,
         }
     }

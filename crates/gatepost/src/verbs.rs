@@ -2,16 +2,19 @@
 
 mod chosen;
 pub mod config;
+pub mod credentials;
 pub mod deliveries;
 pub mod demo;
 pub mod explain;
 pub mod folders;
+pub mod key;
 pub mod login;
 pub mod logout;
 pub mod mailboxes;
 pub mod messages;
 pub mod read;
 pub mod registration;
+pub mod reload;
 pub mod sandbox;
 pub mod serve;
 mod session;
@@ -38,11 +41,14 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Logout(arguments) => logout::run(&arguments, settings),
         Verb::Watch(arguments) => watch::run(&arguments, settings),
         Verb::Mailboxes(arguments) => mailboxes::run(&arguments, settings),
+        Verb::Credentials(arguments) => credentials::run(&arguments, settings),
+        Verb::Reload(arguments) => reload::run(&arguments, settings),
         Verb::Folders(arguments) => folders::run(&arguments, settings),
         Verb::Messages(arguments) => messages::run(&arguments, settings),
         Verb::Read(arguments) => read::run(&arguments, settings),
         Verb::Registration(arguments) => registration::run(&arguments, settings),
         Verb::Deliveries(arguments) => deliveries::run(&arguments, settings),
+        Verb::Key(arguments) => key::run(&arguments, settings),
         Verb::Config(arguments) => config::run(&arguments, settings),
         Verb::Explain(arguments) => explain::run(&arguments),
     }

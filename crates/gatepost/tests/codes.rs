@@ -61,6 +61,7 @@ const ALL: &[&[&str]] = &[
     gatepost_sandbox::SandboxError::CODES,
     gatepost_sandbox::faults::OrderError::CODES,
     gatepost_sandbox::mailboxes::MailboxError::CODES,
+    compose::ReloadError::CODES,
     compose::SinkError::CODES,
     config::ConfigError::CODES,
     config::HostError::CODES,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use gatepost_oauth::{Credential, CredentialId, Grant, Permissions, Registration};
+use gatepost_oauth::{Cloud, Credential, CredentialId, Grant, Permissions, Registration, Tenant};
 
 use crate::config::{Config, MailboxSettings};
 use crate::setup::{Permission, asked_of_person};
@@ -12,17 +12,21 @@ use crate::setup::{Permission, asked_of_person};
 /// configuration calls it: a renamed registration stays signed in, another app does not.
 pub fn id(config: &Config, mailbox: &MailboxSettings) -> CredentialId {
     let registration = config.registration(&mailbox.registration);
-    let app = format!(
-        "{}/{}/{}",
-        registration.cloud.login.authority(),
-        registration.tenant,
-        registration.client_id
+    let app = app(
+        &registration.cloud,
+        &registration.tenant,
+        &registration.client_id,
     );
     let grant = mailbox.grant.name();
     CredentialId::new(match mailbox.grant.person() {
         None => format!("{app}/{grant}"),
         Some(person) => format!("{app}/{grant}/{person}"),
     })
+}
+
+/// What all credentials of one app have in common.
+pub(super) fn app(cloud: &Cloud, tenant: &Tenant, client_id: &str) -> String {
+    format!("{}/{tenant}/{client_id}", cloud.login.authority())
 }
 
 /// What a person is asked to permit: what the mailboxes that the credential `id` opens are read

@@ -1,11 +1,11 @@
 //! How the servers of a cloud are reached. Reading the system's authorities takes longer than
 //! all the rest of `gatepost token`, so it waits until somebody really connects.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use gatepost_host::{Chance, Clock, HttpError, Trust, TrustError};
+use gatepost_host::{Chance, Clock, HttpError, Trust, TrustError, files};
 use gatepost_oauth::answers::Reply;
 use gatepost_oauth::{Endpoint, Form, HttpEndpoint, TokenError};
 use rustls::ClientConfig;
@@ -14,6 +14,8 @@ use rustls::ClientConfig;
 #[derive(Debug)]
 pub(super) struct Reach {
     ca_file: Option<PathBuf>,
+    /// What stood in that file when this was made.
+    authority: Option<Vec<u8>>,
     clock: Clock,
     chance: Chance,
     http: Mutex<Option<HttpEndpoint>>,
@@ -24,12 +26,18 @@ impl Reach {
     /// Reaches nothing yet.
     pub(super) fn new(ca_file: Option<PathBuf>, clock: &Clock, chance: &Chance) -> Self {
         Self {
+            authority: read(ca_file.as_deref()),
             ca_file,
             clock: clock.clone(),
             chance: chance.clone(),
             http: Mutex::default(),
             tls: Mutex::default(),
         }
+    }
+
+    /// Whether one that is made now would trust the same authorities.
+    pub(super) fn is_current(&self) -> bool {
+        self.authority == read(self.ca_file.as_deref())
     }
 
     /// How TLS is spoken with the mail servers.
@@ -60,6 +68,15 @@ impl Reach {
         }
     }
 }
+
+/// What stands in the file. One that cannot be read is complained of where it is used.
+pub(super) fn read(file: Option<&Path>) -> Option<Vec<u8>> {
+    let content = files::read_public(file?, MOST).ok()?;
+    Some(content.to_vec())
+}
+
+/// No list of authorities is longer.
+const MOST: usize = 4 * 1024 * 1024;
 
 #[async_trait]
 impl Endpoint for Reach {

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use gatepost_fault::{Fault, Next, Owner};
-use gatepost_host::{Chance, Clock, SecretSource, Trust};
+use gatepost_host::{Chance, Clock, Trust};
 use gatepost_mailroom::sinks::command::{Command, CommandSettings};
 use gatepost_mailroom::sinks::maildir::Maildir;
 use gatepost_mailroom::sinks::stream::{Stream, StreamTarget};
 use gatepost_mailroom::sinks::webhook::{self, SigningSecret, Webhook};
 use gatepost_mailroom::{ReportTo, Route, Sink, SinkName};
 use gatepost_store::StateFolder;
+use secrecy::{ExposeSecret, SecretString};
 
-use crate::compose::RoutedSink;
+use super::reach;
 use crate::config::{self, EventSettings, SinkSettings, SinkTarget, WebhookSettings};
 use crate::failure::Failure;
 
@@ -25,15 +26,58 @@ pub(super) struct Around<'a> {
     pub(super) state: &'a StateFolder,
 }
 
-/// The sink that `settings` describe, and how deliveries go there.
+/// A sink, how deliveries go there, and what both were made of.
+#[derive(Debug, Clone)]
+pub struct RoutedSink {
+    /// How deliveries go there.
+    pub route: Route,
+    /// The sink.
+    pub sink: Arc<dyn Sink>,
+    /// What it was made of.
+    pub made_of: MadeOf,
+}
+
+/// What a sink was made of. One that was made of the same is the same.
+#[derive(Debug, Clone)]
+pub struct MadeOf {
+    settings: SinkSettings,
+    report_to: ReportTo,
+    secrets: Vec<SecretString>,
+    authority: Option<Vec<u8>>,
+}
+
+impl PartialEq for MadeOf {
+    fn eq(&self, other: &Self) -> bool {
+        let (ours, theirs) = (self.secrets.iter(), other.secrets.iter());
+        self.settings == other.settings
+            && self.report_to == other.report_to
+            && self.authority == other.authority
+            && ours
+                .map(ExposeSecret::expose_secret)
+                .eq(theirs.map(ExposeSecret::expose_secret))
+    }
+}
+
+/// The sink that `settings` describe, and how deliveries go there; the one of `before` if that was
+/// made of the same.
 pub(super) async fn sink(
-    name: &str,
-    settings: &SinkSettings,
-    around: &Around<'_>,
+    (name, settings): (&str, &SinkSettings),
+    report_to: &ReportTo,
+    (around, before): (&Around<'_>, Option<&RoutedSink>),
 ) -> Result<RoutedSink, Failure> {
+    let made_of = MadeOf {
+        report_to: report_to.clone(),
+        ..made_of(name, settings, around.clock).await?
+    };
+    if let Some(before) = before
+        && before.made_of == made_of
+    {
+        return Ok(before.clone());
+    }
     let route = Route {
         ordering: settings.ordering,
         concurrency: settings.parallel,
+        report_to: report_to.clone(),
         ..Route::to(SinkName(name.to_owned()))
     };
     let clock = around.clock.clone();
@@ -53,11 +97,15 @@ pub(super) async fn sink(
             config::StreamTarget::File(file) => StreamTarget::File(file.clone()),
         })),
         SinkTarget::Webhook(settings) => Arc::new(Webhook::new(
-            receiver(name, settings, &clock).await?,
+            receiver(name, settings, &made_of.secrets)?,
             clock,
         )?),
     };
-    Ok((route, sink))
+    Ok(RoutedSink {
+        route,
+        sink,
+        made_of,
+    })
 }
 
 /// Where the mailroom's own events go.
@@ -72,52 +120,51 @@ pub(super) async fn fetch_secrets(
     settings: &SinkSettings,
     clock: &Clock,
 ) -> Result<(), Failure> {
+    let made_of = made_of(name, settings, clock).await?;
     if let SinkTarget::Webhook(settings) = &settings.target {
-        signing_secrets(name, settings, clock).await?;
+        receiver(name, settings, &made_of.secrets)?;
     }
     Ok(())
 }
 
-async fn receiver(
+async fn made_of(name: &str, settings: &SinkSettings, clock: &Clock) -> Result<MadeOf, Failure> {
+    let mut secrets = Vec::new();
+    let mut authority = None;
+    if let SinkTarget::Webhook(settings) = &settings.target {
+        for source in settings.secret.iter().chain(&settings.previous_secret) {
+            let what = format!("the signing secret of sink {name}");
+            secrets.push(source.fetch(clock, &what).await?);
+        }
+        authority = reach::read(settings.ca_file.as_deref());
+    }
+    Ok(MadeOf {
+        settings: settings.clone(),
+        report_to: ReportTo::default(),
+        secrets,
+        authority,
+    })
+}
+
+fn receiver(
     name: &str,
     settings: &WebhookSettings,
-    clock: &Clock,
+    secrets: &[SecretString],
 ) -> Result<webhook::WebhookSettings, Failure> {
+    let secrets = secrets.iter().map(|text| {
+        SigningSecret::parse(text).map_err(|source| SinkError {
+            sink: name.to_owned(),
+            source,
+        })
+    });
     Ok(webhook::WebhookSettings {
         url: settings.url.clone(),
-        secrets: signing_secrets(name, settings, clock).await?,
+        secrets: secrets.collect::<Result<_, _>>()?,
         allow: settings.allow.values().copied().collect(),
         trust: match &settings.ca_file {
             Some(file) => Trust::with_authority(file)?,
             None => Trust::system(),
         },
     })
-}
-
-async fn signing_secrets(
-    name: &str,
-    settings: &WebhookSettings,
-    clock: &Clock,
-) -> Result<Vec<SigningSecret>, Failure> {
-    let mut secrets = Vec::new();
-    for source in settings.secret.iter().chain(&settings.previous_secret) {
-        secrets.push(signing_secret(name, source, clock).await?);
-    }
-    Ok(secrets)
-}
-
-async fn signing_secret(
-    name: &str,
-    source: &SecretSource,
-    clock: &Clock,
-) -> Result<SigningSecret, Failure> {
-    let text = source
-        .fetch(clock, &format!("the signing secret of sink {name}"))
-        .await?;
-    Ok(SigningSecret::parse(&text).map_err(|source| SinkError {
-        sink: name.to_owned(),
-        source,
-    })?)
 }
 
 /// A sink cannot be made as the configuration describes it.

@@ -1,12 +1,47 @@
 //! Watches: what the configuration says of them, in the words of the mailroom.
 
-use gatepost_mail::FolderName;
+use std::sync::Arc;
+
+use gatepost_mail::{FolderName, Opener};
 use gatepost_mailroom::{
     Marks, Pace, PostAction, SinkName, StartFrom, Watch, WatchKey, Watermarks,
 };
 
+use gatepost_oauth::{HostPort, TokenKeeper};
+
+use super::reach::Reach;
 use super::sinks;
-use crate::config::{After, Begin, Config, WatchSettings};
+use crate::config::{After, Begin, Config, MailboxSettings, WatchSettings};
+
+/// A watch, what opens its mailbox, and what both were made of.
+#[derive(Debug)]
+pub struct OpenedWatch {
+    /// What opens the mailbox.
+    pub opener: Arc<dyn Opener>,
+    /// What it was made of, the watch among it.
+    pub made_of: MadeOf,
+}
+
+/// What a watch was made of. One that was made of the same goes on undisturbed.
+#[derive(Debug)]
+pub struct MadeOf {
+    /// The watch.
+    pub watch: Watch,
+    pub(super) mailbox: MailboxSettings,
+    pub(super) imap: Option<HostPort>,
+    pub(super) reach: Arc<Reach>,
+    pub(super) keeper: TokenKeeper,
+}
+
+impl PartialEq for MadeOf {
+    fn eq(&self, other: &Self) -> bool {
+        self.watch == other.watch
+            && self.mailbox == other.mailbox
+            && self.imap == other.imap
+            && Arc::ptr_eq(&self.reach, &other.reach)
+            && self.keeper.is(&other.keeper)
+    }
+}
 
 /// The watch that `settings` describe.
 pub(super) fn watch(settings: &WatchSettings, config: &Config) -> Watch {

@@ -92,6 +92,8 @@ pub struct RegistrationSettings {
     pub client_id: String,
     /// How it proves to be the app.
     pub proof: ProofSource,
+    /// When the client secret ends, if that is known.
+    pub secret_expires: Option<Timestamp>,
     /// Which token endpoints it uses.
     pub endpoints: EndpointVersion,
 }

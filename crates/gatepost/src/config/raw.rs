@@ -123,6 +123,9 @@ pub struct RawRegistration {
     pub client_id: Placed<String>,
     /// Where the client secret is found. Leave it and `certificate` away for a public client.
     pub secret: Option<Placed<RawSecret>>,
+    /// The day on which the client secret ends, as the Entra admin center shows it, such as
+    /// `2027-05-01`: then it is told ahead.
+    pub secret_expires: Option<Placed<String>>,
     /// Where the certificate is found, in PEM, with its private key unless `private_key` is set.
     pub certificate: Option<Placed<RawSecret>>,
     /// Where the private key of the certificate is found, in PEM (PKCS#1 or PKCS#8).

@@ -4,13 +4,14 @@ use std::fmt;
 use std::time::Duration;
 
 use gatepost_fault::{After, Fault, Next, Owner};
-use gatepost_mailroom::{MailboxStatus, SinkStatus};
+use gatepost_mailroom::{CredentialStatus, MailboxStatus, SinkStatus};
 use gatepost_oauth::{AccessToken, Audience};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::codes;
+use crate::daemon::Reloaded;
 
 /// What is asked.
 #[derive(Debug, Serialize, Deserialize)]
@@ -25,8 +26,12 @@ pub enum Question {
     },
     /// How every watch and sink is.
     Health,
+    /// How every credential is.
+    Credentials,
     /// That couriers look at once for what is due, and ask sinks that were switched off.
     Deliver,
+    /// That the configuration is read again.
+    Reload,
 }
 
 impl Question {
@@ -53,6 +58,13 @@ pub enum Answer {
         /// The sinks, ordered by name.
         sinks: Vec<SinkStatus>,
     },
+    /// How every credential is, ordered by name.
+    Credentials {
+        /// The credentials.
+        credentials: Vec<CredentialStatus>,
+    },
+    /// The configuration was read again.
+    Reloaded(Reloaded),
     /// It was done.
     Done,
     /// It could not be done.

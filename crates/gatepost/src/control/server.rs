@@ -2,25 +2,24 @@
 
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatepost_fault::{Fault, Next, Owner};
-use gatepost_mailroom::Mailroom;
 use gatepost_oauth::TokenSource as _;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-use super::{Answer, Question, RelayedFault, WireToken};
+use super::{Answer, ControlError, Question, RelayedFault, WireToken};
 use crate::compose::Gatepost;
+use crate::daemon::Daemon;
 
 /// Binds the socket. The caller holds the lock of the state folder, so what is left there is a
 /// socket of a process that is gone.
 pub fn bind(path: &Path) -> Result<UnixListener, ControlError> {
-    let failed = |source| ControlError {
+    let failed = |source| ControlError::Unusable {
         path: path.to_owned(),
         source,
     };
@@ -34,7 +33,8 @@ pub fn bind(path: &Path) -> Result<UnixListener, ControlError> {
 }
 
 /// Answers questions until the tasks end.
-pub async fn serve(listener: UnixListener, gatepost: Arc<Gatepost>, mailroom: Mailroom) {
+pub async fn serve(listener: UnixListener, daemon: Daemon) {
+    let gatepost = daemon.gatepost();
     let stop = gatepost.tasks.stop();
     let places = Arc::new(Semaphore::new(AT_ONCE));
     loop {
@@ -55,13 +55,11 @@ pub async fn serve(listener: UnixListener, gatepost: Arc<Gatepost>, mailroom: Ma
         let Some(Ok(place)) = stop.or(Arc::clone(&places).acquire_owned()).await else {
             return;
         };
-        let (asked, mailroom) = (Arc::clone(&gatepost), mailroom.clone());
-        let stop = stop.clone();
+        let (daemon, stop) = (daemon.clone(), stop.clone());
         gatepost.tasks.start("control connection", async move {
-            let answering = answer(stream, &asked, &mailroom);
             // Whoever connects and says nothing must not hold up the end.
-            let answered = stop.or(asked.clock.within(LIMIT, answering)).await;
-            if let Some(Ok(Err(error))) = answered {
+            let answered = stop.or(answer(stream, &daemon)).await;
+            if let Some(Err(error)) = answered {
                 tracing::debug!("a question at the control socket broke off: {error}");
             }
             drop(place);
@@ -77,31 +75,53 @@ fn is_ours(stream: &UnixStream) -> bool {
         .is_ok_and(|peer| peer.uid() == ours || peer.uid() == 0)
 }
 
-async fn answer(
-    mut stream: UnixStream,
-    gatepost: &Gatepost,
-    mailroom: &Mailroom,
-) -> io::Result<()> {
+async fn answer(mut stream: UnixStream, daemon: &Daemon) -> io::Result<()> {
+    let clock = daemon.gatepost().clock.clone();
+    let in_time = |_| io::Error::from(io::ErrorKind::TimedOut);
     let (reading, mut writing) = stream.split();
     let mut line = String::new();
-    BufReader::new(reading.take(MOST_ASKED))
-        .read_line(&mut line)
-        .await?;
+    let mut reading = BufReader::new(reading.take(MOST_ASKED));
+    clock
+        .within(LIMIT, reading.read_line(&mut line))
+        .await
+        .map_err(in_time)??;
     let question: Question = serde_json::from_str(&line)?;
-    let answer = match question {
-        Question::Token { mailbox, graph } => token(gatepost, &mailbox, graph).await,
+    let limit = match question {
+        Question::Reload => RELOAD_LIMIT,
+        _ => LIMIT,
+    };
+    let answer = clock
+        .within(limit, answered(question, daemon))
+        .await
+        .map_err(in_time)?;
+    let mut text = Zeroizing::new(serde_json::to_vec(&answer)?);
+    text.push(b'\n');
+    clock
+        .within(LIMIT, writing.write_all(&text))
+        .await
+        .map_err(in_time)?
+}
+
+async fn answered(question: Question, daemon: &Daemon) -> Answer {
+    let mailroom = &daemon.mailroom;
+    match question {
+        Question::Token { mailbox, graph } => token(&daemon.gatepost(), &mailbox, graph).await,
         Question::Health => Answer::Health {
             watches: mailroom.board.mailboxes(),
             sinks: mailroom.board.sinks(),
+        },
+        Question::Credentials => Answer::Credentials {
+            credentials: daemon.gatepost().credentials(),
         },
         Question::Deliver => {
             mailroom.bell.urge();
             Answer::Done
         }
-    };
-    let mut text = Zeroizing::new(serde_json::to_vec(&answer)?);
-    text.push(b'\n');
-    writing.write_all(&text).await
+        Question::Reload => match daemon.reload().await {
+            Ok(changes) => Answer::Reloaded(changes),
+            Err(failure) => Answer::Fault(RelayedFault::of(failure.fault())),
+        },
+    }
 }
 
 async fn token(gatepost: &Gatepost, mailbox: &str, graph: bool) -> Answer {
@@ -119,40 +139,11 @@ async fn token(gatepost: &Gatepost, mailbox: &str, graph: bool) -> Answer {
     }
 }
 
-/// The control socket cannot be made.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "the control socket {} cannot be made: {source}; the path may be too long for a socket (107 \
-     octets), or the folder may not be writable",
-    path.display()
-)]
-pub struct ControlError {
-    path: PathBuf,
-    source: io::Error,
-}
-
-impl ControlError {
-    /// Every code this error answers.
-    pub const CODES: &'static [&'static str] = &["control_socket_unusable"];
-}
-
-impl Fault for ControlError {
-    fn code(&self) -> &'static str {
-        "control_socket_unusable"
-    }
-
-    fn owner(&self) -> Owner {
-        Owner::Operator
-    }
-
-    fn next(&self) -> Next {
-        Next::Reconfigure
-    }
-}
-
 /// Connections at once.
 const AT_ONCE: usize = 64;
 /// A question names one mailbox.
 const MOST_ASKED: u64 = 4 * 1024;
 const LIMIT: Duration = Duration::from_secs(40);
+/// Programs that give secrets may run for half a minute each.
+const RELOAD_LIMIT: Duration = Duration::from_mins(5);
 const PAUSE: Duration = Duration::from_secs(1);

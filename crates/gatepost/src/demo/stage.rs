@@ -54,13 +54,13 @@ impl Stage {
     }
 
     /// What runs.
-    pub(super) fn gatepost(&self) -> &Arc<Gatepost> {
-        &self.daemon.gatepost
+    pub(super) fn gatepost(&self) -> Arc<Gatepost> {
+        self.daemon.gatepost()
     }
 
     /// A mailbox of the demonstration's configuration.
-    pub(super) fn mailbox(&self, address: &str) -> &MailboxSettings {
-        &self.gatepost().config.mailboxes[address]
+    pub(super) fn mailbox(&self, address: &str) -> MailboxSettings {
+        self.gatepost().config.mailboxes[address].clone()
     }
 
     /// Waits until every folder is watched.
@@ -76,7 +76,7 @@ impl Stage {
 
     /// Waits until `claim` holds, but not for ever.
     pub(super) async fn until(&self, claim: &str, holds: impl Fn() -> bool) -> Result<(), Failure> {
-        let clock = &self.gatepost().clock;
+        let clock = self.gatepost().clock.clone();
         let waiting = async {
             while !holds() {
                 clock.sleep(LOOK).await;

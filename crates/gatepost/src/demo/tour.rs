@@ -61,7 +61,7 @@ pub(super) async fn tokens(stage: &Stage) -> Result<(), Failure> {
     let gatepost = stage.gatepost();
     let started = gatepost.clock.now();
     let token = gatepost
-        .keeper(stage.mailbox(SUPPORT))
+        .keeper(&stage.mailbox(SUPPORT))
         .token(Audience::Exchange)
         .await?;
     let took = since(started, gatepost.clock.now());
@@ -81,7 +81,7 @@ pub(super) async fn messages(stage: &Stage) -> Result<(), Failure> {
     )?;
     let mut session = stage
         .gatepost()
-        .opener(stage.mailbox(SUPPORT))?
+        .opener(&stage.mailbox(SUPPORT))?
         .open()
         .await?;
     let query = Query {
@@ -124,7 +124,7 @@ pub(super) async fn arrivals(stage: &Stage, length: Length) -> Result<Letter, Fa
         "Two inboxes are watched. New mail goes to a Maildir and to a program:",
     )?;
     stage.watching().await?;
-    let clock = &stage.gatepost().clock;
+    let clock = stage.gatepost().clock.clone();
     let mut letters = arriving(clock.now());
     let last = letters.pop();
     for letter in &letters {
@@ -244,7 +244,7 @@ pub(super) async fn invitation(stage: &Stage) -> Result<(), Failure> {
 async fn arrive(stage: &Stage, letter: &Letter) -> Result<(), Failure> {
     let observer = &stage.observer;
     let (copies, lines) = (observer.copies() + 1, observer.lines().len() + 1);
-    let clock = &stage.gatepost().clock;
+    let clock = stage.gatepost().clock.clone();
     let sent_at = clock.now();
     stage
         .sandbox

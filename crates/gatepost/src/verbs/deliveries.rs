@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::cli::Settings;
 use crate::compose::{Gatepost, Scope, compose};
 use crate::config::{Config, advice};
-use crate::control::{Answer, Question, ask};
+use crate::control::{Answer, PATIENCE, Question, ask};
 use crate::failure::Failure;
 use crate::screen::{self, Form};
 use crate::usage::UsageError;
@@ -91,7 +91,7 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     logging::start_quietly(settings.verbose)?;
     let state = config.state.clone();
     let sinks = match &arguments.verb {
-        DeliveriesVerb::List(arguments) if !arguments.form.is_json() => idle(&state),
+        DeliveriesVerb::List(arguments) if !arguments.form.is_json() => idle(&state)?,
         _ => Vec::new(),
     };
     runtime::briefly(async {
@@ -103,18 +103,19 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     if let DeliveriesVerb::Retry { .. } = arguments.verb {
         // The couriers of a running serve sleep until the next delivery that they know of, and
         // those of sinks that were switched off for minutes.
-        drop(ask(&state, &Question::Deliver));
+        ask(&state, &Question::Deliver, PATIENCE)?;
     }
     Ok(())
 }
 
 /// The sinks that take nothing at present, if a `serve` runs that knows.
-fn idle(state: &StateFolder) -> Vec<SinkStatus> {
-    let Some(Answer::Health { mut sinks, .. }) = ask(state, &Question::Health) else {
-        return Vec::new();
+fn idle(state: &StateFolder) -> Result<Vec<SinkStatus>, Failure> {
+    let asked = ask(state, &Question::Health, PATIENCE)?;
+    let Some(Answer::Health { mut sinks, .. }) = asked else {
+        return Ok(Vec::new());
     };
     sinks.retain(|sink| sink.state != SinkState::Working);
-    sinks
+    Ok(sinks)
 }
 
 async fn act(

@@ -1,7 +1,6 @@
 //! `gatepost serve`: the daemon. Load, check, compose, bind, run, drain.
 
 use gatepost_host::{Clock, Elapsed};
-use sd_notify::NotifyState;
 
 use crate::cli::Settings;
 use crate::compose::{Scope, compose};
@@ -9,9 +8,9 @@ use crate::config::Config;
 use crate::daemon::Daemon;
 use crate::examine::{Doubt, Look, examine};
 use crate::failure::Failure;
-use crate::signals::EndSignals;
+use crate::signals::{Signals, Wish};
 use crate::verbs::configuration;
-use crate::{logging, runtime};
+use crate::{logging, runtime, service_manager};
 
 /// What `serve` takes.
 #[derive(Debug, clap::Args)]
@@ -25,7 +24,7 @@ pub fn run(_arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
 }
 
 async fn serve(config: Config) -> Result<(), Failure> {
-    let mut signals = EndSignals::catch()?;
+    let mut signals = Signals::catch()?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         configuration = %config.file.display(),
@@ -39,26 +38,42 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let (watches, sinks) = (config.watches.len(), config.sinks.len());
     let daemon = Daemon::start(compose(config, Scope::Serve).await?)?;
     tracing::info!(watches, sinks, "gatepost serves");
-    tell_supervisor(NotifyState::Ready);
-    let signal = signals.next().await;
+    service_manager::tell_ready();
+    let signal = until_the_end(&daemon, &mut signals).await;
     tracing::info!(signal, "gatepost ends what is under way");
-    tell_supervisor(NotifyState::Stopping);
+    service_manager::tell_stopping();
     tokio::select! {
         drained = daemon.drain() => if let Err(Elapsed) = drained {
             tracing::warn!("work was cut off; it is taken up at the next start");
         } else {
             tracing::info!("gatepost has ended");
         },
-        signal = signals.next() => {
+        signal = end_signal(&mut signals) => {
             tracing::warn!(signal, "gatepost ends at once; work is taken up at the next start");
         }
     }
     Ok(())
 }
 
-/// Tells systemd, if it started us (`sd_notify(3)`).
-fn tell_supervisor(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(false, &[state]) {
-        tracing::debug!("the service manager was not told: {error}");
+/// Reloads the configuration as often as SIGHUP comes, until a signal wants the end. A reload that
+/// is under way then is given up: it changes nothing before it changes everything.
+async fn until_the_end(daemon: &Daemon, signals: &mut Signals) -> &'static str {
+    loop {
+        if let Wish::End(signal) = signals.next().await {
+            return signal;
+        }
+        tokio::select! {
+            // It has logged what came of it.
+            _ = daemon.reload() => {}
+            signal = end_signal(signals) => return signal,
+        }
+    }
+}
+
+async fn end_signal(signals: &mut Signals) -> &'static str {
+    loop {
+        if let Wish::End(signal) = signals.next().await {
+            return signal;
+        }
     }
 }

@@ -9,7 +9,7 @@ use gatepost_oauth::{AccessToken, Audience, TokenSource as _};
 use crate::cli::Settings;
 use crate::compose::{Scope, compose};
 use crate::config::{Config, MailboxSettings};
-use crate::control::{Answer, Question, ask_within};
+use crate::control::{Answer, Question, ask};
 use crate::failure::Failure;
 use crate::token_form::{TokenForm, TokenUse};
 use crate::usage::UsageError;
@@ -85,11 +85,17 @@ fn asked(
         mailbox: mailbox.address.clone(),
         graph,
     };
-    match ask_within(limit, &config.state, &question)? {
+    let answer = match ask(&config.state, &question, limit) {
+        Ok(answer) => answer?,
+        Err(error) => return Some(Err(error.into())),
+    };
+    match answer {
         Answer::Token(token) => Some(Ok(token.into_token(audience))),
         Answer::Fault(fault) if is_unknown(&fault) => None,
         Answer::Fault(fault) => Some(Err(fault.into())),
-        Answer::Health { .. } | Answer::Done => None,
+        Answer::Health { .. } | Answer::Credentials { .. } | Answer::Reloaded(_) | Answer::Done => {
+            None
+        }
     }
 }
 

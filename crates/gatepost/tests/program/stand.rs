@@ -268,6 +268,11 @@ impl Running {
         }
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to end, and waits until it has; gives its exit code.
     pub(crate) fn stop(mut self) -> i32 {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);

@@ -3,5 +3,6 @@
 mod full_disk;
 mod memory;
 mod reading;
+mod reloading;
 mod stand;
 mod watching;

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 
 use gatepost_oauth::{Cloud, EndpointVersion, Signing, Tenant};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::Check;
 use super::clouds::Described;
@@ -30,6 +33,7 @@ fn one(
     let tenant = check.accept(&raw.tenant, Tenant::parse(&raw.tenant));
     let client_id = client_id(&raw.client_id, check);
     let proof = proof(name, raw, check);
+    let secret_expires = secret_expires(raw, check);
     let (cloud, ca_file) = cloud?;
     Some(RegistrationSettings {
         cloud,
@@ -37,6 +41,7 @@ fn one(
         tenant: tenant?,
         client_id: client_id?,
         proof,
+        secret_expires,
         endpoints: match raw.endpoint {
             None | Some(RawEndpoint::V2) => EndpointVersion::V2,
             Some(RawEndpoint::V1) => EndpointVersion::V1,
@@ -71,6 +76,24 @@ fn client_id(raw: &Placed<String>, check: &mut Check<'_>) -> Option<String> {
         )
     });
     check.accept(raw, id).map(|id| id.hyphenated().to_string())
+}
+
+/// The beginning of the day, in UTC: so the warning never comes late.
+fn secret_expires(raw: &RawRegistration, check: &mut Check<'_>) -> Option<Timestamp> {
+    let typed = raw.secret_expires.as_ref()?;
+    if raw.secret.is_none() {
+        let sentence = "`secret_expires` has no use without `secret`";
+        check.report(typed, "config_contradiction", sentence);
+    }
+    let day = typed.parse::<Date>().map_err(|_| {
+        format!(
+            "`{}` is no day; write year, month and day, such as 2027-05-01",
+            typed.as_str()
+        )
+    });
+    let day = check.accept(typed, day)?;
+    let begins = day.to_zoned(TimeZone::UTC).map(|begin| begin.timestamp());
+    check.accept(typed, begins)
 }
 
 fn proof(name: &Placed<String>, raw: &RawRegistration, check: &mut Check<'_>) -> ProofSource {

@@ -74,7 +74,12 @@ fn registration(registration: &RegistrationSettings) -> Value {
     }
     match &registration.proof {
         ProofSource::Public => {}
-        ProofSource::Secret(source) => shown["secret"] = secret(source),
+        ProofSource::Secret(source) => {
+            shown["secret"] = secret(source);
+            if let Some(end) = registration.secret_expires {
+                shown["secret_expires"] = json!(end.strftime("%F").to_string());
+            }
+        }
         ProofSource::Certificate {
             certificate,
             private_key,

@@ -1,0 +1,28 @@
+//! What systemd is told, if it started us (`sd_notify(3)`).
+
+use sd_notify::NotifyState;
+
+/// Everything that was configured runs.
+pub fn tell_ready() {
+    tell(&[NotifyState::Ready]);
+}
+
+/// The configuration is being read again. Of a `Type=notify-reload` service systemd wants to know
+/// when that began, so that it takes no older message for the answer to its signal.
+pub fn tell_reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Err(error) => tracing::debug!("the monotonic clock cannot be read: {error}"),
+    }
+}
+
+/// What is under way comes to its end.
+pub fn tell_stopping() {
+    tell(&[NotifyState::Stopping]);
+}
+
+fn tell(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(false, states) {
+        tracing::debug!("the service manager was not told: {error}");
+    }
+}
