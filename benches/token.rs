@@ -15,8 +15,9 @@ use gatepost_host::{Chance, Clock, Tasks, environment};
 use gatepost_oauth::answers::Reply;
 use gatepost_oauth::{
     Asking, Audience, Certificate, CertificateFiles, Cloud, Credential, CredentialId, Endpoint,
-    Event, Form, Generation, Grant, GrantState, GrantStoreError, Grants, Means, Opening, Proof,
-    Registration, Signing, Step, Surroundings, Tenant, TokenError, TokenKeeper, TokenSource as _,
+    Event, Form, Generation, Grant, GrantState, GrantStoreError, Grants, Means, Opening,
+    PasswordFrom, Proof, Registration, Signing, Step, Surroundings, Tenant, TokenError,
+    TokenKeeper, TokenSource as _,
 };
 use gatepost_peers::{Dovecot, IdentityEndpoint, Program};
 
@@ -176,9 +177,11 @@ fn requests_in_a_second(asking: &Asking) -> anyhow::Result<f64> {
 
 fn asking(proof: Proof) -> anyhow::Result<Asking> {
     Ok(Asking {
-        registration: Arc::new(registration(proof)?),
+        registration: Arc::new(registration(proof.clone())?),
+        proof,
         person: None,
         audience: Audience::Exchange,
+        challenge: None,
         chance: Chance::system(),
     })
 }
@@ -209,6 +212,7 @@ fn kept_alive() -> anyhow::Result<()> {
                 registration: Arc::clone(&registration),
                 grant,
                 person: None,
+                password: PasswordFrom::Nowhere,
             };
             let around = Surroundings {
                 endpoint: Arc::new(Issuer),

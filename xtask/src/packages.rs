@@ -219,7 +219,7 @@ const NEEDS: &[Need] = &[
     Need {
         program: "openssl",
         package: "openssl",
-        purpose: "as the judge of certificates that are made here",
+        purpose: "as the judge of certificates that are made here, and the maker of others",
     },
     Need {
         program: "jq",

@@ -241,6 +241,7 @@ const TITLES: &[(u32, &str)] = &[
     (7162, "IMAP extensions: CONDSTORE and QRESYNC"),
     (7232, "HTTP/1.1: conditional requests"),
     (7235, "HTTP/1.1: authentication (obsoleted by RFC 9110)"),
+    (7292, "PKCS #12, personal information exchange syntax"),
     (7301, "TLS application-layer protocol negotiation"),
     (7468, "Textual encodings of PKIX, PKCS and CMS structures"),
     (7515, "JSON Web Signature"),

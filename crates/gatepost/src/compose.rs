@@ -21,10 +21,10 @@ use std::sync::Arc;
 use gatepost_host::{Chance, Clock, Tasks};
 use gatepost_mail::Opener;
 use gatepost_mailroom::{Bell, Board, Mailroom, Spool};
-use gatepost_oauth::{CredentialId, Proof, Registration, Surroundings, TokenKeeper};
+use gatepost_oauth::{CredentialId, PasswordFrom, Proof, Registration, Surroundings, TokenKeeper};
 use gatepost_store::{Access, KeySource, Opening, Store};
 
-use crate::config::{Config, MailboxSettings, ProofSource};
+use crate::config::{Config, GrantSettings, MailboxSettings, ProofSource};
 use crate::failure::Failure;
 pub use credentials::id as credential_id;
 use reach::Reach;
@@ -117,7 +117,7 @@ pub async fn compose(config: Config, scope: Scope<'_>) -> Result<Gatepost, Failu
 
 /// What `source` of the registration `name` proves, as [`compose`] would fetch it.
 pub async fn proof(name: &str, source: &ProofSource, clock: &Clock) -> Result<Proof, Failure> {
-    registrations::proof(name, source, clock).await
+    registrations::examined(name, source, clock).await
 }
 
 /// Fetches the sealing key and every secret of a sink that `config` names, and looks at them as
@@ -125,6 +125,17 @@ pub async fn proof(name: &str, source: &ProofSource, clock: &Clock) -> Result<Pr
 pub async fn fetch_secrets(config: &Config, clock: &Clock) -> Result<(), Failure> {
     if let KeySource::Elsewhere(source) = &config.key {
         source.fetch(clock, "the sealing key").await?;
+    }
+    for mailbox in config.mailboxes.values() {
+        if let GrantSettings::Password {
+            person,
+            password: PasswordFrom::Source(source),
+        } = &mailbox.grant
+        {
+            source
+                .fetch(clock, &format!("the password of {person}"))
+                .await?;
+        }
     }
     for (name, settings) in &config.sinks {
         sinks::fetch_secrets(name, settings, clock).await?;

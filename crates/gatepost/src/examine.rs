@@ -89,7 +89,10 @@ async fn certificate(
     }
     let place = match source {
         ProofSource::Certificate { at, .. } => Some(at.clone()),
-        ProofSource::Public | ProofSource::Secret(_) => None,
+        ProofSource::Public
+        | ProofSource::Secret(_)
+        | ProofSource::Assertion(_)
+        | ProofSource::Machine(_) => None,
     };
     let proof = compose::proof(name, source, clock).await;
     let proof = proof.map_err(|failure| Problem {

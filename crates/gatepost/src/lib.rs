@@ -13,6 +13,7 @@ pub mod examine;
 pub mod failure;
 pub mod logging;
 pub mod present;
+mod prompt;
 pub mod runtime;
 pub mod screen;
 pub mod service_manager;

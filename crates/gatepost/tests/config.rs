@@ -124,6 +124,9 @@ fn the_example_is_good_and_leaves_no_key_out() {
         "webhook.secret",
         "webhook.secret.old",
         "app.pem",
+        "app.old.pem",
+        "workload.token",
+        "scanner.password",
         "lab-authority.pem",
     ] {
         std::fs::write(folder.path().join(name), &certificate).expect("a writable folder");

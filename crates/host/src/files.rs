@@ -90,6 +90,25 @@ pub fn read_public(path: &Path, most: usize) -> Result<Zeroizing<Vec<u8>>, FileE
     read_at_most(file, path, most)
 }
 
+/// How a file looks from outside; another content has another stamp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileStamp {
+    modified: (i64, i64),
+    size: u64,
+    number: u64,
+}
+
+/// The stamp of a file, if it is there. A link counts as what it leads to: Kubernetes changes
+/// the link and not the file.
+pub fn stamp(path: &Path) -> Option<FileStamp> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some(FileStamp {
+        modified: (metadata.mtime(), metadata.mtime_nsec()),
+        size: metadata.size(),
+        number: metadata.ino(),
+    })
+}
+
 /// Makes the entry of `path` in its folder durable.
 pub fn sync_folder_of(path: &Path) -> io::Result<()> {
     match path.parent() {

@@ -41,6 +41,14 @@ pub fn http_client(trust: &Trust, limits: HttpLimits) -> Result<reqwest::Client,
     })
 }
 
+/// The same without any proxy, for addresses that only this machine reaches.
+pub fn http_client_direct(trust: &Trust, limits: HttpLimits) -> Result<reqwest::Client, HttpError> {
+    let built = builder(trust, limits)?.no_proxy().build();
+    built.map_err(|error| HttpError {
+        reason: error.to_string(),
+    })
+}
+
 /// The same, with `resolver` deciding which addresses a name may lead to. Proxies are not used,
 /// since a proxy would resolve the name itself.
 pub fn http_client_resolving<R: reqwest::dns::Resolve + 'static>(

@@ -18,7 +18,7 @@ mod tls;
 pub use chance::Chance;
 pub use clock::{Clock, Elapsed};
 pub use files::FileError;
-pub use http::{HttpError, HttpLimits, http_client, http_client_resolving};
+pub use http::{HttpError, HttpLimits, http_client, http_client_direct, http_client_resolving};
 pub use metronome::Metronome;
 pub use seal::{SealError, SealingKey};
 pub use secret::{SecretError, SecretSource};

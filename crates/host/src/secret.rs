@@ -1,6 +1,7 @@
 //! Where a secret is found. A secret is never an argument and never stands in a configuration.
 
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -29,27 +30,11 @@ impl SecretSource {
     /// Fetches the secret. `what` says in an error what it is for, such as
     /// `the client secret of registration contoso`.
     pub async fn fetch(&self, clock: &Clock, what: &str) -> Result<SecretString, SecretError> {
-        let text =
-            match self {
-                Self::Env(name) => Zeroizing::new(environment::text(name).ok_or_else(|| {
-                    SecretError::NoVariable {
-                        what: what.to_owned(),
-                        name: name.clone(),
-                    }
-                })?),
-                Self::File(path) => from_file(path, what)?,
-                Self::Command(words) => from_command(words, clock, what).await?,
-                Self::Systemd(name) => {
-                    let folder = environment::path("CREDENTIALS_DIRECTORY").ok_or_else(|| {
-                        SecretError::NoVariable {
-                            what: what.to_owned(),
-                            name: "CREDENTIALS_DIRECTORY".to_owned(),
-                        }
-                    })?;
-                    from_file(&folder.join(name), what)?
-                }
-            };
-        let text = text.strip_suffix('\n').unwrap_or(&text);
+        let octets = self.fetch_octets(clock, what).await?;
+        let text = std::str::from_utf8(&octets).map_err(|_| SecretError::NotText {
+            what: what.to_owned(),
+        })?;
+        let text = text.strip_suffix('\n').unwrap_or(text);
         let text = text.strip_suffix('\r').unwrap_or(text);
         if text.is_empty() {
             return Err(SecretError::Empty {
@@ -58,21 +43,62 @@ impl SecretSource {
         }
         Ok(SecretString::from(text))
     }
+
+    /// Fetches what is there as it is, be it text or not.
+    pub async fn fetch_octets(
+        &self,
+        clock: &Clock,
+        what: &str,
+    ) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+        let absent = |name: &str| SecretError::NoVariable {
+            what: what.to_owned(),
+            name: name.to_owned(),
+        };
+        match self {
+            Self::Env(name) => environment::text(name)
+                .map(|text| Zeroizing::new(text.into_bytes()))
+                .ok_or_else(|| absent(name)),
+            Self::Command(words) => from_command(words, clock, what).await,
+            Self::File(_) | Self::Systemd(_) => {
+                let path = self.path().ok_or_else(|| absent(CREDENTIALS))?;
+                files::read_private(&path, MOST).map_err(|source| SecretError::File {
+                    what: what.to_owned(),
+                    source,
+                })
+            }
+        }
+    }
+
+    /// The file it is in, if it is in one.
+    pub fn path(&self) -> Option<PathBuf> {
+        match self {
+            Self::File(path) => Some(path.clone()),
+            Self::Systemd(name) => Some(environment::path(CREDENTIALS)?.join(name)),
+            Self::Env(_) | Self::Command(_) => None,
+        }
+    }
 }
 
-fn from_file(path: &Path, what: &str) -> Result<Zeroizing<String>, SecretError> {
-    let octets = files::read_private(path, MOST).map_err(|source| SecretError::File {
-        what: what.to_owned(),
-        source,
-    })?;
-    as_text(&octets, what)
+/// Where it is found, for a sentence.
+impl fmt::Display for SecretSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "the environment variable {name}"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Command(words) => {
+                let program = words.first().map_or("", String::as_str);
+                write!(f, "the program {program}")
+            }
+            Self::Systemd(name) => write!(f, "the systemd credential {name}"),
+        }
+    }
 }
 
 async fn from_command(
     words: &[String],
     clock: &Clock,
     what: &str,
-) -> Result<Zeroizing<String>, SecretError> {
+) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     let failed = |reason: String| SecretError::Command {
         what: what.to_owned(),
         program: words.first().cloned().unwrap_or_default(),
@@ -119,15 +145,7 @@ async fn from_command(
     if !status.success() {
         return Err(failed(format!("it ended with {status}")));
     }
-    as_text(&octets, what)
-}
-
-fn as_text(octets: &[u8], what: &str) -> Result<Zeroizing<String>, SecretError> {
-    std::str::from_utf8(octets)
-        .map(|text| Zeroizing::new(text.to_owned()))
-        .map_err(|_| SecretError::NotText {
-            what: what.to_owned(),
-        })
+    Ok(octets)
 }
 
 /// Why a secret could not be fetched. The secret itself is never part of it.
@@ -195,6 +213,9 @@ impl Fault for SecretError {
         Next::Reconfigure
     }
 }
+
+/// Where systemd puts what `LoadCredential=` names.
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
 /// No client secret, password or key is larger.
 const MOST: usize = 64 * 1024;

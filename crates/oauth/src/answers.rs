@@ -149,7 +149,10 @@ fn refused(refusal: Refusal, reply: &Reply, now: Timestamp) -> TokenError {
     let clocks = reply.date.as_deref().and_then(http_date);
     match clocks {
         Some(theirs) if refusal.verdict.code == NOT_IN_TIME => match skew(now, theirs) {
-            Some(skew) => TokenError::ClockSkew { skew, refusal },
+            Some(skew) => TokenError::ClockSkew {
+                skew,
+                because: Box::new(TokenError::Refused(refusal)),
+            },
             None => TokenError::Refused(refusal),
         },
         _ => TokenError::Refused(refusal),
@@ -158,7 +161,11 @@ fn refused(refusal: Refusal, reply: &Reply, now: Timestamp) -> TokenError {
 
 /// How far our clock is from theirs, in words, if that is enough to explain a refusal.
 pub(crate) fn skew(ours: Timestamp, theirs: Timestamp) -> Option<String> {
-    let difference = ours.duration_since(theirs);
+    in_words(ours.duration_since(theirs))
+}
+
+/// A difference between two clocks in words, if it is enough to explain anything.
+pub(crate) fn in_words(difference: SignedDuration) -> Option<String> {
     if difference.abs() < LEAST_SKEW {
         return None;
     }
@@ -225,13 +232,13 @@ impl Shape {
 }
 
 /// The beginning of a text, on one line, without what could disturb a terminal.
-fn excerpt(body: &[u8]) -> String {
+pub(crate) fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(EXCERPT)]);
     one_line(&text)
 }
 
 /// A peer's text on one line, without what could disturb a terminal.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let printable: String = text
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })

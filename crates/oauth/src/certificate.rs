@@ -1,6 +1,7 @@
-//! A certificate with its private key, as an app proves itself with, read from PEM.
+//! A certificate with its private key, as an app proves itself with, read from PEM or PFX.
 
 mod pem;
+mod pfx;
 mod self_signed;
 mod thumbprint;
 
@@ -44,7 +45,7 @@ pub enum Signing {
     Rs256,
 }
 
-/// The PEM texts a certificate is read from.
+/// The files a certificate is read from: PEM texts, or PFX files.
 #[derive(Debug, Clone, Copy)]
 pub struct CertificateFiles<'a> {
     /// What errors call it: the path, or both paths.
@@ -53,7 +54,7 @@ pub struct CertificateFiles<'a> {
     pub certificate: &'a [u8],
     /// The key, if it is not beside the certificate.
     pub key: Option<&'a [u8]>,
-    /// The password of an encrypted key.
+    /// The password of an encrypted key or of a PFX file.
     pub password: Option<&'a SecretString>,
 }
 
@@ -193,12 +194,12 @@ pub struct ProofError {
 /// What is wrong with a certificate or key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProofProblem {
-    /// There is no PEM certificate.
-    #[error("there is no PEM certificate (BEGIN CERTIFICATE) in it")]
+    /// There is no certificate.
+    #[error("there is no certificate in it: neither PEM (BEGIN CERTIFICATE) nor PFX")]
     NoCertificate,
     /// There is no PEM key.
     #[error(
-        "there is no private key in it; name the key's file as private_key, or put both into one file"
+        "there is no private key in it; export it with its key, name the key's file as private_key, or put both into one file"
     )]
     NoKey,
     /// There is more than one key.
@@ -209,6 +210,14 @@ pub enum ProofProblem {
     /// The PEM text is damaged.
     #[error("it is not a PEM file: {0}")]
     NotPem(String),
+    /// The PFX file is damaged, or is none.
+    #[error("it is not a PFX file: {0}")]
+    NotPfx(String),
+    /// The PFX file is encrypted in a way that nobody uses.
+    #[error(
+        "it is a PFX file that is encrypted in a way that is not read here; write it anew with: openssl pkcs12 -in OLD -nodes -out NEW.pem"
+    )]
+    PfxEncryption,
     /// The certificate is damaged.
     #[error("its certificate is damaged: {0}")]
     CertificateDamaged(String),
@@ -261,13 +270,15 @@ impl Fault for ProofError {
         match self.reason {
             ProofProblem::NoCertificate
             | ProofProblem::NotPem(_)
+            | ProofProblem::NotPfx(_)
             | ProofProblem::CertificateDamaged(_) => "certificate_unreadable",
             ProofProblem::NoKey
             | ProofProblem::ManyKeys
             | ProofProblem::KeyDamaged(_)
             | ProofProblem::PasswordMissing
             | ProofProblem::PasswordWrong
-            | ProofProblem::OldEncryption => "certificate_key_unreadable",
+            | ProofProblem::OldEncryption
+            | ProofProblem::PfxEncryption => "certificate_key_unreadable",
             ProofProblem::NotRsa(_) => "certificate_key_not_rsa",
             ProofProblem::Mismatch => "certificate_key_mismatch",
             ProofProblem::Expired(_) => "certificate_expired",

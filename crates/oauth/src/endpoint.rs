@@ -1,15 +1,17 @@
 //! The token endpoint over HTTP: one form out, one bounded answer in.
 
 use std::error::Error as _;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gatepost_host::{Chance, Clock, HttpError, HttpLimits, Trust, http_client};
+use gatepost_host::{Chance, Clock, HttpError, HttpLimits, Trust, http_client, http_client_direct};
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use url::Url;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::answers::{MOST_OCTETS, Reply};
+use crate::form::By;
 use crate::{Form, TokenError};
 
 /// Takes a form to a token endpoint and brings the answer, whatever it is.
@@ -23,6 +25,9 @@ pub trait Endpoint: Send + Sync + std::fmt::Debug {
 #[derive(Debug, Clone)]
 pub struct HttpEndpoint {
     http: reqwest::Client,
+    /// Made when it is needed: most machines have no managed identity.
+    direct: OnceLock<reqwest::Client>,
+    trust: Trust,
     clock: Clock,
     chance: Chance,
 }
@@ -38,6 +43,8 @@ impl HttpEndpoint {
         };
         Ok(Self {
             http: http_client(trust, limits)?,
+            direct: OnceLock::new(),
+            trust: trust.clone(),
             clock,
             chance,
         })
@@ -45,15 +52,25 @@ impl HttpEndpoint {
 
     async fn exchange(&self, form: &Form) -> Result<Reply, TokenError> {
         let unreachable = |error: reqwest::Error| trouble(&form.to, &error);
-        let request = self
-            .http
-            .post(form.to.clone())
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header("accept", "application/json")
+        let mut request = match form.by {
+            By::Post => self
+                .http
+                .post(form.to.clone())
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(form.expose().to_string()),
+            By::Get => self.http.get(form.question()),
+            By::GetDirectly => self.direct(&form.to)?.get(form.question()),
+        };
+        if form.by != By::GetDirectly {
             // Entra echoes this as correlation_id; with it Microsoft's support finds the request.
-            .header("client-request-id", self.chance.uuid())
-            .header("return-client-request-id", "true")
-            .body(form.expose().to_string());
+            request = request
+                .header("client-request-id", self.chance.uuid())
+                .header("return-client-request-id", "true");
+        }
+        for (name, value) in form.headers() {
+            request = request.header(name, value);
+        }
+        let request = request.header("accept", "application/json");
         let mut response = request.send().await.map_err(unreachable)?;
         let headers = response.headers();
         let mut reply = Reply {
@@ -76,6 +93,25 @@ impl HttpEndpoint {
             form.hide_secrets(&mut reply.body);
         }
         Ok(reply)
+    }
+}
+
+impl HttpEndpoint {
+    fn direct(&self, to: &Url) -> Result<&reqwest::Client, TokenError> {
+        if let Some(made) = self.direct.get() {
+            return Ok(made);
+        }
+        let limits = HttpLimits {
+            connect: NEAR,
+            total: Some(LIMIT),
+            pause: LIMIT,
+        };
+        let made = http_client_direct(&self.trust, limits);
+        let made = made.map_err(|error| TokenError::Unreachable {
+            host: host(to),
+            reason: error.to_string(),
+        })?;
+        Ok(self.direct.get_or_init(|| made))
     }
 }
 
@@ -136,5 +172,7 @@ fn is_distrust(cause: &(dyn std::error::Error + 'static)) -> bool {
     )
 }
 
+/// What this machine reaches without leaving its rack answers at once or never.
+const NEAR: Duration = Duration::from_secs(3);
 /// For the whole exchange. Entra answers in under a second; a proxy may take longer.
 const LIMIT: Duration = Duration::from_secs(30);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use gatepost_fault::{After, Fault, Next, Owner};
+use gatepost_host::{FileError, SecretError};
 
 use crate::answers::Refusal;
 use crate::{GrantStoreError, ProofError};
@@ -19,15 +20,21 @@ pub enum TokenError {
     /// The issuer said no, in words.
     #[error("{0}")]
     Refused(Box<Refusal>),
-    /// The issuer said no because the two clocks differ.
+    /// The issuer said no, and names what a person must bring to a sign-in.
+    #[error("a sign-in that brings what the policy asks for may help: gatepost login. {refusal}")]
+    SignInWithClaims {
+        /// What the issuer said.
+        refusal: Box<Refusal>,
+    },
+    /// Something is not valid at the time, because the two clocks differ.
     #[error(
-        "the clock of this machine is {skew} that of the sign-in server, so it refuses what is signed here; set the clock (timedatectl set-ntp true). {refusal}"
+        "the clock of this machine is {skew} that of the sign-in server, which explains the rest; set the clock (timedatectl set-ntp true). {because}"
     )]
     ClockSkew {
         /// By how much and in which direction: `7 minutes ahead of`.
         skew: String,
-        /// What the issuer said.
-        refusal: Box<Refusal>,
+        /// What is not valid.
+        because: Box<TokenError>,
     },
     /// The issuer wants to be asked less often.
     #[error("{host} asks {who} to wait before it asks for another token{}", wait(*.retry_after))]
@@ -109,6 +116,104 @@ pub enum TokenError {
         /// What is configured.
         tenant: String,
     },
+    /// A password where no password is taken.
+    #[error(
+        "{who} cannot sign in with a password at {tenant}, where personal accounts may be meant; set tenant to the directory's id, to a domain of it, or to organizations"
+    )]
+    PasswordNeedsTenant {
+        /// The credential.
+        who: String,
+        /// What is configured.
+        tenant: String,
+    },
+    /// A password that Microsoft does not take.
+    #[error(
+        "the password of {who} begins or ends with a blank, and Microsoft takes no such password with this grant; nothing was sent. Look whether the blank is part of it, else choose another password"
+    )]
+    PasswordBlanks {
+        /// The credential.
+        who: String,
+    },
+    /// A password that was refused before.
+    #[error(
+        "the password of {who} is still the one that was refused before, so it was not sent again: that would lock the account. Put the right one in its place, or run gatepost login for the mailbox"
+    )]
+    PasswordUnchanged {
+        /// The credential.
+        who: String,
+    },
+    /// A person whose password another server checks.
+    #[error(
+        "Microsoft does not know the password of {who}: the people of {domain} sign in at a server of their own (federated); use grant = \"authorization_code\" or \"device_code\", or let an administrator allow cloud password validation"
+    )]
+    Federated {
+        /// The credential.
+        who: String,
+        /// The domain.
+        domain: String,
+    },
+    /// A secret cannot be had from where it is; the text is a whole sentence.
+    #[error("{message}")]
+    Secret {
+        /// The stable code of its own fault.
+        code: &'static str,
+        /// Its own sentence.
+        message: String,
+    },
+    /// The statement of another issuer cannot be shown.
+    #[error(
+        "{who} cannot prove itself with the assertion in {place}: {reason}; see that whoever issues it writes a new one"
+    )]
+    AssertionUnusable {
+        /// The credential.
+        who: String,
+        /// Where it was found.
+        place: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Nobody gives out tokens of the machine's identity.
+    #[error(
+        "{who} has the identity of its machine for a proof, and {host} does not give it: {reason}; is this a machine of Azure's with a managed identity?"
+    )]
+    IdentityAbsent {
+        /// The credential.
+        who: String,
+        /// Who was asked.
+        host: String,
+        /// What the network said.
+        reason: String,
+    },
+    /// The machine's identity cannot be had now.
+    #[error(
+        "{host} cannot give {who} a token of the machine's identity now (HTTP {status}){}{}", its_words(.said), wait(*.retry_after)
+    )]
+    IdentityBusy {
+        /// The credential.
+        who: String,
+        /// Who was asked.
+        host: String,
+        /// The HTTP status.
+        status: u16,
+        /// What it said.
+        said: String,
+        /// How long to wait, if it said.
+        retry_after: Option<Duration>,
+    },
+    /// The machine has no such identity.
+    #[error(
+        "{host} gives {who} no token of the machine's identity (HTTP {status}); compare managed_identity with the identities that the machine has{}", its_words(.said)
+    )]
+    IdentityRefused {
+        /// The credential.
+        who: String,
+        /// Who was asked.
+        host: String,
+        /// The HTTP status.
+        status: u16,
+        /// What it said.
+        said: String,
+    },
     /// An app-only grant without a proof.
     #[error(
         "{who} has neither secret nor certificate, so it cannot sign in as itself; add one of them to the registration"
@@ -180,6 +285,13 @@ impl TokenError {
         "sign_in_server_silent",
         "sign_in_needed",
         "tenant_needed",
+        "password_unusable",
+        "password_unchanged",
+        "account_federated",
+        "assertion_unusable",
+        "managed_identity_absent",
+        "managed_identity_busy",
+        "managed_identity_refused",
         "proof_missing",
         "sign_in_state_mismatch",
         "sign_in_unfinished",
@@ -192,6 +304,24 @@ impl TokenError {
     /// Whether the store has logged it, for all who wait for it.
     pub(crate) fn is_told(&self) -> bool {
         matches!(self, Self::Store(error) if error.is_told())
+    }
+
+    /// A file with a secret of `what` that cannot be used.
+    pub(crate) fn secret(what: &str, error: &FileError) -> Self {
+        Self::Secret {
+            code: error.code(),
+            message: format!("{what}: {error}"),
+        }
+    }
+
+    /// Whether the issuer did not know the key that the app proved itself with.
+    pub(crate) fn is_of_unknown_key(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.verdict.code == "certificate_unknown")
+    }
+
+    /// Whether a password was sent and is a wrong one.
+    pub(crate) fn is_of_wrong_password(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.verdict.code == "password_wrong")
     }
 
     /// The same error for somebody who asks later: what is left of its waiting time.
@@ -210,6 +340,19 @@ impl TokenError {
                 status,
                 retry_after: Some(left),
             },
+            Self::IdentityBusy {
+                who,
+                host,
+                status,
+                said,
+                ..
+            } => Self::IdentityBusy {
+                who,
+                host,
+                status,
+                said,
+                retry_after: Some(left),
+            },
             Self::Refused(mut refusal) if refusal.retry_after.is_some() => {
                 refusal.retry_after = Some(left);
                 Self::Refused(refusal)
@@ -219,12 +362,21 @@ impl TokenError {
     }
 }
 
+impl From<SecretError> for TokenError {
+    fn from(error: SecretError) -> Self {
+        Self::Secret {
+            code: error.code(),
+            message: error.to_string(),
+        }
+    }
+}
+
 impl Fault for TokenError {
     fn code(&self) -> &'static str {
         match self {
             Self::Store(store) => store.code(),
             Self::Proof(proof) => proof.code(),
-            Self::Refused(refusal) => refusal.verdict.code,
+            Self::Refused(refusal) | Self::SignInWithClaims { refusal } => refusal.verdict.code,
             Self::ClockSkew { .. } => "clock_skew",
             Self::Throttled { .. } => "token_throttled",
             Self::Failing { .. } => "sign_in_server_failing",
@@ -233,7 +385,15 @@ impl Fault for TokenError {
             Self::Untrusted { .. } => "sign_in_server_untrusted",
             Self::TimedOut { .. } => "sign_in_server_silent",
             Self::SignInNeeded { .. } => "sign_in_needed",
-            Self::TenantNeeded { .. } => "tenant_needed",
+            Self::TenantNeeded { .. } | Self::PasswordNeedsTenant { .. } => "tenant_needed",
+            Self::PasswordBlanks { .. } => "password_unusable",
+            Self::PasswordUnchanged { .. } => "password_unchanged",
+            Self::Federated { .. } => "account_federated",
+            Self::Secret { code, .. } => code,
+            Self::AssertionUnusable { .. } => "assertion_unusable",
+            Self::IdentityAbsent { .. } => "managed_identity_absent",
+            Self::IdentityBusy { .. } => "managed_identity_busy",
+            Self::IdentityRefused { .. } => "managed_identity_refused",
             Self::ProofMissing { .. } => "proof_missing",
             Self::StateMismatch { .. } => "sign_in_state_mismatch",
             Self::SignInUnfinished { .. } => "sign_in_unfinished",
@@ -248,17 +408,26 @@ impl Fault for TokenError {
         match self {
             Self::Store(store) => store.owner(),
             Self::Proof(proof) => proof.owner(),
-            Self::Refused(refusal) => refusal.verdict.owner,
+            Self::Refused(refusal) | Self::SignInWithClaims { refusal } => refusal.verdict.owner,
             Self::ClockSkew { .. }
             | Self::Unreachable { .. }
             | Self::Untrusted { .. }
             | Self::LoopbackUnusable { .. }
             | Self::BrokenOff { .. }
             | Self::TenantNeeded { .. }
+            | Self::PasswordNeedsTenant { .. }
+            | Self::PasswordBlanks { .. }
+            | Self::PasswordUnchanged { .. }
+            | Self::Federated { .. }
+            | Self::Secret { .. }
+            | Self::AssertionUnusable { .. }
+            | Self::IdentityAbsent { .. }
+            | Self::IdentityRefused { .. }
             | Self::ProofMissing { .. } => Owner::Operator,
             Self::Throttled { .. }
             | Self::Failing { .. }
             | Self::AnswerUnusable { .. }
+            | Self::IdentityBusy { .. }
             | Self::TimedOut { .. } => Owner::Remote,
             Self::SignInNeeded { .. }
             | Self::StateMismatch { .. }
@@ -273,19 +442,30 @@ impl Fault for TokenError {
             Self::Store(store) => store.next(),
             Self::Proof(proof) => proof.next(),
             Self::Refused(refusal) => refusal.next(),
-            Self::Throttled { retry_after, .. } | Self::Failing { retry_after, .. } => {
+            Self::Throttled { retry_after, .. }
+            | Self::Failing { retry_after, .. }
+            | Self::IdentityBusy { retry_after, .. } => {
                 Next::Retry(retry_after.map_or(After::Backoff, After::AtLeast))
             }
             Self::ClockSkew { .. }
             | Self::AnswerUnusable { .. }
+            | Self::AssertionUnusable { .. }
+            | Self::IdentityAbsent { .. }
             | Self::Unreachable { .. }
             | Self::LoopbackUnusable { .. }
             | Self::TimedOut { .. }
             | Self::BrokenOff { .. } => Next::Retry(After::Backoff),
-            Self::Untrusted { .. } | Self::TenantNeeded { .. } | Self::ProofMissing { .. } => {
-                Next::Reconfigure
-            }
+            Self::Untrusted { .. }
+            | Self::TenantNeeded { .. }
+            | Self::PasswordNeedsTenant { .. }
+            | Self::PasswordBlanks { .. }
+            | Self::Federated { .. }
+            | Self::Secret { .. }
+            | Self::IdentityRefused { .. }
+            | Self::ProofMissing { .. } => Next::Reconfigure,
             Self::SignInNeeded { .. }
+            | Self::SignInWithClaims { .. }
+            | Self::PasswordUnchanged { .. }
             | Self::StateMismatch { .. }
             | Self::SignInUnfinished { .. }
             | Self::IdTokenUnusable { .. }
@@ -301,6 +481,14 @@ fn wait(retry_after: Option<Duration>) -> String {
             wait.as_secs_f64().ceil()
         )
     })
+}
+
+fn its_words(words: &str) -> String {
+    if words.is_empty() {
+        String::new()
+    } else {
+        format!(". It said {words}")
+    }
 }
 
 fn quoted(excerpt: &str) -> String {

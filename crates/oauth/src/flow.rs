@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::answers::Reply;
-use crate::{AccessToken, Audience, Form, Registration, TokenError};
+use crate::{AccessToken, Audience, Challenge, Form, Proof, Registration, TokenError};
 
 /// A conversation that ends in a token.
 pub trait Flow: Send + std::fmt::Debug {
@@ -109,10 +109,14 @@ pub struct Person {
 pub struct Asking {
     /// The app that asks.
     pub registration: Arc<Registration>,
+    /// What it proves itself with this time.
+    pub proof: Proof,
     /// For whom it asks; `None` if for itself.
     pub person: Option<String>,
     /// What the token is for.
     pub audience: Audience,
+    /// What the token must carry, if a server wants more than usual.
+    pub challenge: Option<Challenge>,
     /// Where ids, states and nonces come from.
     pub chance: Chance,
 }

@@ -11,7 +11,21 @@ use zeroize::Zeroizing;
 pub struct Form {
     /// Where it goes.
     pub to: Url,
+    /// How it goes there.
+    pub by: By,
+    headers: Vec<(&'static str, SecretString)>,
     fields: Vec<(&'static str, Field)>,
+}
+
+/// How a form goes to where it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// In the body of a POST.
+    Post,
+    /// In the query of a GET.
+    Get,
+    /// The same, never through a proxy: only this machine is answered.
+    GetDirectly,
 }
 
 #[derive(Clone)]
@@ -21,12 +35,32 @@ enum Field {
 }
 
 impl Form {
-    /// An empty form.
+    /// An empty form to be posted.
     pub fn new(to: Url) -> Self {
+        Self::going(to, By::Post)
+    }
+
+    /// An empty form that goes to where it goes in this way.
+    pub fn going(to: Url, by: By) -> Self {
         Self {
             to,
+            by,
+            headers: Vec::new(),
             fields: Vec::new(),
         }
+    }
+
+    /// Adds a header, which nobody may see.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: SecretString) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// The headers, for the wire only.
+    pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let headers = self.headers.iter();
+        headers.map(|(name, value)| (*name, value.expose_secret()))
     }
 
     /// Adds a field that anybody may see.
@@ -41,6 +75,13 @@ impl Form {
     pub fn secret(mut self, name: &'static str, value: SecretString) -> Self {
         self.fields.push((name, Field::Secret(value)));
         self
+    }
+
+    /// Where it goes, with the fields in the query.
+    pub fn question(&self) -> Url {
+        let mut url = self.to.clone();
+        url.set_query(Some(&self.expose()));
+        url
     }
 
     /// The form as `application/x-www-form-urlencoded`, for the wire only.
@@ -96,7 +137,10 @@ fn hide(secret: &[u8], answer: &mut Zeroizing<Vec<u8>>) {
 impl fmt::Debug for Form {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut form = f.debug_struct("Form");
-        form.field("to", &self.to.as_str());
+        form.field("to", &self.to.as_str()).field("by", &self.by);
+        for (name, _) in &self.headers {
+            form.field(name, &"[secret]");
+        }
         for (name, field) in &self.fields {
             match field {
                 Field::Plain(value) => form.field(name, value),

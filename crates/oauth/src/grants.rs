@@ -4,6 +4,7 @@ pub mod authorization_code;
 pub mod client_credentials;
 mod client_proof;
 pub mod device_code;
+pub mod password;
 mod refresh_token;
 mod signed_in;
 
@@ -17,6 +18,7 @@ pub const GRANTS: &[Grant] = &[
     client_credentials::GRANT,
     authorization_code::GRANT,
     device_code::GRANT,
+    password::GRANT,
 ];
 
 /// One way to obtain a token.
@@ -70,6 +72,8 @@ pub enum Means {
         /// The address.
         redirect: String,
     },
+    /// The password.
+    Password(SecretString),
 }
 
 impl Grant {
@@ -96,8 +100,10 @@ mod tests {
         let home = (Cloud::global(), tenant);
         Asking {
             registration: Arc::new(Registration::new("contoso", home, "client-1", proof)),
-            person: None,
+            proof: Proof::Secret("canary".into()),
+            person: Some("ada@contoso.example".to_owned()),
             audience: Audience::Graph,
+            challenge: None,
             chance: Chance::seeded(1),
         }
     }
@@ -111,7 +117,10 @@ mod tests {
             let mut flow = (grant.begin)(Opening {
                 asking: asking(),
                 also: Vec::new(),
-                means: Means::Nothing,
+                means: match grant.name {
+                    "password" => Means::Password("canary".into()),
+                    _ => Means::Nothing,
+                },
             });
             let first = flow
                 .resume(Timestamp::UNIX_EPOCH, Event::Start)
@@ -124,7 +133,11 @@ mod tests {
                     assert!(url.as_str().contains("client_id=client-1"), "{url}");
                 }
                 (Attendance::Attended, Step::Post(form)) => {
-                    assert!(form.to.path().ends_with("/devicecode"), "{}", form.to);
+                    assert!(
+                        form.to.path().starts_with("/contoso.example/"),
+                        "{}",
+                        form.to
+                    );
                 }
                 (_, other) => panic!("{} begins with {other:?}", grant.name),
             }

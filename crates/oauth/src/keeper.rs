@@ -3,6 +3,7 @@
 //! One request at a time; who asks meanwhile waits for its outcome. A rotated refresh token is
 //! durable in the store before the access token that came with it is handed out.
 
+mod clock_watch;
 mod flight;
 mod keepsake;
 mod pause;
@@ -14,16 +15,19 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use gatepost_host::{Chance, Clock, HttpError, Stop, Tasks, Trust};
+use gatepost_host::{Chance, Clock, HttpError, SecretSource, Stop, Tasks, Trust};
+use jiff::SignedDuration;
+use secrecy::SecretString;
 use tokio::sync::{Notify, watch};
 
 use crate::contract::MemoryGrants;
 use crate::flow::{Asking, Granted, who};
 use crate::grants::{authorization_code, client_credentials};
 use crate::{
-    AccessToken, Audience, CredentialId, Endpoint, Grant, Grants, HttpEndpoint, Registration,
-    TokenError, TokenSource,
+    AccessToken, Audience, Challenge, CredentialId, Endpoint, Grant, Grants, HttpEndpoint, Proof,
+    Registration, TokenError, TokenSource,
 };
+use clock_watch::ClockWatch;
 use flight::Vault;
 use slot::{Look, Slot};
 pub use standing::{CredentialStanding, CredentialState};
@@ -40,6 +44,20 @@ pub struct Credential {
     pub grant: &'static Grant,
     /// Who signed in, or shall; `None` if the app acts for itself.
     pub person: Option<String>,
+    /// Where the person's password is, for the grant that needs one.
+    pub password: PasswordFrom,
+}
+
+/// Where a keeper finds the password of a person when nothing else leads on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum PasswordFrom {
+    /// Nowhere: the person must sign in.
+    #[default]
+    Nowhere,
+    /// Where the configuration says, each time anew.
+    Source(SecretSource),
+    /// In the store, sealed, where the last sign-in left it.
+    SignIn,
 }
 
 impl Credential {
@@ -75,6 +93,7 @@ impl Credential {
             registration: Arc::new(registration),
             grant,
             person,
+            password: PasswordFrom::Nowhere,
         }
     }
 }
@@ -121,6 +140,9 @@ struct Keeper {
     around: Surroundings,
     slots: Mutex<BTreeMap<Audience, Slot>>,
     upkeep: Mutex<Upkeep>,
+    /// What servers want tokens to carry, for as long as this process lives.
+    challenges: Mutex<BTreeMap<Audience, Challenge>>,
+    watch: ClockWatch,
     /// Whoever holds it may talk to the issuer. Refresh tokens rotate per credential, so the
     /// audiences take turns. Made to be held over awaits.
     turn: tokio::sync::Mutex<Vault>,
@@ -139,6 +161,8 @@ impl TokenKeeper {
             around,
             slots: Mutex::default(),
             upkeep: Mutex::default(),
+            challenges: Mutex::default(),
+            watch: ClockWatch::default(),
             turn: tokio::sync::Mutex::default(),
             changed: Notify::new(),
         }))
@@ -175,8 +199,26 @@ impl TokenKeeper {
         &self.0.around
     }
 
-    pub(crate) fn asking(&self, audience: Audience) -> Asking {
-        self.0.asking(audience)
+    /// What a sign-in begins with: the first proof is as good as any.
+    pub(crate) async fn asking(&self, audience: Audience) -> Result<Asking, TokenError> {
+        let proofs = self.0.proofs().await?;
+        let proof = proofs.into_iter().next();
+        let mut asking = self.0.asking(audience, proof.unwrap_or(Proof::None));
+        if asking.challenge.is_none() {
+            asking.challenge = self.0.kept_challenge(audience).await;
+        }
+        Ok(asking)
+    }
+
+    /// How far this machine's clock was ahead of the sign-in server's when that last answered;
+    /// negative if behind.
+    pub fn clock_skew(&self) -> Option<SignedDuration> {
+        self.0.watch.skew()
+    }
+
+    /// Where this keeper posts its forms.
+    pub(crate) fn endpoint(&self) -> impl Endpoint + '_ {
+        self.0.endpoint()
     }
 
     pub(crate) fn who(&self) -> String {
@@ -222,7 +264,18 @@ impl TokenKeeper {
 
     /// Takes over what a sign-in brought: stores it, and hands it out from now on.
     pub async fn signed_in(&self, granted: Granted) -> Result<(), TokenError> {
-        Keeper::take_over(&self.0, granted).await
+        Keeper::take_over(&self.0, granted, None).await
+    }
+
+    /// The same of a sign-in with a password, which is kept if the credential says so.
+    pub(crate) async fn signed_in_with(
+        &self,
+        granted: Granted,
+        password: Option<SecretString>,
+    ) -> Result<(), TokenError> {
+        let is_kept = self.0.credential.password == PasswordFrom::SignIn;
+        let kept = password.filter(|_| is_kept);
+        Keeper::take_over(&self.0, granted, kept).await
     }
 }
 
@@ -248,11 +301,32 @@ impl TokenSource for TokenKeeper {
         }
         self.0.changed.notify_one();
     }
+
+    fn challenged(&self, token: &AccessToken, challenge: &Challenge) {
+        let before = self
+            .0
+            .challenges()
+            .insert(token.audience, challenge.clone());
+        if before.as_ref() == Some(challenge) {
+            // The token carries it already, as far as we can do.
+            return self.refused(token);
+        }
+        if let Some(slot) = self.0.slots().get_mut(&token.audience) {
+            slot.give_up(token);
+        }
+        self.0.changed.notify_one();
+    }
 }
 
 impl Keeper {
     fn slots(&self) -> MutexGuard<'_, BTreeMap<Audience, Slot>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn challenges(&self) -> MutexGuard<'_, BTreeMap<Audience, Challenge>> {
+        self.challenges
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn who(&self) -> String {
@@ -281,11 +355,18 @@ impl Keeper {
         }
     }
 
-    fn asking(&self, audience: Audience) -> Asking {
+    async fn proofs(&self) -> Result<Vec<Proof>, TokenError> {
+        let now = self.around.clock.now();
+        self.registration().proof.present(now).await
+    }
+
+    fn asking(&self, audience: Audience, proof: Proof) -> Asking {
         Asking {
             registration: self.registration(),
+            proof,
             person: self.credential.person.clone(),
             audience,
+            challenge: self.challenges().get(&audience).cloned(),
             chance: self.around.chance.clone(),
         }
     }

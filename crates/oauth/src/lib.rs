@@ -43,9 +43,11 @@
 //! - What a person granted is given to [`Grants`] as a [`GrantState`], which is for nobody else to
 //!   read. It holds a refresh token: seal it before it is stored. [`MemoryGrants`] stores nothing.
 
+mod admin_consent;
 pub mod answers;
 pub mod assertion;
 mod certificate;
+mod challenge;
 mod claims;
 mod cloud;
 #[doc(hidden)]
@@ -60,16 +62,20 @@ pub mod fuzzing;
 pub mod grants;
 mod keeper;
 mod loopback;
+mod managed_identity;
+mod proofs;
 mod registration;
 pub mod scopes;
 mod sign_in;
 mod storage;
 mod token;
 
+pub use admin_consent::{AdminConsent, ConsentScope, Consented};
 pub use certificate::{
     Certificate, CertificateFiles, Order as CertificateOrder, ProofError, ProofProblem, RsaSize,
     SelfSigned, Signing, Thumbprint,
 };
+pub use challenge::Challenge;
 pub use claims::{ProofStrength, TokenClaims};
 pub use cloud::{Cloud, CloudError, CustomCloud, EndpointVersion, HostPort, ResourceNames, Tenant};
 pub use contract::MemoryGrants;
@@ -77,10 +83,14 @@ pub use conversation::converse;
 pub use endpoint::{Endpoint, HttpEndpoint};
 pub use error::TokenError;
 pub use flow::{Asking, DeviceCode, Event, Flow, Granted, Person, Prompt, Step};
-pub use form::Form;
+pub use form::{By, Form};
 pub use grants::{Attendance, GRANTS, Grant, Means, Opening, Renew};
-pub use keeper::{Credential, CredentialStanding, CredentialState, Surroundings, TokenKeeper};
+pub use keeper::{
+    Credential, CredentialStanding, CredentialState, PasswordFrom, Surroundings, TokenKeeper,
+};
 pub use loopback::Loopback;
+pub use managed_identity::{IdentityHost, ManagedIdentity, WhichIdentity};
+pub use proofs::{AssertionFile, CertificateSource, Certificates, Proofs};
 pub use registration::{Permissions, Proof, Registration};
 pub use sign_in::{SignIn, Way};
 pub use storage::{CredentialId, Generation, GrantState, GrantStoreError, Grants};

@@ -107,7 +107,8 @@ impl Door {
         let mut url = self.base;
         url.set_query(Some(query));
         let brings = |name: &str| url.query_pairs().any(|(key, _)| key == name);
-        if !brings("state") || !(brings("code") || brings("error")) {
+        let brings_answer = ["code", "error", "admin_consent"].into_iter().any(brings);
+        if !brings("state") || !brings_answer {
             return shown(StatusCode::OK, Page::Waiting);
         }
         let (page, shown_page) = oneshot::channel();

@@ -1,9 +1,11 @@
 //! The app registered in Entra ID, as a value.
 
+use std::sync::Arc;
+
 use secrecy::SecretString;
 use url::Url;
 
-use crate::{Certificate, Cloud, EndpointVersion, Tenant};
+use crate::{Certificate, Cloud, EndpointVersion, ManagedIdentity, Proofs, Tenant};
 
 /// An app registered in Entra ID: where, under which id, and how it proves itself.
 #[derive(Debug, Clone)]
@@ -17,7 +19,7 @@ pub struct Registration {
     /// The application (client) id.
     pub client_id: String,
     /// How it proves that it is this app.
-    pub proof: Proof,
+    pub proof: Arc<dyn Proofs>,
     /// Which generation of endpoints it uses.
     pub endpoints: EndpointVersion,
     /// What a person is asked to permit.
@@ -31,6 +33,10 @@ pub enum Proof {
     Secret(SecretString),
     /// A certificate whose public part is uploaded to the registration.
     Certificate(Box<Certificate>),
+    /// The signed statement of another issuer that Entra trusts for this app.
+    Assertion(SecretString),
+    /// The machine it runs on has an identity.
+    Machine(ManagedIdentity),
     /// Nothing: a public client.
     None,
 }
@@ -60,14 +66,14 @@ impl Registration {
         name: impl Into<String>,
         home: (Cloud, Tenant),
         client_id: impl Into<String>,
-        proof: Proof,
+        proof: impl Into<Arc<dyn Proofs>>,
     ) -> Self {
         Self {
             name: name.into(),
             cloud: home.0,
             tenant: home.1,
             client_id: client_id.into(),
-            proof,
+            proof: proof.into(),
             endpoints: EndpointVersion::default(),
             permissions: Permissions::default(),
         }

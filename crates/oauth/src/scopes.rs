@@ -80,7 +80,8 @@ pub(crate) fn consented_scope<'a>(
     scopes.join(" ")
 }
 
-fn app_resource(registration: &Registration, audience: Audience) -> &str {
+/// The name under which an app asks for an audience.
+pub(crate) fn app_resource(registration: &Registration, audience: Audience) -> &str {
     let names = &registration.cloud.names;
     match audience {
         Audience::Exchange => &names.exchange_app,

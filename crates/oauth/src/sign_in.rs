@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use secrecy::SecretString;
 use tokio::sync::oneshot;
 
 use crate::conversation::{Halt, Line};
 use crate::flow::{Event, Flow, Granted, Prompt, Step};
-use crate::grants::{Grant, Means, Opening, authorization_code, device_code};
+use crate::grants::{Grant, Means, Opening, authorization_code, device_code, password};
 use crate::loopback::Page;
 use crate::{Audience, Loopback, TokenError, TokenKeeper};
 
@@ -34,6 +35,8 @@ pub enum Way {
     },
     /// On another device, with a code. The server says how long the person has.
     Device,
+    /// With a password.
+    Password(SecretString),
 }
 
 impl SignIn {
@@ -78,15 +81,23 @@ impl TokenKeeper {
             audience,
             also,
         } = sign_in;
+        let asking = self.asking(audience).await?;
         let opening = |means| Opening {
-            asking: self.asking(audience),
+            asking,
             also,
             means,
         };
         match way {
             Way::Device => {
-                self.elsewhere(&device_code::GRANT, opening(Means::Nothing), show)
-                    .await
+                let granted = self
+                    .elsewhere(&device_code::GRANT, opening(Means::Nothing), show)
+                    .await?;
+                self.accept(granted, None).await
+            }
+            Way::Password(secret) => {
+                let opening = opening(Means::Password(secret.clone()));
+                let granted = self.elsewhere(&password::GRANT, opening, show).await?;
+                self.accept(granted, Some(secret)).await
             }
             Way::Browser { loopback, patience } => {
                 let redirect = loopback.redirect().to_owned();
@@ -109,9 +120,9 @@ impl TokenKeeper {
         mut show: impl FnMut(&Prompt),
     ) -> Result<Granted, TokenError> {
         let around = self.surroundings();
-        let who = self.who();
+        let (who, endpoint) = (self.who(), self.endpoint());
         let line = Line {
-            endpoint: &*around.endpoint,
+            endpoint: &endpoint,
             clock: &around.clock,
             who: &who,
         };
@@ -123,14 +134,18 @@ impl TokenKeeper {
                     show(&prompt);
                     step = flow.resume(around.clock.now(), Event::Woken)?;
                 }
-                Halt::Done(granted) => return self.accept(*granted).await,
+                Halt::Done(granted) => return Ok(*granted),
             }
         }
     }
 
     /// Keeps what the person of this credential brought, and refuses what anybody else did:
     /// browsers remember who signed in last, and a token of that person opens other mailboxes.
-    async fn accept(&self, granted: Granted) -> Result<Granted, TokenError> {
+    async fn accept(
+        &self,
+        granted: Granted,
+        password: Option<SecretString>,
+    ) -> Result<Granted, TokenError> {
         let credential = self.credential();
         let signed_in = granted.person.as_ref().map(|person| person.name.as_str());
         match (&credential.person, signed_in) {
@@ -144,7 +159,7 @@ impl TokenKeeper {
                 })
             }
             _ => {
-                self.signed_in(granted.clone()).await?;
+                self.signed_in_with(granted.clone(), password).await?;
                 Ok(granted)
             }
         }
@@ -175,7 +190,7 @@ impl Visit<'_> {
             .await
             .unwrap_or_else(|_| Err(self.nobody_came()));
         let ended = match ended {
-            Ok(granted) => keeper.accept(granted).await,
+            Ok(granted) => keeper.accept(granted, None).await,
             Err(error) => Err(error),
         };
         if let Some(page) = browser {
@@ -196,9 +211,9 @@ impl Visit<'_> {
         browser: &mut Browser,
     ) -> Result<Granted, TokenError> {
         let around = self.keeper.surroundings();
-        let who = self.keeper.who();
+        let (who, endpoint) = (self.keeper.who(), self.keeper.endpoint());
         let line = Line {
-            endpoint: &*around.endpoint,
+            endpoint: &endpoint,
             clock: &around.clock,
             who: &who,
         };

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::TokenError;
+use crate::{Challenge, TokenError};
 
 /// What a token is for. A token for one audience never works at the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,4 +57,12 @@ pub trait TokenSource: Send + Sync + std::fmt::Debug {
 
     /// Reports that a server refused `token`, so that it is not handed out again.
     fn refused(&self, token: &AccessToken);
+
+    /// Reports that a server wants `token` to carry what `challenge` names: the next token for
+    /// its audience is asked for with that. Where a person must be asked for it, the next
+    /// [`TokenSource::token`] says so.
+    fn challenged(&self, token: &AccessToken, challenge: &Challenge) {
+        let _ = challenge;
+        self.refused(token);
+    }
 }

@@ -61,6 +61,17 @@ pub(crate) fn token_keys(folder: &StateFolder, now: Timestamp) -> Result<TokenKe
     TokenKeys::new(key.serialized_der(), &der(&pem)?)
 }
 
+/// The keys of the issuer that is trusted beside the app's certificate, from `folder` or made
+/// there.
+pub(crate) fn workload_keys(
+    folder: &StateFolder,
+    now: Timestamp,
+) -> Result<TokenKeys, SandboxError> {
+    let key = folder.key("workload.key", rsa)?;
+    let pem = folder.certificate("workload.pem", || self_signed("cluster", now, &key))?;
+    TokenKeys::new(key.serialized_der(), &der(&pem)?)
+}
+
 /// The certificate of the sandbox's app, from `folder` or made there.
 pub(crate) fn app_certificate(
     folder: &StateFolder,
@@ -151,6 +162,9 @@ pub(crate) const CA_FILE: &str = "ca.pem";
 
 /// The app's certificate, in the state folder.
 pub(crate) const APP_CERTIFICATE_FILE: &str = "app.pem";
+
+/// The token of the workload that is the app, in the state folder.
+pub(crate) const WORKLOAD_TOKEN_FILE: &str = "workload.token";
 
 /// The app's private key, in the state folder.
 pub(crate) const APP_KEY_FILE: &str = "app.key";

@@ -2,6 +2,7 @@
 //!
 //! A new grant is one file in `entra/grants/` and one line in its list.
 
+mod admin_consent;
 mod answer;
 mod assertion;
 mod authorize;
@@ -10,8 +11,10 @@ mod client_proof;
 mod delegated;
 mod device;
 mod discovery;
+mod federated;
 mod flow;
 mod grants;
+mod machine;
 mod pages;
 mod parameters;
 mod redirect;
@@ -65,6 +68,8 @@ impl Entra {
                 "/common/oauth2/deviceauth",
                 get(device::page).post(device::entered),
             )
+            .route("/{tenant}/v2.0/adminconsent", get(admin_consent::v2))
+            .route("/{tenant}/adminconsent", get(admin_consent::legacy))
             .route("/{tenant}/login", post(sign_in::password))
             .route("/{tenant}/consent", post(sign_in::consent))
             .route("/{tenant}/oauth2/v2.0/token", any(token::v2))
@@ -81,6 +86,7 @@ impl Entra {
             .route("/{tenant}/discovery/keys", get(discovery::keys))
             .route("/common/discovery/instance", get(discovery::instance))
             .route("/common/userrealm/{upn}", get(discovery::user_realm))
+            .route("/metadata/identity/oauth2/token", get(machine::token))
             .with_state(self)
     }
 }

@@ -2,10 +2,12 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use gatepost_host::{Chance, Clock, Tasks};
+use gatepost_host::{Chance, Clock, Tasks, files};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::ca::{self, Authority};
@@ -20,7 +22,10 @@ use crate::imap::{self, Imap};
 use crate::mailboxes::{MailboxKind, Mailboxes};
 use crate::mailset;
 use crate::state_folder::{Passwords, StateFolder};
-use crate::tenant::{CLIENT_ID, Contoso, Surroundings, TENANT_ID, Tenant, TokenKeys, USER};
+use crate::tenant::{
+    CLIENT_ID, Contoso, HeaderForm, Surroundings, TENANT_ID, Tenant, TokenKeys, USER,
+    WORKLOAD_ISSUER, WORKLOAD_SUBJECT,
+};
 
 /// A running sandbox. It ends with [`Sandbox::end`], or with the tasks it was given.
 #[derive(Debug)]
@@ -57,6 +62,11 @@ impl Sandbox {
         let faults = Faults::new(clock.clone());
         let mailboxes = contoso_mailboxes()?;
         mailset::fill(&mailboxes, config.mail, now)?;
+        let workload = workload_token(&ground.contoso.workload, now);
+        files::write_private(
+            &ground.folder.file(ca::WORKLOAD_TOKEN_FILE),
+            workload.as_bytes(),
+        )?;
         let surroundings = Surroundings {
             clock: clock.clone(),
             chance: chance.clone(),
@@ -128,6 +138,11 @@ impl Sandbox {
         )
     }
 
+    /// The token of the workload whose word is a proof of the app, as a file.
+    pub fn workload_token_file(&self) -> PathBuf {
+        self.folder.file(ca::WORKLOAD_TOKEN_FILE)
+    }
+
     /// The tenant.
     pub fn tenant(&self) -> &Tenant {
         &self.tenant
@@ -168,6 +183,7 @@ impl Sandbox {
             ),
             ("CERTIFICATE", path(certificate)),
             ("PRIVATE_KEY", path(key)),
+            ("FEDERATED_TOKEN", path(self.workload_token_file())),
             ("IMAP", format!("localhost:{}", self.addresses.imap.port())),
             ("CA", path(self.ca_file())),
             ("USER", USER.to_owned()),
@@ -235,6 +251,7 @@ impl Ground {
                     password: passwords.person.clone(),
                     client_secret: passwords.client_secret.clone(),
                     certificate: ca::app_certificate(&folder, now)?,
+                    workload: Arc::new(ca::workload_keys(&folder, now)?),
                 },
                 folder,
                 passwords,
@@ -248,6 +265,24 @@ impl Ground {
         })
     }
 }
+
+/// What the cluster says of the workload. A real one writes a new one every hour; this one
+/// outlives the sandbox.
+fn workload_token(keys: &TokenKeys, now: Timestamp) -> String {
+    let now = now.as_second();
+    let claims = json!({
+        "iss": WORKLOAD_ISSUER,
+        "sub": WORKLOAD_SUBJECT,
+        "aud": ["api://AzureADTokenExchange"],
+        "iat": now,
+        "nbf": now,
+        "exp": now.saturating_add(WORKLOAD_LIFE),
+    });
+    keys.sign(HeaderForm::V2, &claims)
+}
+
+/// A year, in seconds.
+const WORKLOAD_LIFE: i64 = 365 * 86_400;
 
 /// A mailbox for everybody in Contoso.
 fn contoso_mailboxes() -> Result<Mailboxes, SandboxError> {

@@ -25,11 +25,14 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 pub use access_token::{AccessToken, Bearer, ClientStrength};
-pub use app::{App, AppCertificate, ClientKind, ClientSecret, RedirectUri, Thumbprint};
-pub use consents::Acting;
-pub use contoso::{ADMIN_ONLY_MAILBOX, CLIENT_ID, Contoso, DOMAIN, TENANT_ID, USER};
+pub use app::{
+    App, AppCertificate, ClientKind, ClientSecret, FederatedCredential, RedirectUri, Thumbprint,
+};
+pub use consents::{Acting, EVERYBODY};
+pub use contoso::{ADMIN_ONLY_MAILBOX, ADMINISTRATOR, CLIENT_ID, Contoso, DOMAIN, TENANT_ID, USER};
+pub(crate) use contoso::{WORKLOAD_ISSUER, WORKLOAD_SUBJECT};
 pub use devices::{Device, DeviceCodes, DeviceProgress};
-pub use directory::{Directory, Person};
+pub use directory::{Directory, Person, Trouble};
 pub use exchange::{MailboxRights, Trustee};
 pub use keys::{HeaderForm, TokenKeys};
 pub use principal::{MailProtocol, Principal, TokenRefused};

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use gatepost_oauth::{Cloud, Credential, CredentialId, Grant, Permissions, Registration, Tenant};
+use gatepost_oauth::{
+    Cloud, Credential, CredentialId, Grant, PasswordFrom, Permissions, Registration, Tenant,
+};
 
-use crate::config::{Config, MailboxSettings};
+use crate::config::{Config, GrantSettings, MailboxSettings};
 use crate::setup::{Permission, asked_of_person};
 
 /// The name of the credential in the store. It holds what a token depends on and not what the
@@ -55,5 +57,9 @@ pub(super) fn credential(
         registration,
         grant: Grant::named(mailbox.grant.name()).expect("the list of grants has all of ours"),
         person: mailbox.grant.person().map(str::to_owned),
+        password: match &mailbox.grant {
+            GrantSettings::Password { password, .. } => password.clone(),
+            _ => PasswordFrom::Nowhere,
+        },
     }
 }

@@ -1,9 +1,13 @@
 //! Registrations, with their secrets fetched and their certificates looked at.
 
-use gatepost_host::{Clock, SecretSource, files};
-use gatepost_oauth::{Certificate, CertificateFiles, Proof, Registration};
-use secrecy::ExposeSecret as _;
-use zeroize::Zeroizing;
+use std::sync::Arc;
+
+use gatepost_host::{Clock, SecretSource, environment};
+use gatepost_oauth::{
+    AssertionFile, Certificate, CertificateSource, Certificates, IdentityHost, ManagedIdentity,
+    Proof, Proofs, Registration, WhichIdentity,
+};
+use url::Url;
 
 use crate::config::{ProofSource, RegistrationSettings};
 use crate::failure::Failure;
@@ -45,85 +49,106 @@ pub async fn certificate(
             }));
         }
     }
-    match proof(name, &settings.proof, clock).await? {
-        Proof::Certificate(certificate) => {
-            certificate.check_validity(clock.now())?;
-            Ok(Some(*certificate))
-        }
-        Proof::Secret(_) | Proof::None => Ok(None),
-    }
+    let read = certificates(name, &settings.proof, clock).await?;
+    let Some(newest) = read.and_then(|read| read.all().into_iter().next()) else {
+        return Ok(None);
+    };
+    newest.check_validity(clock.now())?;
+    Ok(Some(newest))
 }
 
-/// Fetches what `source` says and makes a proof of it. Whether a certificate is in its time is
-/// asked when it signs: who builds a registration may wait for that, and others work meanwhile.
-pub(super) async fn proof(
+/// Fetches what `source` says and makes a proof of it, to be looked at. Whether a certificate is
+/// in its time is asked when it signs: who builds a registration may wait for that, and others
+/// work meanwhile. What others write anew at all times is not looked at.
+pub(super) async fn examined(
     name: &str,
     source: &ProofSource,
     clock: &Clock,
 ) -> Result<Proof, Failure> {
-    let what = |thing: &str| format!("the {thing} of registration {name}");
-    let (certificate, private_key, password, signing) = match source {
-        ProofSource::Public => return Ok(Proof::None),
-        ProofSource::Secret(source) => {
-            return Ok(Proof::Secret(
-                source.fetch(clock, &what("client secret")).await?,
-            ));
-        }
-        ProofSource::Certificate {
-            certificate,
-            private_key,
-            password,
-            signing,
-            at: _,
-        } => (certificate, private_key, password, signing),
-    };
-    let certificate_pem = match (certificate, private_key) {
-        // Without its key a certificate is no secret.
-        (SecretSource::File(path), Some(_)) => files::read_public(path, MOST)?,
-        (source, _) => pem(source, clock, &what("certificate")).await?,
-    };
-    let key_pem = match private_key {
-        Some(source) => Some(pem(source, clock, &what("private key")).await?),
-        None => None,
-    };
-    let password = match password {
-        Some(source) => Some(source.fetch(clock, &what("private key's password")).await?),
-        None => None,
-    };
-    let place = match private_key {
-        Some(key) => format!("{} with {}", place(certificate), place(key)),
-        None => place(certificate),
-    };
-    let mut certificate = Certificate::read(&CertificateFiles {
-        name: &format!("registration {name}, {place}"),
-        certificate: &certificate_pem,
-        key: key_pem.as_ref().map(|pem| pem.as_slice()),
-        password: password.as_ref(),
-    })?;
-    certificate.signing = *signing;
-    Ok(Proof::Certificate(Box::new(certificate)))
-}
-
-async fn pem(
-    source: &SecretSource,
-    clock: &Clock,
-    what: &str,
-) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let text = source.fetch(clock, what).await?;
-    Ok(Zeroizing::new(text.expose_secret().as_bytes().to_vec()))
-}
-
-/// Where something is found, for a sentence.
-fn place(source: &SecretSource) -> String {
+    if let Some(read) = certificates(name, source, clock).await? {
+        let newest = read.all().into_iter().next();
+        return Ok(newest.map_or(Proof::None, |newest| Proof::Certificate(Box::new(newest))));
+    }
     match source {
-        SecretSource::Env(name) => format!("the environment variable {name}"),
-        SecretSource::File(path) => path.display().to_string(),
-        SecretSource::Command(words) => {
-            format!("the program {}", words.first().map_or("", String::as_str))
+        ProofSource::Secret(source) => {
+            let what = format!("the client secret of registration {name}");
+            Ok(Proof::Secret(source.fetch(clock, &what).await?))
         }
-        SecretSource::Systemd(name) => format!("the systemd credential {name}"),
+        ProofSource::Machine(which) => Ok(Proof::Machine(machine(which))),
+        ProofSource::Public | ProofSource::Assertion(_) | ProofSource::Certificate { .. } => {
+            Ok(Proof::None)
+        }
     }
 }
 
-/// A certificate with its chain and its key has a tenth of this.
-const MOST: usize = 64 * 1024;
+async fn proof(
+    name: &str,
+    source: &ProofSource,
+    clock: &Clock,
+) -> Result<Arc<dyn Proofs>, Failure> {
+    if let Some(certificates) = certificates(name, source, clock).await? {
+        return Ok(Arc::new(certificates));
+    }
+    match source {
+        ProofSource::Public | ProofSource::Certificate { .. } => Ok(Proof::None.into()),
+        ProofSource::Secret(source) => {
+            let what = format!("the client secret of registration {name}");
+            Ok(Proof::Secret(source.fetch(clock, &what).await?).into())
+        }
+        ProofSource::Assertion(source) => {
+            let file = AssertionFile::new(name, source.clone(), clock.clone());
+            Ok(Arc::new(file))
+        }
+        ProofSource::Machine(which) => Ok(Proof::Machine(machine(which)).into()),
+    }
+}
+
+/// The certificates of a registration that proves itself with them.
+async fn certificates(
+    name: &str,
+    source: &ProofSource,
+    clock: &Clock,
+) -> Result<Option<Certificates>, Failure> {
+    let ProofSource::Certificate {
+        certificate,
+        private_key,
+        password,
+        previous,
+        signing,
+        at: _,
+    } = source
+    else {
+        return Ok(None);
+    };
+    let mut sources = vec![CertificateSource {
+        certificate: certificate.clone(),
+        private_key: private_key.clone(),
+        password: password.clone(),
+    }];
+    sources.extend(previous.iter().map(|previous| CertificateSource {
+        certificate: previous.clone(),
+        private_key: None,
+        password: password.clone(),
+    }));
+    let read = Certificates::read(name, sources, *signing, clock.clone()).await?;
+    Ok(Some(read))
+}
+
+/// The identity of this machine, where its environment says that it is found.
+fn machine(which: &WhichIdentity) -> ManagedIdentity {
+    let address = |name| Url::parse(&environment::text(name)?).ok();
+    let app_service = address("IDENTITY_ENDPOINT").zip(environment::text("IDENTITY_HEADER"));
+    let host = match app_service {
+        Some((endpoint, header)) => IdentityHost::AppService {
+            endpoint,
+            header: header.into(),
+        },
+        // Microsoft's libraries know this variable, too.
+        None => address("AZURE_POD_IDENTITY_AUTHORITY_HOST")
+            .map_or_else(IdentityHost::imds, IdentityHost::Imds),
+    };
+    ManagedIdentity {
+        host,
+        which: which.clone(),
+    }
+}

@@ -75,14 +75,14 @@ impl Gatepost {
             &registration.client_id,
         );
         let settings = self.config.registrations.get(&registration.name);
-        let proof = match &registration.proof {
-            Proof::Secret(_) => settings
+        let proof = match registration.proof.at_hand() {
+            Some(Proof::Secret(_)) => settings
                 .and_then(|settings| settings.secret_expires)
                 .map(|at| (at, ExpiringPart::ClientSecret)),
-            Proof::Certificate(certificate) => {
+            Some(Proof::Certificate(certificate)) => {
                 Some((certificate.not_after, ExpiringPart::Certificate))
             }
-            Proof::None => None,
+            Some(Proof::Assertion(_) | Proof::Machine(_) | Proof::None) | None => None,
         };
         let proof = proof.map(|(at, part)| Expiry { at, part, of: app });
         let sign_in = renewed_at

@@ -8,7 +8,7 @@ use std::time::Duration;
 use gatepost_host::SecretSource;
 use gatepost_mailroom::sinks::webhook::Network;
 use gatepost_mailroom::{EventType, Ordering};
-use gatepost_oauth::{Cloud, EndpointVersion, Signing, Tenant};
+use gatepost_oauth::{Cloud, EndpointVersion, PasswordFrom, Signing, Tenant, WhichIdentity};
 use gatepost_store::{KeySource, StateFolder};
 use jiff::Timestamp;
 use url::Url;
@@ -120,15 +120,21 @@ pub enum ProofSource {
     Certificate {
         /// Where it is named.
         at: Place,
-        /// The certificate in PEM, and with it the key unless `private_key` is given.
+        /// The certificate, and with it the key unless `private_key` is given.
         certificate: SecretSource,
         /// The private key in PEM.
         private_key: Option<SecretSource>,
-        /// The password of the private key.
+        /// The password of the private key or of the PFX file.
         password: Option<SecretSource>,
+        /// The certificate of before, with its key.
+        previous: Option<SecretSource>,
         /// How the assertion is signed.
         signing: Signing,
     },
+    /// By the token of another issuer.
+    Assertion(SecretSource),
+    /// By the identity of this machine.
+    Machine(WhichIdentity),
 }
 
 impl ProofSource {
@@ -136,14 +142,18 @@ impl ProofSource {
     pub fn is_in_files(&self) -> bool {
         let is_file = |source: &SecretSource| matches!(source, SecretSource::File(_));
         match self {
-            Self::Public => true,
-            Self::Secret(source) => is_file(source),
+            Self::Public | Self::Machine(_) => true,
+            Self::Secret(source) | Self::Assertion(source) => is_file(source),
             Self::Certificate {
                 certificate,
                 private_key,
                 password,
+                previous,
                 ..
-            } => is_file(certificate) && private_key.iter().chain(password).all(is_file),
+            } => {
+                let others = private_key.iter().chain(password).chain(previous);
+                is_file(certificate) && others.into_iter().all(is_file)
+            }
         }
     }
 }
@@ -178,6 +188,13 @@ pub enum GrantSettings {
         /// The address of the person, in lower case.
         person: String,
     },
+    /// A person signed in with name and password.
+    Password {
+        /// The address of the person, in lower case.
+        person: String,
+        /// Where the password is when nobody is there to be asked for it.
+        password: PasswordFrom,
+    },
 }
 
 impl GrantSettings {
@@ -187,6 +204,7 @@ impl GrantSettings {
             Self::ClientCredentials => "client_credentials",
             Self::AuthorizationCode { .. } => "authorization_code",
             Self::DeviceCode { .. } => "device_code",
+            Self::Password { .. } => "password",
         }
     }
 
@@ -194,7 +212,9 @@ impl GrantSettings {
     pub fn person(&self) -> Option<&str> {
         match self {
             Self::ClientCredentials => None,
-            Self::AuthorizationCode { person } | Self::DeviceCode { person } => Some(person),
+            Self::AuthorizationCode { person }
+            | Self::DeviceCode { person }
+            | Self::Password { person, .. } => Some(person),
         }
     }
 }

@@ -126,16 +126,41 @@ pub struct RawRegistration {
     /// The day on which the client secret ends, as the Entra admin center shows it, such as
     /// `2027-05-01`: then it is told ahead.
     pub secret_expires: Option<Placed<String>>,
-    /// Where the certificate is found, in PEM, with its private key unless `private_key` is set.
+    /// Where the certificate is found: a PEM file, with its private key unless `private_key` is
+    /// set, or a PFX file. A file is read again when it has changed.
     pub certificate: Option<Placed<RawSecret>>,
+    /// Where the certificate of before is found with its private key, while Entra learns the new
+    /// one: the newer of the two is shown first.
+    pub previous_certificate: Option<Placed<RawSecret>>,
     /// Where the private key of the certificate is found, in PEM (PKCS#1 or PKCS#8).
     pub private_key: Option<Placed<RawSecret>>,
-    /// Where the password of an encrypted private key is found.
+    /// Where the password of an encrypted private key or of a PFX file is found.
     pub private_key_password: Option<Placed<RawSecret>>,
+    /// Where the token of another issuer is found that Entra trusts for this app (workload
+    /// identity federation). A file is read at each use; `env` may name the variable that holds
+    /// the path of the file, such as `AZURE_FEDERATED_TOKEN_FILE`.
+    pub assertion: Option<Placed<RawSecret>>,
+    /// Which identity of this machine is the app, on a machine of Azure's: `"system"`,
+    /// `{ client_id = "…" }`, `{ object_id = "…" }` or `{ resource_id = "…" }`.
+    pub managed_identity: Option<Placed<RawManagedIdentity>>,
     /// How the proof by certificate is signed: `PS256` (the default) or `RS256`.
     pub signature: Option<Placed<RawSignature>>,
     /// Which token endpoints are used: `v2` (the default) or `v1`.
     pub endpoint: Option<RawEndpoint>,
+}
+
+/// Which identity of this machine is the app.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RawManagedIdentity {
+    /// The machine's own.
+    System,
+    /// The user-assigned one with this application (client) id.
+    ClientId(String),
+    /// The user-assigned one with this object id.
+    ObjectId(String),
+    /// The user-assigned one with this resource id.
+    ResourceId(String),
 }
 
 /// How the proof by certificate is signed.
@@ -173,6 +198,12 @@ pub struct RawMailbox {
     /// The sign-in name of the person who opens it, if that is not its own address: for shared
     /// mailboxes, and for people who sign in under another name. Nobody else can sign in for it.
     pub sign_in_as: Option<Placed<String>>,
+    /// Where the person's password is found, for the grant `password`. Without it
+    /// `gatepost login` asks for it.
+    pub password: Option<Placed<RawSecret>>,
+    /// Whether the password that `gatepost login` asked for is kept, sealed, for the day when
+    /// the sign-in is over. Without it only the sign-in is kept.
+    pub keep_password: Option<Placed<bool>>,
 }
 
 /// How a token is obtained.
@@ -185,6 +216,9 @@ pub enum RawGrant {
     AuthorizationCode,
     /// A person signs in once on another device, where a code is entered: `gatepost login`.
     DeviceCode,
+    /// A person's name and password are sent to Microsoft, which takes them only where no second
+    /// factor is asked for. Any other grant is better.
+    Password,
 }
 
 /// How a mailbox sends.

@@ -1,7 +1,8 @@
 //! `gatepost login MAILBOX`: a person signs in, once.
 
 use fast_qr::QRBuilder;
-use gatepost_oauth::{Audience, DeviceCode, Granted, Loopback, Prompt, SignIn, TokenError, Way};
+use gatepost_oauth::{Audience, DeviceCode, Granted, Loopback, PasswordFrom, Prompt, SignIn, Way};
+use secrecy::SecretString;
 
 use crate::cli::Settings;
 use crate::compose::{Gatepost, Scope, compose};
@@ -9,7 +10,7 @@ use crate::config::{Config, GrantSettings, MailboxSettings};
 use crate::failure::Failure;
 use crate::usage::UsageError;
 use crate::verbs::{configuration, named_mailbox};
-use crate::{logging, runtime, screen};
+use crate::{logging, prompt, runtime, screen};
 
 /// What `login` takes.
 #[derive(Debug, clap::Args)]
@@ -32,11 +33,25 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     logging::start_quietly(settings.verbose)?;
     let place = match mailbox.grant {
         GrantSettings::DeviceCode { .. } => Place::Elsewhere,
+        GrantSettings::Password { .. } if !arguments.device => Place::Terminal,
         _ if arguments.device => Place::Elsewhere,
         _ if arguments.no_browser => Place::Here(Browser::Leave),
         _ => Place::Here(Browser::Open),
     };
+    let registration = config.registration(&mailbox.registration);
+    let has_many_tenants = registration.tenant.is_shared();
     let granted = runtime::briefly(signed_in(config, &mailbox, place))?;
+    let tenant = granted
+        .person
+        .as_ref()
+        .and_then(|person| person.tenant.clone());
+    if let (Some(tenant), true) = (tenant, has_many_tenants) {
+        // What acts alone needs it, and what does not is surer with it.
+        screen::note(&screen::clean_line(&format!(
+            "note: the tenant is {tenant}; it may stand as tenant in [registration.{}]",
+            mailbox.registration
+        )));
+    }
     if granted.person.is_none_or(|granted| granted.name.is_empty()) {
         screen::note(&format!(
             "note: the sign-in server does not say who signed in; make sure that it was {person}"
@@ -60,11 +75,12 @@ pub(super) fn person(mailbox: &MailboxSettings) -> Result<&str, UsageError> {
 enum Place {
     Here(Browser),
     Elsewhere,
+    Terminal,
 }
 
 /// What becomes of the browser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Browser {
+pub(super) enum Browser {
     Open,
     Leave,
 }
@@ -77,20 +93,21 @@ async fn signed_in(
     let gatepost = compose(config, Scope::Mailbox(mailbox)).await?;
     let granted = sign_in(&gatepost, mailbox, place).await;
     gatepost.end().await;
-    Ok(granted?)
+    granted
 }
 
 async fn sign_in(
     gatepost: &Gatepost,
     mailbox: &MailboxSettings,
     place: Place,
-) -> Result<Granted, TokenError> {
+) -> Result<Granted, Failure> {
     let way = match place {
         Place::Here(_) => Way::Browser {
             loopback: Loopback::bind(&gatepost.tasks).await?,
             patience: SignIn::PATIENCE,
         },
         Place::Elsewhere => Way::Device,
+        Place::Terminal => Way::Password(password(gatepost, mailbox).await?),
     };
     let sign_in = SignIn {
         way,
@@ -99,13 +116,33 @@ async fn sign_in(
     };
     let show = |prompt: &Prompt| match (prompt, place) {
         (Prompt::Open(url), Place::Here(browser)) => show_address(url.as_str(), browser),
-        (Prompt::Open(url), Place::Elsewhere) => show_address(url.as_str(), Browser::Leave),
+        (Prompt::Open(url), Place::Elsewhere | Place::Terminal) => {
+            show_address(url.as_str(), Browser::Leave);
+        }
         (Prompt::Enter(code), _) => show_code(code),
     };
-    gatepost.keeper(mailbox).sign_in(sign_in, show).await
+    Ok(gatepost.keeper(mailbox).sign_in(sign_in, show).await?)
 }
 
-fn show_address(url: &str, browser: Browser) {
+/// The person's password: from where the configuration says, else from the person.
+async fn password(gatepost: &Gatepost, mailbox: &MailboxSettings) -> Result<SecretString, Failure> {
+    let person = person(mailbox)?;
+    let what = format!("the password of {person}");
+    if let GrantSettings::Password {
+        password: PasswordFrom::Source(source),
+        ..
+    } = &mailbox.grant
+    {
+        return Ok(source.fetch(&gatepost.clock, &what).await?);
+    }
+    let asked = tokio::task::spawn_blocking(move || prompt::secret(&what));
+    asked.await.map_err(|error| UsageError::Argument {
+        argument: "the password".to_owned(),
+        reason: error.to_string(),
+    })?
+}
+
+pub(super) fn show_address(url: &str, browser: Browser) {
     screen::note("Sign in with a browser on this machine:\n");
     // The address goes to standard output, so that a script can take it from there.
     let _ = screen::line(url);

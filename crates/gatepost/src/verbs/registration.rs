@@ -1,4 +1,5 @@
-//! `gatepost registration certificate|manifest|script`: what an app needs in Entra ID and Exchange.
+//! `gatepost registration certificate|manifest|script|consent`: what an app needs in Entra ID and
+//! Exchange.
 
 use crate::cli::Settings;
 use crate::config::{Config, Purpose, RegistrationSettings, advice};
@@ -7,6 +8,7 @@ use crate::usage::UsageError;
 use crate::verbs::configuration_for;
 
 mod certificate;
+mod consent;
 mod manifest;
 mod script;
 
@@ -26,6 +28,8 @@ enum RegistrationVerb {
     Manifest(manifest::Arguments),
     /// Print the whole set-up in Entra ID and Exchange as a script to read, then to run.
     Script(script::Arguments),
+    /// Let an administrator permit the app for the whole tenant, with a browser.
+    Consent(consent::Arguments),
 }
 
 /// Makes or shows something for a registration.
@@ -35,6 +39,7 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
         RegistrationVerb::Certificate(arguments) => certificate::run(arguments, &config),
         RegistrationVerb::Manifest(arguments) => manifest::run(arguments, &config),
         RegistrationVerb::Script(arguments) => script::run(arguments, &config),
+        RegistrationVerb::Consent(arguments) => consent::run(arguments, &config, settings),
     }
 }
 

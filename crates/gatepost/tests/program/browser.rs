@@ -50,6 +50,13 @@ impl<'a> Browser<'a> {
             .unwrap_or_else(|| panic!("not sent back: {}", page.html))
     }
 
+    /// Signs Ada in where nothing is left to consent to.
+    pub(crate) fn sign_in_without_consent(&self, url: &str) -> Url {
+        let password = self.stand.variable("PASSWORD");
+        let filled = [("username", ADA), ("password", password)];
+        self.submit(&self.get(url), &filled).sent_to()
+    }
+
     /// Enters the code of another device, signs Ada in and consents.
     pub(crate) fn enter_code(&self, address: &str, code: &str) -> Shown {
         let page = self.submit(&self.get(address), &[("otc", code)]);
@@ -107,6 +114,12 @@ impl<'a> Browser<'a> {
 }
 
 impl Shown {
+    /// Where the browser was sent.
+    pub(crate) fn sent_to(self) -> Url {
+        self.sent_to
+            .unwrap_or_else(|| panic!("not sent back: {}", self.html))
+    }
+
     fn fields(&self) -> Vec<(String, String)> {
         let inputs = self.html.split("<input").skip(1);
         let field = |input: &str| {

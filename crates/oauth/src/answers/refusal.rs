@@ -7,6 +7,7 @@ use gatepost_fault::{After, Next};
 use serde_json::{Map, Value};
 
 use super::{Expecting, Reply, Verdict, aadsts, one_line, retry_after};
+use crate::Challenge;
 
 /// The issuer's no, with everything it said.
 #[derive(Debug, Clone)]
@@ -30,7 +31,7 @@ pub struct Refusal {
     /// Our id of the request, as Microsoft echoed it.
     pub correlation_id: Option<String>,
     /// What a claims challenge asks for, to be fed back as the `claims` parameter.
-    pub claims: Option<String>,
+    pub claims: Option<Challenge>,
     /// How long to wait, if it said.
     pub retry_after: Option<Duration>,
     /// What it means and what to do.
@@ -123,7 +124,7 @@ impl Refusal {
             correlation_id: word("correlation_id")
                 .map(shortened)
                 .or_else(|| id_after(ids, "Correlation ID:")),
-            claims: word("claims").map(|claims| cut(claims, MOST_WORDS)),
+            claims: word("claims").and_then(Challenge::of_json),
             retry_after: reply
                 .retry_after
                 .as_deref()

@@ -7,8 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use super::seconds::Seconds;
-use super::{Expecting, Reply, Shape, TokenAnswer, http_date, skew, unusable};
-use crate::claims::payload;
+use super::{Expecting, Reply, Shape, TokenAnswer, unusable};
 use crate::{AccessToken, TokenError};
 
 pub(super) fn read(reply: &Reply, expecting: &Expecting) -> Result<TokenAnswer, TokenError> {
@@ -39,7 +38,6 @@ pub(super) fn read(reply: &Reply, expecting: &Expecting) -> Result<TokenAnswer, 
     if life.is_zero() {
         return Err(wrong("the token it sent has expired already"));
     }
-    warn_of_skew(reply, expecting, secret.expose_secret());
     let expires_at = expecting.now.checked_add(life).unwrap_or(Timestamp::MAX);
     let mut access = AccessToken::new(secret, expecting.audience, expires_at);
     access.scope = body.scope;
@@ -59,26 +57,6 @@ struct Body {
     refresh_token: Option<SecretString>,
     id_token: Option<SecretString>,
     scope: Option<String>,
-}
-
-/// A token that is not valid yet by our clock works all the same, for servers have their own; but
-/// what we sign will be refused one day, so the clock is named now.
-fn warn_of_skew(reply: &Reply, expecting: &Expecting, token: &str) {
-    let not_before = payload::<NotBefore>(token).and_then(|claims| claims.nbf);
-    let not_before = not_before.and_then(|seconds| Timestamp::from_second(seconds).ok());
-    let theirs = reply.date.as_deref().and_then(http_date).or(not_before);
-    let early = not_before.is_some_and(|from| expecting.now < from);
-    if early && let Some(skew) = theirs.and_then(|theirs| skew(expecting.now, theirs)) {
-        tracing::warn!(
-            "the clock of this machine is {skew} that of {}; set it (timedatectl set-ntp true)",
-            expecting.host
-        );
-    }
-}
-
-#[derive(Deserialize)]
-struct NotBefore {
-    nbf: Option<i64>,
 }
 
 fn until(at: Seconds, now: Timestamp) -> Option<Duration> {

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret as _;
 use x509_parser::pem::Pem;
 use zeroize::Zeroize as _;
 
-use super::{CertificateFiles, ProofProblem};
+use super::{CertificateFiles, ProofProblem, pfx};
 
 /// What stands in the files.
 pub(super) struct Found {
@@ -17,9 +17,9 @@ pub(super) struct Found {
 }
 
 pub(super) fn read(files: &CertificateFiles<'_>) -> Result<Found, ProofProblem> {
-    let mut blocks = blocks(files.certificate)?;
+    let mut blocks = blocks(files.certificate, files)?;
     if let Some(key) = files.key {
-        blocks.extend(self::blocks(key)?);
+        blocks.extend(self::blocks(key, files)?);
     }
     let (certificates, others): (Vec<Pem>, Vec<Pem>) = blocks
         .into_iter()
@@ -47,7 +47,10 @@ pub(super) fn read(files: &CertificateFiles<'_>) -> Result<Found, ProofProblem> 
     })
 }
 
-fn blocks(text: &[u8]) -> Result<Vec<Pem>, ProofProblem> {
+fn blocks(text: &[u8], files: &CertificateFiles<'_>) -> Result<Vec<Pem>, ProofProblem> {
+    if let Some(der) = pfx::der(text) {
+        return pfx::blocks(&der, files.password);
+    }
     // RFC 1421 headers inside a block: the traditional encryption of OpenSSL, with its one
     // round of MD5.
     if contains(text, b"Proc-Type:") {

@@ -96,6 +96,28 @@ fn what_is_unusable_is_named_with_the_way_out() {
     insta::assert_snapshot!(golden.join("\n"));
 }
 
+/// `openssl` writes one key only; other programs write what the store of a machine has.
+#[test]
+fn a_pfx_file_with_several_keys_is_refused() {
+    use p12_keystore::{
+        Certificate as Public, KeyStore, KeyStoreEntry, PrivateKey, PrivateKeyChain,
+    };
+    let der = |name: &str| {
+        let (_, pem) = x509_parser::pem::parse_x509_pem(&key(name)).expect("it is PEM");
+        pem.contents
+    };
+    let mut store = KeyStore::new();
+    for name in ["one", "two"] {
+        let private = PrivateKey::from_der(&der("pkcs8.key")).expect("a key");
+        let public = Public::from_der(&der("app.crt")).expect("a certificate");
+        let chain = PrivateKeyChain::new(name, private, [public]);
+        store.add_entry(name, KeyStoreEntry::PrivateKeyChain(chain));
+    }
+    let written = store.writer("secret").write().expect("it is written");
+    let error = problem(&written, None, Some("secret"));
+    assert_eq!(error.reason, ProofProblem::ManyKeys);
+}
+
 #[test]
 fn validity_is_checked_at_the_time_of_use() {
     let certificate = read(CERTIFICATE, Some(&key("pkcs8.key")), None).expect("it is usable");

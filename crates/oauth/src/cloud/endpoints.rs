@@ -47,6 +47,11 @@ impl Tenant {
     pub fn is_shared(&self) -> bool {
         matches!(self.0.as_str(), "common" | "organizations" | "consumers")
     }
+
+    /// Whether a person's password is taken there: not where personal accounts may be meant.
+    pub fn takes_passwords(&self) -> bool {
+        !matches!(self.0.as_str(), "common" | "consumers" | PERSONAL)
+    }
 }
 
 impl fmt::Display for Tenant {
@@ -81,6 +86,9 @@ impl Cloud {
         url
     }
 }
+
+/// The tenant of personal accounts, which works in place of `consumers`.
+const PERSONAL: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
 /// A domain name has 253 octets at most (RFC 1035 §2.3.4 less the root and a length octet).
 const MOST: usize = 253;

@@ -106,6 +106,39 @@ fn of_here() -> Vec<TokenError> {
             who: who(),
             tenant: "common".to_owned(),
         },
+        TokenError::PasswordNeedsTenant {
+            who: ada(),
+            tenant: "common".to_owned(),
+        },
+        TokenError::PasswordBlanks { who: ada() },
+        TokenError::PasswordUnchanged { who: ada() },
+        TokenError::Federated {
+            who: ada(),
+            domain: "contoso.com".to_owned(),
+        },
+        TokenError::AssertionUnusable {
+            who: who(),
+            place: "/var/run/secrets/token".to_owned(),
+            reason: "it expired at 2026-11-22T10:00:00Z".to_owned(),
+        },
+        TokenError::IdentityAbsent {
+            who: who(),
+            host: "169.254.169.254".to_owned(),
+            reason: "No route to host (os error 113)".to_owned(),
+        },
+        TokenError::IdentityBusy {
+            who: who(),
+            host: "169.254.169.254".to_owned(),
+            status: 429,
+            said: String::new(),
+            retry_after: Some(Duration::from_secs(7)),
+        },
+        TokenError::IdentityRefused {
+            who: who(),
+            host: "169.254.169.254".to_owned(),
+            status: 400,
+            said: "invalid_request: Identity not found".to_owned(),
+        },
         TokenError::ProofMissing { who: who() },
         TokenError::BrokenOff { who: who() },
     ]

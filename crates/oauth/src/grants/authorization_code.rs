@@ -52,7 +52,7 @@ impl AuthorizationCode {
             verifier: chance.secret(ENTROPY),
             redirect: match opening.means {
                 Means::Browser { redirect } => redirect,
-                Means::Nothing => "http://localhost".to_owned(),
+                Means::Nothing | Means::Password(_) => "http://localhost".to_owned(),
             },
             also: opening.also,
             asking: opening.asking,
@@ -79,6 +79,9 @@ impl AuthorizationCode {
             .append_pair("code_challenge_method", "S256");
         if let Wanted::Resource(resource) = Wanted::for_person(registration, self.asking.audience) {
             query.append_pair("resource", &resource);
+        }
+        if let Some(challenge) = &self.asking.challenge {
+            query.append_pair("claims", &challenge.parameter());
         }
         if let Some(person) = &self.asking.person {
             query.append_pair("login_hint", person);

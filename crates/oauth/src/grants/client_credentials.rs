@@ -1,5 +1,7 @@
 //! An app signs in as itself, with nobody at the keyboard (RFC 6749 §4.4).
 
+mod machine;
+
 use jiff::Timestamp;
 
 use super::client_proof::Client;
@@ -7,14 +9,21 @@ use super::{Attendance, Grant, Opening};
 use crate::answers::{self, Expecting};
 use crate::flow::{Asking, Event, Flow, Step};
 use crate::scopes::Wanted;
-use crate::{Form, TokenError};
+use crate::{Form, Proof, TokenError};
+use machine::Machine;
 
 /// The entry in the list of grants.
 pub const GRANT: Grant = Grant {
     name: "client_credentials",
-    doc: "the app signs in as itself, with a secret or a certificate, and opens every mailbox it was given",
+    doc: "the app signs in as itself, with a secret, a certificate or its machine's word, and opens every mailbox it was given",
     attendance: Attendance::Unattended,
-    begin: |opening| Box::new(ClientCredentials::new(opening)),
+    begin: |opening| match &opening.asking.proof {
+        Proof::Machine(identity) => {
+            let identity = identity.clone();
+            Box::new(Machine::new(opening.asking, identity))
+        }
+        _ => Box::new(ClientCredentials::new(opening)),
+    },
     renew: None,
 };
 

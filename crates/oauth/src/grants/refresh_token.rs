@@ -1,5 +1,6 @@
 //! The next token from a refresh token (RFC 6749 §6): a part of every delegated grant.
 
+use gatepost_fault::Next;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
@@ -34,12 +35,24 @@ impl RefreshToken {
     }
 }
 
+/// What a policy blocks for want of a claim, a person who signs in with it may do.
+fn for_the_person(error: TokenError) -> TokenError {
+    match error {
+        TokenError::Refused(refusal)
+            if refusal.claims.is_some() && refusal.next() == Next::Reconfigure =>
+        {
+            TokenError::SignInWithClaims { refusal }
+        }
+        other => other,
+    }
+}
+
 impl Flow for RefreshToken {
     fn resume(&mut self, now: Timestamp, event: Event<'_>) -> Result<Step, TokenError> {
         match event {
             Event::Reply(reply) => {
-                let mut granted =
-                    answers::read(reply, &Expecting::of(&self.asking, now))?.without_identity();
+                let answer = answers::read(reply, &Expecting::of(&self.asking, now));
+                let mut granted = answer.map_err(for_the_person)?.without_identity();
                 // A server that does not rotate sends none, and the old one stays good.
                 granted.refresh.get_or_insert_with(|| self.refresh.clone());
                 Ok(Step::Done(Box::new(granted)))

@@ -6,16 +6,19 @@ use std::time::Duration;
 
 use gatepost_fault::{After, Fault as _, Next};
 use jiff::{SignedDuration, Timestamp};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
-use super::Keeper;
-use super::keepsake::{Keepsake, asked_as};
+use super::clock_watch::Watched;
+use super::keepsake::{Keepsake, asked_as, digest_of};
 use super::pause::Pause;
 use super::upkeep::Stored;
+use super::{Keeper, PasswordFrom};
 use crate::conversation::converse;
-use crate::flow::Granted;
+use crate::flow::{Asking, Flow, Granted};
 use crate::grants::{Attendance, Means, Opening};
-use crate::{AccessToken, Audience, Generation, GrantStoreError, Registration, TokenError};
+use crate::{
+    AccessToken, Audience, Challenge, Generation, GrantStoreError, Proof, Registration, TokenError,
+};
 
 /// The stored state as this process knows it.
 #[derive(Debug, Default)]
@@ -74,9 +77,14 @@ impl Keeper {
                 }
             }
         }
+        if needs_sign_in(&answer) && self.credential.password != PasswordFrom::Nowhere {
+            answer = self.ask_with_password(&mut vault, audience).await;
+        }
         match answer {
             Ok(granted) => self.keep(&mut vault, granted).await,
             Err(error) => {
+                let error = self.watch.explained(error);
+                self.note_challenge(&mut vault, audience, &error).await;
                 vault.note_refusal(audience, &error, (registration, self.around.clock.now()));
                 Err(error)
             }
@@ -102,11 +110,18 @@ impl Keeper {
     }
 
     /// Stores what a sign-in brought and hands it out from now on.
-    pub(super) async fn take_over(keeper: &Arc<Self>, granted: Granted) -> Result<(), TokenError> {
+    pub(super) async fn take_over(
+        keeper: &Arc<Self>,
+        granted: Granted,
+        password: Option<SecretString>,
+    ) -> Result<(), TokenError> {
         let audience = granted.access.audience;
         let mut vault = keeper.turn.lock().await;
         keeper.load_or_forget(&mut vault).await?;
-        vault.keepsake = Keepsake::default();
+        vault.keepsake = Keepsake {
+            password,
+            ..Keepsake::default()
+        };
         keeper.note(&mut vault, &granted);
         loop {
             match keeper.replace(&mut vault).await {
@@ -212,10 +227,27 @@ impl Keeper {
         (!refused && is_worth_keeping(token, now)).then(|| token.clone())
     }
 
+    /// Asks with each of the app's proofs until the issuer knows one.
     async fn ask(&self, vault: &Vault, audience: Audience) -> Result<Granted, TokenError> {
-        let asking = self.asking(audience);
+        let mut unknown = None;
+        for proof in self.proofs().await? {
+            let asking = self.asking(audience, proof);
+            match self.ask_as(asking, vault).await {
+                Err(error) if error.is_of_unknown_key() => unknown = Some(error),
+                answer => {
+                    if let (Ok(_), Some(refused)) = (&answer, unknown) {
+                        tracing::warn!(credential = %self.credential.id, "an older certificate was accepted: {refused}");
+                    }
+                    return answer;
+                }
+            }
+        }
+        Err(unknown.unwrap_or_else(|| TokenError::ProofMissing { who: self.who() }))
+    }
+
+    async fn ask_as(&self, asking: Asking, vault: &Vault) -> Result<Granted, TokenError> {
         let grant = self.credential.grant;
-        let mut flow = match (&vault.keepsake.refresh, grant.renew, grant.attendance) {
+        let flow = match (&vault.keepsake.refresh, grant.renew, grant.attendance) {
             (Some(refresh), Some(renew), _) => renew(asking, refresh.clone()),
             (_, _, Attendance::Unattended) => (grant.begin)(Opening {
                 asking,
@@ -226,13 +258,92 @@ impl Keeper {
                 return Err(TokenError::SignInNeeded { who: self.who() });
             }
         };
+        self.converse(flow).await
+    }
+
+    /// Signs the person in anew, with a password that this process can find.
+    async fn ask_with_password(
+        &self,
+        vault: &mut Vault,
+        audience: Audience,
+    ) -> Result<Granted, TokenError> {
+        let Some(password) = self.password(vault).await? else {
+            return Err(TokenError::SignInNeeded { who: self.who() });
+        };
+        let digest = digest_of(&password);
+        let refused = vault.keepsake.refused_password.as_ref();
+        if refused.is_some_and(|refused| refused.expose_secret() == digest.expose_secret()) {
+            return Err(TokenError::PasswordUnchanged { who: self.who() });
+        }
+        let proof = self.proofs().await?.into_iter().next();
+        let opening = Opening {
+            asking: self.asking(audience, proof.unwrap_or(Proof::None)),
+            also: Vec::new(),
+            means: Means::Password(password),
+        };
+        let answer = self.converse((self.credential.grant.begin)(opening)).await;
+        let wrong = answer.as_ref().is_err_and(TokenError::is_of_wrong_password);
+        vault.keepsake.refused_password = wrong.then_some(digest);
+        if wrong && let Err(error) = self.save(vault).await {
+            tracing::warn!(credential = %self.credential.id, "not stored yet that a password was refused: {error}");
+        }
+        answer
+    }
+
+    async fn password(&self, vault: &Vault) -> Result<Option<SecretString>, TokenError> {
+        match &self.credential.password {
+            PasswordFrom::Nowhere => Ok(None),
+            PasswordFrom::SignIn => Ok(vault.keepsake.password.clone()),
+            PasswordFrom::Source(source) => {
+                let what = format!("the password of {}", self.who());
+                Ok(Some(source.fetch(&self.around.clock, &what).await?))
+            }
+        }
+    }
+
+    async fn converse(&self, mut flow: Box<dyn Flow>) -> Result<Granted, TokenError> {
         converse(
             &mut *flow,
-            &*self.around.endpoint,
+            &self.endpoint(),
             &self.around.clock,
             &self.who(),
         )
         .await
+    }
+
+    pub(super) fn endpoint(&self) -> Watched<'_> {
+        Watched {
+            endpoint: &*self.around.endpoint,
+            clock: &self.around.clock,
+            watch: &self.watch,
+        }
+    }
+
+    /// Keeps what the issuer wants a person to bring, so that the sign-in asks for it, in
+    /// whatever process that is.
+    async fn note_challenge(&self, vault: &mut Vault, audience: Audience, error: &TokenError) {
+        let (TokenError::Refused(refusal) | TokenError::SignInWithClaims { refusal }) = error
+        else {
+            return;
+        };
+        let Some(challenge) = refusal.claims.as_ref().filter(|_| vault.seen.is_some()) else {
+            return;
+        };
+        let before = vault
+            .keepsake
+            .challenges
+            .insert(audience, challenge.clone());
+        if before.as_ref() != Some(challenge)
+            && let Err(error) = self.save(vault).await
+        {
+            tracing::warn!(credential = %self.credential.id, "a claims challenge is not stored yet: {error}");
+        }
+    }
+
+    /// What the issuer wanted a person to bring when it last refused.
+    pub(super) async fn kept_challenge(&self, audience: Audience) -> Option<Challenge> {
+        let (keepsake, _) = self.read_store().await.ok()?;
+        keepsake.challenges.get(&audience).cloned()
     }
 
     /// Makes a granted token durable where it matters, then hands it on.

@@ -1,5 +1,6 @@
 //! What a credential keeps between runs: its refresh token, and access tokens that still live.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -12,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::scopes::Wanted;
 use crate::{
-    AccessToken, Audience, CredentialId, GrantState, GrantStoreError, Proof, Registration,
+    AccessToken, Audience, Challenge, CredentialId, GrantState, GrantStoreError, Registration,
 };
 
 /// The state of a grant, in clear.
@@ -24,22 +25,26 @@ pub(super) struct Keepsake {
     pub(super) asked_as: Option<SecretString>,
     /// When the issuer last gave a token for it.
     pub(super) renewed_at: Option<Timestamp>,
+    /// What the issuer wants a person to bring to the next sign-in, by audience.
+    pub(super) challenges: BTreeMap<Audience, Challenge>,
+    /// The person's password, if the configuration wants it kept.
+    pub(super) password: Option<SecretString>,
+    /// A digest of the password that was refused last: trying it again and again would lock the
+    /// account.
+    pub(super) refused_password: Option<SecretString>,
 }
 
 impl Keepsake {
     /// Writes the state for the store, which seals it.
     pub(super) fn write(&self, kind: &str) -> GrantState {
         let written = Written {
-            refresh_token: self
-                .refresh
-                .as_ref()
-                .map(|secret| secret.expose_secret().into()),
+            refresh_token: exposed(self.refresh.as_ref()),
             access: self.access.values().map(WrittenToken::of).collect(),
-            asked_as: self
-                .asked_as
-                .as_ref()
-                .map(|digest| digest.expose_secret().into()),
+            asked_as: exposed(self.asked_as.as_ref()),
             renewed_at: self.renewed_at.map(Timestamp::as_second),
+            challenges: self.challenges.iter().map(WrittenChallenge::of).collect(),
+            password: exposed(self.password.as_ref()),
+            refused_password: exposed(self.refused_password.as_ref()),
         };
         let text = Zeroizing::new(
             serde_json::to_vec(&written).expect("strings and numbers are always JSON"),
@@ -66,20 +71,23 @@ impl Keepsake {
         let written: Written<'_> = serde_json::from_slice(state.secret.expose_secret())
             .map_err(|_| unreadable("its content is damaged".to_owned()))?;
         Ok(Self {
-            refresh: written
-                .refresh_token
-                .map(|secret| SecretString::from(secret.into_owned())),
+            refresh: written.refresh_token.map(owned),
             access: written
                 .access
                 .into_iter()
                 .map(|token| (token.audience.into(), token.into()))
                 .collect(),
-            asked_as: written
-                .asked_as
-                .map(|digest| SecretString::from(digest.into_owned())),
+            asked_as: written.asked_as.map(owned),
             renewed_at: written
                 .renewed_at
                 .and_then(|at| Timestamp::from_second(at).ok()),
+            challenges: written
+                .challenges
+                .into_iter()
+                .filter_map(WrittenChallenge::read)
+                .collect(),
+            password: written.password.map(owned),
+            refused_password: written.refused_password.map(owned),
         })
     }
 }
@@ -92,11 +100,7 @@ pub(super) fn asked_as(registration: &Registration) -> SecretString {
         context.update(&(part.len() as u64).to_be_bytes());
         context.update(part.as_bytes());
     };
-    match &registration.proof {
-        Proof::Secret(secret) => add(secret.expose_secret()),
-        Proof::Certificate(certificate) => add(certificate.sha256_thumbprint()),
-        Proof::None => {}
-    }
+    add(registration.proof.mark().expose_secret());
     add(registration.token_endpoint().as_str());
     for audience in [Audience::Exchange, Audience::Graph] {
         add(Wanted::for_app(registration, audience).value());
@@ -110,25 +114,65 @@ pub(super) fn is_asked_alike(one: &Registration, other: &Registration) -> bool {
     asked_as(one).expose_secret() == asked_as(other).expose_secret()
 }
 
+/// A digest of a password, to know it again.
+pub(super) fn digest_of(password: &SecretString) -> SecretString {
+    let mut context = Context::new(&SHA256);
+    context.update(password.expose_secret().as_bytes());
+    SecretString::from(URL_SAFE_NO_PAD.encode(context.finish().as_ref()))
+}
+
+fn exposed(secret: Option<&SecretString>) -> Option<Cow<'_, str>> {
+    secret.map(|secret| secret.expose_secret().into())
+}
+
+fn owned(text: Cow<'_, str>) -> SecretString {
+    SecretString::from(text.into_owned())
+}
+
 #[derive(Serialize, Deserialize)]
 struct Written<'a> {
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    refresh_token: Option<std::borrow::Cow<'a, str>>,
+    refresh_token: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     access: Vec<WrittenToken<'a>>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    asked_as: Option<std::borrow::Cow<'a, str>>,
+    asked_as: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     renewed_at: Option<i64>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    challenges: Vec<WrittenChallenge>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    password: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    refused_password: Option<Cow<'a, str>>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct WrittenToken<'a> {
     audience: WrittenAudience,
-    token: std::borrow::Cow<'a, str>,
+    token: Cow<'a, str>,
     expires_at: i64,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     scope: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WrittenChallenge {
+    audience: WrittenAudience,
+    claims: String,
+}
+
+impl WrittenChallenge {
+    fn of((audience, challenge): (&Audience, &Challenge)) -> Self {
+        Self {
+            audience: (*audience).into(),
+            claims: challenge.json(),
+        }
+    }
+
+    fn read(self) -> Option<(Audience, Challenge)> {
+        Some((self.audience.into(), Challenge::of_json(&self.claims)?))
+    }
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -141,13 +185,19 @@ enum WrittenAudience {
 impl<'a> WrittenToken<'a> {
     fn of(token: &'a AccessToken) -> Self {
         Self {
-            audience: match token.audience {
-                Audience::Exchange => WrittenAudience::Exchange,
-                Audience::Graph => WrittenAudience::Graph,
-            },
+            audience: token.audience.into(),
             token: token.expose().into(),
             expires_at: token.expires_at.as_second(),
             scope: token.scope.clone(),
+        }
+    }
+}
+
+impl From<Audience> for WrittenAudience {
+    fn from(audience: Audience) -> Self {
+        match audience {
+            Audience::Exchange => Self::Exchange,
+            Audience::Graph => Self::Graph,
         }
     }
 }

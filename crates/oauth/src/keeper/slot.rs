@@ -144,6 +144,15 @@ impl Slot {
         }
     }
 
+    /// A server wants `token` to carry more: another one is wanted at once.
+    pub(super) fn give_up(&mut self, token: &AccessToken) {
+        if self.holds(token) {
+            self.held = None;
+        }
+        self.failure = None;
+        self.refusals.token = Some(token.clone());
+    }
+
     /// Whether a server refused exactly this token.
     pub(super) fn was_refused(&self, token: &AccessToken) -> bool {
         self.refusals

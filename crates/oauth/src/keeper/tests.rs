@@ -1,3 +1,5 @@
+mod exploration;
+mod proving;
 mod rotation;
 mod upkeep;
 mod world;

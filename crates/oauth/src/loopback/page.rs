@@ -7,6 +7,10 @@ pub(crate) enum Page {
     Done,
     /// It did not, and the terminal says why.
     Failed,
+    /// An administrator permitted the app.
+    Permitted,
+    /// An administrator did not.
+    NotPermitted,
     /// This redirect belongs to another sign-in.
     Foreign,
     /// Somebody looks in before the sign-in.
@@ -33,6 +37,14 @@ impl Page {
             ),
             Self::Failed => (
                 "The sign-in did not work",
+                "Gatepost says why in the window where it was started.",
+            ),
+            Self::Permitted => (
+                "The app is permitted",
+                "You can close this window. Gatepost says what is next.",
+            ),
+            Self::NotPermitted => (
+                "The app is not permitted",
                 "Gatepost says why in the window where it was started.",
             ),
             Self::Foreign => (

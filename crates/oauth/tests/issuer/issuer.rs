@@ -10,8 +10,8 @@ use axum::response::{IntoResponse as _, Response};
 use gatepost_host::{Chance, Clock, Tasks, Trust};
 use gatepost_oauth::contract::MemoryGrants;
 use gatepost_oauth::{
-    Cloud, Credential, CredentialId, CustomCloud, Grant, HttpEndpoint, Proof, Registration,
-    Surroundings, Tenant, TokenKeeper,
+    Cloud, Credential, CredentialId, CustomCloud, Grant, HttpEndpoint, PasswordFrom, Proof,
+    Registration, Surroundings, Tenant, TokenKeeper,
 };
 
 /// One answer: status, headers, body.
@@ -141,6 +141,7 @@ pub(crate) fn keeper(
         registration: Arc::new(registration),
         grant,
         person: None,
+        password: PasswordFrom::Nowhere,
     };
     let around = Surroundings {
         endpoint: Arc::new(endpoint),

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::call::Call;
 use super::parameters::Parameters;
 use super::refusal::Refusal;
-use super::refusals;
+use super::{federated, refusals};
 use crate::tenant::{App, Thumbprint};
 
 /// Checks the assertion of `app`.
@@ -22,6 +22,9 @@ pub(super) fn check(call: &Call, form: &Parameters, app: &App, text: &str) -> Re
         return Err(refusals::parameter_missing("client_assertion_type"));
     }
     let assertion = Assertion::parse(text).ok_or_else(refusals::malformed_assertion)?;
+    if federated::is_foreign(&assertion.header, &assertion.claims, app) {
+        return federated::check(text, &assertion.claims, app, call.at);
+    }
     assertion.check_signature(app, call.at)?;
     assertion.check_subject(app)?;
     assertion.check_audience(call)?;
@@ -130,12 +133,12 @@ impl<'a> Assertion<'a> {
     }
 }
 
-fn text<'v>(part: &'v Value, name: &str) -> Option<&'v str> {
+pub(super) fn text<'v>(part: &'v Value, name: &str) -> Option<&'v str> {
     part.get(name).and_then(Value::as_str)
 }
 
 /// Seconds since 1970 as an integer, a float or a string: libraries write all three.
-fn number(value: Option<&Value>) -> Option<i64> {
+pub(super) fn number(value: Option<&Value>) -> Option<i64> {
     match value? {
         Value::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?)),
         Value::String(text) => text.parse().ok().or_else(|| whole(text.parse().ok()?)),
@@ -165,7 +168,7 @@ const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, ANY_PA
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, ANY_PADDING);
 
 /// What Entra forgives a clock, in seconds.
-const CLOCK_SKEW: i64 = 300;
+pub(super) const CLOCK_SKEW: i64 = 300;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 

@@ -77,7 +77,10 @@ pub(super) fn show_sign_in(call: &Call, app: &App, flow: &Flow, username: &str) 
     pages::page(StatusCode::OK, &template)
 }
 
-fn returnable<'q>(call: &Call, query: &'q Parameters) -> Result<(App, &'q str), Refusal> {
+pub(super) fn returnable<'q>(
+    call: &Call,
+    query: &'q Parameters,
+) -> Result<(App, &'q str), Refusal> {
     call.known_tenant()?;
     let client_id = query.require("client_id")?;
     let app = call.entra.tenant.directory().app(client_id).cloned();

@@ -11,6 +11,7 @@ use url::Url;
 use super::call::{Call, Incoming, Place, Version};
 use super::refusal::json_response;
 use super::{Entra, refusals};
+use crate::tenant::Trouble;
 
 /// `/{tenant}/v2.0/.well-known/openid-configuration`
 pub(super) async fn v2(incoming: Incoming) -> Response<Body> {
@@ -98,7 +99,24 @@ pub(super) async fn user_realm(
 ) -> Response<Body> {
     let call = Call::new(&entra, &parts, "common", Version::V1);
     let domain = upn.rsplit_once('@').map_or("", |(_, domain)| domain);
-    let answer = if entra.tenant.directory().has_domain(domain) {
+    let trouble = entra
+        .tenant
+        .directory()
+        .person(&upn)
+        .and_then(|person| person.trouble);
+    let answer = if trouble == Some(Trouble::Federated) {
+        json!({
+            "ver": "1.0",
+            "account_type": "federated",
+            "domain_name": domain,
+            "federation_protocol": "WSTrust",
+            "federation_metadata_url": format!("https://sts.{domain}/adfs/services/trust/mex"),
+            "federation_active_auth_url":
+                format!("https://sts.{domain}/adfs/services/trust/2005/usernamemixed"),
+            "cloud_instance_name": "microsoftonline.com",
+            "cloud_audience_urn": "urn:federation:MicrosoftOnline",
+        })
+    } else if entra.tenant.directory().has_domain(domain) {
         json!({
             "ver": "1.0",
             "account_type": "Managed",

@@ -36,6 +36,20 @@ pub(super) enum End {
     Redirect(Redirect),
     /// The app on the other device is told, which has shown this code.
     Device { user_code: String },
+    /// An administrator permits the app for everybody, and goes back to it.
+    AdminConsent {
+        redirect: Redirect,
+        generation: ConsentEndpoint,
+    },
+}
+
+/// The two generations of admin consent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum ConsentEndpoint {
+    /// `/adminconsent`, which asks for all that is registered.
+    Legacy,
+    /// `/v2.0/adminconsent`, which takes `scope`.
+    V2,
 }
 
 /// How the browser goes back to the app.

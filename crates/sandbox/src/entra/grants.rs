@@ -3,6 +3,7 @@
 mod authorization_code;
 mod client_credentials;
 mod device_code;
+mod password;
 mod refresh_token;
 
 use super::answer::Granted;
@@ -32,5 +33,6 @@ const GRANTS: &[&dyn Grant] = &[
     &client_credentials::ClientCredentials,
     &authorization_code::AuthorizationCode,
     &device_code::DeviceCode,
+    &password::Password,
     &refresh_token::RefreshToken,
 ];

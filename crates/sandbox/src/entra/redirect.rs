@@ -5,7 +5,7 @@ use axum::http::{Response, StatusCode};
 use url::Url;
 
 use super::call::Call;
-use super::flow::{Redirect, ResponseMode};
+use super::flow::{ConsentEndpoint, Redirect, ResponseMode};
 use super::pages::{self, PostBackPage};
 use super::refusal::Refusal;
 use super::refusals;
@@ -44,6 +44,43 @@ impl<'a> WayBack<'a> {
                 format!("{}/error?code={}", call.base, refusal.code),
             ),
         ];
+        self.with(fields, call)
+    }
+
+    /// Tells the app that an administrator permitted it.
+    pub(super) fn with_admin_consent(self, scope: Option<String>, call: &Call) -> Response<Body> {
+        let mut fields = vec![
+            ("admin_consent", "True".to_owned()),
+            ("tenant", call.entra.tenant.id()),
+        ];
+        fields.extend(scope.map(|scope| ("scope", scope)));
+        self.with(fields, call)
+    }
+
+    /// Tells the app that an administrator did not.
+    pub(super) fn without_admin_consent(
+        self,
+        endpoint: ConsentEndpoint,
+        call: &Call,
+    ) -> Response<Body> {
+        let fields = match endpoint {
+            ConsentEndpoint::Legacy => vec![
+                ("error", "permission_denied".to_owned()),
+                (
+                    "error_description",
+                    "The admin canceled the request".to_owned(),
+                ),
+            ],
+            // It says both, as recorded.
+            ConsentEndpoint::V2 => vec![
+                ("admin_consent", "True".to_owned()),
+                ("error", "consent_required".to_owned()),
+                (
+                    "error_description",
+                    refusals::consent_declined().description(call),
+                ),
+            ],
+        };
         self.with(fields, call)
     }
 

@@ -2,14 +2,18 @@
 
 mod client;
 mod device;
+mod federated;
 mod grant;
+mod person;
 mod request;
 mod scope;
 mod sign_in;
 
 pub(super) use client::*;
 pub(super) use device::*;
+pub(super) use federated::*;
 pub(super) use grant::*;
+pub(super) use person::*;
 pub(super) use request::*;
 pub(super) use scope::*;
 pub(super) use sign_in::*;
@@ -104,6 +108,18 @@ mod tests {
             person_not_found("UPN"),
             password_wrong(),
             consent_declined(),
+            administrator_needed(&app),
+            grant_not_at_common(),
+            account_disabled(),
+            account_locked(),
+            password_expired(),
+            password_not_in_cloud(),
+            second_factor_needed(),
+            second_factor_missing(),
+            policy_blocks(),
+            no_federated_credential(),
+            no_matching_federated_credential("ISSUER", "SUBJECT", "AUDIENCE"),
+            foreign_signature_wrong(),
             authorization_pending(),
             slow_down(),
             authorization_declined(),

@@ -6,14 +6,15 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode};
 
 use super::call::{Call, Incoming, Version};
-use super::flow::{ChallengeMethod, ConsentPrompt, End, Flow, Redirect};
+use super::flow::{ChallengeMethod, ConsentEndpoint, ConsentPrompt, End, Flow, Redirect};
 use super::pages::{self, ConsentPage, SignInPage, ThroughPage, Wish};
 use super::parameters::Parameters;
 use super::redirect::WayBack;
 use super::refusal::Refusal;
 use super::refusals;
 use crate::tenant::{
-    Acting, App, AuthorizationCode, Challenge, Person, Resource, Scopes, SignInScope, Wanted,
+    ADMINISTRATOR, Acting, App, AuthorizationCode, Challenge, EVERYBODY, Person, Resource, Scopes,
+    SignInScope, Trouble, Wanted,
 };
 
 /// `/{tenant}/login`: address and password.
@@ -70,6 +71,7 @@ impl<'a> Visit<'a> {
     fn cancelled(&self) -> Response<Body> {
         match &self.flow.end {
             End::Redirect(redirect) => WayBack::of(redirect).with_cancel(self.call),
+            End::AdminConsent { .. } => self.declined(),
             End::Device { user_code } => self.device_declined(user_code),
         }
     }
@@ -79,6 +81,10 @@ impl<'a> Visit<'a> {
             End::Redirect(redirect) => {
                 WayBack::of(redirect).with_refusal(&refusals::consent_declined(), self.call)
             }
+            End::AdminConsent {
+                redirect,
+                generation,
+            } => WayBack::of(redirect).without_admin_consent(*generation, self.call),
             End::Device { user_code } => self.device_declined(user_code),
         }
     }
@@ -94,6 +100,10 @@ impl<'a> Visit<'a> {
         let person = self.call.entra.tenant.directory().person(username).cloned();
         let refusal = match person {
             None => refusals::person_not_found(username),
+            Some(person) if person.trouble == Some(Trouble::Disabled) => {
+                refusals::account_disabled()
+            }
+            Some(person) if person.trouble == Some(Trouble::Locked) => refusals::account_locked(),
             Some(person) if !person.has_password(offered) => refusals::password_wrong(),
             Some(person) => {
                 self.flow.person = Some(person.upn.clone());
@@ -115,6 +125,9 @@ impl<'a> Visit<'a> {
     }
 
     fn after_password(&self, person: &Person) -> Response<Body> {
+        if matches!(self.flow.end, End::AdminConsent { .. }) && person.upn != ADMINISTRATOR {
+            return pages::refused(&refusals::administrator_needed(&self.app), self.call);
+        }
         let missing = self.missing(&person.upn);
         if missing.is_empty() && self.flow.consent == ConsentPrompt::IfNeeded {
             return self.finish(&person.upn);
@@ -137,11 +150,11 @@ impl<'a> Visit<'a> {
         if self.form.get("answer") != Some("accept") {
             return pages::refused(&refusals::malformed(), self.call);
         }
+        let for_everybody = matches!(self.flow.end, End::AdminConsent { .. });
         for (resource, names) in self.wanted() {
-            self.call
-                .entra
-                .tenant
-                .consent(self.acting(&upn), resource, &names);
+            let whom = if for_everybody { EVERYBODY } else { &upn };
+            let acting = self.acting(whom);
+            self.call.entra.tenant.consent(acting, resource, &names);
         }
         self.finish(&upn)
     }
@@ -149,6 +162,13 @@ impl<'a> Visit<'a> {
     fn finish(&self, upn: &str) -> Response<Body> {
         match &self.flow.end {
             End::Redirect(redirect) => self.back_with_code(upn, redirect),
+            End::AdminConsent {
+                redirect,
+                generation,
+            } => {
+                let scope = (*generation == ConsentEndpoint::V2).then(|| self.flow.scope.clone());
+                WayBack::of(redirect).with_admin_consent(scope, self.call)
+            }
             End::Device { user_code } => {
                 let tenant = &self.call.entra.tenant;
                 let sign_in = tenant.sign_in(self.acting(upn), self.scopes.clone());

@@ -1,6 +1,7 @@
 //! An app registered in the tenant.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use jiff::Timestamp;
@@ -9,7 +10,7 @@ use subtle::ConstantTimeEq as _;
 use url::Url;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::Resource;
+use super::{Resource, TokenKeys};
 
 /// An app registration with its enterprise application.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub struct App {
     pub secrets: Vec<ClientSecret>,
     /// Its certificates.
     pub certificates: Vec<AppCertificate>,
+    /// Other issuers whose word counts as its proof.
+    pub federated: Vec<FederatedCredential>,
     /// Where sign-ins may return to.
     pub redirect_uris: Vec<RedirectUri>,
     /// The application permissions that an administrator granted.
@@ -55,6 +58,7 @@ impl App {
             kind,
             secrets: Vec::new(),
             certificates: Vec::new(),
+            federated: Vec::new(),
             redirect_uris: Vec::new(),
             roles: BTreeMap::new(),
             permissions: BTreeMap::new(),
@@ -73,6 +77,20 @@ impl App {
             Thumbprint::Sha256(octets) => known.sha256 == *octets,
         })
     }
+}
+
+/// An issuer whose word about one subject is a proof of the app (Graph's
+/// `federatedIdentityCredential`).
+#[derive(Debug, Clone)]
+pub struct FederatedCredential {
+    /// Who says it, to the letter.
+    pub issuer: String,
+    /// About whom, to the letter.
+    pub subject: String,
+    /// To whom, to the letter.
+    pub audience: String,
+    /// The issuer's keys, as Entra would fetch them from it.
+    pub keys: Arc<TokenKeys>,
 }
 
 /// A password of an app.

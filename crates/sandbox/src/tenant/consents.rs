@@ -12,6 +12,9 @@ pub(super) struct Consents {
     granted: BTreeMap<(Pair, Resource, &'static str), Stamp>,
 }
 
+/// Stands for every person of the tenant: what an administrator consented to.
+pub const EVERYBODY: &str = "*";
+
 /// Client id and address, both in lower case.
 type Pair = (String, String);
 
@@ -44,10 +47,14 @@ impl Consents {
         resource: Resource,
         revoked: Option<Stamp>,
     ) -> BTreeSet<&'static str> {
-        let pair = acting.pair();
+        let everybody = Acting {
+            upn: EVERYBODY,
+            ..acting
+        };
+        let pairs = [acting.pair(), everybody.pair()];
         self.granted
             .iter()
-            .filter(|((known, api, _), _)| *known == pair && *api == resource)
+            .filter(|((known, api, _), _)| pairs.contains(known) && *api == resource)
             .filter(|(_, stamp)| revoked.is_none_or(|revoked| **stamp > revoked))
             .map(|((_, _, permission), _)| *permission)
             .collect()

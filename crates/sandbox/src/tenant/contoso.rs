@@ -1,14 +1,15 @@
 //! What the sandbox's tenant is made of when it starts.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
-    App, AppCertificate, ClientKind, ClientSecret, Directory, MailboxRights, Person, RedirectUri,
-    Resource, Trustee,
+    App, AppCertificate, ClientKind, ClientSecret, Directory, FederatedCredential, MailboxRights,
+    Person, RedirectUri, Resource, TokenKeys, Trouble, Trustee,
 };
 
 /// The tenant's id, the same in every sandbox, so that examples can name it.
@@ -23,6 +24,9 @@ pub const CLIENT_ID: &str = "bcdb5ae8-1ab8-47c3-b0b2-6756048e2ddc";
 /// The person who signs in when nobody says otherwise.
 pub const USER: &str = "ada.berg@contoso.com";
 
+/// The person who may permit apps for everybody.
+pub const ADMINISTRATOR: &str = USER;
+
 /// A mailbox that nobody gave to the app: what a missing permission looks like.
 pub const ADMIN_ONLY_MAILBOX: &str = "board@contoso.com";
 
@@ -35,6 +39,8 @@ pub struct Contoso {
     pub client_secret: SecretString,
     /// The app's certificate.
     pub certificate: AppCertificate,
+    /// The keys of the issuer that is trusted beside it.
+    pub workload: Arc<TokenKeys>,
 }
 
 impl Contoso {
@@ -53,6 +59,50 @@ impl Contoso {
         ),
     ];
 
+    /// People who have a sign-in but no mailbox, and a trouble each: object id, address, trouble.
+    pub const TROUBLED: &'static [(&'static str, &'static str, Trouble)] = &[
+        (
+            "2f4c5d0e-9f0b-4d3a-8a55-0a4f7a3b1c11",
+            "second.factor@contoso.com",
+            Trouble::SecondFactor,
+        ),
+        (
+            "2f4c5d0e-9f0b-4d3a-8a55-0a4f7a3b1c12",
+            "no.second.factor@contoso.com",
+            Trouble::SecondFactorMissing,
+        ),
+        (
+            "2f4c5d0e-9f0b-4d3a-8a55-0a4f7a3b1c13",
+            "disabled@contoso.com",
+            Trouble::Disabled,
+        ),
+        (
+            "2f4c5d0e-9f0b-4d3a-8a55-0a4f7a3b1c14",
+            "locked@contoso.com",
+            Trouble::Locked,
+        ),
+        (
+            "2f4c5d0e-9f0b-4d3a-8a55-0a4f7a3b1c15",
+            "expired.password@contoso.com",
+            Trouble::PasswordExpired,
+        ),
+        (
+            "2f4c5d0e-9f0b-4d3a-8a55-0a4f7a3b1c16",
+            "no.password@contoso.com",
+            Trouble::NoPassword,
+        ),
+        (
+            "2f4c5d0e-9f0b-4d3a-8a55-0a4f7a3b1c17",
+            "federated@contoso.com",
+            Trouble::Federated,
+        ),
+        (
+            "2f4c5d0e-9f0b-4d3a-8a55-0a4f7a3b1c18",
+            "policy@contoso.com",
+            Trouble::Policy,
+        ),
+    ];
+
     /// Mailboxes that nobody signs in to.
     pub const SHARED: &'static [&'static str] = &[
         "support@contoso.com",
@@ -67,6 +117,11 @@ impl Contoso {
         for (oid, upn, name) in Self::PEOPLE {
             let password = SecretString::from(self.password.expose_secret());
             directory.add_person(Person::new(oid, upn, name, password));
+        }
+        for (oid, upn, trouble) in Self::TROUBLED {
+            let password = SecretString::from(self.password.expose_secret());
+            let person = Person::new(oid, upn, upn, password);
+            directory.add_person(person.in_trouble(*trouble));
         }
         directory.add_app(self.app(now));
         directory
@@ -95,6 +150,12 @@ impl Contoso {
         let expires_at = now.checked_add(SECRET_LIFETIME).unwrap_or(Timestamp::MAX);
         app.secrets.push(ClientSecret::new(secret, expires_at));
         app.certificates.push(self.certificate.clone());
+        app.federated.push(FederatedCredential {
+            issuer: WORKLOAD_ISSUER.to_owned(),
+            subject: WORKLOAD_SUBJECT.to_owned(),
+            audience: "api://AzureADTokenExchange".to_owned(),
+            keys: Arc::clone(&self.workload),
+        });
         app.redirect_uris = REDIRECT_URIS
             .iter()
             .copied()
@@ -135,6 +196,11 @@ const REDIRECT_URIS: &[&str] = &[
     "http://[::1]",
     "https://login.microsoftonline.com/common/oauth2/nativeclient",
 ];
+
+/// Another issuer whose word about one workload is a proof of the app, as a cluster's is.
+pub(crate) const WORKLOAD_ISSUER: &str = "https://oidc.cluster.example/contoso";
+/// The workload.
+pub(crate) const WORKLOAD_SUBJECT: &str = "system:serviceaccount:mail:gatepost";
 
 /// The longest that Entra offers.
 const SECRET_LIFETIME: Duration = Duration::from_hours(24 * 730);

@@ -29,7 +29,30 @@ pub struct Person {
     pub upn: String,
     /// The name as people say it.
     pub name: String,
+    /// What stands between this person and a token.
+    pub trouble: Option<Trouble>,
     password: SecretString,
+}
+
+/// What can stand between a person and a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// A second factor is asked for, which only a page can do.
+    SecondFactor,
+    /// A second factor has to be registered first.
+    SecondFactorMissing,
+    /// The account is disabled.
+    Disabled,
+    /// The account is locked.
+    Locked,
+    /// The password has expired.
+    PasswordExpired,
+    /// There is no password in the cloud.
+    NoPassword,
+    /// Another server checks the password.
+    Federated,
+    /// A policy blocks what is not a browser.
+    Policy,
 }
 
 impl Directory {
@@ -99,7 +122,17 @@ impl Person {
             oid: oid.to_owned(),
             upn: upn.to_owned(),
             name: name.to_owned(),
+            trouble: None,
             password,
+        }
+    }
+
+    /// The same person in trouble.
+    #[must_use]
+    pub fn in_trouble(self, trouble: Trouble) -> Self {
+        Self {
+            trouble: Some(trouble),
+            ..self
         }
     }
 

@@ -1,5 +1,6 @@
 //! The sandbox's HTTPS side, seen from outside.
 
+mod admin_consent;
 mod app_only;
 mod assertion;
 mod browser;
@@ -7,6 +8,8 @@ mod control;
 mod device;
 mod discovery;
 mod faults;
+mod machine;
+mod password;
 mod person;
 mod slow;
 mod state;

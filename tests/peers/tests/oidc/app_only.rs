@@ -68,13 +68,16 @@ async fn a_secret_proves_an_app_whatever_characters_it_has() -> Result<(), Failu
 #[tokio::test]
 async fn an_assertion_works_once() -> Result<(), Failure> {
     let stand = Stand::new()?;
-    let registration = stand.registration(SIGNS_PS256, stand.certificate(Signing::Ps256)?)?;
+    let proof = stand.certificate(Signing::Ps256)?;
+    let registration = stand.registration(SIGNS_PS256, proof.clone())?;
     let grant = Grant::named(APP).ok_or("it is in the list")?;
     let mut flow = (grant.begin)(Opening {
         asking: Asking {
             registration: Arc::new(registration),
+            proof,
             person: None,
             audience: Audience::Exchange,
+            challenge: None,
             chance: Chance::system(),
         },
         also: Vec::new(),

@@ -7,7 +7,8 @@ use gatepost_host::{Chance, Clock, HttpLimits, Tasks, Trust, http_client};
 use gatepost_oauth::contract::MemoryGrants;
 use gatepost_oauth::{
     Asking, Audience, Certificate, CertificateFiles, Cloud, Credential, CredentialId, CustomCloud,
-    Grant, HttpEndpoint, Proof, Registration, Signing, Surroundings, Tenant, TokenKeeper,
+    Grant, HttpEndpoint, PasswordFrom, Proof, Registration, Signing, Surroundings, Tenant,
+    TokenKeeper,
 };
 use gatepost_peers::OpenIdProvider;
 use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
@@ -118,8 +119,10 @@ impl Stand {
     pub(crate) fn asking(&self, person: &str) -> Result<Asking, Failure> {
         Ok(Asking {
             registration: Arc::new(self.registration(DESKTOP, Proof::None)?),
+            proof: Proof::None,
             person: Some(person.to_owned()),
             audience: Audience::Exchange,
+            challenge: None,
             chance: Chance::system(),
         })
     }
@@ -136,6 +139,7 @@ impl Stand {
             registration: Arc::new(registration),
             grant: Grant::named(grant).ok_or("it is in the list")?,
             person: person.map(ToOwned::to_owned),
+            password: PasswordFrom::Nowhere,
         };
         let around = Surroundings {
             endpoint: Arc::new(self.endpoint()?),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use gatepost_oauth::PasswordFrom;
+
 use super::Check;
 use crate::config::checked::{
     GrantSettings, MailboxSettings, ProofSource, ReadBy, RegistrationSettings, SendBy,
@@ -52,6 +54,20 @@ fn grant(
     check: &mut Check<'_>,
 ) -> GrantSettings {
     let name = mailbox.registration.as_str();
+    if *mailbox.grant != RawGrant::Password {
+        let alone = [
+            ("password", mailbox.password.as_ref().map(Placed::span)),
+            (
+                "keep_password",
+                mailbox.keep_password.as_ref().map(Placed::span),
+            ),
+        ];
+        for (key, span) in alone {
+            let Some(span) = span else { continue };
+            let sentence = format!("`{key}` has no use without `grant = \"password\"`");
+            check.report_at(span, "config_contradiction", sentence);
+        }
+    }
     match *mailbox.grant {
         RawGrant::ClientCredentials => {
             if let Some(person) = &mailbox.sign_in_as {
@@ -64,12 +80,28 @@ fn grant(
             }
             GrantSettings::ClientCredentials
         }
-        RawGrant::AuthorizationCode => GrantSettings::AuthorizationCode {
-            person: person(address, mailbox, check),
-        },
-        RawGrant::DeviceCode => GrantSettings::DeviceCode {
-            person: person(address, mailbox, check),
-        },
+        RawGrant::AuthorizationCode => {
+            speaks_for_people(name, registration, &mailbox.grant, check);
+            GrantSettings::AuthorizationCode {
+                person: person(address, mailbox, check),
+            }
+        }
+        RawGrant::DeviceCode => {
+            speaks_for_people(name, registration, &mailbox.grant, check);
+            GrantSettings::DeviceCode {
+                person: person(address, mailbox, check),
+            }
+        }
+        RawGrant::Password => {
+            speaks_for_people(name, registration, &mailbox.grant, check);
+            if let Some(registration) = registration {
+                takes_passwords(name, registration, &mailbox.grant, check);
+            }
+            GrantSettings::Password {
+                person: person(address, mailbox, check),
+                password: password(mailbox, check),
+            }
+        }
     }
 }
 
@@ -77,6 +109,53 @@ fn person(address: &str, mailbox: &RawMailbox, check: &mut Check<'_>) -> String 
     let person = mailbox.sign_in_as.as_ref();
     let person = person.and_then(|person| check.address(person));
     person.unwrap_or_else(|| address.to_owned())
+}
+
+/// The identity of a machine is nobody's but the machine's.
+fn speaks_for_people(
+    name: &str,
+    registration: Option<&RegistrationSettings>,
+    at: &Placed<RawGrant>,
+    check: &mut Check<'_>,
+) {
+    if registration.is_some_and(|found| matches!(found.proof, ProofSource::Machine(_))) {
+        let sentence = format!(
+            "nobody signs in with the identity of a machine, which registration `{name}` has: use \
+             client_credentials, or another registration"
+        );
+        check.report(at, "config_contradiction", sentence);
+    }
+}
+
+fn password(mailbox: &RawMailbox, check: &mut Check<'_>) -> PasswordFrom {
+    let keep = mailbox.keep_password.as_ref().filter(|keep| ***keep);
+    match (&mailbox.password, keep) {
+        (Some(source), None) => PasswordFrom::Source(check.secret(source)),
+        (None, Some(_)) => PasswordFrom::SignIn,
+        (None, None) => PasswordFrom::Nowhere,
+        (Some(_), Some(keep)) => {
+            let sentence = "`keep_password` has no use beside `password`: it is found there each \
+                 time";
+            check.report(keep, "config_contradiction", sentence);
+            PasswordFrom::SignIn
+        }
+    }
+}
+
+fn takes_passwords(
+    name: &str,
+    registration: &RegistrationSettings,
+    at: &Placed<RawGrant>,
+    check: &mut Check<'_>,
+) {
+    if !registration.tenant.takes_passwords() {
+        let sentence = format!(
+            "Microsoft takes passwords at one tenant or at organizations only: registration \
+             `{name}` names `{}`, where personal accounts may be meant",
+            registration.tenant
+        );
+        check.report(at, "config_contradiction", sentence);
+    }
 }
 
 fn can_act_alone(
@@ -87,8 +166,8 @@ fn can_act_alone(
 ) {
     if registration.proof == ProofSource::Public {
         let sentence = format!(
-            "client_credentials needs a proof: give registration `{name}` a `secret` or a \
-             `certificate`"
+            "client_credentials needs a proof: give registration `{name}` a `secret`, a \
+             `certificate`, an `assertion` or a `managed_identity`"
         );
         check.report(at, "config_contradiction", sentence);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gatepost_oauth::{Cloud, EndpointVersion, Signing, Tenant};
+use gatepost_oauth::{Cloud, EndpointVersion, Signing, Tenant, WhichIdentity};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -10,7 +10,9 @@ use jiff::tz::TimeZone;
 use super::Check;
 use super::clouds::Described;
 use crate::config::checked::{ProofSource, RegistrationSettings};
-use crate::config::raw::{Placed, RawEndpoint, RawRegistration, RawSignature};
+use crate::config::raw::{
+    Placed, RawEndpoint, RawManagedIdentity, RawRegistration, RawSecret, RawSignature,
+};
 
 pub(super) fn check(
     raw: &BTreeMap<Placed<String>, RawRegistration>,
@@ -97,49 +99,96 @@ fn secret_expires(raw: &RawRegistration, check: &mut Check<'_>) -> Option<Timest
 }
 
 fn proof(name: &Placed<String>, raw: &RawRegistration, check: &mut Check<'_>) -> ProofSource {
-    match (&raw.secret, &raw.certificate) {
-        (Some(_), Some(certificate)) => {
-            let sentence = format!(
-                "registration `{}` has both a secret and a certificate; keep one, best the \
-                 certificate",
-                name.as_str()
-            );
-            check.report(certificate, "config_contradiction", sentence);
-            ProofSource::Public
-        }
-        (_, Some(certificate)) => ProofSource::Certificate {
-            at: check.source.place(certificate.span()),
-            certificate: match &raw.private_key {
-                Some(_) => check.public(certificate),
-                None => check.secret(certificate),
-            },
-            private_key: raw.private_key.as_ref().map(|key| check.secret(key)),
-            password: raw
-                .private_key_password
-                .as_ref()
-                .map(|password| check.secret(password)),
-            signing: match raw.signature.as_deref() {
-                None | Some(RawSignature::PS256) => Signing::Ps256,
-                Some(RawSignature::RS256) => Signing::Rs256,
-            },
+    if raw.certificate.is_none() {
+        of_no_use_without_certificate(raw, check);
+    }
+    let proofs = [
+        ("a secret", raw.secret.as_ref().map(Placed::span)),
+        ("a certificate", raw.certificate.as_ref().map(Placed::span)),
+        ("an assertion", raw.assertion.as_ref().map(Placed::span)),
+        (
+            "a managed identity",
+            raw.managed_identity.as_ref().map(Placed::span),
+        ),
+    ];
+    let mut given = proofs
+        .into_iter()
+        .filter_map(|(what, span)| Some((what, span?)));
+    if let (Some((first, _)), Some((second, span))) = (given.next(), given.next()) {
+        let best = if (first, second) == ("a secret", "a certificate") {
+            ", best the certificate"
+        } else {
+            ""
+        };
+        let sentence = format!(
+            "registration `{}` has both {first} and {second}; keep one{best}",
+            name.as_str()
+        );
+        check.report_at(span, "config_contradiction", sentence);
+        return ProofSource::Public;
+    }
+    if let Some(certificate) = &raw.certificate {
+        return by_certificate(certificate, raw, check);
+    }
+    if let Some(assertion) = &raw.assertion {
+        return ProofSource::Assertion(check.public(assertion));
+    }
+    if let Some(identity) = &raw.managed_identity {
+        return ProofSource::Machine(match (**identity).clone() {
+            RawManagedIdentity::System => WhichIdentity::System,
+            RawManagedIdentity::ClientId(id) => WhichIdentity::ClientId(id),
+            RawManagedIdentity::ObjectId(id) => WhichIdentity::ObjectId(id),
+            RawManagedIdentity::ResourceId(id) => WhichIdentity::ResourceId(id),
+        });
+    }
+    match &raw.secret {
+        Some(secret) => ProofSource::Secret(check.secret(secret)),
+        None => ProofSource::Public,
+    }
+}
+
+fn by_certificate(
+    certificate: &Placed<RawSecret>,
+    raw: &RawRegistration,
+    check: &mut Check<'_>,
+) -> ProofSource {
+    let mut secret =
+        |found: &Option<Placed<RawSecret>>| found.as_ref().map(|one| check.secret(one));
+    let private_key = secret(&raw.private_key);
+    let password = secret(&raw.private_key_password);
+    let previous = secret(&raw.previous_certificate);
+    ProofSource::Certificate {
+        at: check.source.place(certificate.span()),
+        certificate: match &private_key {
+            Some(_) => check.public(certificate),
+            None => check.secret(certificate),
         },
-        (secret, None) => {
-            let alone = [
-                ("private_key", raw.private_key.as_ref().map(Placed::span)),
-                (
-                    "private_key_password",
-                    raw.private_key_password.as_ref().map(Placed::span),
-                ),
-                ("signature", raw.signature.as_ref().map(Placed::span)),
-            ];
-            for (key, span) in alone {
-                let Some(span) = span else { continue };
-                let sentence = format!("`{key}` has no use without `certificate`");
-                check.report_at(span, "config_contradiction", sentence);
-            }
-            secret.as_ref().map_or(ProofSource::Public, |secret| {
-                ProofSource::Secret(check.secret(secret))
-            })
-        }
+        private_key,
+        password,
+        previous,
+        signing: match raw.signature.as_deref() {
+            None | Some(RawSignature::PS256) => Signing::Ps256,
+            Some(RawSignature::RS256) => Signing::Rs256,
+        },
+    }
+}
+
+fn of_no_use_without_certificate(raw: &RawRegistration, check: &mut Check<'_>) {
+    let alone = [
+        ("private_key", raw.private_key.as_ref().map(Placed::span)),
+        (
+            "private_key_password",
+            raw.private_key_password.as_ref().map(Placed::span),
+        ),
+        (
+            "previous_certificate",
+            raw.previous_certificate.as_ref().map(Placed::span),
+        ),
+        ("signature", raw.signature.as_ref().map(Placed::span)),
+    ];
+    for (key, span) in alone {
+        let Some(span) = span else { continue };
+        let sentence = format!("`{key}` has no use without `certificate`");
+        check.report_at(span, "config_contradiction", sentence);
     }
 }

@@ -2,13 +2,14 @@
 
 use gatepost_host::SecretSource;
 use gatepost_mailroom::Ordering;
-use gatepost_oauth::{EndpointVersion, Signing};
+use gatepost_oauth::{EndpointVersion, PasswordFrom, Signing, WhichIdentity};
 use gatepost_store::KeySource;
 use serde_json::{Map, Value, json};
 
 use crate::config::{
-    After, Begin, Config, LogFormat, MailboxSettings, ProofSource, ReadBy, RegistrationSettings,
-    SendBy, SinkSettings, SinkTarget, StreamTarget, TokenFileSettings, WatchSettings,
+    After, Begin, Config, GrantSettings, LogFormat, MailboxSettings, ProofSource, ReadBy,
+    RegistrationSettings, SendBy, SinkSettings, SinkTarget, StreamTarget, TokenFileSettings,
+    WatchSettings,
 };
 
 /// What `config` means, in the shape of the file.
@@ -84,6 +85,7 @@ fn registration(registration: &RegistrationSettings) -> Value {
             certificate,
             private_key,
             password,
+            previous,
             signing,
             at: _,
         } => {
@@ -98,6 +100,18 @@ fn registration(registration: &RegistrationSettings) -> Value {
             if let Some(password) = password {
                 shown["private_key_password"] = secret(password);
             }
+            if let Some(previous) = previous {
+                shown["previous_certificate"] = secret(previous);
+            }
+        }
+        ProofSource::Assertion(source) => shown["assertion"] = secret(source),
+        ProofSource::Machine(which) => {
+            shown["managed_identity"] = match which {
+                WhichIdentity::System => json!("system"),
+                WhichIdentity::ClientId(id) => json!({ "client_id": id }),
+                WhichIdentity::ObjectId(id) => json!({ "object_id": id }),
+                WhichIdentity::ResourceId(id) => json!({ "resource_id": id }),
+            };
         }
     }
     shown
@@ -114,6 +128,13 @@ fn mailbox(mailbox: &MailboxSettings) -> Value {
     shown["grant"] = json!(mailbox.grant.name());
     if let Some(person) = mailbox.grant.person() {
         shown["sign_in_as"] = json!(person);
+    }
+    if let GrantSettings::Password { password, .. } = &mailbox.grant {
+        match password {
+            PasswordFrom::Source(source) => shown["password"] = secret(source),
+            PasswordFrom::SignIn => shown["keep_password"] = json!(true),
+            PasswordFrom::Nowhere => shown["keep_password"] = json!(false),
+        }
     }
     shown
 }

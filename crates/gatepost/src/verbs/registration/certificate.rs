@@ -168,7 +168,10 @@ fn expected(name: &str, settings: &RegistrationSettings) -> Result<Place, UsageE
             is_together: false,
         }),
         ProofSource::Certificate { .. } => Err(nowhere("finds its certificate in no file")),
-        ProofSource::Public | ProofSource::Secret(_) => Err(nowhere("names no certificate for it")),
+        ProofSource::Public
+        | ProofSource::Secret(_)
+        | ProofSource::Assertion(_)
+        | ProofSource::Machine(_) => Err(nowhere("names no certificate for it")),
     }
 }
 

@@ -25,6 +25,8 @@ fn opening(endpoints: EndpointVersion) -> Opening {
     Opening {
         asking: Asking {
             registration: Arc::new(registration),
+            proof: Proof::None,
+            challenge: None,
             person: Some("ada@contoso.example".to_owned()),
             audience: Audience::Exchange,
             chance: Chance::seeded(1),

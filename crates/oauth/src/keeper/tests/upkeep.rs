@@ -38,6 +38,8 @@ async fn restarts_neither_hasten_nor_forget_it() {
             clock: world.clock.clone(),
             issuer: world.issuer.clone(),
             grants: world.grants.clone(),
+            password: world.password.clone(),
+            proofs: world.proofs.clone(),
         };
         keep(&process, &process.ada());
         world.clock.sleep(DAY / 4).await;
@@ -131,7 +133,7 @@ async fn a_new_secret_is_tried_at_once() {
     exchange(&keeper)
         .await
         .expect_err("it is the same secret, within the same minute");
-    registration.proof = crate::Proof::Secret("another".into());
+    registration.proof = Proof::Secret("another".into()).into();
     keeper.adopt(Arc::new(registration));
     exchange(&keeper).await.expect("this one is good");
     assert!(matches!(keeper.standing().state, CredentialState::Working));

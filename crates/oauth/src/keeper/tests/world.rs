@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::super::*;
 use crate::answers::Reply;
 use crate::contract::MemoryGrants;
-use crate::{Cloud, Form, Proof, Tenant};
+use crate::{Cloud, Form, Proof, Proofs, Tenant};
 
 /// An issuer in memory that takes some time to answer, and knows only the newest refresh token.
 #[derive(Debug, Clone)]
@@ -98,6 +98,8 @@ pub(super) struct World {
     pub(super) grants: MemoryGrants,
     pub(super) tasks: Tasks,
     pub(super) secret: &'static str,
+    pub(super) password: PasswordFrom,
+    pub(super) proofs: Option<Arc<dyn Proofs>>,
 }
 
 impl World {
@@ -109,6 +111,8 @@ impl World {
             grants: MemoryGrants::default(),
             tasks: Tasks::new(),
             secret: "canary",
+            password: PasswordFrom::Nowhere,
+            proofs: None,
             clock,
         }
     }
@@ -138,14 +142,16 @@ impl World {
     ) -> TokenKeeper {
         let tenant = Tenant::parse("contoso.example").expect("a domain");
         let proof = Proof::Secret(SecretString::from(self.secret));
+        let proofs = self.proofs.clone().unwrap_or_else(|| proof.into());
         let registration =
-            Registration::new("contoso", (Cloud::global(), tenant), "client-1", proof);
+            Registration::new("contoso", (Cloud::global(), tenant), "client-1", proofs);
         TokenKeeper::new(
             Credential {
                 id: CredentialId::new("contoso/test"),
                 registration: Arc::new(registration),
                 grant: Grant::named(grant).expect("it is in the list"),
                 person: person.map(str::to_owned),
+                password: self.password.clone(),
             },
             Surroundings {
                 endpoint,

@@ -69,6 +69,18 @@ pub(in crate::entra) fn password_wrong() -> Refusal {
     )
 }
 
+pub(in crate::entra) fn administrator_needed(app: &App) -> Refusal {
+    Refusal::new(
+        "access_denied",
+        90094,
+        format!(
+            "An administrator of Contoso has set a policy that prevents you from granting {} the \
+             permissions it is requesting. Contact an administrator of Contoso.",
+            app.name
+        ),
+    )
+}
+
 pub(in crate::entra) fn consent_declined() -> Refusal {
     Refusal::new(
         "access_denied",

@@ -1,0 +1,201 @@
+//! Proofs that change, passwords, claims challenges and clocks: what the keeper makes of them.
+
+use jiff::SignedDuration;
+use secrecy::SecretString;
+
+use super::*;
+use crate::{Challenge, PasswordFrom, Proofs};
+
+/// Two secrets stand for two certificates: what matters is the order and the refusal.
+#[derive(Debug)]
+struct Two;
+
+#[async_trait]
+impl Proofs for Two {
+    async fn present(&self, _now: jiff::Timestamp) -> Result<Vec<Proof>, TokenError> {
+        Ok(["newer", "older"]
+            .map(|one| Proof::Secret(one.into()))
+            .into())
+    }
+
+    fn mark(&self) -> SecretString {
+        "two".into()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_older_certificate_goes_where_the_newer_is_not_known_yet() {
+    let mut world = World::new();
+    world.proofs = Some(Arc::new(Two));
+    world.issuer.will_answer(401, KEY_UNKNOWN);
+    exchange(&world.app()).await.expect("the older is known");
+    let asked = world.issuer.book().asked.clone();
+    assert!(asked[0].contains("newer") && asked[1].contains("older"));
+
+    for _ in 0..2 {
+        world.issuer.will_answer(401, KEY_UNKNOWN);
+    }
+    let error = world.app().token(Audience::Graph).await;
+    assert_eq!(
+        error.expect_err("none is known").code(),
+        "certificate_unknown"
+    );
+    world.issuer.will_answer(401, SECRET_WRONG);
+    let error = world.app().token(Audience::Graph).await;
+    assert_eq!(
+        error.expect_err("it is another fault").code(),
+        "secret_wrong"
+    );
+    assert_eq!(
+        world.issuer.asked(),
+        5,
+        "only an unknown key is a reason to go on"
+    );
+}
+
+/// A new process that finds this password in a file of `folder`.
+fn password(world: &mut World, folder: &tempfile::TempDir, text: &str) -> TokenKeeper {
+    let path = folder.path().join("password");
+    gatepost_host::files::write_private(&path, text.as_bytes()).expect("a writable folder");
+    world.password = PasswordFrom::Source(SecretSource::File(path));
+    world.process("password", Some("ada@contoso.example"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_password_leads_on_where_the_sign_in_is_over() {
+    let (mut world, folder) = (World::new(), folder());
+    let keeper = password(&mut world, &folder, "pass");
+    assert_eq!(exchange(&keeper).await.expect("a token"), "a1");
+    let sent = world.issuer.book().asked[0].clone();
+    assert!(sent.contains("grant_type=password") && sent.contains("password=pass"));
+    keeper.token(Audience::Graph).await.expect("a token");
+    let sent = world.issuer.book().asked[1].clone();
+    assert!(sent.contains("grant_type=refresh_token"), "not sent again");
+
+    world.issuer.will_answer(400, GRANT_DEAD);
+    let anew = world.process("password", Some("ada@contoso.example"));
+    let token = anew.token(Audience::Exchange).await.expect("it is stored");
+    anew.refused(&token);
+    assert_eq!(exchange(&anew).await.expect("a token"), "a4");
+    assert!(world.issuer.book().asked[3].contains("grant_type=password"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_password_is_sent_once_by_all_processes_together() {
+    let (mut world, folder) = (World::new(), folder());
+    let keeper = password(&mut world, &folder, "wrong");
+    world.issuer.will_answer(400, PASSWORD_WRONG);
+    world.issuer.will_answer(404, "");
+    let error = exchange(&keeper).await.expect_err("it is wrong");
+    assert_eq!(error.code(), "password_wrong");
+    assert_eq!(world.issuer.asked(), 2, "and whose password it is");
+    for _ in 0..3 {
+        let next = password(&mut world, &folder, "wrong");
+        let error = exchange(&next).await.expect_err("it is still wrong");
+        assert_eq!(error.code(), "password_unchanged");
+    }
+    assert_eq!(world.issuer.asked(), 2);
+    let corrected = password(&mut world, &folder, "right");
+    exchange(&corrected).await.expect("another one is tried");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_challenge_goes_with_every_request_from_then_on() {
+    let world = World::new();
+    let keeper = world.app();
+    let token = keeper.token(Audience::Graph).await.expect("a token");
+    let challenge = Challenge::of_json(r#"{"access_token":{"acrs":{"value":"c1"}}}"#);
+    let challenge = challenge.expect("a challenge");
+    keeper.challenged(&token, &challenge);
+    let next = keeper.token(Audience::Graph).await.expect("another");
+    assert_ne!(next.expose(), token.expose());
+    let sent = world.issuer.book().asked[1].clone();
+    assert!(
+        sent.contains("claims=%7B") && sent.contains("cp1"),
+        "{sent}"
+    );
+    assert!(sent.contains("acrs"), "{sent}");
+    // The same again: the token carries it already, so it counts as a refusal and no storm.
+    for _ in 0..20 {
+        keeper.challenged(&next, &challenge);
+        let again = keeper.token(Audience::Graph).await;
+        again.expect("there is one");
+    }
+    assert!(world.issuer.asked() <= 4, "{}", world.issuer.asked());
+    exchange(&keeper).await.expect("a token");
+    let other = world.issuer.book().asked.last().cloned();
+    assert!(
+        !other.expect("it asked").contains("claims"),
+        "another audience"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_only_a_person_can_bring_is_asked_for_at_the_next_sign_in() {
+    let world = World::new();
+    let daemon = world.ada();
+    world.ada_signs_in(&daemon).await;
+    world.clock.sleep(Duration::from_hours(2)).await;
+    world.issuer.will_answer(400, POLICY);
+    let error = exchange(&daemon).await.expect_err("a person must come");
+    assert_eq!(error.next(), gatepost_fault::Next::SignIn);
+    let login = world.ada();
+    let asking = login.asking(Audience::Exchange).await.expect("a proof");
+    let challenge = asking.challenge.expect("it was kept for another process");
+    assert!(challenge.parameter().contains("c25"), "{challenge:?}");
+    world.ada_signs_in(&login).await;
+    let asking = login.asking(Audience::Exchange).await.expect("a proof");
+    assert_eq!(asking.challenge, None, "the sign-in brought it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_clock_explains_what_is_not_valid() {
+    #[derive(Debug)]
+    struct NotYet(jiff::Timestamp);
+
+    #[async_trait]
+    impl Proofs for NotYet {
+        async fn present(&self, now: jiff::Timestamp) -> Result<Vec<Proof>, TokenError> {
+            if now < self.0 {
+                return Ok(vec![Proof::Secret("works".into())]);
+            }
+            Err(TokenError::AssertionUnusable {
+                who: "registration contoso".to_owned(),
+                place: "/token".to_owned(),
+                reason: "it expired".to_owned(),
+            })
+        }
+
+        fn mark(&self) -> SecretString {
+            "".into()
+        }
+    }
+
+    let mut world = World::new();
+    let hour = SignedDuration::from_hours(1);
+    world.proofs = Some(Arc::new(NotYet(world.clock.now() + hour)));
+    let keeper = world.app();
+    let mut early = reply(200, TOKEN);
+    early.date = Some("Sun, 22 Nov 2026 09:15:00 GMT".to_owned());
+    world.issuer.book().scripted.push_back(early);
+    exchange(&keeper).await.expect("a token");
+    let skew = keeper.clock_skew().expect("it was measured");
+    assert_eq!(skew.as_secs() / 60, 45);
+    world.clock.sleep(Duration::from_hours(2)).await;
+    let error = exchange(&keeper).await.expect_err("it expired");
+    assert_eq!(error.code(), "clock_skew");
+    let text = error.to_string();
+    assert!(
+        text.contains("45 minutes ahead of") && text.contains("/token"),
+        "{text}"
+    );
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+const KEY_UNKNOWN: &str = r#"{"error":"invalid_client","error_description":"AADSTS700027: Client assertion contains an invalid signature. [Reason - The key was not found.]"}"#;
+const PASSWORD_WRONG: &str = r#"{"error":"invalid_grant","error_description":"AADSTS50126: Error validating credentials due to invalid username or password."}"#;
+const POLICY: &str = r#"{"error":"invalid_grant","suberror":"message_only","error_description":"AADSTS53003: Blocked.","claims":"{\"access_token\":{\"acrs\":{\"essential\":true,\"value\":\"c25\"}}}"}"#;
+const TOKEN: &str = r#"{"access_token":"a1","token_type":"Bearer","expires_in":3600}"#;
