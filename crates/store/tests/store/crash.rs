@@ -1,7 +1,7 @@
 //! Killed at any moment, the store opens again, and everything that was answered is in it.
 //!
-//! The test starts itself as a child that rotates a grant, moves a cursor and hands out
-//! deliveries as fast as it can, says what was answered, and is killed in the middle.
+//! The test starts itself as a child that rotates a grant, signs another out and in, moves a cursor
+//! and hands out deliveries as fast as it can, says what was answered, and is killed in the middle.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -36,7 +36,7 @@ async fn killed_at_any_moment_it_opens_with_all_that_was_answered() {
         store.close().await;
     }
     assert!(
-        answered.generation > 1 && answered.cursor > 1,
+        answered.generation > 1 && answered.cursor > 1 && answered.gone > 1,
         "the child worked"
     );
 }
@@ -54,6 +54,8 @@ pub(crate) fn seed() -> u64 {
 #[derive(Debug, Default)]
 struct Answered {
     generation: u64,
+    /// The generation at which somebody signed out.
+    gone: u64,
     cursor: u32,
 }
 
@@ -76,6 +78,7 @@ fn run_and_kill(folder: &Path, lines: u64, answered: &mut Answered) {
         let line = line.expect("text");
         match line.split_once(' ') {
             Some(("generation", number)) => answered.generation = number.parse().expect("a number"),
+            Some(("gone", number)) => answered.gone = number.parse().expect("a number"),
             Some(("cursor", number)) => answered.cursor = number.parse().expect("a number"),
             _ => continue,
         }
@@ -93,7 +96,12 @@ fn run_and_kill(folder: &Path, lines: u64, answered: &mut Answered) {
 async fn work_until_killed(folder: &Path) {
     let store = open_at(folder, KeySource::StateFolder, Access::Serve).await;
     let store = store.expect("it opens after every kill");
-    tokio::join!(rotate(&store), receive(&store), hand_out(&store));
+    tokio::join!(
+        rotate(&store),
+        come_and_go(&store),
+        receive(&store),
+        hand_out(&store)
+    );
 }
 
 async fn rotate(store: &Store) {
@@ -105,6 +113,19 @@ async fn rotate(store: &Store) {
         let state = grant_state(&format!("generation {next}"));
         let stored = store.replace(&id, seen, &state).await;
         say("generation", stored.expect("nobody else rotates").0);
+    }
+}
+
+/// Somebody signs in and out again and again.
+async fn come_and_go(store: &Store) {
+    let id = credential("b");
+    store.remove(&id).await.expect("a store");
+    loop {
+        let state = grant_state("signed in");
+        let came = store.replace(&id, None, &state).await;
+        let came = came.expect("nobody else signs in");
+        store.remove(&id).await.expect("a store");
+        say("gone", came.0);
     }
 }
 
@@ -152,6 +173,13 @@ async fn assert_kept(store: &Store, answered: &Answered) {
     assert!(generation >= answered.generation, "a generation was lost");
     let wanted = format!("generation {generation}");
     assert_eq!(state.secret.expose_secret(), wanted.as_bytes());
+    if let Some((state, generation)) = Grants::load(store, &credential("b"))
+        .await
+        .expect("a store")
+    {
+        assert!(generation.0 > answered.gone, "who signed out is back");
+        assert_eq!(state.secret.expose_secret(), b"signed in");
+    }
     let standing = Cursors::load(store, &watch("INBOX"))
         .await
         .expect("a store");
@@ -192,7 +220,7 @@ async fn assert_consistent(store: &Store) {
 
 /// Set for the child only: the state folder.
 const CHILD: &str = "GATEPOST_STORE_CRASH_CHILD";
-const KILLS: u32 = 120;
+const KILLS: u32 = 500;
 const MOST_LINES: u64 = 24;
 /// Events of one step.
 const BATCH: u32 = 4;
