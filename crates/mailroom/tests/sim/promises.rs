@@ -382,7 +382,7 @@ async fn a_watch_whose_messages_cannot_be_kept_is_reported_stalled() {
     let sinks = [("a", Fickle::answering(Outcome::Done))];
     let done = async |kind| room.count(kind, DeliveryState::Done).await;
     let told = async {
-        room.all.clock.sleep(Duration::from_mins(60)).await;
+        room.all.clock.sleep(Duration::from_hours(1)).await;
         assert_eq!(done(EventType::MailboxStalled).await, 1);
         assert_eq!(done(EventType::MailboxRecovered).await, 0);
         let status = room.status();
