@@ -86,6 +86,11 @@ fn of_the_sign_in() -> Vec<TokenError> {
         TokenError::LoopbackUnusable {
             reason: "Permission denied (os error 13)".to_owned(),
         },
+        TokenError::OtherPerson {
+            registration: "contoso".to_owned(),
+            expected: "ada@contoso.com".to_owned(),
+            signed_in: "jun@contoso.com".to_owned(),
+        },
         TokenError::IdTokenUnusable {
             who: ada(),
             reason: "its nonce is another one".to_owned(),
