@@ -85,7 +85,7 @@ fn install_npm_packages() -> anyhow::Result<()> {
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
         .current_dir(&folder);
     if let Err(error) = command::run(&mut npm) {
-        bail!("{error:#}; it needs registry.npmjs.org once: run `npm ci` in {NPM_FOLDER} by hand");
+        bail!("{error:#}; it needs the npm registry once: run `npm ci` in {NPM_FOLDER} by hand");
     }
     Ok(())
 }

@@ -28,10 +28,15 @@ fn every_configuration_in_the_readme_is_accepted() -> Result<(), Failure> {
     write_private(&folder.path().join("gatepost.pem"), &both)?;
     let signing = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqrTwjU";
     write_private(&folder.path().join("webhook.secret"), signing)?;
+    // Whoever copies the configuration has the program that it names.
+    let program = folder.path().join("notmuch");
+    fs::write(&program, "#!/bin/sh\n")?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
     for configuration in shown {
         let file = folder.path().join("gatepost.toml");
         fs::write(&file, configuration)?;
         let output = gatepost()?
+            .env("PATH", folder.path())
             .arg("--config")
             .arg(&file)
             .args(["config", "check"])

@@ -79,7 +79,7 @@ impl TokenService {
             .display()
             .to_string();
         let here = |text: String| {
-            text.replace("/var/lib/gatepost/tokens", &tokens.to_string_lossy())
+            text.replace("/var/lib/gatepost-tokens", &tokens.to_string_lossy())
                 .replace("/etc/dovecot", &folder.to_string_lossy())
                 .replace("/etc/ssl/certs/ca-certificates.crt", &authority)
                 .replace("outlook.office365.com", "localhost")

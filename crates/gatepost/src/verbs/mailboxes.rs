@@ -113,7 +113,7 @@ fn row(
         (_, Serving::No, _) => "serve is not running".to_owned(),
         (_, _, Some(status)) if status.stalled_since.is_some() => "stalled".to_owned(),
         (_, _, Some(status)) => status.state.as_str().to_owned(),
-        (_, _, None) => "unknown to the running serve; restart it".to_owned(),
+        (_, _, None) => "unknown to the running serve; run gatepost reload".to_owned(),
     };
     Row {
         mailbox: mailbox.address.clone(),

@@ -102,7 +102,7 @@ fn what_cannot_be_made_is_said_with_the_way_out() {
     desk.run(&["registration", "certificate", "kontoso"])
         .assert_fails(65, &["kontoso", "did you mean"]);
     let ran = desk.run(&[CERTIFICATE, &["--days", "0"]].concat());
-    assert_eq!(ran.exit, 64, "{}", ran.stderr);
+    assert_eq!(ran.exit, 65, "{}", ran.stderr);
     desk.printed(&[CERTIFICATE, &["--out", "app.pem"]].concat());
 }
 

@@ -43,7 +43,7 @@ fn nobody_waits_longer_than_they_said() {
         .run(&["token", SUPPORT, "--timeout", "100ms"])
         .assert_fails(75, &[SUPPORT, "100 ms", "--timeout"]);
     let ran = stand.run(&["token", SUPPORT, "--timeout", "soon"]);
-    assert_eq!(ran.exit, 64, "{}", ran.stderr);
+    assert_eq!(ran.exit, 65, "{}", ran.stderr);
 }
 
 #[test]
