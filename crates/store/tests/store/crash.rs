@@ -15,8 +15,29 @@ use secrecy::ExposeSecret as _;
 
 use crate::samples::{START, advance, arrival, at, credential, grant_state, open_at, sink, watch};
 
+/// Five hundred kills, in four tests that run side by side.
 #[tokio::test]
 async fn killed_at_any_moment_it_opens_with_all_that_was_answered() {
+    kill_again_and_again("killed_at_any_moment_it_opens_with_all_that_was_answered").await;
+}
+
+#[tokio::test]
+async fn killed_at_any_moment_a_second_time() {
+    kill_again_and_again("killed_at_any_moment_a_second_time").await;
+}
+
+#[tokio::test]
+async fn killed_at_any_moment_a_third_time() {
+    kill_again_and_again("killed_at_any_moment_a_third_time").await;
+}
+
+#[tokio::test]
+async fn killed_at_any_moment_a_fourth_time() {
+    kill_again_and_again("killed_at_any_moment_a_fourth_time").await;
+}
+
+/// The test of this name, whose child it starts.
+async fn kill_again_and_again(name: &str) {
     if let Some(folder) = environment::path(CHILD) {
         work_until_killed(&folder).await;
         return;
@@ -26,7 +47,7 @@ async fn killed_at_any_moment_it_opens_with_all_that_was_answered() {
     let mut answered = Answered::default();
     for kill in 0..KILLS {
         let lines = 1 + chance.below(MOST_LINES);
-        run_and_kill(folder.path(), lines, &mut answered);
+        run_and_kill(name, (folder.path(), lines), &mut answered);
         let store = open_at(folder.path(), KeySource::StateFolder, Access::Serve).await;
         let store = store.expect("it always opens");
         assert_kept(&store, &answered).await;
@@ -60,11 +81,11 @@ struct Answered {
 }
 
 /// Starts the child, reads `lines` of what it says, and kills it wherever it is by then.
-fn run_and_kill(folder: &Path, lines: u64, answered: &mut Answered) {
+fn run_and_kill(name: &str, (folder, lines): (&Path, u64), answered: &mut Answered) {
     let program = std::env::current_exe().expect("this test is a program");
-    let name = "crash::killed_at_any_moment_it_opens_with_all_that_was_answered";
+    let name = format!("crash::{name}");
     let mut child = Command::new(program)
-        .args(["--exact", name, "--nocapture"])
+        .args(["--exact", &name, "--nocapture"])
         .env(CHILD, folder)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -220,7 +241,7 @@ async fn assert_consistent(store: &Store) {
 
 /// Set for the child only: the state folder.
 const CHILD: &str = "GATEPOST_STORE_CRASH_CHILD";
-const KILLS: u32 = 500;
+const KILLS: u32 = 125;
 const MOST_LINES: u64 = 24;
 /// Events of one step.
 const BATCH: u32 = 4;
