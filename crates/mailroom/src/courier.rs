@@ -104,12 +104,12 @@ impl Courier {
     /// until `process` ends too.
     pub async fn run_out(mut self, stop: Stop, process: Stop) {
         let mut attempts = JoinSet::new();
-        self.deliver(&mut attempts, &stop).await;
+        let mut gate = self.deliver(&mut attempts, &stop).await;
         let clock = self.room.clock.clone();
         let longest = self.sink.longest_attempt() + MARGIN + LAST_ATTEMPTS;
         let rest = async {
             while let Some(ended) = attempts.join_next().await {
-                self.note(ended.into_iter().collect(), &mut Gate::Open);
+                self.note(ended.into_iter().collect(), &mut gate);
                 if let Err(error) = self.settle().await {
                     self.log(&error);
                 }
@@ -133,28 +133,33 @@ impl Courier {
     }
 
     /// The stop is heard only where nothing is under way, so that what has ended is settled.
-    async fn deliver(&mut self, attempts: &mut JoinSet<Attempted>, stop: &Stop) {
+    async fn deliver(&mut self, attempts: &mut JoinSet<Attempted>, stop: &Stop) -> Gate {
         let mut gate = Gate::Open;
         let mut metronome = Metronome::beside(&self.room.clock);
         self.begin().await;
         while !stop.is_requested() {
             if metronome.set_by() < -STEP {
-                self.forget_the_other_clock(&mut gate).await;
+                self.forget_the_other_clock(attempts, &mut gate).await;
             }
             if let Err(error) = self.round(attempts, &mut gate, stop).await {
                 self.log(&error);
                 stop.or(self.room.clock.sleep(AFTER_STORAGE_FAULT)).await;
             }
         }
+        gate
     }
 
     /// The clock was set back: what was put off by the other clock is put off no longer.
-    async fn forget_the_other_clock(&self, gate: &mut Gate) {
+    async fn forget_the_other_clock(&self, attempts: &JoinSet<Attempted>, gate: &mut Gate) {
         let now = self.room.clock.now();
         gate.believe(now);
         let horizon = Horizon {
-            // What is under way is not attempted a second time beside it if the step was small.
-            claims: later(now, self.lease() * 2),
+            // What is under way is not attempted a second time beside it.
+            claims: if attempts.is_empty() {
+                now
+            } else {
+                Timestamp::MAX
+            },
             retries: now,
         };
         self.reclaim(now, horizon).await;

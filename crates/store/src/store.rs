@@ -8,7 +8,7 @@ use gatepost_host::{Chance, Clock, SealingKey, Tasks};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::key::Sealed;
 use crate::outage::Outage;
@@ -148,12 +148,21 @@ impl Store {
         let options = options(&self.0.folder.database());
         let cut_back = async {
             let mut db = options.connect().await?;
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").await?;
-            db.close().await
+            let busy: i64 = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)")
+                .fetch_one(&mut db)
+                .await?;
+            db.close().await?;
+            Ok(busy != 0)
         };
-        cut_back
+        let busy = cut_back
             .await
-            .map_err(|error: sqlx::Error| self.fault(error.into()))
+            .map_err(|error: sqlx::Error| self.fault(error.into()))?;
+        if busy {
+            // Somebody reads, and the rest of the log is of use to him.
+            let path = self.0.folder.database();
+            return Err(StoreError::Locked { path });
+        }
+        Ok(())
     }
 
     /// The connections that only read.
@@ -214,7 +223,10 @@ async fn fetch_key(
     match key::waiting(opening) {
         // A rotation was cut off before the new key came to its place.
         Some((next, waiting, place)) if next.open(PROOF_PLACE, &stored).is_ok() => {
-            put_into_place(&waiting, &place)?;
+            // Only who holds the lock: another rotation may be preparing the next key.
+            if opening.access == Access::Serve {
+                put_into_place(&waiting, &place)?;
+            }
             Ok(next)
         }
         _ => Err(StoreError::OtherKey {

@@ -84,6 +84,6 @@ pub(super) fn watch(settings: &WatchSettings, config: &Config) -> Watch {
 fn marks(high: u64) -> Marks {
     Marks {
         high,
-        low: high / 2,
+        low: (high / 2).max(1),
     }
 }

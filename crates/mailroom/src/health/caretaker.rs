@@ -118,6 +118,9 @@ fn announce(credential: &str, kind: EventType, reason: &str) {
 }
 
 fn log(error: &crate::StorageError) {
+    if error.is_told() {
+        return;
+    }
     tracing::warn!(
         code = error.code(),
         "what there is to tell of credentials could not be stored, it is tried again: {error}"

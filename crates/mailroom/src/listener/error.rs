@@ -71,7 +71,7 @@ impl ListenError {
 
     /// Whether the storage has logged it, for all who wait for it.
     pub(super) fn is_told(&self) -> bool {
-        matches!(self, Self::Storage(error) if error.is_told())
+        matches!(self, Self::Storage(error) | Self::Midway(error) if error.is_told())
     }
 
     pub(super) fn cause(&self) -> Cause {

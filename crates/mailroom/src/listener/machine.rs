@@ -32,6 +32,8 @@ pub(super) struct Machine {
     stage: Stage,
     fetching: Fetching,
     limit: usize,
+    /// How many messages the present step has.
+    step: usize,
     tries: u32,
     before: Before,
     /// How often it was looked for post-actions in vain since anything was new.
@@ -93,6 +95,7 @@ impl Machine {
             stage: Stage::Between,
             fetching: Fetching::On,
             limit: PAGE,
+            step: 0,
             tries: 0,
             before: Before::Never,
             waits: 0,
@@ -141,6 +144,7 @@ impl Machine {
             Saw::Woke => self.begin(),
             Saw::Overtaken => {
                 self.standing = None;
+                self.stage = Stage::Between;
                 self.failed(now, Next::Retry(After::Backoff))
             }
             Saw::Failed(failure) => {
@@ -240,6 +244,7 @@ impl Machine {
 
     /// A message that failed alone again and again is not fetched any more.
     fn fetching_of(&mut self, arrivals: &[Arrival]) -> Fetch {
+        self.step = arrivals.len();
         self.alone = match arrivals {
             [one] => Some(one.key.clone()),
             _ => None,
@@ -320,7 +325,7 @@ impl Machine {
         // Fewer at once: a connection that is often cut, or one message that cannot be fetched,
         // does not hold back the others.
         if matches!(self.stage, Stage::Committing { .. } | Stage::Resyncing(_)) {
-            self.limit = (self.limit / 2).max(1);
+            self.limit = (self.limit.min(self.step) / 2).max(1);
         }
         self.stage = Stage::Between;
         self.alone = None;
