@@ -41,6 +41,16 @@ pub enum SetupError {
         /// What does not know it.
         program: &'static str,
     },
+    /// The identity of a machine is no app registration.
+    #[error(
+        "registration {registration} is the managed identity of a machine, which has no app \
+         registration to set up; grant its service principal IMAP.AccessAsApp by an app role \
+         assignment, and in Exchange FullAccess on each mailbox"
+    )]
+    Machine {
+        /// What the configuration calls it.
+        registration: String,
+    },
 }
 
 impl SetupError {
@@ -49,6 +59,7 @@ impl SetupError {
         "certificate_not_made",
         "setup_unquotable",
         "setup_cloud_unknown",
+        "setup_of_machine",
     ];
 }
 
@@ -58,6 +69,7 @@ impl Fault for SetupError {
             Self::NoCertificate { .. } => "certificate_not_made",
             Self::Unquotable { .. } => "setup_unquotable",
             Self::UnknownCloud { .. } => "setup_cloud_unknown",
+            Self::Machine { .. } => "setup_of_machine",
         }
     }
 
@@ -67,7 +79,9 @@ impl Fault for SetupError {
 
     fn next(&self) -> Next {
         match self {
-            Self::NoCertificate { .. } | Self::UnknownCloud { .. } => Next::Discard,
+            Self::NoCertificate { .. } | Self::UnknownCloud { .. } | Self::Machine { .. } => {
+                Next::Discard
+            }
             Self::Unquotable { .. } => Next::Reconfigure,
         }
     }

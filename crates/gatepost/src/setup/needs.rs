@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::SetupError;
 use super::permission::{
     IMAP_AS_APP, IMAP_AS_USER, Kind, OFFLINE_ACCESS, OPENID, PROFILE, Permission, SMTP_AS_APP,
     SMTP_AS_USER,
 };
-use crate::config::{Config, MailboxSettings, ReadBy, RegistrationSettings, SendBy};
+use crate::config::{Config, MailboxSettings, ProofSource, ReadBy, RegistrationSettings, SendBy};
 
 /// A registration with the mailboxes that the configuration opens with it.
 #[derive(Debug, Clone)]
@@ -46,6 +47,17 @@ impl<'a> Needs<'a> {
                 .filter(|mailbox| mailbox.registration == name)
                 .collect(),
             smtp,
+        }
+    }
+
+    /// Refuses the identity of a machine: Azure made its service principal, and no app stands
+    /// behind it that could be described or made.
+    pub fn has_app(&self) -> Result<(), SetupError> {
+        match self.settings.proof {
+            ProofSource::Machine(_) => Err(SetupError::Machine {
+                registration: self.name.to_owned(),
+            }),
+            _ => Ok(()),
         }
     }
 

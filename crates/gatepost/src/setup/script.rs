@@ -55,6 +55,7 @@ pub enum Style {
 impl Setup<'_> {
     /// The script. The same configuration gives the same octets.
     pub fn script(&self, style: Style) -> Result<String, SetupError> {
+        self.needs.has_app()?;
         self.check()?;
         let tools = self.tools();
         let unknown = |program| SetupError::UnknownCloud {
@@ -159,6 +160,11 @@ impl Setup<'_> {
             ProofSource::Secret(SecretSource::File(file)) => Some(file),
             _ => None,
         }
+    }
+
+    /// Whether the token of another issuer is its proof.
+    fn trusts_issuer(&self) -> bool {
+        matches!(self.needs.settings.proof, ProofSource::Assertion(_))
     }
 
     fn has_secret(&self) -> bool {

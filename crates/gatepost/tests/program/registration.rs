@@ -129,6 +129,15 @@ fn manifest_and_script_need_the_configuration_alone() {
 }
 
 #[test]
+fn the_identity_of_a_machine_has_nothing_to_set_up() {
+    let desk = Desk::new("managed_identity = \"system\"");
+    for what in ["manifest", "script"] {
+        desk.run(&["registration", what, "contoso"])
+            .assert_fails(65, &["contoso", "managed identity", "setup_of_machine"]);
+    }
+}
+
+#[test]
 fn the_sandbox_takes_a_certificate_that_was_made_here() {
     let desk = Desk::new(
         "certificate = { file = \"tenant/app.pem\" }\nprivate_key = { file = \"tenant/app.key\" }",

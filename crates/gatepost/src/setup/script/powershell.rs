@@ -119,6 +119,15 @@ fn proof(setup: &Setup<'_>, lines: &mut Lines) {
             quoted(&id)
         ));
     }
+    if setup.trusts_issuer() {
+        lines.step(reasons::ISSUER);
+        lines.run(&format!(
+            "# Invoke-MgGraphRequest -Method POST -Uri \
+             \"v1.0/applications/$($app.id)/federatedIdentityCredentials\" -Body '{}' -ContentType \
+             'application/json'",
+            super::bash::federated_credential()
+        ));
+    }
     if setup.has_secret() {
         lines.step(
             "The client secret. Microsoft shows it once: put it where the configuration says, \

@@ -10,6 +10,10 @@ pub(super) const ASKS_FOR: &str = "What the app asks for: what is needed is adde
     the whole array, so it is read, appended to and written.";
 pub(super) const CERTIFICATE: &str = "The certificate, without its key. PATCH replaces the whole array of certificates, \
     and others may be in use: it is read, appended to and written.";
+pub(super) const ISSUER: &str = "STILL TO BE MADE: the app takes the token of another issuer only once that issuer is \
+    entered in its federatedIdentityCredentials, and what its tokens say stands in none of \
+    Gatepost's files. Fill in ISS and SUB, which are iss and sub of the token, and its aud if that \
+    is another one; the name cannot be changed later. Then run, without the mark before it:";
 pub(super) const PRINCIPAL: &str = "The enterprise application: the app as this tenant knows it. Its object id, and not the \
     registration's, is what everything below is granted to.";
 pub(super) const HELD: &str =

@@ -124,6 +124,35 @@ fn a_secret_is_made_in_a_cloud_of_ones_own() {
 }
 
 #[test]
+fn the_identity_of_a_machine_is_no_app_to_make() {
+    let secret = "secret = { file = \"/etc/gatepost/client.secret\" }";
+    let config = loaded(&LAB.replace(secret, "managed_identity = \"system\""));
+    for style in [Style::Powershell, Style::Az, Style::Graph] {
+        let refused = setup(&config).script(style).expect_err("there is no app");
+        assert_eq!(refused.code(), "setup_of_machine");
+        assert!(refused.to_string().contains("service principal"));
+    }
+}
+
+#[test]
+fn the_other_issuer_is_still_to_be_entered() {
+    let secret = "secret = { file = \"/etc/gatepost/client.secret\" }";
+    let text = LAB.replace(secret, "assertion = { file = \"/run/token\" }");
+    let text = text.replace("cloud = \"lab\"\n", "");
+    for style in [Style::Powershell, Style::Graph] {
+        let script = script(&text, style);
+        let steps: Vec<_> = script.split("\n\n").collect();
+        let step = steps
+            .iter()
+            .find(|step| step.contains("/federatedIdentityCredentials\""));
+        let step = step.expect("it is told");
+        assert!(step.starts_with("# STILL TO BE MADE"), "{step}");
+        assert!(step.lines().all(|line| line.starts_with('#')), "{step}");
+        assert!(step.contains("api://AzureADTokenExchange"), "{step}");
+    }
+}
+
+#[test]
 fn the_older_ways_are_there_on_request() {
     let config = loaded(APP);
     let mut setup = setup(&config);

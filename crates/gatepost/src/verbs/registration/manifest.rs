@@ -28,6 +28,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, config: &Config) -> Result<(), Failure> {
     let registration = named(config, &arguments.registration)?;
     let needs = Needs::of(config, registration, arguments.smtp);
+    needs.has_app()?;
     if arguments.format == ManifestFormat::Graph {
         registration.1.graph()?;
     }
