@@ -39,6 +39,7 @@ pub(super) fn check(
         None => KeySource::StateFolder,
         Some(key) => KeySource::Elsewhere(check.secret_source(key)),
     };
+    let token_files = token_files::check(raw, &state, &mut check);
     let log = log(&raw.log, &mut check);
     let limits = limits(raw, &mut check);
     let clouds = clouds::check(&raw.cloud, &mut check);
@@ -52,7 +53,6 @@ pub(super) fn check(
     let sinks = sinks::check(&raw.sink, &mut check);
     let events = events::check(raw, &mut check);
     let watches = watches::check(raw, &mut check);
-    let token_files = token_files::check(raw, &mut check);
     check.end()?;
     Ok(Config {
         file: source.file.to_owned(),

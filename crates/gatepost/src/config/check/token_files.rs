@@ -1,12 +1,17 @@
-//! Files with tokens: their mailbox must exist, and no two are one.
+//! Files with tokens: their mailbox must exist, no two are one, and who reads them gets there.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::Check;
 use crate::config::checked::TokenFileSettings;
-use crate::config::raw::RawConfig;
+use crate::config::raw::{RawConfig, RawReaders};
 
-pub(super) fn check(raw: &RawConfig, check: &mut Check<'_>) -> Vec<TokenFileSettings> {
+pub(super) fn check(
+    raw: &RawConfig,
+    state: &Path,
+    check: &mut Check<'_>,
+) -> Vec<TokenFileSettings> {
     let mut taken = BTreeSet::new();
     let mut files = Vec::with_capacity(raw.token_file.len());
     for file in &raw.token_file {
@@ -20,6 +25,14 @@ pub(super) fn check(raw: &RawConfig, check: &mut Check<'_>) -> Vec<TokenFileSett
         let path = check.path(&file.path);
         if !taken.insert(path.clone()) {
             let sentence = format!("two [[token_file]] are written to {}", path.display());
+            check.report(&file.path, "config_contradiction", sentence);
+        }
+        if file.readable_by == RawReaders::Group && path.starts_with(state) {
+            let sentence = format!(
+                "readable_by = \"group\" has no effect below the state folder {}, which nobody but \
+                 its owner enters (mode 0700); name a file in another folder",
+                state.display()
+            );
             check.report(&file.path, "config_contradiction", sentence);
         }
         let form = file.format.as_deref().copied().unwrap_or_default();
