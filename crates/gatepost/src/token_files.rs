@@ -1,10 +1,12 @@
 //! Files with tokens that are kept fresh, for programs that read a file and ask nobody: Postfix
 //! with sasl-xoauth2, Dovecot as a proxy.
 
+use std::path::Path;
 use std::time::Duration;
 
+use gatepost_host::files::FileStamp;
 use gatepost_host::{FileError, Stop, files};
-use gatepost_oauth::TokenSource as _;
+use gatepost_oauth::{AccessToken, TokenSource as _};
 use zeroize::Zeroizing;
 
 use crate::config::{Readers, TokenFileSettings};
@@ -24,7 +26,8 @@ impl TokenFile {
         Self { settings, present }
     }
 
-    /// Writes the file anew whenever its token was renewed, until `stop`. A failure leaves what is
+    /// Writes the file anew whenever its token was renewed or somebody else removed or changed it,
+    /// until `stop`. A failure leaves what is
     /// there, is told once, and is tried again.
     pub async fn run(self, stop: Stop) {
         let (mailbox, path) = (&self.settings.mailbox, self.settings.path.display());
@@ -53,7 +56,7 @@ impl TokenFile {
     }
 
     /// Asks the keeper, which answers from memory, and writes what is new.
-    async fn refresh(&self, written: &mut Option<Zeroizing<String>>) -> Result<(), Failure> {
+    async fn refresh(&self, written: &mut Option<Written>) -> Result<(), Failure> {
         let gatepost = self.present.get();
         let config = &gatepost.config;
         // A reload may just have taken the mailbox away, and is about to end this too.
@@ -62,7 +65,8 @@ impl TokenFile {
         };
         let audience = self.settings.purpose.audience();
         let token = gatepost.keeper(mailbox).token(audience).await?;
-        if written.as_ref().is_some_and(|old| **old == token.expose()) {
+        let path = &self.settings.path;
+        if written.as_ref().is_some_and(|it| it.stands(&token, path)) {
             return Ok(());
         }
         let registration = config.registration(&mailbox.registration);
@@ -71,7 +75,7 @@ impl TokenFile {
         let mut text = self.settings.form.written(&token, whose, now)?;
         text.push('\n');
         self.write(text.as_bytes())?;
-        *written = Some(Zeroizing::new(token.expose().to_owned()));
+        *written = Some(Written::now(&token, path));
         Ok(())
     }
 
@@ -84,5 +88,56 @@ impl TokenFile {
     }
 }
 
+/// What was written, and how the file looked then.
+struct Written {
+    token: Zeroizing<String>,
+    stamp: Option<FileStamp>,
+}
+
+impl Written {
+    /// What was just written with `token`.
+    fn now(token: &AccessToken, path: &Path) -> Self {
+        Self {
+            token: Zeroizing::new(token.expose().to_owned()),
+            stamp: files::stamp(path),
+        }
+    }
+
+    /// Whether the file still is as it was written, with this token.
+    fn stands(&self, token: &AccessToken, path: &Path) -> bool {
+        let untouched = self.stamp.is_some() && self.stamp == files::stamp(path);
+        untouched && *self.token == token.expose()
+    }
+}
+
 /// A token is renewed minutes before it ends, so the file never holds one that is about to.
 const LOOK: Duration = Duration::from_secs(20);
+
+#[cfg(test)]
+mod tests {
+    use gatepost_oauth::Audience;
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn token(text: &str) -> AccessToken {
+        AccessToken::new(text.into(), Audience::Exchange, Timestamp::MAX)
+    }
+
+    #[test]
+    fn a_file_that_was_removed_or_changed_does_not_stand() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("token");
+        let write = || files::write_private(&path, b"one").expect("a writable folder");
+        write();
+        let written = Written::now(&token("one"), &path);
+        assert!(written.stands(&token("one"), &path));
+        assert!(!written.stands(&token("two"), &path), "renewed");
+        std::fs::write(&path, "damaged").expect("it is ours");
+        assert!(!written.stands(&token("one"), &path), "damaged");
+        std::fs::remove_file(&path).expect("it is ours");
+        assert!(!written.stands(&token("one"), &path), "removed");
+        let never = Written::now(&token("one"), &path);
+        assert!(!never.stands(&token("one"), &path), "gone at once");
+    }
+}
