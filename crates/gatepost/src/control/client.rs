@@ -27,8 +27,16 @@ pub fn ask(
         return Ok(None);
     }
     let deadline = Deadline::after(limit);
-    match exchange(&path, question, &deadline) {
-        Ok(answer) => Ok(serde_json::from_str(&answer).ok()),
+    let mut answer = exchange(&path, question, &deadline);
+    if answer.as_ref().is_ok_and(|answer| answer.is_empty()) {
+        // A `serve` that is just ending says nothing either, and does not listen a second time.
+        answer = exchange(&path, question, &deadline);
+    }
+    match answer {
+        Ok(answer) => match serde_json::from_str(&answer) {
+            Ok(answer) => Ok(Some(answer)),
+            Err(_) => Err(ControlError::OtherVersion { path }),
+        },
         Err(error) if is_over(&error) => Err(ControlError::Silent { path, limit }),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             let owner = std::fs::symlink_metadata(&path).map_or(0, |socket| socket.uid());
@@ -154,6 +162,28 @@ mod tests {
         drop(UnixListener::bind(socket(&state)).expect("a new socket"));
         let left_behind = ask(&state, &Question::Health, limit).expect("nobody listens");
         assert!(left_behind.is_none());
+    }
+
+    #[test]
+    fn an_answer_of_another_version_is_no_absence() {
+        for said in ["", "{\"answer\":\"poem\"}\n", "\n"] {
+            let (_folder, state) = folder();
+            let other = UnixListener::bind(socket(&state)).expect("a new socket");
+            let serving = std::thread::spawn(move || {
+                let asked = if said.is_empty() { 2 } else { 1 };
+                for stream in other.incoming().take(asked) {
+                    let mut stream = stream.expect("a connection");
+                    let mut question = String::new();
+                    let mut reader = io::BufReader::new(&stream);
+                    io::BufRead::read_line(&mut reader, &mut question).expect("a question");
+                    stream.write_all(said.as_bytes()).expect("it is read");
+                }
+            });
+            let answer = ask(&state, &Question::Health, Duration::from_hours(1));
+            let error = answer.err().expect("it cannot be read");
+            assert_eq!(error.code(), "serve_of_other_version", "{said:?}");
+            serving.join().expect("it was asked");
+        }
     }
 
     #[test]

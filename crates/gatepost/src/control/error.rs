@@ -45,6 +45,25 @@ pub enum ControlError {
         /// How long it was waited for.
         limit: Duration,
     },
+    /// The `serve` behind it answers what this program cannot read, or nothing.
+    #[error(
+        "what the running gatepost serve behind {} answers cannot be read here, so it is of another \
+         version than this program; restart gatepost serve with the installed version",
+        path.display()
+    )]
+    OtherVersion {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// The program that asks says what this `serve` cannot read.
+    #[error(
+        "the running gatepost serve does not know this question ({source}), so it is of another \
+         version than the program that asks; restart gatepost serve with the installed version"
+    )]
+    UnknownQuestion {
+        /// Why it cannot be read.
+        source: serde_json::Error,
+    },
 }
 
 impl ControlError {
@@ -53,6 +72,7 @@ impl ControlError {
         "control_socket_unusable",
         "control_socket_foreign",
         "serve_silent",
+        "serve_of_other_version",
     ];
 }
 
@@ -62,6 +82,7 @@ impl Fault for ControlError {
             Self::Unusable { .. } => "control_socket_unusable",
             Self::Foreign { .. } => "control_socket_foreign",
             Self::Silent { .. } => "serve_silent",
+            Self::OtherVersion { .. } | Self::UnknownQuestion { .. } => "serve_of_other_version",
         }
     }
 
@@ -71,7 +92,10 @@ impl Fault for ControlError {
 
     fn next(&self) -> Next {
         match self {
-            Self::Unusable { .. } | Self::Foreign { .. } => Next::Reconfigure,
+            Self::Unusable { .. }
+            | Self::Foreign { .. }
+            | Self::OtherVersion { .. }
+            | Self::UnknownQuestion { .. } => Next::Reconfigure,
             Self::Silent { .. } => Next::Retry(After::Backoff),
         }
     }

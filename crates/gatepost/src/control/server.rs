@@ -85,15 +85,23 @@ async fn answer(mut stream: UnixStream, daemon: &Daemon) -> io::Result<()> {
         .within(LIMIT, reading.read_line(&mut line))
         .await
         .map_err(in_time)??;
-    let question: Question = serde_json::from_str(&line)?;
-    let limit = match question {
-        Question::Reload => RELOAD_LIMIT,
-        _ => LIMIT,
+    if line.is_empty() {
+        return Ok(());
+    }
+    let answer = match serde_json::from_str::<Question>(&line) {
+        Ok(question) => {
+            let limit = match question {
+                Question::Reload => RELOAD_LIMIT,
+                _ => LIMIT,
+            };
+            let answered = clock.within(limit, answered(question, daemon));
+            answered.await.map_err(in_time)?
+        }
+        Err(source) => {
+            let unknown = ControlError::UnknownQuestion { source };
+            Answer::Fault(RelayedFault::of(&unknown))
+        }
     };
-    let answer = clock
-        .within(limit, answered(question, daemon))
-        .await
-        .map_err(in_time)?;
     let mut text = Zeroizing::new(serde_json::to_vec(&answer)?);
     text.push(b'\n');
     clock

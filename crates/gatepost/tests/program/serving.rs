@@ -1,5 +1,7 @@
 //! `gatepost serve`, and the verbs that talk to it.
 
+use std::io::{Read as _, Write as _};
+
 use crate::stand::{SUPPORT, Stand};
 
 #[test]
@@ -80,6 +82,24 @@ fn the_socket_is_private() {
         !stand.path("state/gatepost.sock").exists(),
         "it goes with serve"
     );
+}
+
+#[test]
+fn a_question_of_another_version_is_answered_with_what_to_do() {
+    let stand = Stand::new();
+    stand.configure(&watch_to_a_stream());
+    let serve = stand.serve();
+    let socket = stand.path("state/gatepost.sock");
+    let mut stream = std::os::unix::net::UnixStream::connect(&socket).expect("it listens");
+    stream
+        .write_all(b"{\"ask\":\"for_a_poem\"}\n")
+        .expect("it is read");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it is answered");
+    let answer: serde_json::Value = serde_json::from_str(&answer).expect("JSON");
+    assert_eq!(answer["answer"], "fault");
+    assert_eq!(answer["code"], "serve_of_other_version");
+    assert_eq!(serve.stop(), 0, "{}", stand.log());
 }
 
 #[test]
