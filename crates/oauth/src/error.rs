@@ -319,9 +319,14 @@ impl TokenError {
         matches!(self, Self::Refused(refusal) if refusal.verdict.code == "certificate_unknown")
     }
 
-    /// Whether a password was sent and is a wrong one.
+    /// Whether a password was sent and is a wrong one, as far as Microsoft is asked: one that
+    /// another server checks counts against the account there as well.
     pub(crate) fn is_of_wrong_password(&self) -> bool {
-        matches!(self, Self::Refused(refusal) if refusal.verdict.code == "password_wrong")
+        match self {
+            Self::Refused(refusal) => refusal.verdict.code == "password_wrong",
+            Self::Federated { .. } => true,
+            _ => false,
+        }
     }
 
     /// The same error for somebody who asks later: what is left of its waiting time.

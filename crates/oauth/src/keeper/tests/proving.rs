@@ -100,6 +100,20 @@ async fn a_refused_password_is_sent_once_by_all_processes_together() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_password_that_another_server_checks_is_sent_once() {
+    let (mut world, folder) = (World::new(), folder());
+    let keeper = password(&mut world, &folder, "wrong");
+    world.issuer.will_answer(400, PASSWORD_WRONG);
+    world.issuer.will_answer(200, FEDERATED);
+    let error = exchange(&keeper).await.expect_err("Microsoft cannot know");
+    assert_eq!(error.code(), "account_federated");
+    let next = password(&mut world, &folder, "wrong");
+    let error = exchange(&next).await.expect_err("it is the same password");
+    assert_eq!(error.code(), "password_unchanged");
+    assert_eq!(world.issuer.asked(), 2, "and not sent again");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_challenge_goes_with_every_request_from_then_on() {
     let world = World::new();
     let keeper = world.app();
@@ -197,5 +211,6 @@ fn folder() -> tempfile::TempDir {
 
 const KEY_UNKNOWN: &str = r#"{"error":"invalid_client","error_description":"AADSTS700027: Client assertion contains an invalid signature. [Reason - The key was not found.]"}"#;
 const PASSWORD_WRONG: &str = r#"{"error":"invalid_grant","error_description":"AADSTS50126: Error validating credentials due to invalid username or password."}"#;
+const FEDERATED: &str = r#"{"ver":"1.0","account_type":"federated","federation_protocol":"WSTrust","domain_name":"contoso.example"}"#;
 const POLICY: &str = r#"{"error":"invalid_grant","suberror":"message_only","error_description":"AADSTS53003: Blocked.","claims":"{\"access_token\":{\"acrs\":{\"essential\":true,\"value\":\"c25\"}}}"}"#;
 const TOKEN: &str = r#"{"access_token":"a1","token_type":"Bearer","expires_in":3600}"#;
