@@ -119,9 +119,14 @@ impl Certificates {
             }
             let loaded = self.load(&known.source).await;
             let mut held = self.held();
+            // Another keeper of the registration has read it meanwhile. To count its new one as
+            // the one of before would lose the one that Entra knows.
+            if held[at].stamps != known.stamps {
+                continue;
+            }
             held[at].stamps = stamps;
             match loaded {
-                Ok(new) if new.sha256_thumbprint() == known.current.sha256_thumbprint() => {}
+                Ok(new) if new.sha256_thumbprint() == held[at].current.sha256_thumbprint() => {}
                 Ok(new) => {
                     tracing::info!(
                         registration = self.registration,

@@ -89,6 +89,31 @@ async fn a_renewed_file_is_picked_up_and_a_broken_one_is_not() {
 }
 
 #[tokio::test]
+async fn two_who_read_a_renewed_file_at_once_keep_the_one_of_before() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("app.pem");
+    write(&path, &bundle(2026));
+    // While the program runs, the other one looks too.
+    let password = SecretSource::Command(vec!["echo".to_owned(), "unused".to_owned()]);
+    let source = CertificateSource {
+        password: Some(password),
+        ..source(&path)
+    };
+    let certificates =
+        Certificates::read("contoso", vec![source], Signing::Ps256, Clock::system());
+    let certificates = certificates.await.expect("it is usable");
+    let first = shown(&certificates, start()).await;
+    write(&path, &bundle(2026));
+    tokio::join!(
+        shown(&certificates, start()),
+        shown(&certificates, start())
+    );
+    let both = shown(&certificates, start()).await;
+    assert_eq!(both.len(), 2, "Entra may not know the new one yet");
+    assert!(both.contains(&first[0]));
+}
+
+#[tokio::test]
 async fn of_two_the_newer_goes_first_and_what_is_not_valid_does_not_go() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (old, new) = (folder.path().join("old.pem"), folder.path().join("new.pem"));
