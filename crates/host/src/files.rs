@@ -90,10 +90,12 @@ pub fn read_public(path: &Path, most: usize) -> Result<Zeroizing<Vec<u8>>, FileE
     read_at_most(file, path, most)
 }
 
-/// How a file looks from outside; another content has another stamp.
+/// How a file looks from outside; another content has another stamp, and so have other
+/// permissions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileStamp {
     modified: (i64, i64),
+    changed: (i64, i64),
     size: u64,
     number: u64,
 }
@@ -104,6 +106,7 @@ pub fn stamp(path: &Path) -> Option<FileStamp> {
     let metadata = std::fs::metadata(path).ok()?;
     Some(FileStamp {
         modified: (metadata.mtime(), metadata.mtime_nsec()),
+        changed: (metadata.ctime(), metadata.ctime_nsec()),
         size: metadata.size(),
         number: metadata.ino(),
     })
@@ -297,6 +300,20 @@ mod tests {
         let error = read_private(&path, 10).expect_err("it is world-readable");
         assert_eq!(error.code(), "file_readable_by_others");
         assert!(error.to_string().contains("chmod 600"), "{error}");
+    }
+
+    #[test]
+    fn other_permissions_are_another_stamp() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("key");
+        create_private(&path, b"first").expect("a new file");
+        let before = stamp(&path);
+        // The file system's clock ticks every few milliseconds.
+        let differs = (0..100_000_u32).any(|_| {
+            std::fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("ours");
+            stamp(&path) != before
+        });
+        assert!(differs);
     }
 
     #[test]

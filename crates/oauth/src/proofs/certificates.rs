@@ -37,6 +37,8 @@ pub struct Certificates {
 struct Held {
     source: CertificateSource,
     stamps: Stamps,
+    /// How the files looked when it was last told that they cannot be used.
+    told: Stamps,
     current: Certificate,
     /// The one that stood there before. Entra may not know the new one yet.
     before: Option<Certificate>,
@@ -66,6 +68,7 @@ impl Certificates {
             held.push(Held {
                 source,
                 stamps,
+                told: Stamps::new(),
                 current,
                 before: None,
             });
@@ -124,25 +127,44 @@ impl Certificates {
             if held[at].stamps != known.stamps {
                 continue;
             }
-            held[at].stamps = stamps;
+            let held = &mut held[at];
             match loaded {
-                Ok(new) if new.sha256_thumbprint() == held[at].current.sha256_thumbprint() => {}
                 Ok(new) => {
-                    tracing::info!(
-                        registration = self.registration,
-                        "a renewed certificate was found, valid until {}",
-                        new.not_after
-                    );
-                    held[at].before = Some(std::mem::replace(&mut held[at].current, new));
+                    held.stamps = stamps;
+                    self.follow(held, new);
                 }
-                Err(error) => tracing::warn!(
-                    registration = self.registration,
-                    code = gatepost_fault::Fault::code(&error),
-                    "the certificate has changed and cannot be used; the one of before stays in \
-                     use: {error}"
-                ),
+                Err(error) => {
+                    if held.told != stamps {
+                        held.told.clone_from(&stamps);
+                        self.tell(&error);
+                    }
+                    if is_final(&error, &stamps) {
+                        held.stamps = stamps;
+                    }
+                }
             }
         }
+    }
+
+    fn follow(&self, held: &mut Held, new: Certificate) {
+        if new.sha256_thumbprint() == held.current.sha256_thumbprint() {
+            return;
+        }
+        tracing::info!(
+            registration = self.registration,
+            "a renewed certificate was found, valid until {}",
+            new.not_after
+        );
+        held.before = Some(std::mem::replace(&mut held.current, new));
+    }
+
+    fn tell(&self, error: &TokenError) {
+        tracing::warn!(
+            registration = self.registration,
+            code = gatepost_fault::Fault::code(error),
+            "the certificate has changed and cannot be used; the one of before stays in use: \
+             {error}"
+        );
     }
 
     async fn load(&self, source: &CertificateSource) -> Result<Certificate, TokenError> {
@@ -213,6 +235,12 @@ impl CertificateSource {
             .map(|source| files::stamp(&source.path()?))
             .collect()
     }
+}
+
+/// Whether to read the same files again would lead to the same error. One that could not be
+/// read, and a program that gave no password or another one, may do better next time.
+fn is_final(error: &TokenError, stamps: &Stamps) -> bool {
+    matches!(error, TokenError::Proof(_)) && stamps.iter().all(Option::is_some)
 }
 
 /// A certificate with its chain and its key has a tenth of this.

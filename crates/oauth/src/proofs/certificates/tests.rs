@@ -1,3 +1,4 @@
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use gatepost_fault::Fault as _;
@@ -99,18 +100,52 @@ async fn two_who_read_a_renewed_file_at_once_keep_the_one_of_before() {
         password: Some(password),
         ..source(&path)
     };
-    let certificates =
-        Certificates::read("contoso", vec![source], Signing::Ps256, Clock::system());
+    let certificates = Certificates::read("contoso", vec![source], Signing::Ps256, Clock::system());
     let certificates = certificates.await.expect("it is usable");
     let first = shown(&certificates, start()).await;
     write(&path, &bundle(2026));
-    tokio::join!(
-        shown(&certificates, start()),
-        shown(&certificates, start())
-    );
+    tokio::join!(shown(&certificates, start()), shown(&certificates, start()));
     let both = shown(&certificates, start()).await;
     assert_eq!(both.len(), 2, "Entra may not know the new one yet");
     assert!(both.contains(&first[0]));
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_once_is_tried_again() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("app.pem");
+    write(&path, &bundle(2026));
+    let certificates = read(&[&path]).await.expect("it is usable");
+    let permit = |mode| {
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(&path, permissions).expect("our own file");
+    };
+    write(&path, &bundle(2026));
+    permit(0o644);
+    let shown_first = shown(&certificates, start()).await;
+    assert_eq!(shown_first.len(), 1, "a secret that others may read");
+    permit(0o600);
+    assert_eq!(shown(&certificates, start()).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_password_that_failed_once_is_fetched_again() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (path, vault) = (folder.path().join("app.pem"), folder.path().join("vault"));
+    write(&path, &bundle(2026));
+    write(&vault, "unused");
+    let command = ["cat", &vault.display().to_string()].map(str::to_owned);
+    let source = CertificateSource {
+        password: Some(SecretSource::Command(command.into())),
+        ..source(&path)
+    };
+    let certificates = Certificates::read("contoso", vec![source], Signing::Ps256, Clock::system());
+    let certificates = certificates.await.expect("it is usable");
+    std::fs::remove_file(&vault).expect("our own file");
+    write(&path, &bundle(2026));
+    assert_eq!(shown(&certificates, start()).await.len(), 1);
+    write(&vault, "unused");
+    assert_eq!(shown(&certificates, start()).await.len(), 2);
 }
 
 #[tokio::test]
