@@ -102,16 +102,22 @@ impl Form {
     /// Takes the form's secrets out of what a server answered: one that echoes the request, as
     /// debugging proxies do, must not carry them into a log.
     pub fn hide_secrets(&self, answer: &mut Zeroizing<Vec<u8>>) {
-        for (_, field) in &self.fields {
-            if let Field::Secret(secret) = field {
-                let secret = secret.expose_secret().as_bytes();
-                hide(secret, answer);
-                // The same as it stood on the wire, where `~` is `%7E`.
-                let encoded: Zeroizing<String> =
-                    Zeroizing::new(url::form_urlencoded::byte_serialize(secret).collect());
-                hide(encoded.as_bytes(), answer);
-            }
+        for secret in self.secrets() {
+            let secret = secret.expose_secret().as_bytes();
+            hide(secret, answer);
+            // The same as it stood on the wire, where `~` is `%7E`.
+            let encoded: Zeroizing<String> =
+                Zeroizing::new(url::form_urlencoded::byte_serialize(secret).collect());
+            hide(encoded.as_bytes(), answer);
         }
+    }
+
+    fn secrets(&self) -> impl Iterator<Item = &SecretString> {
+        let fields = self.fields.iter().filter_map(|(_, field)| match field {
+            Field::Secret(secret) => Some(secret),
+            Field::Plain(_) => None,
+        });
+        self.headers.iter().map(|(_, value)| value).chain(fields)
     }
 }
 
@@ -186,5 +192,13 @@ mod tests {
             *answer, b"client_id=a+b&client_secret=[...]",
             "as it was sent"
         );
+    }
+
+    #[test]
+    fn an_echo_of_a_header_is_hidden() {
+        let mut answer = Zeroizing::new(b"X-IDENTITY-HEADER: header-canary".to_vec());
+        let form = form().header("x-identity-header", "header-canary".into());
+        form.hide_secrets(&mut answer);
+        assert_eq!(*answer, b"X-IDENTITY-HEADER: [...]");
     }
 }
