@@ -117,24 +117,31 @@ impl Keeper {
     ) -> Result<(), TokenError> {
         let audience = granted.access.audience;
         let mut vault = keeper.turn.lock().await;
-        keeper.load_or_forget(&mut vault).await?;
-        vault.keepsake = Keepsake {
-            password,
-            ..Keepsake::default()
+        keeper.load_newer_or_forget(&mut vault).await?;
+        let mut taken = Vault {
+            keepsake: Keepsake {
+                password,
+                ..Keepsake::default()
+            },
+            seen: vault.seen,
+            ..Vault::default()
         };
-        keeper.note(&mut vault, &granted);
+        taken.note(&granted, keeper.around.clock.now());
+        // Until it is stored, the sign-in before stands: its newest state may live here only.
         loop {
-            match keeper.replace(&mut vault).await {
+            match keeper.replace(&mut taken).await {
                 // Whoever was faster renewed the old sign-in: this one is newer by its nature.
                 Err(GrantStoreError::Stale { .. }) => {
-                    let newest = std::mem::take(&mut vault.keepsake);
                     keeper.load_or_forget(&mut vault).await?;
-                    vault.keepsake = newest;
+                    taken.seen = vault.seen;
                 }
                 Err(other) => return Err(other.into()),
                 Ok(()) => break,
             }
         }
+        keeper.noted(&taken, audience);
+        taken.throttled = vault.throttled.take();
+        *vault = taken;
         drop(vault);
         // What was held for other audiences came from the sign-in before.
         keeper.slots().clear();
@@ -206,8 +213,22 @@ impl Keeper {
     }
 
     /// The same for a sign-in, to which a state that cannot be read is no obstacle.
+    async fn load_newer_or_forget(&self, vault: &mut Vault) -> Result<(), TokenError> {
+        let loaded = self.load_newer(vault).await;
+        self.or_forget(loaded, vault).await
+    }
+
     async fn load_or_forget(&self, vault: &mut Vault) -> Result<(), TokenError> {
-        match self.load(vault).await {
+        let loaded = self.load(vault).await;
+        self.or_forget(loaded, vault).await
+    }
+
+    async fn or_forget(
+        &self,
+        loaded: Result<(), TokenError>,
+        vault: &mut Vault,
+    ) -> Result<(), TokenError> {
+        match loaded {
             Err(TokenError::Store(GrantStoreError::Unsealable { .. })) => {
                 self.around.grants.remove(&self.credential.id).await?;
                 *vault = Vault::default();
@@ -353,7 +374,8 @@ impl Keeper {
             .keepsake
             .access
             .retain(|_, token| is_worth_keeping(token, now));
-        self.note(vault, &granted);
+        vault.note(&granted, now);
+        self.noted(vault, granted.access.audience);
         match self.save(vault).await {
             Ok(Saved::Stored | Saved::Superseded) => {}
             // The token works whether or not it is stored; the state is kept here and stored
@@ -365,12 +387,10 @@ impl Keeper {
         Ok(granted.access)
     }
 
-    fn note(&self, vault: &mut Vault, granted: &Granted) {
-        let now = self.around.clock.now();
-        vault.note(granted);
-        vault.keepsake.renewed_at = Some(now);
-        if granted.access.audience == self.home() {
-            self.upkeep().worked(now);
+    /// A token for this audience was given, and the vault has what came with it.
+    fn noted(&self, vault: &Vault, audience: Audience) {
+        if audience == self.home() {
+            self.upkeep().worked(self.around.clock.now());
         }
         self.learn(&vault.keepsake);
     }
@@ -422,7 +442,8 @@ impl Keeper {
 }
 
 impl Vault {
-    fn note(&mut self, granted: &Granted) {
+    fn note(&mut self, granted: &Granted, now: Timestamp) {
+        self.keepsake.renewed_at = Some(now);
         if let Some(refresh) = &granted.refresh {
             self.keepsake.refresh = Some(refresh.clone());
         }

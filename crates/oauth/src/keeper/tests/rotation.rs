@@ -108,6 +108,34 @@ async fn a_refusal_at_one_audience_loses_no_refresh_token_that_is_not_stored_yet
     assert_eq!(world.stored_refresh_token().await, "r4");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_sign_in_that_cannot_be_stored_leaves_the_one_before_as_it_was() {
+    let world = World::new();
+    let keeper = world.ada();
+    world.issuer.book().rotation = Rotation::Strict { newest: 0 };
+    world.ada_signs_in(&keeper).await;
+    world.grants.break_writes();
+    world.clock.sleep(Duration::from_hours(2)).await;
+    exchange(&keeper)
+        .await
+        .expect("a token, and r1 in memory only");
+    let proven = keeper.0.upkeep().stored();
+    world.clock.sleep(Duration::from_mins(1)).await;
+    let granted = Granted {
+        access: AccessToken::new("b0".into(), Audience::Exchange, world.clock.now()),
+        refresh: Some("s0".into()),
+        person: None,
+    };
+    let error = keeper.signed_in(granted).await;
+    assert_eq!(error.expect_err("the disk is full").code(), "disk_full");
+    assert_eq!(keeper.0.upkeep().stored(), proven, "nothing was renewed");
+    world.grants.mend_writes();
+    world.clock.sleep(Duration::from_hours(2)).await;
+    exchange(&keeper).await.expect("r1 is still known");
+    let last = world.issuer.book().asked.last().cloned().expect("it asked");
+    assert!(last.contains("refresh_token=r1&"), "{last}");
+}
+
 /// A process that dies for good, as by `kill -9`, when it comes to its last moment: before or
 /// after a request, before or after a write.
 #[derive(Debug, Clone)]
