@@ -209,6 +209,10 @@ impl Keeper {
         {
             keepsake.access.clear();
         }
+        // It may have been wanted once: the next write drops it from the store, too.
+        if self.credential.password != PasswordFrom::SignIn {
+            keepsake.password = None;
+        }
         Ok((keepsake, Some(generation)))
     }
 

@@ -114,6 +114,28 @@ async fn a_password_that_another_server_checks_is_sent_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_kept_password_goes_when_it_is_not_wanted_any_more() {
+    let mut world = World::new();
+    let ada = Some("ada@contoso.example");
+    world.password = PasswordFrom::SignIn;
+    let keeper = world.process("password", ada);
+    let granted = Granted {
+        access: AccessToken::new("a0".into(), Audience::Exchange, world.clock.now()),
+        refresh: Some("r0".into()),
+        person: None,
+    };
+    let kept = keeper.signed_in_with(granted, Some("kept".into())).await;
+    kept.expect("the store works");
+    for (wanted, is_kept) in [(PasswordFrom::SignIn, true), (PasswordFrom::Nowhere, false)] {
+        world.password = wanted;
+        world.clock.sleep(Duration::from_hours(2)).await;
+        let next = world.process("password", ada);
+        exchange(&next).await.expect("a token");
+        assert_eq!(world.stored().await.password.is_some(), is_kept);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_challenge_goes_with_every_request_from_then_on() {
     let world = World::new();
     let keeper = world.app();

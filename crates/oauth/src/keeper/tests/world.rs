@@ -174,9 +174,8 @@ impl World {
         keeper.signed_in(granted).await.expect("the store works");
     }
 
-    pub(super) async fn stored_refresh_token(&self) -> String {
+    pub(super) async fn stored(&self) -> keepsake::Keepsake {
         use crate::Grants as _;
-        use secrecy::ExposeSecret as _;
         let id = CredentialId::new("contoso/test");
         let (state, _) = self
             .grants
@@ -184,9 +183,12 @@ impl World {
             .await
             .expect("memory works")
             .expect("somebody signed in");
-        let refresh = keepsake::Keepsake::read(&id, &state)
-            .expect("it was written here")
-            .refresh;
+        keepsake::Keepsake::read(&id, &state).expect("it was written here")
+    }
+
+    pub(super) async fn stored_refresh_token(&self) -> String {
+        use secrecy::ExposeSecret as _;
+        let refresh = self.stored().await.refresh;
         refresh
             .expect("it is a delegated grant")
             .expose_secret()
