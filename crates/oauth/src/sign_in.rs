@@ -92,6 +92,7 @@ impl TokenKeeper {
                 let granted = self
                     .elsewhere(&device_code::GRANT, opening(Means::Nothing), show)
                     .await?;
+                self.expect_name(&granted)?;
                 self.accept(granted, None).await
             }
             Way::Password(secret) => {
@@ -137,6 +138,22 @@ impl TokenKeeper {
                 Halt::Done(granted) => return Ok(*granted),
             }
         }
+    }
+
+    /// Whoever enters a code was named to nobody before: only the answer says who it was.
+    fn expect_name(&self, granted: &Granted) -> Result<(), TokenError> {
+        let Some(expected) = self.credential().person else {
+            return Ok(());
+        };
+        let reason = match &granted.person {
+            Some(person) if !person.name.is_empty() => return Ok(()),
+            Some(_) => format!("it does not say who signed in, where {expected} is expected"),
+            None => format!("there is none, so nothing says that it was {expected} who signed in"),
+        };
+        Err(TokenError::IdTokenUnusable {
+            who: self.who(),
+            reason,
+        })
     }
 
     /// Keeps what the person of this credential brought, and refuses what anybody else did:

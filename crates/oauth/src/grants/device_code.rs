@@ -55,7 +55,8 @@ impl DeviceCode {
         let registration = &self.asking.registration;
         let form = Form::new(registration.device_code_endpoint());
         let form = match Wanted::for_person(registration, self.asking.audience) {
-            Wanted::Resource(resource) => form.plain("resource", resource),
+            // Without it version 1 does not say who signed in.
+            Wanted::Resource(resource) => form.plain("resource", resource).plain("scope", "openid"),
             Wanted::Scope(_) => {
                 let audiences = std::iter::once(&self.asking.audience).chain(&self.also);
                 form.plain("scope", consented_scope(registration, audiences))

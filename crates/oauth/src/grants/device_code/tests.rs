@@ -168,7 +168,11 @@ fn version_1_has_names_of_its_own() {
         panic!("it asks for a code");
     };
     assert_eq!(form.to.path(), "/organizations/oauth2/devicecode");
-    assert!(form.expose().contains("resource=https"), "{form:?}");
+    let sent = form.expose();
+    assert!(
+        sent.contains("resource=https") && sent.contains("scope=openid"),
+        "{form:?}"
+    );
     let answer = reply(
         200,
         r#"{"user_code":"ABCD1234","device_code":"D1","verification_url":"https://aka.ms/devicelogin","expires_in":"900","interval":"5","message":"Open it."}"#,

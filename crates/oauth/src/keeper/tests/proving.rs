@@ -227,6 +227,47 @@ async fn a_wrong_clock_explains_what_is_not_valid() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_entered_a_code_must_be_named_where_somebody_is_expected() {
+    let nameless = format!(
+        "e30.{}.",
+        base64url(r#"{"aud":"client-1","exp":4102444800}"#)
+    );
+    let named = format!(
+        "e30.{}.",
+        base64url(r#"{"aud":"client-1","exp":4102444800,"upn":"Ada@contoso.example"}"#)
+    );
+    for (id_token, code) in [
+        (None, Some("id_token_unusable")),
+        (Some(nameless), Some("id_token_unusable")),
+        (Some(named), None),
+    ] {
+        let world = World::new();
+        let keeper = world.ada();
+        world.issuer.will_answer(200, CODE_ISSUED);
+        let id_token =
+            id_token.map_or_else(String::new, |token| format!(r#""id_token":"{token}","#));
+        let granted = format!(
+            r#"{{{id_token}"access_token":"a1","refresh_token":"r1","token_type":"Bearer","expires_in":3600}}"#
+        );
+        world.issuer.will_answer(200, &granted);
+        let sign_in = crate::SignIn::by_device(Audience::Exchange);
+        let error = keeper.sign_in(sign_in, |_| {}).await.err();
+        assert_eq!(error.as_ref().map(TokenError::code), code);
+        assert!(
+            error.is_none_or(|error| error.to_string().contains("ada@contoso.example")),
+            "it says who is expected"
+        );
+        let stored = world.grants.list().await.expect("memory works");
+        assert_eq!(stored.is_empty(), code.is_some());
+    }
+}
+
+fn base64url(text: &str) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text)
+}
+
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
 }
@@ -234,5 +275,6 @@ fn folder() -> tempfile::TempDir {
 const KEY_UNKNOWN: &str = r#"{"error":"invalid_client","error_description":"AADSTS700027: Client assertion contains an invalid signature. [Reason - The key was not found.]"}"#;
 const PASSWORD_WRONG: &str = r#"{"error":"invalid_grant","error_description":"AADSTS50126: Error validating credentials due to invalid username or password."}"#;
 const FEDERATED: &str = r#"{"ver":"1.0","account_type":"federated","federation_protocol":"WSTrust","domain_name":"contoso.example"}"#;
+const CODE_ISSUED: &str = r#"{"user_code":"ABCD-1234","device_code":"d1","verification_uri":"https://microsoft.com/devicelogin","expires_in":900,"interval":5,"message":"Open it."}"#;
 const POLICY: &str = r#"{"error":"invalid_grant","suberror":"message_only","error_description":"AADSTS53003: Blocked.","claims":"{\"access_token\":{\"acrs\":{\"essential\":true,\"value\":\"c25\"}}}"}"#;
 const TOKEN: &str = r#"{"access_token":"a1","token_type":"Bearer","expires_in":3600}"#;
