@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use gatepost_host::{Clock, SecretSource, files};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
@@ -63,11 +63,10 @@ impl Proofs for AssertionFile {
         let Some(claims) = payload::<Claims>(statement.expose_secret()) else {
             return Err(unusable("there is no signed token (JWT) in it".to_owned()));
         };
-        let expiry = Timestamp::from_second(claims.exp).unwrap_or(Timestamp::MAX);
-        if expiry <= now {
-            return Err(unusable(format!("it expired at {expiry}")));
+        match claims.expiry() {
+            Some(expiry) if expiry <= now => Err(unusable(format!("it expired at {expiry}"))),
+            _ => Ok(vec![Proof::Assertion(statement)]),
         }
-        Ok(vec![Proof::Assertion(statement)])
     }
 
     /// Its place: the statement itself is another one each hour.
@@ -78,7 +77,17 @@ impl Proofs for AssertionFile {
 
 #[derive(Deserialize)]
 struct Claims {
-    exp: i64,
+    exp: Option<serde_json::Value>,
+}
+
+impl Claims {
+    /// When it expires: a number that need not be whole (RFC 7519 §2). Whether a statement may
+    /// go without is for Entra to judge.
+    fn expiry(&self) -> Option<Timestamp> {
+        let seconds = self.exp.as_ref()?.as_f64()?;
+        let since = SignedDuration::try_from_secs_f64(seconds).ok()?;
+        Timestamp::from_duration(since).ok()
+    }
 }
 
 /// Kubernetes' have 1 KiB.
@@ -92,7 +101,7 @@ mod tests {
 
     use super::*;
 
-    fn jwt(exp: i64) -> String {
+    fn jwt(exp: impl std::fmt::Display) -> String {
         let claims = URL_SAFE_NO_PAD.encode(format!(r#"{{"iss":"https://k8s","exp":{exp}}}"#));
         format!("e30.{claims}.canary")
     }
@@ -131,6 +140,23 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn an_expiry_need_not_be_whole_nor_be_there() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("token");
+        let file = AssertionFile::new("aks", SecretSource::File(path.clone()), Clock::system());
+        for exp in ["100.5", "1e300", "null", r#""soon""#] {
+            std::fs::write(&path, jwt(exp)).expect("a writable folder");
+            assert_eq!(shown(&file).await.expect("it is sent"), jwt(exp));
+        }
+        let without = format!("e30.{}.", URL_SAFE_NO_PAD.encode("{}"));
+        std::fs::write(&path, &without).expect("a writable folder");
+        assert_eq!(shown(&file).await.expect("it is sent"), without);
+        std::fs::write(&path, jwt("-0.5")).expect("a writable folder");
+        let error = shown(&file).await.expect_err("it is over");
+        assert_eq!(error.code(), "assertion_unusable");
     }
 
     #[tokio::test]
