@@ -33,9 +33,9 @@ pub(crate) fn live(seed: u64) {
         let processes = life.processes;
         let lives = async {
             match processes {
-                1 => life.process(0).await,
+                1 => Box::pin(life.process(0)).await,
                 _ => {
-                    tokio::join!(life.process(0), life.process(1));
+                    tokio::join!(Box::pin(life.process(0)), Box::pin(life.process(1)));
                 }
             }
         };
