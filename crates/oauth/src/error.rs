@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use gatepost_fault::{After, Fault, Next, Owner};
 use gatepost_host::{FileError, SecretError};
+use jiff::Timestamp;
 
 use crate::answers::Refusal;
 use crate::{GrantStoreError, ProofError};
@@ -171,6 +172,8 @@ pub enum TokenError {
         place: String,
         /// What is wrong with it.
         reason: String,
+        /// When it expired, if that is what is wrong.
+        expired: Option<Timestamp>,
     },
     /// Nobody gives out tokens of the machine's identity.
     #[error(

@@ -125,6 +125,7 @@ fn of_here() -> Vec<TokenError> {
             who: who(),
             place: "/var/run/secrets/token".to_owned(),
             reason: "it expired at 2026-11-22T10:00:00Z".to_owned(),
+            expired: None,
         },
         TokenError::IdentityAbsent {
             who: who(),

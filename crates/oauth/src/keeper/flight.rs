@@ -83,7 +83,7 @@ impl Keeper {
         match answer {
             Ok(granted) => self.keep(&mut vault, granted).await,
             Err(error) => {
-                let error = self.watch.explained(error);
+                let error = self.watch.explained(error, self.around.clock.now());
                 self.note_challenge(&mut vault, audience, &error).await;
                 vault.note_refusal(audience, &error, (registration, self.around.clock.now()));
                 Err(error)

@@ -55,16 +55,22 @@ impl AssertionFile {
 impl Proofs for AssertionFile {
     async fn present(&self, now: Timestamp) -> Result<Vec<Proof>, TokenError> {
         let (statement, place) = self.read().await?;
-        let unusable = |reason: String| TokenError::AssertionUnusable {
+        let unusable = |reason: String, expired| TokenError::AssertionUnusable {
             who: format!("registration {}", self.registration),
             place: place.clone(),
             reason,
+            expired,
         };
         let Some(claims) = payload::<Claims>(statement.expose_secret()) else {
-            return Err(unusable("there is no signed token (JWT) in it".to_owned()));
+            return Err(unusable(
+                "there is no signed token (JWT) in it".to_owned(),
+                None,
+            ));
         };
         match claims.expiry() {
-            Some(expiry) if expiry <= now => Err(unusable(format!("it expired at {expiry}"))),
+            Some(expiry) if expiry <= now => {
+                Err(unusable(format!("it expired at {expiry}"), Some(expiry)))
+            }
             _ => Ok(vec![Proof::Assertion(statement)]),
         }
     }

@@ -199,6 +199,7 @@ async fn a_wrong_clock_explains_what_is_not_valid() {
                 who: "registration contoso".to_owned(),
                 place: "/token".to_owned(),
                 reason: "it expired".to_owned(),
+                expired: Some(self.0),
             })
         }
 
@@ -217,7 +218,7 @@ async fn a_wrong_clock_explains_what_is_not_valid() {
     exchange(&keeper).await.expect("a token");
     let skew = keeper.clock_skew().expect("it was measured");
     assert_eq!(skew.as_secs() / 60, 45);
-    world.clock.sleep(Duration::from_hours(2)).await;
+    world.clock.sleep(Duration::from_mins(90)).await;
     let error = exchange(&keeper).await.expect_err("it expired");
     assert_eq!(error.code(), "clock_skew");
     let text = error.to_string();
@@ -225,6 +226,9 @@ async fn a_wrong_clock_explains_what_is_not_valid() {
         text.contains("45 minutes ahead of") && text.contains("/token"),
         "{text}"
     );
+    world.clock.sleep(Duration::from_hours(2)).await;
+    let error = exchange(&keeper).await.expect_err("it expired there, too");
+    assert_eq!(error.code(), "assertion_unusable");
 }
 
 #[tokio::test(start_paused = true)]
