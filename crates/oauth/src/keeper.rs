@@ -199,11 +199,10 @@ impl TokenKeeper {
         &self.0.around
     }
 
-    /// What a sign-in begins with: the first proof is as good as any.
+    /// What a sign-in begins with.
     pub(crate) async fn asking(&self, audience: Audience) -> Result<Asking, TokenError> {
-        let proofs = self.0.proofs().await?;
-        let proof = proofs.into_iter().next();
-        let mut asking = self.0.asking(audience, proof.unwrap_or(Proof::None));
+        let proof = self.0.proof_of_sign_in().await?;
+        let mut asking = self.0.asking(audience, proof);
         if asking.challenge.is_none() {
             asking.challenge = self.0.kept_challenge(audience).await;
         }

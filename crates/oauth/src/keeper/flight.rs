@@ -17,7 +17,8 @@ use crate::conversation::converse;
 use crate::flow::{Asking, Flow, Granted};
 use crate::grants::{Attendance, Means, Opening};
 use crate::{
-    AccessToken, Audience, Challenge, Generation, GrantStoreError, Proof, Registration, TokenError,
+    AccessToken, Audience, Challenge, Generation, GrantStoreError, Proof, Proofs as _,
+    Registration, TokenError,
 };
 
 /// The stored state as this process knows it.
@@ -66,14 +67,14 @@ impl Keeper {
             return Err(error);
         }
         let asked_with = vault.seen;
-        let mut answer = self.ask(&vault, audience).await;
+        let mut answer = self.ask(&mut vault, audience).await;
         if needs_sign_in(&answer) {
             // Another process may have rotated the refresh token while we asked with the old one.
             self.load_newer(&mut vault).await?;
             if vault.seen != asked_with {
                 match self.stored_token(&vault, audience) {
                     Some(token) => return Ok(token),
-                    None => answer = self.ask(&vault, audience).await,
+                    None => answer = self.ask(&mut vault, audience).await,
                 }
             }
         }
@@ -121,6 +122,7 @@ impl Keeper {
         let mut taken = Vault {
             keepsake: Keepsake {
                 password,
+                accepted_proof: vault.keepsake.accepted_proof.clone(),
                 ..Keepsake::default()
             },
             seen: vault.seen,
@@ -252,38 +254,62 @@ impl Keeper {
         (!refused && is_worth_keeping(token, now)).then(|| token.clone())
     }
 
+    async fn ask(&self, vault: &mut Vault, audience: Audience) -> Result<Granted, TokenError> {
+        let grant = self.credential.grant;
+        let refresh = vault.keepsake.refresh.clone();
+        let begin = |asking| match (&refresh, grant.renew, grant.attendance) {
+            (Some(refresh), Some(renew), _) => Ok(renew(asking, refresh.clone())),
+            (_, _, Attendance::Unattended) => Ok((grant.begin)(Opening {
+                asking,
+                also: Vec::new(),
+                means: Means::Nothing,
+            })),
+            (_, _, Attendance::Attended) => Err(TokenError::SignInNeeded { who: self.who() }),
+        };
+        self.ask_with_each_proof(vault, audience, begin).await
+    }
+
     /// Asks with each of the app's proofs until the issuer knows one.
-    async fn ask(&self, vault: &Vault, audience: Audience) -> Result<Granted, TokenError> {
+    async fn ask_with_each_proof(
+        &self,
+        vault: &mut Vault,
+        audience: Audience,
+        begin: impl Fn(Asking) -> Result<Box<dyn Flow>, TokenError> + Send + Sync,
+    ) -> Result<Granted, TokenError> {
         let mut unknown = None;
         for proof in self.proofs().await? {
-            let asking = self.asking(audience, proof);
-            match self.ask_as(asking, vault).await {
+            let mark = digest_of(&proof.mark());
+            let flow = begin(self.asking(audience, proof))?;
+            match self.converse(flow).await {
                 Err(error) if error.is_of_unknown_key() => unknown = Some(error),
-                answer => {
-                    if let (Ok(_), Some(refused)) = (&answer, unknown) {
+                Ok(granted) => {
+                    if let Some(refused) = unknown {
                         tracing::warn!(credential = %self.credential.id, "an older certificate was accepted: {refused}");
                     }
-                    return answer;
+                    vault.keepsake.accepted_proof = Some(mark);
+                    return Ok(granted);
                 }
+                Err(other) => return Err(other),
             }
         }
         Err(unknown.unwrap_or_else(|| TokenError::ProofMissing { who: self.who() }))
     }
 
-    async fn ask_as(&self, asking: Asking, vault: &Vault) -> Result<Granted, TokenError> {
-        let grant = self.credential.grant;
-        let flow = match (&vault.keepsake.refresh, grant.renew, grant.attendance) {
-            (Some(refresh), Some(renew), _) => renew(asking, refresh.clone()),
-            (_, _, Attendance::Unattended) => (grant.begin)(Opening {
-                asking,
-                also: Vec::new(),
-                means: Means::Nothing,
-            }),
-            (_, _, Attendance::Attended) => {
-                return Err(TokenError::SignInNeeded { who: self.who() });
-            }
-        };
-        self.converse(flow).await
+    /// What a sign-in shows, which shows one proof only: the one that was accepted last, else
+    /// the first.
+    pub(super) async fn proof_of_sign_in(&self) -> Result<Proof, TokenError> {
+        let proofs = self.proofs().await?;
+        let stored = self.read_store().await.ok();
+        let accepted = stored.and_then(|(keepsake, _)| keepsake.accepted_proof);
+        let known = accepted.and_then(|accepted| {
+            let is_it = |proof: &&Proof| {
+                digest_of(&proof.mark()).expose_secret() == accepted.expose_secret()
+            };
+            proofs.iter().find(is_it).cloned()
+        });
+        Ok(known
+            .or_else(|| proofs.into_iter().next())
+            .unwrap_or(Proof::None))
     }
 
     /// Signs the person in anew, with a password that this process can find.
@@ -300,13 +326,14 @@ impl Keeper {
         if refused.is_some_and(|refused| refused.expose_secret() == digest.expose_secret()) {
             return Err(TokenError::PasswordUnchanged { who: self.who() });
         }
-        let proof = self.proofs().await?.into_iter().next();
-        let opening = Opening {
-            asking: self.asking(audience, proof.unwrap_or(Proof::None)),
-            also: Vec::new(),
-            means: Means::Password(password),
+        let begin = |asking| {
+            Ok((self.credential.grant.begin)(Opening {
+                asking,
+                also: Vec::new(),
+                means: Means::Password(password.clone()),
+            }))
         };
-        let answer = self.converse((self.credential.grant.begin)(opening)).await;
+        let answer = self.ask_with_each_proof(vault, audience, begin).await;
         let wrong = answer.as_ref().is_err_and(TokenError::is_of_wrong_password);
         vault.keepsake.refused_password = wrong.then_some(digest);
         if wrong && let Err(error) = self.save(vault).await {

@@ -32,6 +32,8 @@ pub(super) struct Keepsake {
     /// A digest of the password that was refused last: trying it again and again would lock the
     /// account.
     pub(super) refused_password: Option<SecretString>,
+    /// A digest of the proof that was accepted last.
+    pub(super) accepted_proof: Option<SecretString>,
 }
 
 impl Keepsake {
@@ -45,6 +47,7 @@ impl Keepsake {
             challenges: self.challenges.iter().map(WrittenChallenge::of).collect(),
             password: exposed(self.password.as_ref()),
             refused_password: exposed(self.refused_password.as_ref()),
+            accepted_proof: exposed(self.accepted_proof.as_ref()),
         };
         let text = Zeroizing::new(
             serde_json::to_vec(&written).expect("strings and numbers are always JSON"),
@@ -88,6 +91,7 @@ impl Keepsake {
                 .collect(),
             password: written.password.map(owned),
             refused_password: written.refused_password.map(owned),
+            accepted_proof: written.accepted_proof.map(owned),
         })
     }
 }
@@ -114,10 +118,10 @@ pub(super) fn is_asked_alike(one: &Registration, other: &Registration) -> bool {
     asked_as(one).expose_secret() == asked_as(other).expose_secret()
 }
 
-/// A digest of a password, to know it again.
-pub(super) fn digest_of(password: &SecretString) -> SecretString {
+/// A digest of a secret, to know it again.
+pub(super) fn digest_of(secret: &SecretString) -> SecretString {
     let mut context = Context::new(&SHA256);
-    context.update(password.expose_secret().as_bytes());
+    context.update(secret.expose_secret().as_bytes());
     SecretString::from(URL_SAFE_NO_PAD.encode(context.finish().as_ref()))
 }
 
@@ -145,6 +149,8 @@ struct Written<'a> {
     password: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     refused_password: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    accepted_proof: Option<Cow<'a, str>>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! Proofs that change, passwords, claims challenges and clocks: what the keeper makes of them.
 
 use jiff::SignedDuration;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::*;
 use crate::{Challenge, PasswordFrom, Proofs};
@@ -51,6 +51,26 @@ async fn the_older_certificate_goes_where_the_newer_is_not_known_yet() {
         5,
         "only an unknown key is a reason to go on"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_password_goes_with_the_certificate_that_is_known_and_so_do_sign_ins() {
+    let (mut world, folder) = (World::new(), folder());
+    world.proofs = Some(Arc::new(Two));
+    let keeper = password(&mut world, &folder, "pass");
+    let first = keeper.asking(Audience::Exchange).await.expect("a proof");
+    assert_eq!(first.proof.mark().expose_secret(), "newer");
+    world.issuer.will_answer(401, KEY_UNKNOWN);
+    exchange(&keeper).await.expect("the older is known");
+    let asked = world.issuer.book().asked.clone();
+    assert!(asked[0].contains("newer") && asked[1].contains("older"));
+    assert!(asked[1].contains("password=pass"));
+    for _ in 0..2 {
+        let login = world.process("password", Some("ada@contoso.example"));
+        let asking = login.asking(Audience::Exchange).await.expect("a proof");
+        assert_eq!(asking.proof.mark().expose_secret(), "older");
+        world.ada_signs_in(&login).await;
+    }
 }
 
 /// A new process that finds this password in a file of `folder`.
