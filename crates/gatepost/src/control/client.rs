@@ -169,20 +169,21 @@ mod tests {
         for said in ["", "{\"answer\":\"poem\"}\n", "\n"] {
             let (_folder, state) = folder();
             let other = UnixListener::bind(socket(&state)).expect("a new socket");
-            let serving = std::thread::spawn(move || {
-                let asked = if said.is_empty() { 2 } else { 1 };
-                for stream in other.incoming().take(asked) {
-                    let mut stream = stream.expect("a connection");
-                    let mut question = String::new();
-                    let mut reader = io::BufReader::new(&stream);
-                    io::BufRead::read_line(&mut reader, &mut question).expect("a question");
-                    stream.write_all(said.as_bytes()).expect("it is read");
-                }
+            let asked = if said.is_empty() { 2 } else { 1 };
+            std::thread::scope(|threads| {
+                threads.spawn(|| {
+                    for stream in other.incoming().take(asked) {
+                        let mut stream = stream.expect("a connection");
+                        let mut question = String::new();
+                        let mut reader = io::BufReader::new(&stream);
+                        io::BufRead::read_line(&mut reader, &mut question).expect("a question");
+                        stream.write_all(said.as_bytes()).expect("it is read");
+                    }
+                });
+                let answer = ask(&state, &Question::Health, Duration::from_hours(1));
+                let error = answer.err().expect("it cannot be read");
+                assert_eq!(error.code(), "serve_of_other_version", "{said:?}");
             });
-            let answer = ask(&state, &Question::Health, Duration::from_hours(1));
-            let error = answer.err().expect("it cannot be read");
-            assert_eq!(error.code(), "serve_of_other_version", "{said:?}");
-            serving.join().expect("it was asked");
         }
     }
 
