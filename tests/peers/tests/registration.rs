@@ -16,6 +16,10 @@ type Failure = Box<dyn std::error::Error>;
 /// A name that would do harm if a script took a part of it for its own.
 const NAME: &str = r#"x'; touch harm; "$(touch harm)" `touch harm` ‘ # \"#;
 
+/// The name of its app, as it stands in an address.
+const TITLE_IN_ADDRESS: &str = "Gatepost%20x%27%27%3B%20touch%20harm%3B%20%22%24%28touch%20harm%29%22\
+    %20%60touch%20harm%60%20%E2%80%98%20%23%20%5C";
+
 #[test]
 fn openssl_takes_the_certificate() -> Result<(), Failure> {
     let desk =
@@ -115,6 +119,7 @@ fn curl_is_asked_to_set_up_a_new_app() -> Result<(), Failure> {
         paths,
         [
             "GET /v1.0/applications?$filter=appId%20eq%20%27bcdb5ae8-1ab8-47c3-b0b2-6756048e2ddc%27",
+            &format!("GET /v1.0/applications?$filter=displayName%20eq%20%27{TITLE_IN_ADDRESS}%27"),
             "POST /v1.0/applications",
             "PATCH /v1.0/applications/app-object",
             "GET /v1.0/applications/app-object?$select=keyCredentials",
@@ -126,12 +131,12 @@ fn curl_is_asked_to_set_up_a_new_app() -> Result<(), Failure> {
             "POST /v1.0/servicePrincipals/enterprise-object/appRoleAssignments",
         ]
     );
-    assert_eq!(asked[1].body["displayName"], format!("Gatepost {NAME}"));
+    assert_eq!(asked[2].body["displayName"], format!("Gatepost {NAME}"));
     assert_eq!(
-        asked[9].body,
+        asked[10].body,
         json!({ "principalId": "enterprise-object", "resourceId": "exchange-object", "appRoleId": "imap-role" })
     );
-    let keys = asked[4].body["keyCredentials"]
+    let keys = asked[5].body["keyCredentials"]
         .as_array()
         .ok_or("an array")?;
     assert_eq!(
@@ -152,6 +157,48 @@ fn curl_is_asked_to_set_up_a_new_app() -> Result<(), Failure> {
         );
     }
     desk.assert_exchange_follows("new-client")?;
+    desk.assert_no_harm()
+}
+
+#[test]
+fn a_run_after_a_failure_makes_no_second_app() -> Result<(), Failure> {
+    let desk = Desk::new("secret = { file = \"secret\" }")?;
+    for (style, tenant, clients) in [
+        ("graph", "the-name", "first-client:"),
+        ("az", "the-name-twice", "first-client, second-client:"),
+    ] {
+        let output = desk.set_up(style, tenant)?;
+        assert_eq!(output.status.code(), Some(65));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(clients), "{said}");
+        assert!(said.contains(&format!("[registration.{NAME}]")), "{said}");
+    }
+    let asked = desk.asked()?;
+    assert_eq!(asked.len(), 4);
+    assert!(asked.iter().all(|ask| ask.method == "GET"), "{asked:?}");
+    desk.assert_no_harm()
+}
+
+#[test]
+fn what_was_permitted_and_registered_before_stays() -> Result<(), Failure> {
+    let desk = Desk::with("", "device_code")?;
+    let output = desk.set_up("graph", "everything")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let asked = desk.asked()?;
+    let changes: Vec<_> = asked.iter().filter(|ask| ask.method != "GET").collect();
+    assert_eq!(changes.len(), 2, "{changes:?}");
+    assert_eq!(
+        changes[0].body["publicClient"],
+        json!({ "redirectUris": ["http://127.0.0.1", "http://localhost"] })
+    );
+    assert_eq!(changes[0].body["isFallbackPublicClient"], true);
+    assert_eq!(changes[0].body["displayName"], Value::Null);
+    assert_eq!(changes[1].path, "/v1.0/oauth2PermissionGrants/old-grant");
+    assert_eq!(
+        changes[1].body,
+        json!({ "scope": "Calendars.Read IMAP.AccessAsUser.All" })
+    );
     desk.assert_no_harm()
 }
 
@@ -205,6 +252,27 @@ fn a_secret_goes_into_its_file_and_nowhere_else() -> Result<(), Failure> {
     desk.assert_no_harm()
 }
 
+#[test]
+fn a_secret_that_cannot_be_kept_is_not_made() -> Result<(), Failure> {
+    let desk = Desk::new("secret = { file = \"it's missing/secret\" }")?;
+    assert!(!desk.set_up("graph", "nothing")?.status.success());
+    let asked = desk.asked()?;
+    assert!(
+        !asked.iter().any(|ask| ask.path.ends_with("/addPassword")),
+        "{asked:?}"
+    );
+
+    let desk = Desk::new("secret = { file = \"it's secret\" }")?;
+    assert!(!desk.set_up("graph", "no-secrets")?.status.success());
+    assert!(
+        !desk.path("it's secret").exists(),
+        "an empty one would stay"
+    );
+    assert!(desk.set_up("graph", "nothing")?.status.success());
+    assert_eq!(fs::read_to_string(desk.path("it's secret"))?, "s3cret\n");
+    desk.assert_no_harm()
+}
+
 /// A folder with a configuration for an app, and programs that write down what they are asked.
 struct Desk(TempDir);
 
@@ -220,13 +288,17 @@ struct Ask {
 
 impl Desk {
     fn new(proof: &str) -> Result<Self, Failure> {
+        Self::with(proof, "client_credentials")
+    }
+
+    fn with(proof: &str, grant: &str) -> Result<Self, Failure> {
         let desk = Self(tempfile::tempdir()?);
         let name = serde_json::to_string(NAME)?;
         let text = format!(
             "[registration.{name}]\ntenant = \"contoso.onmicrosoft.com\"\n\
              client_id = \"bcdb5ae8-1ab8-47c3-b0b2-6756048e2ddc\"\n{proof}\n\n\
              [mailbox.\"o'brien$(touch${{IFS}}harm)@contoso.com\"]\nregistration = {name}\n\
-             grant = \"client_credentials\"\n"
+             grant = \"{grant}\"\n"
         );
         fs::write(desk.path("gatepost.toml"), text)?;
         fs::create_dir(desk.path("bin"))?;
@@ -373,16 +445,30 @@ printf '%s' "$url" >"$here/url"
 printf '%s' "$body" >"$here/body"
 everything() { [ "$TENANT_HAS" = everything ]; }
 case "$method $url" in
+*'/applications?'*displayName*)
+    case "$TENANT_HAS" in
+    the-name) echo '{"value":[{"appId":"first-client"}]}' ;;
+    the-name-twice) echo '{"value":[{"appId":"first-client"},{"appId":"second-client"}]}' ;;
+    *) echo '{"value":[]}' ;;
+    esac ;;
 *'/applications?'*)
     if everything; then
-        echo '{"value":[{"id":"app-object","requiredResourceAccess":[{"resourceAppId":"00000002-0000-0ff1-ce00-000000000000","resourceAccess":[{"id":"other","type":"Role"}]}]}]}'
+        echo '{"value":[{"id":"app-object","publicClient":{"redirectUris":["http://127.0.0.1"]},"requiredResourceAccess":[{"resourceAppId":"00000002-0000-0ff1-ce00-000000000000","resourceAccess":[{"id":"other","type":"Role"}]}]}]}'
     else echo '{"value":[]}'; fi ;;
 "POST "*/applications) echo '{"id":"app-object","appId":"new-client"}' ;;
 "GET "*keyCredentials)
     if everything; then printf '{"keyCredentials":%s}' "$(cat keys.json)"
     else echo '{"keyCredentials":[{"keyId":"old","key":"b2xk"}]}'; fi ;;
-*/addPassword) echo '{"secretText":"s3cret"}' ;;
+*/addPassword)
+    [ "$TENANT_HAS" != no-secrets ] || exit 22
+    echo '{"secretText":"s3cret"}' ;;
 *00000002-0000*) echo '{"value":[{"id":"exchange-object","appRoles":[{"id":"imap-role","value":"IMAP.AccessAsApp"}]}]}' ;;
+*00000003-0000*) echo '{"value":[{"id":"graph-object"}]}' ;;
+"GET "*/users/*) echo '{"id":"person"}' ;;
+"GET "*/oauth2PermissionGrants) echo '{"value":[
+    {"id":"old-grant","principalId":"person","resourceId":"exchange-object","scope":"Calendars.Read"},
+    {"id":"whole-grant","principalId":"person","resourceId":"graph-object","scope":" profile offline_access openid"},
+    {"id":"of-another","principalId":"another","resourceId":"exchange-object","scope":"SMTP.Send"}]}' ;;
 "GET "*'/servicePrincipals?'*)
     if everything; then echo '{"value":[{"id":"enterprise-object"}]}'; else echo '{"value":[]}'; fi ;;
 "POST "*/servicePrincipals) echo '{"id":"enterprise-object"}' ;;

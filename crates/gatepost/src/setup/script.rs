@@ -112,6 +112,15 @@ impl Setup<'_> {
         format!("Gatepost {}", self.needs.name)
     }
 
+    /// Where Microsoft Graph lists the apps of that name. In OData a quotation mark in a text is
+    /// doubled; in an address everything unusual is a number.
+    fn apps_of_the_title(&self) -> String {
+        let text = self.title().replace('\'', "''");
+        let encoded: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
+        let encoded = encoded.replace('+', "%20");
+        format!("v1.0/applications?$filter=displayName%20eq%20%27{encoded}%27")
+    }
+
     /// The name of something in Exchange, which takes 64 characters.
     fn named(&self, what: &str) -> String {
         let name: String = self.needs.name.chars().take(MOST_NAME).collect();
@@ -131,19 +140,17 @@ impl Setup<'_> {
             let mut mailboxes = self.needs.mailboxes.iter();
             mailboxes.any(|mailbox| mailbox.grant.name() == grant)
         };
-        if signs_in_by("device_code") {
-            // Entra lets no other app ask for a code (AADSTS7000218).
+        let is_public = matches!(self.needs.settings.proof, ProofSource::Public);
+        if signs_in_by("device_code") || (is_public && signs_in_by("password")) {
+            // Entra takes neither a code nor a password without a proof from another app
+            // (AADSTS7000218).
             application["isFallbackPublicClient"] = json!(true);
         }
-        if signs_in_by("authorization_code") {
-            // A public client and a confidential one have their redirects in different places;
-            // in the wrong one the proof is refused (AADSTS700025).
-            let place = match self.needs.settings.proof {
-                ProofSource::Public => "publicClient",
-                _ => "web",
-            };
-            application[place] = json!({ "redirectUris": ["http://localhost"] });
-        }
+        // A person who signed in with a browser returns here, and so does the administrator of
+        // `gatepost registration consent`. A public client and a confidential one have their
+        // redirects in different places; in the wrong one the proof is refused (AADSTS700025).
+        let place = if is_public { "publicClient" } else { "web" };
+        application[place] = json!({ "redirectUris": ["http://localhost"] });
         application
     }
 

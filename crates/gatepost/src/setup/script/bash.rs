@@ -144,8 +144,22 @@ fn application(setup: &Setup<'_>, lines: &mut Lines) {
     lines.run(
         "app=\"$(graph GET \"/v1.0/applications?\\$filter=appId%20eq%20%27$client_id%27\" | jq \
          '.value[0]')\"\n\
-         if [ \"$app\" = null ]; then\n    \
-         app=\"$(graph POST /v1.0/applications \"$wanted\")\"\n    \
+         if [ \"$app\" = null ]; then",
+    );
+    lines.run(&format!(
+        "    named=\"$(graph GET {} | jq -r '[.value[].appId] | join(\", \")')\"\n    \
+         if [ -n \"$named\" ]; then\n        \
+         printf 'the app \"%s\" is there already, with the client id %s: if it is yours, write that \
+         into [registration.%s] and make this script again; otherwise give the registration another \
+         name\\n' {} \"$named\" {} >&2\n        \
+         exit 65\n    \
+         fi",
+        quoted(&format!("/{}", setup.apps_of_the_title())),
+        quoted(&setup.title()),
+        quoted(setup.needs.name)
+    ));
+    lines.run(
+        "    app=\"$(graph POST /v1.0/applications \"$wanted\")\"\n    \
          client_id=\"$(jq -er .appId <<<\"$app\")\"",
     );
     lines.run(&format!(
@@ -155,8 +169,12 @@ fn application(setup: &Setup<'_>, lines: &mut Lines) {
     lines.run("fi\napplication=\"$(jq -er .id <<<\"$app\")\"");
     lines.step(reasons::ASKS_FOR);
     lines.run(
-        "required=\"$(jq --argjson wanted \"$wanted\" '\n    \
-         { requiredResourceAccess: ((.requiredResourceAccess // []) + \
+        "required=\"$(jq --argjson wanted \"$wanted\" '. as $app | $wanted\n    \
+         | with_entries(select(.key == \"isFallbackPublicClient\"))\n    \
+         + with_entries(select(.key == \"publicClient\" or .key == \"web\")\n      \
+         | .value = { redirectUris: (($app[.key].redirectUris // []) + .value.redirectUris | \
+         unique) })\n    \
+         + { requiredResourceAccess: (($app.requiredResourceAccess // []) + \
          $wanted.requiredResourceAccess\n      \
          | group_by(.resourceAppId)\n      \
          | map({ resourceAppId: .[0].resourceAppId,\n              \
@@ -200,13 +218,18 @@ fn proof(setup: &Setup<'_>, lines: &mut Lines) {
         let file = quoted(&file.to_string_lossy());
         lines.step(
             "The client secret, which Microsoft shows once: into the file that the configuration \
-             names, readable by nobody else. One that is there stays.",
+             names, readable by nobody else. One that is there stays. The file comes first: a secret \
+             that could not be kept is not made.",
         );
         lines.run(&format!(
             "if [ ! -e {file} ]; then\n    \
+             (umask 077; set -C; : >{file})\n    \
+             trap {} EXIT\n    \
              {added}\n    \
-             (umask 077; printf '%s\\n' \"$secret\" >{file})\n\
-             fi"
+             printf '%s\\n' \"$secret\" >{file}\n    \
+             trap - EXIT\n\
+             fi",
+            quoted(&format!("rm -f -- {file}"))
         ));
     } else {
         lines.step(
@@ -297,9 +320,16 @@ fn people(setup: &Setup<'_>, lines: &mut Lines) {
                 "grant=\"$(jq --arg client \"$enterprise\" --arg person \"$person\" --arg scope {} '{{ \
                  clientId: $client, consentType: \"Principal\", principalId: $person, resourceId: \
                  .id, scope: $scope }}' <<<\"${variable}\")\"\n\
-                 if ! jq -e --argjson new \"$grant\" 'any(.[]; .principalId == $new.principalId and \
-                 .resourceId == $new.resourceId)' <<<\"$grants\" >/dev/null; then\n    \
+                 there=\"$(jq --argjson new \"$grant\" 'map(select(.principalId == \
+                 $new.principalId and .resourceId == $new.resourceId))[0]' <<<\"$grants\")\"\n\
+                 if [ \"$there\" = null ]; then\n    \
                  graph POST /v1.0/oauth2PermissionGrants \"$grant\" >/dev/null\n\
+                 elif ! jq -e --argjson there \"$there\" '(.scope | split(\" \")) - ($there.scope | \
+                 split(\" \")) == []' <<<\"$grant\" >/dev/null; then\n    \
+                 graph PATCH \"/v1.0/oauth2PermissionGrants/$(jq -er .id <<<\"$there\")\" \\\n        \
+                 \"$(jq --argjson there \"$there\" '{{ scope: ([.scope, $there.scope | \
+                 split(\" \")[] | select(. != \"\")] | unique | join(\" \")) }}' <<<\"$grant\")\" \
+                 >/dev/null\n\
                  fi",
                 quoted(&scopes)
             ));

@@ -70,8 +70,23 @@ fn application(setup: &Setup<'_>, lines: &mut Lines) {
     lines.run(
         "$app = (Invoke-MgGraphRequest -Method GET -Uri \"v1.0/applications?`$filter=appId eq \
          '$clientId'\").value | Select-Object -First 1\n\
-         if (-not $app) {\n    \
-         $app = Invoke-MgGraphRequest -Method POST -Uri 'v1.0/applications' -Body $wanted \
+         if (-not $app) {",
+    );
+    lines.run(&format!(
+        "    $named = @((Invoke-MgGraphRequest -Method GET -Uri '{}').value | Where-Object {{ $_ \
+         }})\n    \
+         if ($named) {{\n        \
+         throw ('The app \"' + {} + '\" is there already, with the client id ' + (($named | \
+         ForEach-Object {{ $_.appId }}) -join ', ') + ': if it is yours, write that into \
+         [registration.' + {} + '] and make this script again; otherwise give the registration \
+         another name')\n    \
+         }}",
+        setup.apps_of_the_title(),
+        quoted(&setup.title()),
+        quoted(setup.needs.name)
+    ));
+    lines.run(
+        "    $app = Invoke-MgGraphRequest -Method POST -Uri 'v1.0/applications' -Body $wanted \
          -ContentType 'application/json'\n    \
          $clientId = $app.appId",
     );
@@ -83,8 +98,9 @@ fn application(setup: &Setup<'_>, lines: &mut Lines) {
     lines.run("}");
     lines.step(reasons::ASKS_FOR);
     lines.run(
-        "$required = @($app.requiredResourceAccess)\n\
-         foreach ($resource in (ConvertFrom-Json $wanted).requiredResourceAccess) {\n    \
+        "$asked = ConvertFrom-Json $wanted\n\
+         $required = @($app.requiredResourceAccess)\n\
+         foreach ($resource in $asked.requiredResourceAccess) {\n    \
          $there = $required | Where-Object { $_.resourceAppId -eq $resource.resourceAppId }\n    \
          if ($there) {\n        \
          $ids = @($there.resourceAccess | ForEach-Object { $_.id })\n        \
@@ -94,8 +110,16 @@ fn application(setup: &Setup<'_>, lines: &mut Lines) {
          $required += $resource\n    \
          }\n\
          }\n\
-         $body = ConvertTo-Json -Depth 10 @{ requiredResourceAccess = @($required | Where-Object { \
-         $_ }) }\n\
+         $changes = @{ requiredResourceAccess = @($required | Where-Object { $_ }) }\n\
+         if ($asked.isFallbackPublicClient) { $changes['isFallbackPublicClient'] = $true }\n\
+         foreach ($place in 'publicClient', 'web') {\n    \
+         if ($asked.$place) {\n        \
+         $uris = @($app.$place.redirectUris) + @($asked.$place.redirectUris)\n        \
+         $changes[$place] = @{ redirectUris = @($uris | Where-Object { $_ } | Select-Object \
+         -Unique) }\n    \
+         }\n\
+         }\n\
+         $body = ConvertTo-Json -Depth 10 $changes\n\
          Invoke-MgGraphRequest -Method PATCH -Uri \"v1.0/applications/$($app.id)\" -Body $body \
          -ContentType 'application/json'",
     );
@@ -199,12 +223,21 @@ fn people(setup: &Setup<'_>, lines: &mut Lines) {
         for (resource, scopes) in scopes(&asked) {
             let variable = variable(resource);
             lines.run(&format!(
-                "if (-not ($grants | Where-Object {{ $_.principalId -eq $person.id -and \
-                 $_.resourceId -eq {variable}.id }})) {{\n    \
+                "$there = $grants | Where-Object {{ $_.principalId -eq $person.id -and \
+                 $_.resourceId -eq {variable}.id }} | Select-Object -First 1\n\
+                 $scopes = {} -split ' '\n\
+                 if (-not $there) {{\n    \
                  Invoke-MgGraphRequest -Method POST -Uri 'v1.0/oauth2PermissionGrants' -Body \
                  (ConvertTo-Json @{{ clientId = $enterprise; consentType = 'Principal'; principalId \
-                 = $person.id; resourceId = {variable}.id; scope = {} }}) -ContentType \
-                 'application/json' | Out-Null\n}}",
+                 = $person.id; resourceId = {variable}.id; scope = $scopes -join ' ' }}) \
+                 -ContentType 'application/json' | Out-Null\n\
+                 }} elseif ($scopes | Where-Object {{ ($there.scope -split ' ') -notcontains $_ }}) \
+                 {{\n    \
+                 $both = @($there.scope -split ' ') + $scopes | Where-Object {{ $_ }} | \
+                 Select-Object -Unique\n    \
+                 Invoke-MgGraphRequest -Method PATCH -Uri \
+                 \"v1.0/oauth2PermissionGrants/$($there.id)\" -Body (ConvertTo-Json @{{ scope = \
+                 $both -join ' ' }}) -ContentType 'application/json' | Out-Null\n}}",
                 quoted(&scopes)
             ));
         }

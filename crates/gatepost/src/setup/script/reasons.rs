@@ -5,9 +5,10 @@ use crate::setup::permission::{Permission, Resource};
 pub(super) const STOP: &str =
     "Stop at the first failure: half a set-up is found by running it again.";
 pub(super) const APPLICATION: &str = "The app registration: the one of the configuration's client id, or a new one, whose id \
-    then belongs into the configuration.";
-pub(super) const ASKS_FOR: &str = "What the app asks for: what is needed is added, and what is there stays. PATCH replaces \
-    the whole array, so it is read, appended to and written.";
+    then belongs into the configuration. One of the same name may be of a run that failed, or of \
+    somebody who would like to be given mailboxes: whose it is, is for you to say.";
+pub(super) const ASKS_FOR: &str = "What the app asks for, and where sign-ins return to: what is needed is added, and what \
+    is there stays. PATCH replaces the whole array, so it is read, appended to and written.";
 pub(super) const CERTIFICATE: &str = "The certificate, without its key. PATCH replaces the whole array of certificates, \
     and others may be in use: it is read, appended to and written.";
 pub(super) const ISSUER: &str = "STILL TO BE MADE: the app takes the token of another issuer only once that issuer is \
@@ -40,6 +41,7 @@ pub(super) fn role(role: Permission) -> String {
 pub(super) fn person(person: &str) -> String {
     format!(
         "{person} permits the app to act for them, and for nobody else: without this they are \
-         asked when they sign in, if the tenant lets people decide."
+         asked when they sign in, if the tenant lets people decide. What they permitted \
+         before stays."
     )
 }

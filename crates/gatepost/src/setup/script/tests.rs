@@ -153,6 +153,23 @@ fn the_other_issuer_is_still_to_be_entered() {
 }
 
 #[test]
+fn a_password_is_taken_without_a_proof_from_a_public_app_only() {
+    let by_password = |text: &str, grant: &str| {
+        let password = "grant = \"password\"\npassword = { file = \"/etc/gatepost/password\" }";
+        let config = loaded(&text.replacen(&format!("grant = \"{grant}\""), password, 1));
+        setup(&config).application()
+    };
+    let public = by_password(PEOPLE, "authorization_code");
+    assert_eq!(public["isFallbackPublicClient"], true);
+    let with_proof = by_password(LAB, "client_credentials");
+    assert_eq!(with_proof["isFallbackPublicClient"], Value::Null);
+    assert_eq!(
+        with_proof["web"]["redirectUris"],
+        json!(["http://localhost"])
+    );
+}
+
+#[test]
 fn the_older_ways_are_there_on_request() {
     let config = loaded(APP);
     let mut setup = setup(&config);
