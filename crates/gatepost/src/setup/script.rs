@@ -112,7 +112,7 @@ impl Setup<'_> {
         format!("Gatepost {}", self.needs.name)
     }
 
-    /// Where Microsoft Graph lists the apps of that name. In OData a quotation mark in a text is
+    /// Where Microsoft Graph lists the apps of that name. In `OData` a quotation mark in a text is
     /// doubled; in an address everything unusual is a number.
     fn apps_of_the_title(&self) -> String {
         let text = self.title().replace('\'', "''");
