@@ -190,10 +190,13 @@ async fn assert_kept(store: &Store, answered: &Answered) {
     let grant = Grants::load(store, &credential("a"))
         .await
         .expect("a store");
-    let (state, Generation(generation)) = grant.expect("it was rotated");
+    // The first kill may come before the first rotation.
+    let generation = grant.as_ref().map_or(0, |(_, generation)| generation.0);
     assert!(generation >= answered.generation, "a generation was lost");
-    let wanted = format!("generation {generation}");
-    assert_eq!(state.secret.expose_secret(), wanted.as_bytes());
+    if let Some((state, Generation(generation))) = grant {
+        let wanted = format!("generation {generation}");
+        assert_eq!(state.secret.expose_secret(), wanted.as_bytes());
+    }
     if let Some((state, generation)) = Grants::load(store, &credential("b"))
         .await
         .expect("a store")
@@ -204,11 +207,12 @@ async fn assert_kept(store: &Store, answered: &Answered) {
     let standing = Cursors::load(store, &watch("INBOX"))
         .await
         .expect("a store");
-    let standing = standing.expect("it advanced");
-    let cursor: u32 = standing.cursor.state.parse().expect("a number");
+    let cursor = standing.as_ref().map_or(0, |standing| {
+        standing.cursor.state.parse().expect("a number")
+    });
     assert!(cursor >= answered.cursor, "a step was lost");
     assert_eq!(
-        standing.sequence,
+        standing.map_or(0, |standing| standing.sequence),
         u64::from(cursor * BATCH),
         "the cursor is not with its events"
     );
@@ -219,7 +223,7 @@ async fn assert_consistent(store: &Store) {
     let standing = Cursors::load(store, &watch("INBOX"))
         .await
         .expect("a store");
-    let sequence = standing.expect("it advanced").sequence;
+    let sequence = standing.map_or(0, |standing| standing.sequence);
     for name in ["a", "b"] {
         let filter = DeliveryFilter {
             sink: Some(sink(name)),
