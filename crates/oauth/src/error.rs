@@ -267,6 +267,18 @@ pub enum TokenError {
         /// Who signed in, as the id token says.
         signed_in: String,
     },
+    /// Nothing says who signed in.
+    #[error(
+        "the sign-in server does not say by name who signed in{known} where {expected} was expected (registration {registration}), so nothing was kept and an earlier sign-in stands; let an administrator add upn or email to the id tokens of the app (Token configuration, Add optional claim, ID), then sign in again"
+    )]
+    PersonUnnamed {
+        /// The registration they signed in for.
+        registration: String,
+        /// Whose sign-in was expected.
+        expected: String,
+        /// The ids that the id token has, in brackets; empty if there is none.
+        known: String,
+    },
     /// The renewal was stopped from outside.
     #[error("the request for a token of {who} was broken off; Gatepost is stopping or has a bug")]
     BrokenOff {
@@ -301,6 +313,7 @@ impl TokenError {
         "loopback_unusable",
         "id_token_unusable",
         "sign_in_by_another",
+        "sign_in_unnamed",
         "token_request_broken_off",
     ];
 
@@ -408,6 +421,7 @@ impl Fault for TokenError {
             Self::LoopbackUnusable { .. } => "loopback_unusable",
             Self::IdTokenUnusable { .. } => "id_token_unusable",
             Self::OtherPerson { .. } => "sign_in_by_another",
+            Self::PersonUnnamed { .. } => "sign_in_unnamed",
             Self::BrokenOff { .. } => "token_request_broken_off",
         }
     }
@@ -432,6 +446,7 @@ impl Fault for TokenError {
             | Self::IdentityAbsent { .. }
             | Self::IdentityRefused { .. }
             | Self::ProofMissing { .. } => Owner::Operator,
+            Self::PersonUnnamed { .. } => Owner::TenantAdmin,
             Self::Throttled { .. }
             | Self::Failing { .. }
             | Self::AnswerUnusable { .. }
@@ -470,6 +485,7 @@ impl Fault for TokenError {
             | Self::Federated { .. }
             | Self::Secret { .. }
             | Self::IdentityRefused { .. }
+            | Self::PersonUnnamed { .. }
             | Self::ProofMissing { .. } => Next::Reconfigure,
             Self::SignInNeeded { .. }
             | Self::SignInWithClaims { .. }

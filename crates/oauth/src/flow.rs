@@ -102,6 +102,21 @@ pub struct Person {
     pub name: String,
     /// The id of the person's tenant.
     pub tenant: Option<String>,
+    /// The id of the account in that tenant.
+    pub object_id: Option<String>,
+}
+
+impl Person {
+    /// What else is known of who it was, for a sentence: ` (object id 4e1f… of tenant 9188…)`.
+    pub(crate) fn ids(&self) -> String {
+        let account = self.object_id.as_ref().map(|id| format!("object id {id}"));
+        let tenant = self.tenant.as_ref().map(|id| format!("tenant {id}"));
+        match (account, tenant) {
+            (Some(account), Some(tenant)) => format!(" ({account} of {tenant})"),
+            (Some(one), None) | (None, Some(one)) => format!(" ({one})"),
+            (None, None) => String::new(),
+        }
+    }
 }
 
 /// For whom and for what a token is asked.

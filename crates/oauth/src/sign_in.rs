@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use tokio::sync::oneshot;
 
 use crate::conversation::{Halt, Line};
-use crate::flow::{Event, Flow, Granted, Prompt, Step};
+use crate::flow::{Event, Flow, Granted, Person, Prompt, Step};
 use crate::grants::{Grant, Means, Opening, authorization_code, device_code, password};
 use crate::loopback::Page;
 use crate::{Audience, Loopback, TokenError, TokenKeeper};
@@ -92,7 +92,6 @@ impl TokenKeeper {
                 let granted = self
                     .elsewhere(&device_code::GRANT, opening(Means::Nothing), show)
                     .await?;
-                self.expect_name(&granted)?;
                 self.accept(granted, None).await
             }
             Way::Password(secret) => {
@@ -140,22 +139,6 @@ impl TokenKeeper {
         }
     }
 
-    /// Whoever enters a code was named to nobody before: only the answer says who it was.
-    fn expect_name(&self, granted: &Granted) -> Result<(), TokenError> {
-        let Some(expected) = self.credential().person else {
-            return Ok(());
-        };
-        let reason = match &granted.person {
-            Some(person) if !person.name.is_empty() => return Ok(()),
-            Some(_) => format!("it does not say who signed in, where {expected} is expected"),
-            None => format!("there is none, so nothing says that it was {expected} who signed in"),
-        };
-        Err(TokenError::IdTokenUnusable {
-            who: self.who(),
-            reason,
-        })
-    }
-
     /// Keeps what the person of this credential brought, and refuses what anybody else did:
     /// browsers remember who signed in last, and a token of that person opens other mailboxes.
     async fn accept(
@@ -164,13 +147,24 @@ impl TokenKeeper {
         password: Option<SecretString>,
     ) -> Result<Granted, TokenError> {
         let credential = self.credential();
-        let signed_in = granted.person.as_ref().map(|person| person.name.as_str());
-        match (&credential.person, signed_in) {
-            (Some(expected), Some(signed_in))
+        let registration = || credential.registration.name.clone();
+        let person = granted.person.as_ref();
+        let signed_in = person.map_or("", |person| person.name.as_str());
+        match &credential.person {
+            // A password went out with the name whose it is. Whoever opened a page or entered a
+            // code was named to nobody before: only the answer says who it was.
+            Some(expected) if signed_in.is_empty() && password.is_none() => {
+                Err(TokenError::PersonUnnamed {
+                    registration: registration(),
+                    expected: expected.clone(),
+                    known: person.map_or_else(String::new, Person::ids),
+                })
+            }
+            Some(expected)
                 if !signed_in.is_empty() && signed_in.to_lowercase() != expected.to_lowercase() =>
             {
                 Err(TokenError::OtherPerson {
-                    registration: credential.registration.name.clone(),
+                    registration: registration(),
                     expected: expected.clone(),
                     signed_in: signed_in.to_owned(),
                 })

@@ -91,6 +91,11 @@ fn of_the_sign_in() -> Vec<TokenError> {
             expected: "ada@contoso.com".to_owned(),
             signed_in: "jun@contoso.com".to_owned(),
         },
+        TokenError::PersonUnnamed {
+            registration: "contoso".to_owned(),
+            expected: "ada@contoso.com".to_owned(),
+            known: " (object id 4e1f of tenant 9188)".to_owned(),
+        },
         TokenError::IdTokenUnusable {
             who: ada(),
             reason: "its nonce is another one".to_owned(),

@@ -78,9 +78,12 @@ impl UnderWay {
 
 /// Answers a redeemed code with an id token of the nonce that `nonce` will hold.
 fn signed_in(nonce: &str) -> Answer {
-    let claims = format!(
-        r#"{{"aud":"client-1","exp":99999999999,"nonce":"{nonce}","preferred_username":"ada@contoso.example"}}"#
-    );
+    signed_in_as(nonce, r#""preferred_username":"ada@contoso.example""#)
+}
+
+/// The same with another word on who it was.
+fn signed_in_as(nonce: &str, who: &str) -> Answer {
+    let claims = format!(r#"{{"aud":"client-1","exp":99999999999,"nonce":"{nonce}",{who}}}"#);
     let id_token = URL_SAFE_NO_PAD.encode(claims);
     let body = format!(
         r#"{{"token_type":"Bearer","expires_in":3599,"access_token":"a1","refresh_token":"r1","id_token":"e30.{id_token}.c","scope":"https://outlook.office.com/IMAP.AccessAsUser.All"}}"#
@@ -177,6 +180,27 @@ async fn a_failed_sign_in_says_why_and_the_next_one_works_at_once() {
     issuer.will_answer(signed_in(&third.sent["nonce"]));
     third.get("/?code=c&state=STATE").await;
     third.ended.await.expect("it ends").expect("signed in");
+    tasks.end().await;
+}
+
+#[tokio::test]
+async fn whoever_the_issuer_does_not_name_is_nobody() {
+    let tasks = Tasks::new();
+    let issuer = Issuer::answering([]);
+    let login = issuer.listen(&tasks).await;
+    let first = begin(&tasks, &login, SignIn::PATIENCE).await;
+    let unnamed = r#""oid":"o-1","tid":"t-1","preferred_username":"","name":"Ada""#;
+    issuer.will_answer(signed_in_as(&first.sent["nonce"], unnamed));
+    let (_, page) = first.get("/?code=c&state=STATE").await;
+    assert!(page.contains("did not work"), "{page}");
+    let error = first.ended.await.expect("it ends").expect_err("unnamed");
+    assert_eq!(error.code(), "sign_in_unnamed");
+    let text = error.to_string();
+    for said in ["object id o-1 of tenant t-1", "ada@contoso.example"] {
+        assert!(text.contains(said), "{text}");
+    }
+    let kept = first.keeper.token(Audience::Exchange).await;
+    assert_eq!(kept.expect_err("nothing was kept").code(), "sign_in_needed");
     tasks.end().await;
 }
 

@@ -140,7 +140,7 @@ pub(crate) fn keeper(
         id: CredentialId::new("contoso/test"),
         registration: Arc::new(registration),
         grant,
-        person: None,
+        person: grant.renew.map(|_| "ada@contoso.example".to_owned()),
         password: PasswordFrom::Nowhere,
     };
     let around = Surroundings {

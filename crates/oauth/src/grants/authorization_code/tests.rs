@@ -197,6 +197,28 @@ fn a_refusal_in_the_browser_is_classified_like_any_other() {
 }
 
 #[test]
+fn the_name_is_where_the_kind_of_account_has_it() {
+    let named = |changes: &[(&str, &str)]| {
+        let mut sign_in = Waiting::at(EndpointVersion::V1);
+        sign_in
+            .comes_back("code=c&state=STATE")
+            .expect("it is ours");
+        let mut claims = sign_in.claims();
+        claims["preferred_username"] = serde_json::Value::Null;
+        for (claim, value) in changes {
+            claims[*claim] = (*value).into();
+        }
+        let granted = sign_in.answered(&claims.to_string()).expect("it is ours");
+        granted.person.expect("there is an id token").name
+    };
+    let ada = "ada@contoso.example";
+    assert_eq!(named(&[("upn", ada), ("unique_name", "other")]), ada);
+    assert_eq!(named(&[("unique_name", ada)]), ada);
+    assert_eq!(named(&[("preferred_username", " "), ("email", ada)]), ada);
+    assert_eq!(named(&[("oid", "o-1")]), "");
+}
+
+#[test]
 fn an_id_token_that_is_not_of_this_sign_in_is_refused() {
     let change = |field: &str, value: serde_json::Value| {
         let mut sign_in = Waiting::at(EndpointVersion::V2);

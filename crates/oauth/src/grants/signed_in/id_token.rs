@@ -31,19 +31,14 @@ pub(super) fn check(token: Option<&SecretString>, check: &Check<'_>) -> Result<P
         return Err("it has expired (exp); check the clock of this machine".to_owned());
     }
     if let Some(wanted) = check.nonce {
-        let nonce = claims.nonce.ok_or("it has no nonce")?;
+        let nonce = claims.nonce.as_ref().ok_or("it has no nonce")?;
         verify_slices_are_equal(nonce.as_bytes(), wanted.expose_secret().as_bytes())
             .map_err(|_| "its nonce is another one")?;
     }
-    let name = claims
-        .preferred_username
-        .or(claims.upn)
-        .or(claims.unique_name)
-        .or(claims.email)
-        .unwrap_or_default();
     Ok(Person {
-        name,
+        name: claims.name(),
         tenant: claims.tid,
+        object_id: claims.oid,
     })
 }
 
@@ -57,6 +52,26 @@ struct Claims {
     unique_name: Option<String>,
     email: Option<String>,
     tid: Option<String>,
+    oid: Option<String>,
+}
+
+impl Claims {
+    /// The sign-in name: version 2 has it as `preferred_username`, version 1 as `upn`, and as
+    /// `unique_name` where the account is at home elsewhere and has no `upn` (guests, personal
+    /// accounts). Empty if there is none.
+    fn name(&self) -> String {
+        let known = [
+            &self.preferred_username,
+            &self.upn,
+            &self.unique_name,
+            &self.email,
+        ];
+        let mut given = known.into_iter().flatten().map(|name| name.trim());
+        given
+            .find(|name| !name.is_empty())
+            .unwrap_or_default()
+            .to_owned()
+    }
 }
 
 #[derive(Deserialize)]

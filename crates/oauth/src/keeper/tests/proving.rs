@@ -262,8 +262,8 @@ async fn who_entered_a_code_must_be_named_where_somebody_is_expected() {
         base64url(r#"{"aud":"client-1","exp":4102444800,"upn":"Ada@contoso.example"}"#)
     );
     for (id_token, code) in [
-        (None, Some("id_token_unusable")),
-        (Some(nameless), Some("id_token_unusable")),
+        (None, Some("sign_in_unnamed")),
+        (Some(nameless), Some("sign_in_unnamed")),
         (Some(named), None),
     ] {
         let world = World::new();
