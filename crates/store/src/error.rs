@@ -160,6 +160,15 @@ pub enum StoreError {
     /// The store was closed while somebody still used it.
     #[error("the store was closed while it was still in use")]
     Closed,
+    /// What was to be written made the program panic.
+    #[error(
+        "a change of the database {} made Gatepost panic and was undone; this is a bug in Gatepost, please report it with the log lines before this one: gatepost explain store_panicked",
+        path.display()
+    )]
+    Panicked {
+        /// The database.
+        path: PathBuf,
+    },
     /// A statement failed in a way that no state of the disk explains.
     #[error("the database {} refused a statement; this is a bug in Gatepost: {reason}", path.display())]
     Refused {
@@ -189,6 +198,7 @@ impl StoreError {
         "sealing_key_unchanged",
         "store_row_damaged",
         "store_closed",
+        "store_panicked",
         "store_refused",
     ];
 }
@@ -222,13 +232,14 @@ impl Fault for StoreError {
             Self::File(error) => error.code(),
             Self::Secret(error) => error.code(),
             Self::Closed => "store_closed",
+            Self::Panicked { .. } => "store_panicked",
             Self::Refused { .. } => "store_refused",
         }
     }
 
     fn owner(&self) -> Owner {
         match self {
-            Self::Closed | Self::Refused { .. } => Owner::Gatepost,
+            Self::Closed | Self::Panicked { .. } | Self::Refused { .. } => Owner::Gatepost,
             _ => Owner::Operator,
         }
     }
@@ -238,6 +249,7 @@ impl Fault for StoreError {
             Self::Locked { .. }
             | Self::DiskFull { .. }
             | Self::KeyChanged { .. }
+            | Self::Panicked { .. }
             | Self::Closed => Next::Retry(After::Backoff),
             Self::Spool(error) => error.next(),
             Self::File(error) => error.next(),

@@ -23,6 +23,8 @@ pub(crate) enum Undone {
     Beaten,
     /// The database was sealed with another key meanwhile.
     KeyChanged,
+    /// The transaction panicked.
+    Panicked,
     /// The writer has ended.
     Closed,
 }
@@ -58,6 +60,9 @@ impl Undone {
                 DatabaseFault::Refused("an unexpected concurrent change".to_owned()).at(path)
             }
             Self::KeyChanged => StoreError::KeyChanged {
+                path: path.to_owned(),
+            },
+            Self::Panicked => StoreError::Panicked {
                 path: path.to_owned(),
             },
             Self::Closed => StoreError::Closed,

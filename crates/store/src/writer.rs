@@ -1,12 +1,15 @@
 //! The one writing connection. Transactions that wait at the same time are committed together
 //! (group commit): one fsync for all of them, each still whole or undone by itself.
 //!
-//! A transaction runs to its end even if the one who asked for it has gone away meanwhile.
+//! A transaction runs to its end even if the one who asked for it has gone away meanwhile. One that
+//! panics is undone and answered as a bug; nobody else is harmed by it.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
 use gatepost_host::{Stop, Tasks};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
@@ -75,7 +78,8 @@ where
 {
     async fn work(&mut self, db: &mut SqliteConnection) -> Result<(), Undone> {
         let work = self.work.take().expect("a transaction is run once");
-        let outcome = work(db).await;
+        let caught = AssertUnwindSafe(async { work(db).await }).catch_unwind();
+        let outcome = caught.await.unwrap_or(Err(Undone::Panicked));
         let kept = outcome.as_ref().map(|_| ()).map_err(Undone::clone);
         self.outcome = Some(outcome);
         kept
@@ -114,9 +118,15 @@ async fn run(
             let Ok(next) = waiting.try_recv() else { break };
             group.push(next);
         }
-        let done = run_group(&options, &mut connection, &mut group).await;
-        for transaction in group.drain(..) {
-            transaction.answer(done.clone());
+        while !group.is_empty() {
+            let ran = run_group(&options, &mut connection, &mut group).await;
+            let (count, done) = match ran {
+                Ok(count) => (count, Ok(())),
+                Err(undone) => (group.len(), Err(undone)),
+            };
+            for transaction in group.drain(..count) {
+                transaction.answer(done.clone());
+            }
         }
     }
     if let Some(connection) = connection {
@@ -124,30 +134,41 @@ async fn run(
     }
 }
 
-/// Runs the group in one transaction of the database. If that breaks as a whole, the connection
-/// is given up with everything undone.
+/// Runs the group in one transaction of the database; answers how many of it ran. If that breaks
+/// as a whole, the connection is given up with everything undone. One that panics is the last on
+/// its connection: what it left there is not relied on.
 async fn run_group(
     options: &SqliteConnectOptions,
     connection: &mut Option<SqliteConnection>,
     group: &mut [Box<dyn Transaction>],
-) -> Result<(), Undone> {
+) -> Result<usize, Undone> {
     let mut db = match connection.take() {
         Some(db) => db,
         None => options.connect().await?,
     };
     db.execute("BEGIN IMMEDIATE").await?;
+    let mut ran = 0;
+    let mut panicked = false;
     for transaction in group {
         db.execute("SAVEPOINT one").await?;
-        if let Err(undone) = transaction.work(&mut db).await {
+        let worked = transaction.work(&mut db).await;
+        panicked = matches!(worked, Err(Undone::Panicked));
+        if let Err(undone) = worked {
             // This fails if SQLite had to undo the whole transaction, as it does when the disk
             // is full (https://www.sqlite.org/lang_transaction.html, "Response To Errors").
             db.execute("ROLLBACK TO one").await.map_err(|_| undone)?;
         }
         db.execute("RELEASE one").await?;
+        ran += 1;
+        if panicked {
+            break;
+        }
     }
     db.execute("COMMIT").await?;
-    *connection = Some(db);
-    Ok(())
+    if !panicked {
+        *connection = Some(db);
+    }
+    Ok(ran)
 }
 
 /// Transactions that may wait; more make their callers wait.
@@ -213,6 +234,28 @@ mod tests {
         ended.0.expect("the first of its name");
         ended.1.expect_err("there is an a");
         ended.2.expect("the first of its name");
+        assert_eq!(notes(&writer).await, ["a", "c"]);
+    }
+
+    #[tokio::test]
+    async fn a_panic_undoes_one_transaction_and_the_rest_goes_on() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (writer, _tasks) = started(options(folder.path())).await;
+        let clumsy = writer.run::<(), _>(|db| {
+            Box::pin(async move {
+                db.execute("INSERT INTO notes VALUES ('b')").await?;
+                // Without the hook, which would fill the output of the test.
+                std::panic::resume_unwind(Box::new("on purpose"));
+            })
+        });
+        let ended = tokio::join!(
+            execute(&writer, "INSERT INTO notes VALUES ('a')"),
+            clumsy,
+            execute(&writer, "INSERT INTO notes VALUES ('c')"),
+        );
+        ended.0.expect("it ran before");
+        assert!(matches!(ended.1, Err(Undone::Panicked)), "{:?}", ended.1);
+        ended.2.expect("it ran afterwards");
         assert_eq!(notes(&writer).await, ["a", "c"]);
     }
 
