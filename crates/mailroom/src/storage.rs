@@ -164,7 +164,8 @@ pub trait Cursors: Send + Sync + std::fmt::Debug {
 #[async_trait]
 pub trait Notices: Send + Sync + std::fmt::Debug {
     /// Stores an event about `credential` with its deliveries, unless one of its id was told
-    /// before, however long ago. Says whether it is new.
+    /// before. It is remembered for 400 days at least, and the newest of each kind for ever. Says
+    /// whether it is new.
     async fn tell(
         &self,
         credential: &str,

@@ -26,7 +26,7 @@ impl Notices for Store {
         let told = self.write(move |db| {
             Box::pin(async move {
                 let oldest = at.checked_sub(KEPT).unwrap_or(Timestamp::MIN);
-                sqlx::query("DELETE FROM notices WHERE told_at < $1")
+                sqlx::query(FORGET)
                     .bind(oldest.as_microsecond())
                     .execute(&mut *db)
                     .await?;
@@ -80,5 +80,12 @@ fn damaged(row: &Columns<'_>) -> Undone {
     row.damaged("event", "it is no event id")
 }
 
+/// The newest of each kind is kept however old it seems: the clock may be far ahead, and what was
+/// told would be told again.
+const FORGET: &str = "
+    DELETE FROM notices WHERE told_at < $1 AND EXISTS (
+        SELECT 1 FROM notices AS newer
+        WHERE newer.credential = notices.credential AND newer.kind = notices.kind
+          AND newer.position > notices.position)";
 /// Longer than anything of a credential is warned of.
 const KEPT: SignedDuration = SignedDuration::from_hours(24 * 400);

@@ -7,13 +7,14 @@ use crate::{
     CredentialData, DeliveryFilter, Event, EventData, EventId, EventType, NewEvent, Settled,
 };
 
-pub(super) const SENTENCES: usize = 3;
+pub(super) const SENTENCES: usize = 4;
 
 pub(super) async fn sentence(number: usize, fresh: Fresh) {
     match number {
         0 => a_notice_is_an_event_with_its_deliveries(fresh).await,
         1 => it_is_told_once_even_when_its_event_is_forgotten(fresh).await,
-        _ => a_failure_stands_until_its_end_is_told(fresh).await,
+        2 => a_failure_stands_until_its_end_is_told(fresh).await,
+        _ => what_was_told_last_is_kept_by_a_clock_that_is_years_ahead(fresh).await,
     }
 }
 
@@ -59,6 +60,20 @@ async fn a_failure_stands_until_its_end_is_told(fresh: Fresh) {
     tell(&fresh, "ada", failed("three")).await;
     let failures = fresh.notices.failures().await.expect("it lists");
     assert_eq!(failures["ada"], failed("three").event.id);
+}
+
+async fn what_was_told_last_is_kept_by_a_clock_that_is_years_ahead(fresh: Fresh) {
+    let ends = || notice(EventType::CredentialExpiring, "30");
+    let failed = notice(EventType::CredentialFailed, "one");
+    assert!(tell(&fresh, "app", ends()).await);
+    assert!(tell(&fresh, "app", failed.clone()).await);
+    let years = at(5 * 365 * 86_400);
+    let other = notice(EventType::CredentialExpiring, "another");
+    let told = fresh.notices.tell("ada", other, years).await;
+    assert!(told.expect("it is stored"));
+    assert!(!tell(&fresh, "app", ends()).await, "it was told");
+    let failures = fresh.notices.failures().await.expect("it lists");
+    assert_eq!(failures.get("app"), Some(&failed.event.id));
 }
 
 async fn tell(fresh: &Fresh, credential: &str, notice: NewEvent) -> bool {
