@@ -191,13 +191,14 @@ impl Running {
                 supervisor,
                 (|_: &_| {}, |_: &_| false),
             ),
-            // One that waits after a failure has no session to lose, and tries again at once.
+            // One that waits for another configuration or a sign-in has no session to lose, and
+            // tries again at once.
             watches: watching.become_those(
                 watches_of(watches, room),
                 supervisor,
                 (
                     |watch: &WatchKey| board.forget(watch),
-                    |watch: &WatchKey| board.is_retrying(watch),
+                    |watch: &WatchKey| board.may_hurry(watch),
                 ),
             ),
         };

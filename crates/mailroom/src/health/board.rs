@@ -30,6 +30,8 @@ struct Entry {
     failing_since: Option<Timestamp>,
     /// Whether the mailbox refuses our sign-in.
     refused: bool,
+    /// Whether its last failure ends by another configuration or a sign-in, and not by time.
+    awaits_change: bool,
     /// What was reported and has not ended.
     known: Vec<Trouble>,
 }
@@ -100,16 +102,19 @@ impl Board {
             began_at: now,
             failing_since: None,
             refused: false,
+            awaits_change: false,
             known: Vec::new(),
         };
         entries.watches.insert(watch.key.clone(), entry);
     }
 
-    /// Whether the watch waits after a failure.
-    pub fn is_retrying(&self, watch: &WatchKey) -> bool {
+    /// Whether the watch waits for another configuration or a sign-in: then it may be tried again
+    /// when the configuration was read again. One that waits for anything else has a reason: a
+    /// server that wants to be left alone, or a message that fails again and again.
+    pub fn may_hurry(&self, watch: &WatchKey) -> bool {
         let entries = self.lock();
         let entry = entries.watches.get(watch);
-        entry.is_some_and(|entry| entry.status.state == WatchState::Retrying)
+        entry.is_some_and(|entry| entry.status.state == WatchState::Retrying && entry.awaits_change)
     }
 
     /// The watch is none any more.
@@ -158,6 +163,7 @@ impl Board {
     pub(crate) fn failed(&self, watch: &WatchKey, fault: &dyn Fault, now: Timestamp) {
         self.change(watch, |entry| {
             entry.refused = is_refusal(fault);
+            entry.awaits_change = matches!(fault.next(), Next::Reconfigure | Next::SignIn);
             entry.failing_since.get_or_insert(now);
             entry.status.last_error = Some(LastError {
                 code: fault.code().to_owned(),
@@ -281,5 +287,45 @@ fn is_refusal(fault: &dyn Fault) -> bool {
         Next::SignIn => true,
         Next::Reconfigure => matches!(fault.owner(), Owner::TenantAdmin | Owner::Person),
         Next::Retry(_) | Next::Discard => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gatepost_fault::After;
+    use gatepost_mail::FolderName;
+
+    use super::*;
+    use crate::StorageError;
+
+    #[test]
+    fn only_what_waits_for_a_change_may_be_hurried() {
+        let key = WatchKey {
+            mailbox: "support@contoso.com".to_owned(),
+            folder: FolderName::inbox(),
+        };
+        let (board, now) = (Board::default(), Timestamp::UNIX_EPOCH);
+        board.enter(&Watch::new(key.clone(), Vec::new()), now);
+        assert!(!board.may_hurry(&key), "it begins");
+        let throttled = Next::Retry(After::AtLeast(Duration::from_mins(5)));
+        for (next, hurries) in [
+            (Next::SignIn, true),
+            (throttled, false),
+            (Next::Reconfigure, true),
+            (Next::Retry(After::Backoff), false),
+            (Next::Discard, false),
+        ] {
+            let fault = StorageError::Storage {
+                code: "test",
+                message: "it failed".to_owned(),
+                owner: Owner::Remote,
+                next,
+            };
+            board.failed(&key, &fault, now);
+            assert!(!board.may_hurry(&key), "it has not begun to wait");
+            board.retrying(&key, now);
+            assert_eq!(board.may_hurry(&key), hurries, "{next:?}");
+            board.state(&key, WatchState::Watching);
+        }
     }
 }
