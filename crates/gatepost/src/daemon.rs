@@ -67,8 +67,9 @@ impl Daemon {
         let mut running = Running::new(&gatepost);
         let notices = Arc::new(gatepost.store.clone());
         let present = Present::new(gatepost);
-        running.change(&present, watches, &mailroom);
+        // The sweeper wants to see what was proved before the watches prove more.
         running.keep_house(&mailroom, (Arc::new(present.clone()), notices));
+        running.change(&present, watches, &mailroom);
         let daemon = Self {
             mailroom,
             present,

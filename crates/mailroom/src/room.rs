@@ -65,7 +65,7 @@ impl Mailroom {
     pub fn sweeper(&self, retention: Duration) -> Sweeper {
         Sweeper::new(
             Arc::clone(&self.spool),
-            Arc::clone(&self.deliveries),
+            (Arc::clone(&self.cursors), Arc::clone(&self.deliveries)),
             self.clock.clone(),
             retention,
         )

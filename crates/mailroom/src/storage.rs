@@ -13,7 +13,7 @@
 //!   them were put off by the other clock ([`Deliveries::reclaim`]).
 //! - Where two clocks disagree on the age of something, it is as young as the younger of them
 //!   says: when the clock was set forward, nothing is forgotten until the retention has passed
-//!   once more.
+//!   once more, and between two processes nothing ages ([`crate::Sweeper`]).
 //! - No wait becomes longer because the clock was set back.
 //!
 //! Only the high-water mark never goes back: it is a time of the server.

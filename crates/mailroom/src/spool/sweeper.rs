@@ -1,35 +1,43 @@
 //! Removes what is no longer needed: settled events after their retention, and files of the
 //! spool that no event refers to.
+//!
+//! An event ages only while somebody can say so. What lies between the last proof of life and the
+//! start of the sweeper counts for nothing: either Gatepost did not run, or the clock is ahead now
+//! and was not then, and the two cannot be told apart. So what was stored by a clock that was right
+//! is not forgotten early by one that is ahead, and after a pause everything stays longer by it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use gatepost_fault::Fault as _;
 use gatepost_host::{Clock, Metronome, Stop};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Spool, SweepError};
-use crate::Deliveries;
+use crate::{Cursors, Deliveries};
 
 /// Sweeps the spool at its start and then every ten minutes.
 #[derive(Debug)]
 pub struct Sweeper {
     spool: Arc<Spool>,
+    cursors: Arc<dyn Cursors>,
     deliveries: Arc<dyn Deliveries>,
     clock: Clock,
     retention: Duration,
 }
 
 impl Sweeper {
-    /// A sweeper that forgets events `retention` after their last delivery was settled.
+    /// A sweeper that forgets events `retention` after their last delivery was settled. What the
+    /// watches prove is known from `cursors`: he is to start before they do.
     pub fn new(
         spool: Arc<Spool>,
-        deliveries: Arc<dyn Deliveries>,
+        (cursors, deliveries): (Arc<dyn Cursors>, Arc<dyn Deliveries>),
         clock: Clock,
         retention: Duration,
     ) -> Self {
         Self {
             spool,
+            cursors,
             deliveries,
             clock,
             retention,
@@ -43,7 +51,7 @@ impl Sweeper {
             loop {
                 let swept = match memory.holds() {
                     Holds::All => Ok(()),
-                    Holds::Younger => self.sweep().await,
+                    Holds::Younger => self.sweep(&mut memory).await,
                 };
                 for swept in [swept, self.sweep_orphans().await] {
                     if let Err(error) = swept {
@@ -66,14 +74,38 @@ impl Sweeper {
         Ok(())
     }
 
-    async fn sweep(&self) -> Result<(), SweepError> {
-        let now = self.clock.now();
-        let before = now.checked_sub(self.retention).unwrap_or(now);
+    async fn sweep(&self, memory: &mut Memory) -> Result<(), SweepError> {
+        let unproven = match memory.unproven {
+            Some(unproven) => unproven,
+            None => *memory.unproven.insert(self.unproven().await?),
+        };
+        let age = self.retention.saturating_add(unproven);
+        let before = self.clock.now().checked_sub(age);
+        let before = before.unwrap_or(Timestamp::MIN);
         for _ in 0..ROUNDS {
             let names = self.deliveries.forget(before, AT_ONCE).await?;
             self.remove(names).await?;
         }
         Ok(())
+    }
+
+    /// How long nobody has proved to be alive.
+    async fn unproven(&self) -> Result<Duration, SweepError> {
+        let standings = self.cursors.standings().await?;
+        let proofs = standings.iter();
+        let newest = proofs.filter_map(|(_, standing)| standing.proven_at).max();
+        let Some(newest) = newest else {
+            return Ok(Duration::ZERO);
+        };
+        let unproven = self.clock.now().duration_since(newest);
+        let unproven = Duration::try_from(unproven).unwrap_or_default();
+        if unproven > PAUSE_WORTH_TELLING {
+            tracing::info!(
+                hours = unproven.as_secs() / 3600,
+                "no mailbox was looked at for long, or the clock is ahead; events are kept longer by that time"
+            );
+        }
+        Ok(unproven)
     }
 
     async fn remove(&self, names: Vec<String>) -> Result<(), SweepError> {
@@ -94,6 +126,8 @@ impl Sweeper {
 struct Memory {
     metronome: Metronome,
     retention: Duration,
+    /// How long nobody had proved to be alive at the start, once that is known.
+    unproven: Option<Duration>,
     /// How long the metronome must have gone before anything is forgotten.
     until: Duration,
 }
@@ -109,6 +143,7 @@ impl Memory {
         Self {
             metronome: Metronome::beside(clock),
             retention,
+            unproven: None,
             until: Duration::ZERO,
         }
     }
@@ -146,6 +181,7 @@ fn log(error: &SweepError) {
 
 /// A clock that is set forward by less makes nothing old.
 const STEP: SignedDuration = SignedDuration::from_mins(1);
+const PAUSE_WORTH_TELLING: Duration = Duration::from_hours(24);
 const PAUSE: Duration = Duration::from_mins(10);
 const AT_ONCE: usize = 500;
 /// Ten thousand events in ten minutes: more than ever arrive for long.

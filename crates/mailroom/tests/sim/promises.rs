@@ -178,6 +178,8 @@ fn sink(name: &str) -> SinkName {
     SinkName(name.to_owned())
 }
 
+const HOUR: Duration = Duration::from_hours(1);
+
 fn no() -> String {
     "the sink says no".to_owned()
 }
@@ -585,6 +587,29 @@ async fn a_clock_that_is_set_forward_makes_nobody_forget_what_is_young() {
     let sweeping = Box::pin(sweeper.run(Stop::never()));
     let sweeping = room.all.clock.within(Duration::from_hours(26), sweeping);
     let (.., over) = tokio::join!(room.works(&watch, &sinks, 26 * 60), told, sweeping);
+    over.expect_err("nobody ends before he is told to");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_ahead_at_the_start_makes_nobody_forget_what_is_young() {
+    let room = Room::new();
+    room.server.receive(1, 10);
+    let sinks = [("a", Fickle::answering(Outcome::Done))];
+    room.works(&Room::watch(), &sinks, 10).await;
+    room.all.clock.set_by(SignedDuration::from_hours(9_000));
+    let done = async || {
+        room.count(EventType::MailReceived, DeliveryState::Done)
+            .await
+    };
+    let told = async {
+        room.all.clock.sleep(23 * HOUR).await;
+        assert_eq!(done().await, 1, "it is less than a day old");
+        room.all.clock.sleep(2 * HOUR).await;
+        assert_eq!(done().await, 0, "a day has passed since the start");
+    };
+    let sweeping = Box::pin(room.all.sweeper(24 * HOUR).run(Stop::never()));
+    let sweeping = room.all.clock.within(26 * HOUR, sweeping);
+    let ((), over) = tokio::join!(told, sweeping);
     over.expect_err("nobody ends before he is told to");
 }
 
