@@ -4,6 +4,7 @@ mod bell;
 mod schedule;
 mod settling;
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -72,6 +73,17 @@ pub struct Courier {
     ear: Ear,
     /// What has ended and is not recorded yet.
     unsettled: Unsettled,
+    /// What is to be put right before anything is claimed.
+    repairs: BTreeSet<Repair>,
+}
+
+/// What the storage says and is no longer true. It stays to be put right until that is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Repair {
+    /// The claims of a former process, and retries that no schedule puts off so far.
+    FormerProcess,
+    /// Whatever was put off by a clock that was ahead.
+    OtherClock,
 }
 
 /// One attempt that has ended.
@@ -91,6 +103,7 @@ impl Courier {
             sink,
             ear,
             unsettled: Unsettled::default(),
+            repairs: BTreeSet::from([Repair::FormerProcess]),
         }
     }
 
@@ -136,10 +149,10 @@ impl Courier {
     async fn deliver(&mut self, attempts: &mut JoinSet<Attempted>, stop: &Stop) -> Gate {
         let mut gate = Gate::Open;
         let mut metronome = Metronome::beside(&self.room.clock);
-        self.begin().await;
         while !stop.is_requested() {
             if metronome.set_by() < -STEP {
-                self.forget_the_other_clock(attempts, &mut gate).await;
+                gate.believe(self.room.clock.now());
+                self.repairs.insert(Repair::OtherClock);
             }
             if let Err(error) = self.round(attempts, &mut gate, stop).await {
                 self.log(&error);
@@ -149,46 +162,46 @@ impl Courier {
         gate
     }
 
-    /// The clock was set back: what was put off by the other clock is put off no longer.
-    async fn forget_the_other_clock(&self, attempts: &JoinSet<Attempted>, gate: &mut Gate) {
-        let now = self.room.clock.now();
-        gate.believe(now);
-        let horizon = Horizon {
-            // What is under way is not attempted a second time beside it.
-            claims: if attempts.is_empty() {
-                now
-            } else {
-                Timestamp::MAX
-            },
-            retries: now,
-        };
-        self.reclaim(now, horizon).await;
-    }
-
-    /// What a former process had claimed is due again: it cannot settle it any more.
-    async fn begin(&self) {
-        let now = self.room.clock.now();
-        let standings = self.room.cursors.standings().await.unwrap_or_default();
-        let was_ahead = standings
-            .iter()
-            .any(|(_, standing)| standing.proven_at > Some(later(now, AHEAD)));
-        let horizon = Horizon {
-            claims: Timestamp::MIN,
-            retries: if was_ahead {
-                now
-            } else {
-                later(now, self.route.schedule.longest())
-            },
-        };
-        self.reclaim(now, horizon).await;
-    }
-
-    async fn reclaim(&self, now: Timestamp, horizon: Horizon) {
-        let deliveries = &self.room.deliveries;
-        match deliveries.reclaim(&self.route.sink, now, horizon).await {
-            Ok(_) => {}
-            Err(error) => self.log(&error),
+    /// Puts right what the storage says, one thing after another. What the storage does not take
+    /// now is tried again in the next round.
+    async fn repair(&mut self, attempts: &JoinSet<Attempted>) -> Result<(), StorageError> {
+        while let Some(repair) = self.repairs.first().copied() {
+            let now = self.room.clock.now();
+            let horizon = match repair {
+                Repair::FormerProcess => {
+                    if self.was_ahead(now).await? {
+                        self.repairs.insert(Repair::OtherClock);
+                    }
+                    Horizon {
+                        // It cannot settle them any more.
+                        claims: Timestamp::MIN,
+                        retries: later(now, self.route.schedule.longest()),
+                    }
+                }
+                Repair::OtherClock => Horizon {
+                    // What is under way is not attempted a second time beside it.
+                    claims: if attempts.is_empty() {
+                        now
+                    } else {
+                        Timestamp::MAX
+                    },
+                    retries: now,
+                },
+            };
+            let (deliveries, sink) = (&self.room.deliveries, &self.route.sink);
+            deliveries.reclaim(sink, now, horizon).await?;
+            self.repairs.remove(&repair);
         }
+        Ok(())
+    }
+
+    /// Whether the clock of the former process was ahead of the present one.
+    async fn was_ahead(&self, now: Timestamp) -> Result<bool, StorageError> {
+        let latest = Some(later(now, AHEAD));
+        let standings = self.room.cursors.standings().await?;
+        Ok(standings
+            .iter()
+            .any(|(_, standing)| standing.proven_at > latest))
     }
 
     /// How long a claim holds.
@@ -196,7 +209,8 @@ impl Courier {
         self.sink.longest_attempt() + MARGIN + LAST_ATTEMPTS
     }
 
-    /// Claims what is due, waits until something ends or becomes due, settles what ended.
+    /// Puts right what is not, claims what is due, waits until something ends or becomes due,
+    /// settles what ended.
     async fn round(
         &mut self,
         attempts: &mut JoinSet<Attempted>,
@@ -204,6 +218,7 @@ impl Courier {
         stop: &Stop,
     ) -> Result<(), StorageError> {
         self.settle().await?;
+        self.repair(attempts).await?;
         if matches!(gate, Gate::Ajar) && attempts.is_empty() {
             // The one delivery that was to tell whether the sink is back came to no end.
             *gate = Gate::Shut(later(self.room.clock.now(), BLOCKED));

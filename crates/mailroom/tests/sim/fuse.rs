@@ -11,8 +11,17 @@ use tokio::sync::Notify;
 pub(crate) struct Trouble {
     chance: Chance,
     calm: Arc<AtomicBool>,
+    /// Whether the storage is busy whoever asks.
+    locked: Arc<AtomicBool>,
     /// How often in a thousand a durable step kills the process.
     deadly: u64,
+}
+
+/// What becomes of the lock of the storage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lock {
+    Shut,
+    Open,
 }
 
 /// The life of one process.
@@ -27,12 +36,22 @@ impl Trouble {
         Self {
             chance,
             calm: Arc::default(),
+            locked: Arc::default(),
             deadly,
         }
     }
 
     pub(crate) fn calm_down(&self) {
         self.calm.store(true, Ordering::Relaxed);
+    }
+
+    /// Locks the storage, or unlocks it.
+    pub(crate) fn lock(&self, lock: Lock) {
+        self.locked.store(lock == Lock::Shut, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_locked(&self) -> bool {
+        self.locked.load(Ordering::Relaxed)
     }
 
     /// Whether something happens that happens so often in a thousand times.

@@ -9,17 +9,19 @@ use gatepost_host::{Chance, Clock, SealingKey, Stop};
 use gatepost_mail::{FolderName, MailError, Mailbox, Opener};
 use gatepost_mailroom::{
     Bell, Board, Deliveries as _, DeliveryFilter, DeliveryState, EventType, Handover,
-    MailboxStatus, Mailroom, Marks, MemoryStorage, Outcome, ReportTo, Route, Sink, SinkName,
-    SinkState, Spool, StartFrom, Watch, WatchKey, WatchState,
+    MailboxStatus, Mailroom, Marks, MemoryStorage, Outcome, ReportTo, Route, Sink,
+    SinkName, SinkState, Spool, StartFrom, Watch, WatchKey, WatchState,
 };
 use jiff::{SignedDuration, Timestamp};
 
-use crate::fuse::Trouble;
+use crate::fuse::{Fuse, Lock, Trouble};
 use crate::server::Server;
+use crate::storage::{Disk, Mortal};
 
 /// A room with one mailbox that always works, unless its door says otherwise.
 struct Room {
     all: Mailroom,
+    trouble: Trouble,
     server: Server,
     door: Door,
     storage: Arc<MemoryStorage>,
@@ -32,7 +34,7 @@ impl Room {
         let clock = Clock::starting_at(start);
         let trouble = Trouble::new(Chance::seeded(1), 0);
         trouble.calm_down();
-        let server = Server::new(trouble, clock.clone());
+        let server = Server::new(trouble.clone(), clock.clone());
         let folder = tempfile::tempdir().expect("a temporary folder");
         let key = Arc::new(SealingKey::new(&[1; SealingKey::LENGTH]));
         let spool = Spool::open(folder.path(), key, Chance::seeded(2)).expect("it is ours");
@@ -51,10 +53,27 @@ impl Room {
                 server: server.clone(),
                 says: Arc::new(Mutex::new(Says::Welcome)),
             },
+            trouble,
             server,
             storage,
             folder,
         }
+    }
+
+    /// From now on the storage can be locked.
+    fn with_lock(mut self) -> Self {
+        let storage = Arc::new(Mortal {
+            disk: Disk {
+                memory: self.storage.clone(),
+                server: self.server.clone(),
+                recorded: Arc::default(),
+                wanted: Arc::default(),
+            },
+            fuse: Fuse::new(self.trouble.clone()),
+        });
+        self.all.cursors = storage.clone();
+        self.all.deliveries = storage;
+        self
     }
 
     fn watch() -> Watch {
@@ -562,6 +581,49 @@ async fn a_clock_that_is_set_back_stops_neither_deliveries_nor_the_watch_for_sil
     };
     let (watch, sinks) = (Room::watch(), [("a", fickle.clone())]);
     tokio::join!(room.works(&watch, &sinks, 100), told);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storage_that_was_locked_keeps_no_claim_of_a_former_process() {
+    let room = Room::new().with_lock();
+    room.server.receive(1, 10);
+    room.works(&Room::watch(), &[], 1).await;
+    let now = room.all.clock.now();
+    let died = room.storage.claim_due(&sink("a"), now, now + HOUR, 1).await;
+    assert_eq!(died.expect("it answers").len(), 1);
+    room.trouble.lock(Lock::Shut);
+    let unlocked = async {
+        room.all.clock.sleep(Duration::from_secs(20)).await;
+        room.trouble.lock(Lock::Open);
+        room.all.clock.sleep(Duration::from_secs(5)).await;
+        let done = room.count(EventType::MailReceived, DeliveryState::Done);
+        assert_eq!(done.await, 1, "it does not wait for the end of the claim");
+    };
+    let (watch, sinks) = (Room::watch(), [("a", Fickle::answering(Outcome::Done))]);
+    tokio::join!(room.works(&watch, &sinks, 1), unlocked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_while_the_storage_is_locked_stops_no_delivery() {
+    let room = Room::new().with_lock();
+    room.server.receive(1, 10);
+    let fickle = Fickle::answering(Outcome::Retry {
+        reason: no(),
+        after: None,
+    });
+    let told = async {
+        room.all.clock.sleep(Duration::from_secs(30)).await;
+        fickle.answers(Outcome::Done);
+        room.trouble.lock(Lock::Shut);
+        room.all.clock.set_by(SignedDuration::from_hours(-5_000));
+        room.all.clock.sleep(Duration::from_mins(10)).await;
+        room.trouble.lock(Lock::Open);
+        room.all.clock.sleep(Duration::from_secs(5)).await;
+        let done = room.count(EventType::MailReceived, DeliveryState::Done);
+        assert_eq!(done.await, 1, "it does not wait for the other clock");
+    };
+    let (watch, sinks) = (Room::watch(), [("a", fickle.clone())]);
+    tokio::join!(room.works(&watch, &sinks, 12), told);
 }
 
 #[tokio::test(start_paused = true)]

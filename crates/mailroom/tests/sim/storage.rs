@@ -42,7 +42,8 @@ impl Mortal {
     /// before it, or give no answer after it.
     async fn transaction<T>(&self, work: impl Future<Output = Answer<T>>) -> Answer<T> {
         self.fuse.moment().await;
-        if self.fuse.trouble().strikes(10) {
+        let trouble = self.fuse.trouble();
+        if trouble.is_locked() || trouble.strikes(10) {
             return Err(busy());
         }
         let answer = work.await;
