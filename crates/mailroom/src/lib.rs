@@ -36,7 +36,7 @@ pub use spool::{Resealed, Spool, SpoolError, SpooledMessage, Sweeper};
 pub use storage::contract;
 pub use storage::{
     Advance, Cursors, Deliveries, Delivery, DeliveryFilter, DeliveryState, Due, Fingerprint,
-    Horizon, Kept, Lease, MemoryStorage, NewEvent, Notices, Settled, Standing, StorageError,
-    WatchKey,
+    Forgone, Horizon, Kept, Lease, MemoryStorage, NewEvent, Notices, Settled, Standing,
+    StorageError, WatchKey,
 };
 pub use watch::{Marks, Pace, PostAction, StartFrom, Watch, Watermarks};

@@ -16,7 +16,7 @@ use gatepost_host::Stop;
 use gatepost_mail::{Changes, Mailbox, MessageKey, Opener, Pull, Query, Woke};
 use jiff::Timestamp;
 
-use acts::Acts;
+use acts::{Acts, Others};
 pub use error::ListenError;
 use machine::Machine;
 use words::{Failure, Outstanding, Resynced, Saw, Session, Signals, Step, Want};
@@ -32,6 +32,7 @@ pub struct Listener {
     proof_stored_at: Option<Timestamp>,
     /// A key that the server gave out lately.
     witness: Option<MessageKey>,
+    others: Others,
 }
 
 impl Listener {
@@ -44,6 +45,7 @@ impl Listener {
             opener,
             proof_stored_at: None,
             witness: None,
+            others: Others::Unknown,
         }
     }
 
@@ -92,7 +94,11 @@ impl Listener {
             }
             Want::Open => self.open(session).await,
             Want::Measure => {
-                let backlog = self.room.deliveries.backlog(&key.mailbox).await?;
+                let backlog = self
+                    .room
+                    .deliveries
+                    .backlog(&key.mailbox, &self.watch.sinks);
+                let backlog = backlog.await?;
                 Ok(Saw::Measured(backlog))
             }
             Want::Recognise(fingerprints) => {
@@ -219,8 +225,10 @@ impl Listener {
         let mut acts = Acts {
             room: &self.room,
             watch: &self.watch.key,
+            sinks: &self.watch.sinks,
             action,
             witness: &mut self.witness,
+            others: &mut self.others,
         };
         let acted = acts.perform(mailbox).await;
         acted.or_else(|error| self.not_acted(error))

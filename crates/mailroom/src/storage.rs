@@ -287,6 +287,15 @@ pub struct Horizon {
     pub retries: Timestamp,
 }
 
+/// Post-actions of a watch that waited for sinks which it has no longer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Forgone {
+    /// They are due now.
+    pub due: usize,
+    /// They still wait for a sink that it has, or for the first sink of all.
+    pub waiting: usize,
+}
+
 /// Stores what is on its way to the sinks.
 #[async_trait]
 pub trait Deliveries: Send + Sync + std::fmt::Debug {
@@ -355,9 +364,19 @@ pub trait Deliveries: Send + Sync + std::fmt::Debug {
     /// Discards deliveries that are not done. Returns how many.
     async fn discard(&self, ids: &[i64], now: Timestamp) -> Result<usize, StorageError>;
 
-    /// How many deliveries are neither done, dead nor discarded, and how many octets of spool
-    /// they hold: for back-pressure.
-    async fn backlog(&self, mailbox: &str) -> Result<(u64, u64), StorageError>;
+    /// Lets the post-actions of `watch` wait for `sinks` alone, which are all that it has at
+    /// present: one becomes due that waited for others, if every one of these has the message and
+    /// at least one sink ever had it. Deliveries to the others stay as they are.
+    async fn forgo_others(
+        &self,
+        watch: &WatchKey,
+        sinks: &[SinkName],
+    ) -> Result<Forgone, StorageError>;
+
+    /// How many deliveries of a mailbox to `sinks` are neither done, dead nor discarded, and how
+    /// many octets of spool they hold: for back-pressure. What waits for others does not count:
+    /// nobody may take it any more.
+    async fn backlog(&self, mailbox: &str, sinks: &[SinkName]) -> Result<(u64, u64), StorageError>;
 
     /// Which of these spool files no event refers to.
     async fn unreferenced(&self, names: &[String]) -> Result<Vec<String>, StorageError>;

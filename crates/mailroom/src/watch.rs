@@ -90,7 +90,7 @@ impl Default for Pace {
 /// kept alive; under both low marks fetching goes on. Nothing is ever dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Watermarks {
-    /// Deliveries of the mailbox that are open.
+    /// Deliveries of the mailbox to the watch's sinks that are open.
     pub deliveries: Marks,
     /// Octets of the mailbox's messages in the spool that are still to be delivered.
     pub octets: Marks,

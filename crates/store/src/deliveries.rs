@@ -2,6 +2,7 @@
 
 mod claim;
 mod forget;
+mod forgo;
 mod look;
 #[cfg(test)]
 mod plans;
@@ -9,8 +10,8 @@ mod settle;
 
 use async_trait::async_trait;
 use gatepost_mailroom::{
-    Deliveries, Delivery, DeliveryFilter, Due, Event, EventId, Horizon, Lease, NewEvent, Settled,
-    SinkName, StorageError, WatchKey,
+    Deliveries, Delivery, DeliveryFilter, Due, Event, EventId, Forgone, Horizon, Lease, NewEvent,
+    Settled, SinkName, StorageError, WatchKey,
 };
 use jiff::Timestamp;
 
@@ -116,8 +117,28 @@ impl Deliveries for Store {
         self.answer(discarded.await)
     }
 
-    async fn backlog(&self, mailbox: &str) -> Result<(u64, u64), StorageError> {
-        self.answer(claim::backlog(self.readers(), mailbox).await)
+    async fn forgo_others(
+        &self,
+        watch: &WatchKey,
+        sinks: &[SinkName],
+    ) -> Result<Forgone, StorageError> {
+        let concerned = self.answer(forgo::concerned(self.readers(), watch, sinks).await)?;
+        if concerned == 0 {
+            return Ok(Forgone::default());
+        }
+        let (watch, sinks) = (watch.clone(), sinks.to_vec());
+        let due = self.write(move |db| {
+            Box::pin(async move { forgo::forgo_others(db, &watch, &sinks).await })
+        });
+        let due = self.answer(due.await)?;
+        Ok(Forgone {
+            due,
+            waiting: concerned.saturating_sub(due),
+        })
+    }
+
+    async fn backlog(&self, mailbox: &str, sinks: &[SinkName]) -> Result<(u64, u64), StorageError> {
+        self.answer(claim::backlog(self.readers(), mailbox, sinks).await)
     }
 
     async fn forget(&self, before: Timestamp, limit: usize) -> Result<Vec<String>, StorageError> {

@@ -113,12 +113,16 @@ fn known() -> i64 {
 }
 
 /// Every migration there ever was, in order. A released one is never changed.
-const MIGRATIONS: &[(i64, &str)] = &[
+pub(crate) const MIGRATIONS: &[(i64, &str)] = &[
     (
         1,
         include_str!("../migrations/sqlite/0001_first_schema.sql"),
     ),
     (2, include_str!("../migrations/sqlite/0002_notices.sql")),
+    (
+        3,
+        include_str!("../migrations/sqlite/0003_present_sinks.sql"),
+    ),
 ];
 const STEP: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);

@@ -6,15 +6,26 @@ use gatepost_mail::{Flag, Mailbox, MessageKey, Query, Summary};
 
 use super::words::Outstanding;
 use super::{ListenError, newest};
-use crate::{Event, EventData, EventId, Mailroom, MessageData, PostAction, WatchKey};
+use crate::{Event, EventData, EventId, Mailroom, MessageData, PostAction, SinkName, WatchKey};
 
 /// What is to be done, and where.
 pub(super) struct Acts<'a> {
     pub(super) room: &'a Mailroom,
     pub(super) watch: &'a WatchKey,
+    /// Those of the watch.
+    pub(super) sinks: &'a [SinkName],
     pub(super) action: &'a PostAction,
     /// A key that the server gave out lately: those of its kind still hold.
     pub(super) witness: &'a mut Option<MessageKey>,
+    pub(super) others: &'a mut Others,
+}
+
+/// Whether messages wait for sinks that the watch has no longer. While it runs, it loses none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Others {
+    Unknown,
+    Awaited,
+    Forgone,
 }
 
 impl Acts<'_> {
@@ -25,6 +36,7 @@ impl Acts<'_> {
         mailbox: &mut dyn Mailbox,
     ) -> Result<Outstanding, ListenError> {
         let deliveries = &self.room.deliveries;
+        self.forgo_others().await?;
         loop {
             let due = deliveries.post_actions_due(self.watch, AT_ONCE).await?;
             if due.is_empty() {
@@ -41,12 +53,34 @@ impl Acts<'_> {
             let (mailbox, folder) = (&self.watch.mailbox, &self.watch.folder);
             tracing::debug!(%mailbox, %folder, messages = ids.len(), "post-actions are done");
         }
-        let (open, _) = deliveries.backlog(&self.watch.mailbox).await?;
+        let (open, _) = deliveries.backlog(&self.watch.mailbox, self.sinks).await?;
         Ok(if open > 0 {
             Outstanding::Something
         } else {
             Outstanding::Nothing
         })
+    }
+
+    /// A sink that was removed holds no post-action back; that is said once.
+    async fn forgo_others(&mut self) -> Result<(), ListenError> {
+        if *self.others == Others::Forgone {
+            return Ok(());
+        }
+        let deliveries = &self.room.deliveries;
+        let forgone = deliveries.forgo_others(self.watch, self.sinks).await?;
+        let messages = forgone.due + forgone.waiting;
+        if *self.others == Others::Unknown && messages > 0 {
+            let (mailbox, folder) = (&self.watch.mailbox, &self.watch.folder);
+            tracing::warn!(
+                %mailbox, %folder, messages,
+                "messages wait for sinks that this watch has no longer; what is done with them afterwards waits for its present sinks alone. `gatepost deliveries list` shows them: they are kept until their sink is back, or somebody discards them"
+            );
+        }
+        *self.others = match forgone.waiting {
+            0 => Others::Forgone,
+            _ => Others::Awaited,
+        };
+        Ok(())
     }
 
     async fn act(&mut self, due: &[Event], mailbox: &mut dyn Mailbox) -> Result<(), ListenError> {

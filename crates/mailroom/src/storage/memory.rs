@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::{
     Advance, Cursors, Deliveries, Delivery, DeliveryFilter, DeliveryState, Due, Fingerprint,
-    Horizon, Kept, Lease, NewEvent, Notices, Settled, Standing, StorageError, WatchKey,
+    Forgone, Horizon, Kept, Lease, NewEvent, Notices, Settled, Standing, StorageError, WatchKey,
 };
 use crate::{Event, EventId, EventType, SinkName};
 use rows::{Change, DeliveryRow, PostActionState, Rows};
@@ -245,9 +245,7 @@ impl Deliveries for MemoryStorage {
         limit: usize,
     ) -> Result<Vec<Event>, StorageError> {
         let rows = self.rows();
-        let mine = rows.events.iter().filter(|(_, row)| {
-            row.event.mailbox == watch.mailbox && row.event.folder.as_ref() == Some(&watch.folder)
-        });
+        let mine = rows.events.iter().filter(|(_, row)| row.is_of(watch));
         let due = mine.filter(|(id, _)| rows.post_action_due(**id));
         Ok(due.map(|(_, row)| row.event.clone()).take(limit).collect())
     }
@@ -316,10 +314,20 @@ impl Deliveries for MemoryStorage {
         Ok(changed)
     }
 
-    async fn backlog(&self, mailbox: &str) -> Result<(u64, u64), StorageError> {
+    async fn forgo_others(
+        &self,
+        watch: &WatchKey,
+        sinks: &[SinkName],
+    ) -> Result<Forgone, StorageError> {
+        Ok(self.rows().forgo_others(watch, sinks))
+    }
+
+    async fn backlog(&self, mailbox: &str, sinks: &[SinkName]) -> Result<(u64, u64), StorageError> {
         let rows = self.rows();
         let open = rows.deliveries.values().filter(|row| row.is_open());
-        let mine = open.filter(|row| rows.events[&row.event].event.mailbox == mailbox);
+        let mine = open.filter(|row| {
+            sinks.contains(&row.sink) && rows.events[&row.event].event.mailbox == mailbox
+        });
         let events: Vec<i64> = mine.map(|row| row.event).collect();
         let held: BTreeSet<i64> = events.iter().copied().collect();
         let octets = held.iter().map(|event| match &rows.events[event].message {
@@ -342,7 +350,12 @@ impl Deliveries for MemoryStorage {
             .events
             .iter()
             .filter(|(_, row)| row.settled_at.is_some_and(|at| at < before))
-            .filter(|(_, row)| row.post_action != PostActionState::Waiting)
+            .filter(|(_, row)| {
+                matches!(
+                    row.post_action,
+                    PostActionState::None | PostActionState::Done
+                )
+            })
             .filter(|(id, _)| {
                 rows.of_event(**id)
                     .all(|one| one.state != DeliveryState::Dead)

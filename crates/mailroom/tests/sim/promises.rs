@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gatepost_host::{Chance, Clock, SealingKey, Stop};
-use gatepost_mail::{FolderName, MailError, Mailbox, Opener};
+use gatepost_mail::{Flag, FolderName, MailError, Mailbox, Opener};
 use gatepost_mailroom::{
     Bell, Board, Deliveries as _, DeliveryFilter, DeliveryState, EventType, Handover,
-    MailboxStatus, Mailroom, Marks, MemoryStorage, Outcome, ReportTo, Route, Sink,
+    MailboxStatus, Mailroom, Marks, MemoryStorage, Outcome, PostAction, ReportTo, Route, Sink,
     SinkName, SinkState, Spool, StartFrom, Watch, WatchKey, WatchState,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -624,6 +624,32 @@ async fn a_clock_that_is_set_back_while_the_storage_is_locked_stops_no_delivery(
     };
     let (watch, sinks) = (Room::watch(), [("a", fickle.clone())]);
     tokio::join!(room.works(&watch, &sinks, 12), told);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_was_removed_neither_pauses_the_watch_nor_holds_back_what_follows() {
+    let room = Room::new();
+    for number in 1..=3 {
+        room.server.receive(number, 10);
+    }
+    let mut watch = Room::watch();
+    watch.post_action = Some(PostAction::MarkRead);
+    watch.watermarks.deliveries = Marks { high: 1, low: 1 };
+    watch.sinks.push(sink("removed"));
+    let sinks = [("a", Fickle::answering(Outcome::Done))];
+    room.works(&watch, &sinks, 10).await;
+    let read = || {
+        let present = room.server.present().into_iter();
+        let read = present.filter(|(_, flags)| flags.contains(&Flag::Seen));
+        read.count()
+    };
+    assert_eq!(read(), 0, "one of its sinks has none of them");
+    room.server.receive(4, 10);
+    watch.sinks.truncate(1);
+    room.works(&watch, &sinks, 10).await;
+    assert_eq!(read(), 4);
+    let left = room.count(EventType::MailReceived, DeliveryState::Pending);
+    assert_eq!(left.await, 3, "nobody gave them up");
 }
 
 #[tokio::test(start_paused = true)]

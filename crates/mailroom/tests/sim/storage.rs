@@ -9,7 +9,7 @@ use gatepost_fault::{After, Next, Owner};
 use gatepost_mail::Cursor;
 use gatepost_mailroom::{
     Advance, Cursors, Deliveries, Delivery, DeliveryFilter, Due, Event, EventData, EventId,
-    Fingerprint, Horizon, Lease, MemoryStorage, NewEvent, Settled, SinkName, Standing,
+    Fingerprint, Forgone, Horizon, Lease, MemoryStorage, NewEvent, Settled, SinkName, Standing,
     StorageError, WatchKey,
 };
 use jiff::Timestamp;
@@ -210,8 +210,14 @@ impl Deliveries for Mortal {
         self.transaction(self.disk.memory.discard(ids, now)).await
     }
 
-    async fn backlog(&self, mailbox: &str) -> Answer<(u64, u64)> {
-        self.transaction(self.disk.memory.backlog(mailbox)).await
+    async fn forgo_others(&self, watch: &WatchKey, sinks: &[SinkName]) -> Answer<Forgone> {
+        self.transaction(self.disk.memory.forgo_others(watch, sinks))
+            .await
+    }
+
+    async fn backlog(&self, mailbox: &str, sinks: &[SinkName]) -> Answer<(u64, u64)> {
+        self.transaction(self.disk.memory.backlog(mailbox, sinks))
+            .await
     }
 
     async fn unreferenced(&self, names: &[String]) -> Answer<Vec<String>> {

@@ -131,14 +131,35 @@ pub(super) async fn next_due(
     Columns::new(&row, "deliveries", "sink").time("due_at")
 }
 
-/// Open deliveries of a mailbox, and the octets that their messages hold.
-pub(super) async fn backlog(readers: &SqlitePool, mailbox: &str) -> Result<(u64, u64), Undone> {
-    let row = sqlx::query(BACKLOG)
-        .bind(mailbox)
-        .fetch_one(readers)
-        .await?;
+/// Open deliveries of a mailbox to these sinks, and the octets that their messages hold, which
+/// count once, to however many sinks a message goes.
+pub(super) async fn backlog(
+    readers: &SqlitePool,
+    mailbox: &str,
+    sinks: &[SinkName],
+) -> Result<(u64, u64), Undone> {
+    let mut sql = QueryBuilder::<Sqlite>::new(
+        "SELECT COALESCE(SUM(sinks), 0) AS open, COALESCE(SUM(octets), 0) AS octets FROM (
+             SELECT COUNT(*) AS sinks, MAX(octets) AS octets FROM deliveries
+             WHERE due_at IS NOT NULL AND mailbox = ",
+    );
+    // The plus keeps SQLite from walking sink by sink, which would sort the whole backlog.
+    sql.push_bind(mailbox).push(" AND +sink");
+    push_sinks(&mut sql, sinks);
+    sql.push(" GROUP BY event) held");
+    let row = sql.build().fetch_one(readers).await?;
     let row = Columns::new(&row, "deliveries", "open");
     Ok((row.count("open")?, row.count("octets")?))
+}
+
+/// ` IN (…)` with these sinks.
+pub(super) fn push_sinks(sql: &mut QueryBuilder<Sqlite>, sinks: &[SinkName]) {
+    sql.push(" IN (");
+    let mut list = sql.separated(", ");
+    for sink in sinks {
+        list.push_bind(sink.0.as_str());
+    }
+    sql.push(")");
 }
 
 async fn nothing_due(readers: &SqlitePool, sink: &str, now: Timestamp) -> Result<bool, Undone> {
@@ -232,9 +253,3 @@ pub(super) const RECLAIM: &str = "
 
 pub(super) const NEXT_DUE: &str =
     "SELECT MIN(due_at) AS due_at FROM deliveries WHERE sink = $1 AND due_at IS NOT NULL";
-
-/// The octets of a message count once, to however many sinks it goes.
-pub(super) const BACKLOG: &str = "
-    SELECT COALESCE(SUM(sinks), 0) AS open, COALESCE(SUM(octets), 0) AS octets FROM (
-        SELECT COUNT(*) AS sinks, MAX(octets) AS octets FROM deliveries
-        WHERE mailbox = $1 AND due_at IS NOT NULL GROUP BY event) held";

@@ -4,8 +4,9 @@
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _, SqliteConnection};
 
 use super::{claim, forget, look};
+use crate::schema::MIGRATIONS;
 
-/// What the statements of settling look like once their lists are built.
+/// What statements with lists look like once these are built.
 const BUILT: &[&str] = &[
     "SELECT id, claim, event FROM deliveries WHERE state = 'claimed' AND id IN (1, 2)",
     "UPDATE deliveries SET state = 'done', due_at = NULL, reason = NULL, settled_at = 1
@@ -18,18 +19,34 @@ const BUILT: &[&str] = &[
          AND d.state <> 'done') AND position IN (1, 2) RETURNING id, position",
     "UPDATE events SET post_action = 3 WHERE post_action = 2 AND id IN ('a', 'b')",
     "SELECT id FROM events WHERE id IN ('a', 'b')",
+    BACKLOG,
+    "SELECT COUNT(*) AS concerned FROM events
+     WHERE post_action = 1 AND mailbox = 'a' AND folder = 'b'
+     AND EXISTS (SELECT 1 FROM deliveries d
+         WHERE d.event = events.position AND d.state <> 'done' AND d.sink NOT IN ('c', 'd'))",
+    "UPDATE events SET post_action = 2 WHERE post_action = 1 AND mailbox = 'a' AND folder = 'b'
+     AND EXISTS (SELECT 1 FROM deliveries d
+         WHERE d.event = events.position AND d.state <> 'done' AND d.sink NOT IN ('c', 'd'))
+     AND EXISTS (SELECT 1 FROM deliveries d
+         WHERE d.event = events.position AND d.state = 'done')
+     AND NOT EXISTS (SELECT 1 FROM deliveries d
+         WHERE d.event = events.position AND d.state <> 'done' AND d.sink IN ('c', 'd'))",
     "SELECT DISTINCT spool_file FROM events WHERE spool_file IN ('a', 'b')",
     "SELECT fingerprint FROM fingerprints
      WHERE watch = (SELECT id FROM watches WHERE mailbox = 'a' AND folder = 'b')
      AND fingerprint IN (x'00', x'01')",
 ];
 
+const BACKLOG: &str = "
+    SELECT COALESCE(SUM(sinks), 0) AS open, COALESCE(SUM(octets), 0) AS octets FROM (
+        SELECT COUNT(*) AS sinks, MAX(octets) AS octets FROM deliveries
+        WHERE due_at IS NOT NULL AND mailbox = 'a' AND +sink IN ('c', 'd') GROUP BY event) held";
+
 const WRITTEN: &[&str] = &[
     claim::ANY_DUE,
     claim::HEADS_DUE,
     claim::RECLAIM,
     claim::NEXT_DUE,
-    claim::BACKLOG,
     forget::FORGET,
     forget::FORGET_FINGERPRINTS,
     look::ONE,
@@ -64,7 +81,7 @@ async fn claims_are_found_in_the_order_of_events_without_sorting_the_backlog() {
     let mut db = database().await;
     for statement in [
         claim::ANY_DUE,
-        claim::BACKLOG,
+        BACKLOG,
         look::POST_ACTIONS_DUE,
         look::NEWEST,
     ] {
@@ -78,8 +95,9 @@ async fn database() -> SqliteConnection {
     let mut db = SqliteConnection::connect("sqlite::memory:")
         .await
         .expect("a database in memory");
-    let schema = include_str!("../../migrations/sqlite/0001_first_schema.sql");
-    db.execute(schema).await.expect("the schema");
+    for (_, statements) in MIGRATIONS {
+        db.execute(*statements).await.expect("the schema");
+    }
     db
 }
 

@@ -62,12 +62,13 @@ macro_rules! both {
 impl Twins {
     async fn step(&mut self) {
         self.now += self.number(30);
-        match self.number(9) {
+        match self.number(10) {
             0 | 1 => self.advance().await,
             2 | 3 => self.claim().await,
             4 | 5 => self.settle().await,
             6 => self.change().await,
             7 if self.now > HALF => self.forget().await,
+            8 => self.remove_a_sink().await,
             _ => self.start_over().await,
         }
         self.look().await;
@@ -186,11 +187,18 @@ impl Twins {
         both!(self, Deliveries::reclaim(&to, at(self.now), horizon));
     }
 
+    async fn remove_a_sink(&mut self) {
+        let left = [sink(self.one_of(["a", "b"]))];
+        both!(self, Deliveries::forgo_others(&watch("INBOX"), &left));
+    }
+
     async fn look(&self) {
         for name in ["a", "b"] {
             both!(self, Deliveries::next_due(&sink(name)));
         }
-        both!(self, Deliveries::backlog("ada@contoso.com"));
+        for sinks in [&[sink("a")][..], &[sink("a"), sink("b")]] {
+            both!(self, Deliveries::backlog("ada@contoso.com", sinks));
+        }
         both!(self, Cursors::standings());
         let inbox = watch("INBOX");
         both!(self, Deliveries::post_actions_due(&inbox, 100));

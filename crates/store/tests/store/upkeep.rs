@@ -109,7 +109,11 @@ async fn a_backlog_counts_deliveries_and_each_message_once() {
         .advance(advance(&inbox, (None, 2), events))
         .await
         .expect("the first step");
-    let backlog = async || store.backlog("ada@contoso.com").await.expect("a store");
+    let sinks = [sink("a"), sink("b")];
+    let backlog = async || {
+        let backlog = store.backlog("ada@contoso.com", &sinks).await;
+        backlog.expect("a store")
+    };
     assert_eq!(backlog().await, (3, 1005));
     let due = claim(store, 0, 10).await;
     assert_eq!(backlog().await, (3, 1005), "what is claimed is not done");

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 
 use super::{Fresh, at, message, sink, watch};
-use crate::{DeliveryFilter, DeliveryState, Due, Horizon, Kept, Settled};
+use crate::{DeliveryFilter, DeliveryState, Due, Forgone, Horizon, Kept, Settled, SinkName};
 
-pub(super) const SENTENCES: usize = 11;
+pub(super) const SENTENCES: usize = 12;
 
 pub(super) async fn sentence(number: usize, fresh: Fresh) {
     match number {
@@ -19,6 +19,7 @@ pub(super) async fn sentence(number: usize, fresh: Fresh) {
         7 => reports_are_stored_with_what_they_report(fresh).await,
         8 => what_lies_beyond_the_horizon_is_due_at_once(fresh).await,
         9 => a_person_retries_and_discards(fresh).await,
+        10 => sinks_that_were_removed_hold_nothing_back(fresh).await,
         _ => what_is_settled_is_forgotten_with_its_file(fresh).await,
     }
 }
@@ -38,7 +39,7 @@ async fn a_claim_excludes_others_until_its_time_is_over(fresh: Fresh) {
     assert_eq!(again.len(), 2);
     assert_eq!(again[0].attempt, 2);
     assert_eq!(again[0].first_attempt_at, Some(at(0)));
-    let other = crate::SinkName("other".to_owned());
+    let other = SinkName("other".to_owned());
     let none = fresh
         .deliveries
         .claim_due(&other, at(99), at(999), 10)
@@ -162,7 +163,7 @@ async fn what_lies_beyond_the_horizon_is_due_at_once(fresh: Fresh) {
 }
 
 async fn a_post_action_is_due_when_every_delivery_is_done(fresh: Fresh) {
-    let other = crate::SinkName("other".to_owned());
+    let other = SinkName("other".to_owned());
     let mut new = message(1);
     new.post_action = true;
     new.sinks.push(other.clone());
@@ -188,6 +189,48 @@ async fn a_post_action_is_due_when_every_delivery_is_done(fresh: Fresh) {
     let done = fresh.deliveries.post_actions_done(&[due.event.id]).await;
     done.expect("it answers");
     assert!(post_actions(&fresh).await.is_empty());
+}
+
+async fn sinks_that_were_removed_hold_nothing_back(fresh: Fresh) {
+    let removed = SinkName("removed".to_owned());
+    let events = [1, 2, 3].map(|uid| {
+        let mut new = message(uid);
+        new.post_action = true;
+        new.sinks.push(removed.clone());
+        new
+    });
+    let fresh = fresh.filled(events.to_vec()).await;
+    let mut alone = message(4);
+    alone.post_action = true;
+    alone.sinks = vec![removed.clone()];
+    fresh.advance(super::step(Some(1), 2, vec![alone])).await;
+    let forgo = async |fresh: &Fresh, sinks: &[SinkName]| {
+        let forgone = fresh.deliveries.forgo_others(&watch(), sinks).await;
+        forgone.expect("it answers")
+    };
+    let both = [sink(), removed.clone()];
+    assert_eq!(backlog_of(&fresh, &both).await.0, 7);
+    assert_eq!(backlog(&fresh).await, (3, 27), "each message counts once");
+    let due = claim(&fresh, 0, 2).await;
+    settle(&fresh, &due[0], Settled::Done).await;
+    settle(&fresh, &due[1], dead()).await;
+    assert_eq!(forgo(&fresh, &both).await, Forgone::default());
+    let expected = Forgone { due: 1, waiting: 3 };
+    let forgone = forgo(&fresh, &[sink()]).await;
+    assert_eq!(forgone, expected, "no sink has the last message");
+    let first = std::slice::from_ref(&due[0].event.id);
+    assert_eq!(post_actions(&fresh).await, first);
+    let kept = states(&fresh).await.into_iter();
+    let kept = kept.filter(|state| *state == DeliveryState::Pending);
+    assert_eq!(kept.count(), 5, "what waits for the other stays");
+    let done = fresh.deliveries.post_actions_done(first).await;
+    done.expect("it answers");
+    assert!(post_actions(&fresh).await.is_empty());
+    let last = claim(&fresh, 0, 2).await.remove(0);
+    settle(&fresh, &last, Settled::Done).await;
+    assert!(post_actions(&fresh).await.is_empty(), "until it is asked");
+    assert_eq!(forgo(&fresh, &[sink()]).await.due, 1);
+    assert_eq!(post_actions(&fresh).await, [last.event.id]);
 }
 
 async fn reports_are_stored_with_what_they_report(fresh: Fresh) {
@@ -325,7 +368,11 @@ async fn next_due(fresh: &Fresh) -> Option<Timestamp> {
 }
 
 async fn backlog(fresh: &Fresh) -> (u64, u64) {
-    let backlog = fresh.deliveries.backlog(&watch().mailbox).await;
+    backlog_of(fresh, &[sink()]).await
+}
+
+async fn backlog_of(fresh: &Fresh, sinks: &[SinkName]) -> (u64, u64) {
+    let backlog = fresh.deliveries.backlog(&watch().mailbox, sinks).await;
     backlog.expect("it answers")
 }
 

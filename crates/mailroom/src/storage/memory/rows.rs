@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::{
-    Delivery, DeliveryState, Due, Event, EventId, EventType, Fingerprint, Kept, Lease, NewEvent,
-    Settled, SinkName, Standing, WatchKey,
+    Delivery, DeliveryState, Due, Event, EventId, EventType, Fingerprint, Forgone, Kept, Lease,
+    NewEvent, Settled, SinkName, Standing, WatchKey,
 };
 
 #[derive(Debug, Default)]
@@ -35,7 +35,10 @@ pub(super) struct EventRow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PostActionState {
     None,
+    /// For its deliveries.
     Waiting,
+    /// Whatever becomes of its other deliveries.
+    Due,
     Done,
 }
 
@@ -109,10 +112,36 @@ impl Rows {
     }
 
     pub(super) fn post_action_due(&self, row: i64) -> bool {
-        self.events[&row].post_action == PostActionState::Waiting
-            && self
-                .of_event(row)
-                .all(|one| one.state == DeliveryState::Done)
+        match self.events[&row].post_action {
+            PostActionState::Due => true,
+            PostActionState::Waiting => self.of_event(row).all(DeliveryRow::is_done),
+            PostActionState::None | PostActionState::Done => false,
+        }
+    }
+
+    /// Lets post-actions of `watch` wait for `sinks` alone.
+    pub(super) fn forgo_others(&mut self, watch: &WatchKey, sinks: &[SinkName]) -> Forgone {
+        let mut forgone = Forgone::default();
+        let mine = self
+            .events
+            .iter()
+            .filter(|(_, row)| row.is_of(watch) && row.post_action == PostActionState::Waiting);
+        let mine: Vec<i64> = mine.map(|(id, _)| *id).collect();
+        for id in mine {
+            let is_other = |one: &&DeliveryRow| !sinks.contains(&one.sink);
+            if self.of_event(id).filter(is_other).all(DeliveryRow::is_done) {
+                continue;
+            }
+            let open = self.of_event(id).filter(|one| !one.is_done());
+            let waits = open.filter(|one| !is_other(one)).count() > 0;
+            if waits || !self.of_event(id).any(DeliveryRow::is_done) {
+                forgone.waiting += 1;
+            } else if let Some(row) = self.events.get_mut(&id) {
+                row.post_action = PostActionState::Due;
+                forgone.due += 1;
+            }
+        }
+        forgone
     }
 
     /// Whether an older delivery of the same folder to the same sink is open.
@@ -251,7 +280,17 @@ impl Rows {
     }
 }
 
+impl EventRow {
+    pub(super) fn is_of(&self, watch: &WatchKey) -> bool {
+        self.event.mailbox == watch.mailbox && self.event.folder.as_ref() == Some(&watch.folder)
+    }
+}
+
 impl DeliveryRow {
+    pub(super) fn is_done(&self) -> bool {
+        self.state == DeliveryState::Done
+    }
+
     pub(super) fn is_open(&self) -> bool {
         matches!(self.state, DeliveryState::Pending | DeliveryState::Claimed)
     }
