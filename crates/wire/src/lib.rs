@@ -7,3 +7,5 @@
 pub mod fuzzing;
 pub mod imap;
 pub mod sasl;
+
+mod words;

@@ -1,9 +1,13 @@
-//! The SASL mechanism of Microsoft 365 mail: XOAUTH2.
+//! SASL: XOAUTH2, the mechanism of Microsoft 365 mail, and the server's side of those with
+//! which older software signs in.
 //!
 //! One message from the client carries the mailbox and the token:
 //! `base64("user=" mailbox ^A "auth=Bearer " token ^A ^A)`
 //! (Microsoft, "Authenticate an IMAP, POP or SMTP connection using OAuth").
 //! A mailbox other than the signed-in person's own is named in `user=`.
+
+mod credentials;
+mod exchange;
 
 use std::fmt;
 
@@ -11,6 +15,9 @@ use base64::Engine as _;
 use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::{GeneralPurposeConfig, STANDARD};
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
+
+pub use credentials::Credentials;
+pub use exchange::{Exchange, Mechanism, Step};
 
 /// The name under which the mechanism is advertised and chosen.
 pub const MECHANISM: &str = "XOAUTH2";

@@ -38,9 +38,10 @@ mod text;
 mod upload;
 mod view;
 
+pub use crate::sasl::Credentials;
 pub use ask::{
-    Access, Answer, Ask, Attribute, Change, Copied, Credentials, FlagEdit, FolderChange, Listed,
-    Loaded, Opened, Refusal, Reply, Status, Upload,
+    Access, Answer, Ask, Attribute, Change, Copied, FlagEdit, FolderChange, Listed, Loaded, Opened,
+    Refusal, Reply, Status, Upload,
 };
 pub use criteria::{Candidate, Criteria, Day};
 pub use flags::{Flag, Flags};

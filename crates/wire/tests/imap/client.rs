@@ -19,7 +19,7 @@ use crate::dialogue::{self, Dialogue, Step};
 
 #[test]
 fn our_client_holds_its_side_of_every_dialogue() {
-    for dialogue in dialogue::all()
+    for dialogue in dialogue::all("imap")
         .into_iter()
         .filter(|dialogue| dialogue.for_client)
     {

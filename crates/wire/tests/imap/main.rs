@@ -5,8 +5,11 @@ mod bounds;
 mod client;
 mod codec;
 mod corpus;
+#[path = "../dialogues/dialogue.rs"]
 mod dialogue;
 mod owner;
 mod pair;
+#[path = "../dialogues/seeds.rs"]
+mod seeds;
 mod server;
 mod server_limits;

@@ -10,7 +10,7 @@ use crate::owner::Owner;
 
 #[test]
 fn the_server_holds_its_part_of_every_dialogue() {
-    let dialogues: Vec<Dialogue> = dialogue::all()
+    let dialogues: Vec<Dialogue> = dialogue::all("imap")
         .into_iter()
         .filter(|d| d.for_server)
         .collect();

@@ -5,6 +5,8 @@ use super::event::{Code, Outcome, Reply, StatusKind, StatusLine};
 use super::reader::Reader;
 use super::uid_set::UidSet;
 
+pub(super) use crate::words::words;
+
 /// Reads `OK`, `NO` or `BAD` with an optional code and optional text: some servers leave the
 /// text out, and some write it in Latin-1.
 pub(super) fn reply(mut reader: Reader<'_>) -> Option<Reply> {
@@ -46,16 +48,6 @@ pub(super) fn bare_code(reader: Reader<'_>) -> Option<StatusLine> {
             text,
         }),
     }
-}
-
-/// The words of a server, fit to be shown: bounded and without control characters.
-pub(super) fn words(octets: &[u8]) -> String {
-    let text = String::from_utf8_lossy(octets);
-    text.trim()
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(LONGEST_WORDS)
-        .collect()
 }
 
 fn code_and_text(mut reader: Reader<'_>) -> (Option<Code>, String) {
@@ -113,8 +105,6 @@ const KINDS: [(&str, StatusKind); 5] = [
     ("BYE", StatusKind::Bye),
     ("PREAUTH", StatusKind::PreAuth),
 ];
-
-const LONGEST_WORDS: usize = 1024;
 
 #[cfg(test)]
 mod tests {

@@ -4,9 +4,8 @@ use std::fmt;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use secrecy::SecretString;
 
-use super::{Criteria, Flags};
+use super::{Credentials, Criteria, Flags};
 
 /// A question to the owner of the server. Until it is answered the client waits.
 #[derive(Debug)]
@@ -79,25 +78,6 @@ pub enum Answer {
     Copied(Copied),
     /// The UIDVALIDITY of the folder and the UID of the message that was uploaded.
     Uploaded(u32, u32),
-}
-
-/// With what a client signs in.
-#[derive(Debug)]
-pub enum Credentials {
-    /// A mailbox and an access token (XOAUTH2).
-    Bearer {
-        /// The mailbox to open.
-        user: String,
-        /// The token that opens it.
-        token: SecretString,
-    },
-    /// A name and a password (LOGIN, or AUTHENTICATE PLAIN).
-    Password {
-        /// The name.
-        user: String,
-        /// The password.
-        password: SecretString,
-    },
 }
 
 /// No, in the words the client is to read.

@@ -1,11 +1,7 @@
 //! Signing in: AUTHENTICATE in both its forms (RFC 3501 §6.2.2, RFC 4959), and LOGIN.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
-
-use crate::sasl::Xoauth2;
 
 use super::answering::{Pending, Step};
 use super::machine::{Job, Stage};
@@ -112,26 +108,8 @@ impl Server {
 
 fn credentials(mechanism: Mechanism, message: &[u8]) -> Option<Credentials> {
     match mechanism {
-        Mechanism::Xoauth2 => {
-            let message = Xoauth2::parse(message).ok()?;
-            let (user, token) = (message.user().to_owned(), message.token().clone());
-            Some(Credentials::Bearer { user, token })
-        }
-        Mechanism::Plain => plain(message),
+        Mechanism::Xoauth2 => Credentials::xoauth2(message),
+        Mechanism::Plain => Credentials::plain(message),
         Mechanism::Login | Mechanism::StartTls => None,
     }
-}
-
-/// `[authzid] NUL authcid NUL passwd` (RFC 4616 §2). Nobody may act for somebody else here.
-fn plain(message: &[u8]) -> Option<Credentials> {
-    let octets = Zeroizing::new(STANDARD.decode(message).ok()?);
-    let text = std::str::from_utf8(&octets).ok()?;
-    let mut fields = text.split('\0');
-    let (actor, user, password) = (fields.next()?, fields.next()?, fields.next()?);
-    let good = fields.next().is_none() && !user.is_empty() && (actor.is_empty() || actor == user);
-    let password = SecretString::from(password);
-    good.then(|| Credentials::Password {
-        user: user.to_owned(),
-        password,
-    })
 }

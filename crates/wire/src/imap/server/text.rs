@@ -1,5 +1,7 @@
 //! Writes strings the way IMAP wants them.
 
+pub(super) use crate::words::one_line;
+
 /// Writes a string: quoted where that is possible, else as a literal (RFC 3501 §4.3).
 pub(super) fn push_string(out: &mut Vec<u8>, text: &[u8]) {
     if text.len() <= LONGEST_QUOTED && text.iter().all(|octet| matches!(octet, b' '..=b'~')) {
@@ -23,13 +25,6 @@ pub(super) fn push_nstring(out: &mut Vec<u8>, text: Option<&[u8]>) {
         Some(text) => push_string(out, text),
         None => out.extend_from_slice(b"NIL"),
     }
-}
-
-/// Text of a response: one line, whatever its author wrote.
-pub(super) fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
 }
 
 const LONGEST_QUOTED: usize = 1000;

@@ -1,4 +1,5 @@
-//! Reads the dialogues of `tests/dialogues/imap`: one file is one connection.
+//! Reads the dialogues of `tests/dialogues`, a folder for each protocol: one file is one
+//! connection.
 //!
 //! | line | meaning |
 //! |---|---|
@@ -41,9 +42,11 @@ pub(crate) enum Step {
     Drop,
 }
 
-/// All dialogues, in the order of their names.
-pub(crate) fn all() -> Vec<Dialogue> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dialogues/imap");
+/// All dialogues of a protocol, in the order of their names.
+pub(crate) fn all(protocol: &str) -> Vec<Dialogue> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/dialogues")
+        .join(protocol);
     let mut files: Vec<PathBuf> = fs::read_dir(&folder)
         .expect("the folder of dialogues is there")
         .map(|entry| entry.expect("the folder can be listed").path())
