@@ -1,6 +1,7 @@
 //! What the fuzz targets and the corpus test run: one function per decoder, each of which
 //! panics when an invariant is broken and otherwise says nothing.
 
+mod pop3;
 mod server;
 
 use crate::imap::client::{Client, Command, Event};
@@ -48,6 +49,31 @@ pub fn client(input: &[u8]) {
 pub fn server(input: &[u8]) {
     let whole = server::said(input, input.len().max(1));
     let octetwise = server::said(input, 1);
+    assert_eq!(
+        whole, octetwise,
+        "what is said does not depend on the reads"
+    );
+}
+
+/// A body that is written is read again, and no octets that are read can end it early.
+pub fn body(input: &[u8]) {
+    crate::dots::assert_transparent(input);
+}
+
+/// Our POP3 client takes any octets a server may send, however they arrive.
+pub fn pop3_client(input: &[u8]) {
+    let whole = pop3::heard(input, input.len().max(1));
+    let octetwise = pop3::heard(input, 1);
+    assert_eq!(
+        whole, octetwise,
+        "what is understood does not depend on the reads"
+    );
+}
+
+/// Our POP3 server takes any octets a client may send, and says the same however they arrive.
+pub fn pop3_server(input: &[u8]) {
+    let whole = pop3::said(input, input.len().max(1));
+    let octetwise = pop3::said(input, 1);
     assert_eq!(
         whole, octetwise,
         "what is said does not depend on the reads"

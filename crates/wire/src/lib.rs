@@ -1,4 +1,4 @@
-//! SASL and IMAP as values, parsers and state machines, client and server side.
+//! SASL, IMAP, POP3 and SMTP as values, parsers and state machines, client and server side.
 //!
 //! Everything here takes octets and returns octets or values. There is no socket, clock,
 //! runtime, TLS or HTTP: whoever drives a machine brings those.
@@ -6,6 +6,11 @@
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod imap;
+pub mod pop3;
 pub mod sasl;
 
+mod dots;
+mod lines;
 mod words;
+
+pub use lines::LineTooLong;

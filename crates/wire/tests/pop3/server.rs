@@ -1,0 +1,186 @@
+//! The server machine against the dialogues.
+
+use gatepost_wire::pop3::server::{
+    InitialResponse, Limits, Mechanism, Persona, Server, Texts, Want,
+};
+use gatepost_wire::pop3::{Capabilities, Capability};
+
+use crate::dialogue::{self, Dialogue, Step};
+use crate::owner::Owner;
+
+#[test]
+fn the_server_holds_its_part_of_every_dialogue() {
+    let dialogues: Vec<Dialogue> = dialogue::all("pop3")
+        .into_iter()
+        .filter(|d| d.for_server)
+        .collect();
+    assert!(
+        dialogues.len() >= 5,
+        "the dialogues for the server are there"
+    );
+    for dialogue in dialogues {
+        for octets_at_once in [usize::MAX, 7, 1] {
+            replay(&dialogue, octets_at_once);
+        }
+    }
+}
+
+fn replay(dialogue: &Dialogue, octets_at_once: usize) {
+    let mut conversation = if dialogue.name.contains("stls") {
+        Conversation::of(before_tls(), octets_at_once)
+    } else {
+        Conversation::of(persona(), octets_at_once)
+    };
+    let mut expected = Vec::new();
+    for step in &dialogue.steps {
+        match step {
+            Step::Server(octets) => expected.extend_from_slice(octets),
+            Step::Client(octets) => {
+                conversation.said(&dialogue.name, &mut expected);
+                for some in octets.chunks(octets_at_once) {
+                    conversation.server.push(some);
+                    conversation.go_on();
+                }
+            }
+            Step::Wait(what) => {
+                conversation.said(&dialogue.name, &mut expected);
+                assert_eq!(what, "TLS", "{}", dialogue.name);
+                assert!(conversation.starts_tls, "{}", dialogue.name);
+                conversation.server.tls_started(persona());
+            }
+            Step::Drop => {
+                conversation.said(&dialogue.name, &mut expected);
+                assert!(
+                    conversation.closed,
+                    "{}: the server hangs up",
+                    dialogue.name
+                );
+            }
+        }
+    }
+    conversation.said(&dialogue.name, &mut expected);
+}
+
+/// A server with its owner, and what it wrote.
+pub(crate) struct Conversation {
+    pub(crate) server: Server,
+    pub(crate) owner: Owner,
+    pub(crate) written: Vec<u8>,
+    pub(crate) closed: bool,
+    pub(crate) handed_over: Option<Vec<u8>>,
+    starts_tls: bool,
+}
+
+impl Conversation {
+    pub(crate) fn new() -> Self {
+        Self::of(persona(), usize::MAX)
+    }
+
+    fn of(persona: Persona, chunk: usize) -> Self {
+        Self {
+            server: Server::new(persona),
+            owner: Owner::new(chunk),
+            written: Vec::new(),
+            closed: false,
+            handed_over: None,
+            starts_tls: false,
+        }
+    }
+
+    /// Lets the server talk until it wants to read.
+    pub(crate) fn go_on(&mut self) {
+        while !self.closed {
+            match self.server.want() {
+                Want::Write(octets) => self.written.extend_from_slice(&octets),
+                Want::Ask(ask) => self.server.answer(self.owner.answer(ask)),
+                Want::Read => return,
+                Want::StartTls => {
+                    self.starts_tls = true;
+                    return;
+                }
+                Want::HandOver(octets) => {
+                    let passed_on = self.handed_over.get_or_insert_default();
+                    passed_on.extend_from_slice(&octets);
+                    return;
+                }
+                Want::Close => self.closed = true,
+                Want::Answer => panic!("every question was answered"),
+            }
+        }
+    }
+
+    fn said(&mut self, name: &str, expected: &mut Vec<u8>) {
+        self.go_on();
+        let said = String::from_utf8_lossy(&self.written);
+        assert_eq!(said, String::from_utf8_lossy(expected), "in {name}");
+        self.written.clear();
+        expected.clear();
+    }
+}
+
+#[test]
+fn what_follows_the_sign_in_is_handed_over_untouched() {
+    let mut conversation = Conversation::new();
+    conversation
+        .server
+        .push(b"USER relayed@x.test\r\nPASS  two  words \r\nSTAT\r\nLIS");
+    conversation.go_on();
+    assert!(
+        conversation
+            .written
+            .ends_with(b"+OK User successfully logged on.\r\n")
+    );
+    assert_eq!(
+        conversation.handed_over.as_deref(),
+        Some(b"STAT\r\nLIS".as_slice())
+    );
+}
+
+#[test]
+fn what_came_before_tls_is_never_read_behind_it() {
+    let mut conversation = Conversation::of(before_tls(), usize::MAX);
+    conversation.server.push(b"STLS\r\nUSER a@x.test\r\n");
+    conversation.go_on();
+    assert!(conversation.starts_tls);
+    conversation.server.tls_started(persona());
+    conversation.written.clear();
+    conversation.go_on();
+    assert!(conversation.closed, "the connection is closed");
+    assert!(conversation.written.is_empty());
+}
+
+fn before_tls() -> Persona {
+    let listed = [Capability::Top, Capability::Uidl, Capability::Stls];
+    Persona {
+        capabilities: Capabilities::new(listed),
+        ..persona()
+    }
+}
+
+pub(crate) fn persona() -> Persona {
+    let listed = [
+        Capability::Top,
+        Capability::Uidl,
+        Capability::sasl([Mechanism::Plain, Mechanism::Xoauth2]),
+        Capability::User,
+    ];
+    Persona {
+        texts: Texts {
+            greeting: "The Microsoft Exchange POP3 service is ready. [UwBDADEA]".to_owned(),
+            authenticated: "User successfully authenticated.",
+            logged_on: "User successfully logged on.",
+            sign_in_failed: "Authentication failure: unknown user name or bad password.",
+            initial_response_refused: "Protocol error. Initial response.",
+            sign_in_cancelled: "Authentication cancelled.",
+            starting_tls: "Begin TLS negotiation.",
+            goodbye: "Microsoft Exchange Server POP3 server signing off.",
+            bad_command: "Protocol error.",
+            no_such_message: "The specified message is out of range.",
+            closed: "Connection is closed.",
+        },
+        capabilities: Capabilities::new(listed.clone()),
+        capabilities_signed_in: Capabilities::new(listed),
+        initial_response: InitialResponse::Refuse,
+        limits: Limits::default(),
+    }
+}
