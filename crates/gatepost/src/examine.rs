@@ -92,6 +92,7 @@ async fn certificate(
         ProofSource::Public
         | ProofSource::Secret(_)
         | ProofSource::Assertion(_)
+        | ProofSource::FederatedIdentity(_)
         | ProofSource::Machine(_) => None,
     };
     let proof = compose::proof(name, source, clock).await;

@@ -41,6 +41,9 @@ pub struct ResourceNames {
     pub exchange_delegated: String,
     /// Microsoft Graph, such as `https://graph.microsoft.com`.
     pub graph: String,
+    /// Whom the statement of another issuer about an app is addressed to, such as
+    /// `api://AzureADTokenExchange`.
+    pub token_exchange: String,
 }
 
 /// A host and a port.
@@ -236,6 +239,7 @@ fn built_in(row: &Row) -> Cloud {
             exchange_app: row.exchange_app.to_owned(),
             exchange_delegated: row.exchange_delegated.to_owned(),
             graph: format!("https://{}", row.graph),
+            token_exchange: row.token_exchange.to_owned(),
         },
     }
 }
@@ -248,6 +252,7 @@ struct Row {
     smtp: &'static str,
     exchange_app: &'static str,
     exchange_delegated: &'static str,
+    token_exchange: &'static str,
 }
 
 const GLOBAL: Row = Row {
@@ -258,6 +263,7 @@ const GLOBAL: Row = Row {
     smtp: "smtp.office365.com",
     exchange_app: "https://outlook.office365.com",
     exchange_delegated: "https://outlook.office.com",
+    token_exchange: "api://AzureADTokenExchange",
 };
 
 const USGOV: Row = Row {
@@ -268,6 +274,7 @@ const USGOV: Row = Row {
     smtp: "smtp.office365.us",
     exchange_app: "https://outlook.office365.us",
     exchange_delegated: "https://outlook.office365.us",
+    token_exchange: "api://AzureADTokenExchangeUSGov",
 };
 
 const USGOV_DOD: Row = Row {
@@ -278,6 +285,7 @@ const USGOV_DOD: Row = Row {
     smtp: "outlook-dod.office365.us",
     exchange_app: "https://outlook.office365.us",
     exchange_delegated: "https://outlook.office365.us",
+    token_exchange: "api://AzureADTokenExchangeUSGov",
 };
 
 /// Microsoft's pages disagree on the login host; discovery prefers this one and lists
@@ -290,6 +298,7 @@ const CHINA: Row = Row {
     smtp: "partner.outlook.cn",
     exchange_app: "https://partner.outlook.cn",
     exchange_delegated: "https://partner.outlook.cn",
+    token_exchange: "api://AzureADTokenExchangeChina",
 };
 
 #[cfg(test)]

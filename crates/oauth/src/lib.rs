@@ -90,7 +90,7 @@ pub use keeper::{
 };
 pub use loopback::Loopback;
 pub use managed_identity::{IdentityHost, ManagedIdentity, WhichIdentity};
-pub use proofs::{AssertionFile, CertificateSource, Certificates, Proofs};
+pub use proofs::{AssertionFile, CertificateSource, Certificates, MachineAssertion, Proofs};
 pub use registration::{Permissions, Proof, Registration};
 pub use sign_in::{SignIn, Way};
 pub use storage::{CredentialId, Generation, GrantState, GrantStoreError, Grants};

@@ -2,10 +2,12 @@
 //! machine itself reaches.
 
 use secrecy::SecretString;
+use serde::Deserialize;
 use url::Url;
 
-use crate::Form;
+use crate::answers::{self, Expecting, Reply, TokenAnswer};
 use crate::form::By;
+use crate::{Form, TokenError};
 
 /// A managed identity.
 #[derive(Debug, Clone)]
@@ -78,6 +80,20 @@ impl ManagedIdentity {
         }
     }
 
+    /// Nobody there: this is no machine of Azure's, or it has no identity.
+    pub(crate) fn unanswered(&self, who: String, error: &TokenError) -> TokenError {
+        let reason = match error {
+            TokenError::Unreachable { reason, .. } => reason.clone(),
+            TokenError::TimedOut { .. } => "nobody answers there".to_owned(),
+            other => return other.clone(),
+        };
+        TokenError::IdentityAbsent {
+            who,
+            host: self.host_name(),
+            reason,
+        }
+    }
+
     /// What tells it from another one.
     pub(crate) fn mark(&self) -> String {
         let host = match &self.host {
@@ -96,4 +112,46 @@ impl ManagedIdentity {
     }
 }
 
+/// Reads what was answered to [`ManagedIdentity::form`].
+pub(crate) fn answered(reply: &Reply, expecting: &Expecting) -> Result<TokenAnswer, TokenError> {
+    let (who, host) = (expecting.who.clone(), expecting.host.clone());
+    match reply.status {
+        200 => answers::read(reply, expecting),
+        // Microsoft's libraries try these again, 404 and 410 while the service is updated.
+        404 | 408 | 410 | 429 | 500..=599 => Err(TokenError::IdentityBusy {
+            who,
+            host,
+            status: reply.status,
+            said: words(reply),
+            retry_after: reply
+                .retry_after
+                .as_deref()
+                .and_then(|value| answers::retry_after(value, expecting.now)),
+        }),
+        status => Err(TokenError::IdentityRefused {
+            who,
+            host,
+            status,
+            said: words(reply),
+        }),
+    }
+}
+
+/// What the service said, if it said something in its own form.
+fn words(reply: &Reply) -> String {
+    let Ok(body) = serde_json::from_slice::<Body>(&reply.body) else {
+        return answers::excerpt(&reply.body);
+    };
+    let text = format!("{}: {}", body.error, body.error_description);
+    answers::one_line(&text).chars().take(MOST_WORDS).collect()
+}
+
+#[derive(Deserialize)]
+struct Body {
+    error: String,
+    #[serde(default)]
+    error_description: String,
+}
+
+const MOST_WORDS: usize = 400;
 const IMDS: &str = "http://169.254.169.254";

@@ -3,6 +3,7 @@
 
 mod assertion_file;
 mod certificates;
+mod machine_assertion;
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use secrecy::SecretString;
 
 pub use assertion_file::AssertionFile;
 pub use certificates::{CertificateSource, Certificates};
+pub use machine_assertion::MachineAssertion;
 
 use crate::{Proof, TokenError};
 

@@ -26,10 +26,14 @@ use serde_json::Value;
 
 pub use access_token::{AccessToken, Bearer, ClientStrength};
 pub use app::{
-    App, AppCertificate, ClientKind, ClientSecret, FederatedCredential, RedirectUri, Thumbprint,
+    App, AppCertificate, ClientKind, ClientSecret, FederatedCredential, IssuerKeys, RedirectUri,
+    Thumbprint,
 };
 pub use consents::{Acting, EVERYBODY};
-pub use contoso::{ADMIN_ONLY_MAILBOX, ADMINISTRATOR, CLIENT_ID, Contoso, DOMAIN, TENANT_ID, USER};
+pub use contoso::{
+    ADMIN_ONLY_MAILBOX, ADMINISTRATOR, CLIENT_ID, Contoso, DOMAIN, MACHINE_ISSUER,
+    MACHINE_OBJECT_ID, TENANT_ID, TOKEN_EXCHANGE, USER,
+};
 pub(crate) use contoso::{WORKLOAD_ISSUER, WORKLOAD_SUBJECT};
 pub use devices::{Device, DeviceCodes, DeviceProgress};
 pub use directory::{Directory, Person, Trouble};

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use gatepost_host::{Clock, SecretSource, environment};
+use gatepost_host::{Chance, Clock, SecretSource, environment};
 use gatepost_oauth::{
-    AssertionFile, Certificate, CertificateSource, Certificates, IdentityHost, ManagedIdentity,
-    Proof, Proofs, Registration, WhichIdentity,
+    AssertionFile, Certificate, CertificateSource, Certificates, IdentityHost, MachineAssertion,
+    ManagedIdentity, Proof, Proofs, Registration, WhichIdentity,
 };
 use url::Url;
 
+use super::reach::Reach;
 use crate::config::{ProofSource, RegistrationSettings};
 use crate::failure::Failure;
 use crate::setup::SetupError;
@@ -19,7 +20,7 @@ pub(super) async fn fetch(
     settings: &RegistrationSettings,
     clock: &Clock,
 ) -> Result<Registration, Failure> {
-    let proof = proof(name, &settings.proof, clock).await?;
+    let proof = proof(name, settings, clock).await?;
     let home = (settings.cloud.clone(), settings.tenant.clone());
     let mut registration = Registration::new(name, home, &settings.client_id, proof);
     registration.endpoints = settings.endpoints;
@@ -75,17 +76,19 @@ pub(super) async fn examined(
             Ok(Proof::Secret(source.fetch(clock, &what).await?))
         }
         ProofSource::Machine(which) => Ok(Proof::Machine(machine(which))),
-        ProofSource::Public | ProofSource::Assertion(_) | ProofSource::Certificate { .. } => {
-            Ok(Proof::None)
-        }
+        ProofSource::Public
+        | ProofSource::Assertion(_)
+        | ProofSource::FederatedIdentity(_)
+        | ProofSource::Certificate { .. } => Ok(Proof::None),
     }
 }
 
 async fn proof(
     name: &str,
-    source: &ProofSource,
+    settings: &RegistrationSettings,
     clock: &Clock,
 ) -> Result<Arc<dyn Proofs>, Failure> {
+    let source = &settings.proof;
     if let Some(certificates) = certificates(name, source, clock).await? {
         return Ok(Arc::new(certificates));
     }
@@ -98,6 +101,12 @@ async fn proof(
         ProofSource::Assertion(source) => {
             let file = AssertionFile::new(name, source.clone(), clock.clone());
             Ok(Arc::new(file))
+        }
+        ProofSource::FederatedIdentity(which) => {
+            let reach = Reach::new(settings.ca_file.clone(), clock, &Chance::system());
+            let (cloud, identity) = (&settings.cloud, machine(which));
+            let vouching = MachineAssertion::new(name, cloud, identity, Arc::new(reach));
+            Ok(Arc::new(vouching))
         }
         ProofSource::Machine(which) => Ok(Proof::Machine(machine(which)).into()),
     }

@@ -133,6 +133,8 @@ pub enum ProofSource {
     },
     /// By the token of another issuer.
     Assertion(SecretSource),
+    /// By the statement that an identity of this machine makes for the app.
+    FederatedIdentity(WhichIdentity),
     /// By the identity of this machine.
     Machine(WhichIdentity),
 }
@@ -142,7 +144,7 @@ impl ProofSource {
     pub fn is_in_files(&self) -> bool {
         let is_file = |source: &SecretSource| matches!(source, SecretSource::File(_));
         match self {
-            Self::Public | Self::Machine(_) => true,
+            Self::Public | Self::FederatedIdentity(_) | Self::Machine(_) => true,
             Self::Secret(source) | Self::Assertion(source) => is_file(source),
             Self::Certificate {
                 certificate,

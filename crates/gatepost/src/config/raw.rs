@@ -140,6 +140,9 @@ pub struct RawRegistration {
     /// identity federation). A file is read at each use; `env` may name the variable that holds
     /// the path of the file, such as `AZURE_FEDERATED_TOKEN_FILE`.
     pub assertion: Option<Placed<RawSecret>>,
+    /// Which identity of this machine vouches for the app, on a machine of Azure's: its token is
+    /// shown where `assertion` shows that of a file. Written as `managed_identity` is.
+    pub federated_identity: Option<Placed<RawManagedIdentity>>,
     /// Which identity of this machine is the app, on a machine of Azure's: `"system"`,
     /// `{ client_id = "…" }`, `{ object_id = "…" }` or `{ resource_id = "…" }`.
     pub managed_identity: Option<Placed<RawManagedIdentity>>,
@@ -149,7 +152,7 @@ pub struct RawRegistration {
     pub endpoint: Option<RawEndpoint>,
 }
 
-/// Which identity of this machine is the app.
+/// Which identity of this machine is meant.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RawManagedIdentity {

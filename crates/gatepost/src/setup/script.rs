@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use gatepost_host::SecretSource;
-use gatepost_oauth::{Certificate, Tenant};
+use gatepost_oauth::{Certificate, Tenant, WhichIdentity};
 use serde_json::{Value, json};
 
 use super::manifest::{self, Manifest};
@@ -169,9 +169,29 @@ impl Setup<'_> {
         }
     }
 
-    /// Whether the token of another issuer is its proof.
-    fn trusts_issuer(&self) -> bool {
-        matches!(self.needs.settings.proof, ProofSource::Assertion(_))
+    /// The other issuer whose token is its proof, if that is one: why it is still to be entered,
+    /// and the entry, in which stands what is known.
+    fn trusted_issuer(&self) -> Option<(&'static str, Value)> {
+        let settings = self.needs.settings;
+        let (why, issuer, subject) = match &settings.proof {
+            ProofSource::Assertion(_) => (reasons::ISSUER, "ISS".to_owned(), "SUB".to_owned()),
+            ProofSource::FederatedIdentity(which) => (
+                reasons::VOUCHING_MACHINE,
+                format!("{}TENANT-ID/v2.0", settings.cloud.login),
+                match which {
+                    WhichIdentity::ObjectId(id) => id.clone(),
+                    _ => "OBJECT-ID".to_owned(),
+                },
+            ),
+            _ => return None,
+        };
+        let entry = json!({
+            "name": "gatepost",
+            "issuer": issuer,
+            "subject": subject,
+            "audiences": [settings.cloud.names.token_exchange],
+        });
+        Some((why, entry))
     }
 
     fn has_secret(&self) -> bool {

@@ -53,6 +53,16 @@ fn the_machine_vouches_for_the_app() {
 }
 
 #[test]
+fn the_machine_vouches_for_an_app_that_is_another() {
+    let stand = stand("federated_identity = \"system\"");
+    let absent = asked(&stand, "http://127.0.0.1:9");
+    absent.assert_fails(75, &["contoso", "Azure", "managed_identity_absent"]);
+
+    let vouched = asked(&stand, stand.variable("LOGIN"));
+    assert_eq!(vouched.exit, 0, "{}", vouched.stderr);
+}
+
+#[test]
 fn a_machine_without_that_identity_or_without_any_says_so() {
     let other = "managed_identity = { client_id = \"11111111-2222-3333-4444-555555555555\" }";
     let stand = stand(other);

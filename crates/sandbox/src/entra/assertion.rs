@@ -23,7 +23,7 @@ pub(super) fn check(call: &Call, form: &Parameters, app: &App, text: &str) -> Re
     }
     let assertion = Assertion::parse(text).ok_or_else(refusals::malformed_assertion)?;
     if federated::is_foreign(&assertion.header, &assertion.claims, app) {
-        return federated::check(text, &assertion.claims, app, call.at);
+        return federated::check(call, text, &assertion.claims, app);
     }
     assertion.check_signature(app, call.at)?;
     assertion.check_subject(app)?;

@@ -1,13 +1,13 @@
 //! Assertions of another issuer (workload identity federation), verified with that issuer's own
 //! keys as Entra does.
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use super::assertion::{CLOCK_SKEW, number, text};
+use super::call::Call;
 use super::refusal::Refusal;
 use super::refusals;
-use crate::tenant::App;
+use crate::tenant::{App, IssuerKeys};
 
 /// Whether an assertion is the statement of another issuer: the app itself would name itself
 /// twice, and name the certificate that it signed with.
@@ -19,7 +19,8 @@ pub(super) fn is_foreign(header: &Value, claims: &Value, app: &App) -> bool {
 }
 
 /// Checks such an assertion: `jwt` holds `claims`.
-pub(super) fn check(jwt: &str, claims: &Value, app: &App, now: Timestamp) -> Result<(), Refusal> {
+pub(super) fn check(call: &Call, jwt: &str, claims: &Value, app: &App) -> Result<(), Refusal> {
+    let now = call.at;
     if app.federated.is_empty() {
         return Err(refusals::no_federated_credential());
     }
@@ -34,7 +35,11 @@ pub(super) fn check(jwt: &str, claims: &Value, app: &App, now: Timestamp) -> Res
     });
     let known = known
         .ok_or_else(|| refusals::no_matching_federated_credential(issuer, subject, audience))?;
-    if known.keys.open(jwt).is_none() {
+    let keys = match &known.keys {
+        IssuerKeys::Foreign(keys) => keys,
+        IssuerKeys::Own => call.entra.tenant.keys(),
+    };
+    if keys.open(jwt).is_none() {
         return Err(refusals::foreign_signature_wrong());
     }
     let end = number(claims.get("exp")).ok_or_else(refusals::malformed_assertion)?;

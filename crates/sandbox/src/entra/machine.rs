@@ -12,7 +12,10 @@ use super::Entra;
 use super::call::{Call, Version};
 use super::parameters::Parameters;
 use crate::faults::{FaultKind, Target};
-use crate::tenant::{AccessToken, Bearer, CLIENT_ID, ClientStrength, Scopes};
+use crate::tenant::{
+    AccessToken, App, Bearer, CLIENT_ID, ClientStrength, MACHINE_ISSUER, MACHINE_OBJECT_ID, Scopes,
+    TOKEN_EXCHANGE,
+};
 
 /// `/metadata/identity/oauth2/token`
 pub(super) async fn token(State(entra): State<Entra>, parts: Parts) -> Response<Body> {
@@ -56,6 +59,9 @@ fn grant(call: &Call, parts: &Parts) -> Result<Value, Value> {
     let app = app
         .filter(|_| named.iter().all(|(given, ours)| given == ours))
         .ok_or_else(|| wrong("Identity not found"))?;
+    if resource == TOKEN_EXCHANGE {
+        return Ok(answer(&vouched(call), (call, &app, resource)));
+    }
     let scopes = Scopes::of_resource(resource, &call.base);
     let api = scopes.ok().and_then(|scopes| scopes.apis.first().cloned());
     let api = api.ok_or_else(|| {
@@ -71,11 +77,33 @@ fn grant(call: &Call, parts: &Parts) -> Result<Value, Value> {
         strength: ClientStrength::Certificate,
         bearer: Bearer::App,
     };
+    let minted = call.entra.tenant.mint(&token, call.entra.token_lifetime);
+    Ok(answer(&minted, (call, &app, resource)))
+}
+
+/// The statement of the machine's identity for whatever app trusts it.
+fn vouched(call: &Call) -> String {
     let lifetime = call.entra.token_lifetime;
     let now = call.at.as_second();
-    // All numbers are strings.
-    Ok(json!({
-        "access_token": call.entra.tenant.mint(&token, lifetime),
+    call.entra.tenant.sign_id_token(&json!({
+        "aud": TOKEN_EXCHANGE,
+        "iss": MACHINE_ISSUER,
+        "sub": MACHINE_OBJECT_ID,
+        "oid": MACHINE_OBJECT_ID,
+        "tid": call.entra.tenant.id(),
+        "iat": now,
+        "nbf": now.saturating_sub(300),
+        "exp": now.saturating_add_unsigned(lifetime.as_secs()),
+        "uti": call.entra.chance.token(16),
+    }))
+}
+
+/// All numbers are strings.
+fn answer(token: &str, (call, app, resource): (&Call, &App, &str)) -> Value {
+    let lifetime = call.entra.token_lifetime;
+    let now = call.at.as_second();
+    json!({
+        "access_token": token,
         "client_id": app.client_id,
         "expires_in": lifetime.as_secs().to_string(),
         "expires_on": now.saturating_add_unsigned(lifetime.as_secs()).to_string(),
@@ -83,7 +111,7 @@ fn grant(call: &Call, parts: &Parts) -> Result<Value, Value> {
         "not_before": now.saturating_sub(300).to_string(),
         "resource": resource,
         "token_type": "Bearer",
-    }))
+    })
 }
 
 fn check_headers(parts: &Parts) -> Result<(), Value> {
@@ -110,7 +138,7 @@ fn refusal(error: &str, text: &str) -> Value {
 /// How the machine's one identity is named.
 const MACHINE: &[(&str, &str)] = &[
     ("client_id", CLIENT_ID),
-    ("object_id", "0d5a9c1e-6b7f-4c0d-a1f2-93c84be7d610"),
+    ("object_id", MACHINE_OBJECT_ID),
     (
         "msi_res_id",
         "/subscriptions/contoso/providers/Microsoft.ManagedIdentity/userAssignedIdentities/gatepost",

@@ -90,7 +90,16 @@ pub struct FederatedCredential {
     /// To whom, to the letter.
     pub audience: String,
     /// The issuer's keys, as Entra would fetch them from it.
-    pub keys: Arc<TokenKeys>,
+    pub keys: IssuerKeys,
+}
+
+/// With whose keys the word of an issuer is checked.
+#[derive(Debug, Clone)]
+pub enum IssuerKeys {
+    /// Those of another issuer.
+    Foreign(Arc<TokenKeys>),
+    /// The tenant's own: a managed identity of it is the issuer's subject.
+    Own,
 }
 
 /// A password of an app.

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
-    App, AppCertificate, ClientKind, ClientSecret, Directory, FederatedCredential, MailboxRights,
-    Person, RedirectUri, Resource, TokenKeys, Trouble, Trustee,
+    App, AppCertificate, ClientKind, ClientSecret, Directory, FederatedCredential, IssuerKeys,
+    MailboxRights, Person, RedirectUri, Resource, TokenKeys, Trouble, Trustee,
 };
 
 /// The tenant's id, the same in every sandbox, so that examples can name it.
@@ -20,6 +20,17 @@ pub const DOMAIN: &str = "contoso.com";
 
 /// The client id of the app that is registered in every sandbox.
 pub const CLIENT_ID: &str = "bcdb5ae8-1ab8-47c3-b0b2-6756048e2ddc";
+
+/// The object id of the identity that the machine has.
+pub const MACHINE_OBJECT_ID: &str = "0d5a9c1e-6b7f-4c0d-a1f2-93c84be7d610";
+
+/// Who speaks when a machine's identity vouches for an app: the tenant itself, by the name it has
+/// at Microsoft wherever the sandbox listens.
+pub const MACHINE_ISSUER: &str =
+    "https://login.microsoftonline.com/7c9f2b64-5d3e-4a18-9b0c-2e6f41d8a3b5/v2.0";
+
+/// Whom statements about an app are addressed to.
+pub const TOKEN_EXCHANGE: &str = "api://AzureADTokenExchange";
 
 /// The person who signs in when nobody says otherwise.
 pub const USER: &str = "ada.berg@contoso.com";
@@ -143,7 +154,7 @@ impl Contoso {
     }
 
     fn app(&self, now: Timestamp) -> App {
-        let object_id = "0d5a9c1e-6b7f-4c0d-a1f2-93c84be7d610";
+        let object_id = MACHINE_OBJECT_ID;
         // Confidential and public at once: foreign clients come both ways.
         let mut app = App::new(CLIENT_ID, object_id, "Gatepost", ClientKind::Both);
         let secret = SecretString::from(self.client_secret.expose_secret());
@@ -153,8 +164,14 @@ impl Contoso {
         app.federated.push(FederatedCredential {
             issuer: WORKLOAD_ISSUER.to_owned(),
             subject: WORKLOAD_SUBJECT.to_owned(),
-            audience: "api://AzureADTokenExchange".to_owned(),
-            keys: Arc::clone(&self.workload),
+            audience: TOKEN_EXCHANGE.to_owned(),
+            keys: IssuerKeys::Foreign(Arc::clone(&self.workload)),
+        });
+        app.federated.push(FederatedCredential {
+            issuer: MACHINE_ISSUER.to_owned(),
+            subject: MACHINE_OBJECT_ID.to_owned(),
+            audience: TOKEN_EXCHANGE.to_owned(),
+            keys: IssuerKeys::Own,
         });
         app.redirect_uris = REDIRECT_URIS
             .iter()

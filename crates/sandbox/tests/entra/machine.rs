@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gatepost_sandbox::tenant::{CLIENT_ID, FederatedCredential, HeaderForm, TokenKeys};
+use gatepost_sandbox::tenant::{CLIENT_ID, FederatedCredential, HeaderForm, IssuerKeys, TokenKeys};
 use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 use serde_json::{Value, json};
 
@@ -55,7 +55,7 @@ async fn the_word_of_another_issuer_is_judged_by_its_keys_and_to_the_letter() {
         issuer: "https://token.actions.example".to_owned(),
         subject: "repo:contoso/mail:ref:refs/heads/main".to_owned(),
         audience: "api://AzureADTokenExchange".to_owned(),
-        keys: Arc::clone(&ours),
+        keys: IssuerKeys::Foreign(Arc::clone(&ours)),
     };
     if let Some(app) = visitor.sandbox.tenant().directory().app_mut(CLIENT_ID) {
         app.federated = vec![credential];

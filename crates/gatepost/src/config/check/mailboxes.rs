@@ -167,7 +167,7 @@ fn can_act_alone(
     if registration.proof == ProofSource::Public {
         let sentence = format!(
             "client_credentials needs a proof: give registration `{name}` a `secret`, a \
-             `certificate`, an `assertion` or a `managed_identity`"
+             `certificate`, an `assertion`, a `federated_identity` or a `managed_identity`"
         );
         check.report(at, "config_contradiction", sentence);
     }

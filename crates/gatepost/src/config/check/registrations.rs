@@ -107,6 +107,10 @@ fn proof(name: &Placed<String>, raw: &RawRegistration, check: &mut Check<'_>) ->
         ("a certificate", raw.certificate.as_ref().map(Placed::span)),
         ("an assertion", raw.assertion.as_ref().map(Placed::span)),
         (
+            "a federated identity",
+            raw.federated_identity.as_ref().map(Placed::span),
+        ),
+        (
             "a managed identity",
             raw.managed_identity.as_ref().map(Placed::span),
         ),
@@ -133,17 +137,24 @@ fn proof(name: &Placed<String>, raw: &RawRegistration, check: &mut Check<'_>) ->
     if let Some(assertion) = &raw.assertion {
         return ProofSource::Assertion(check.public(assertion));
     }
+    if let Some(identity) = &raw.federated_identity {
+        return ProofSource::FederatedIdentity(which(identity));
+    }
     if let Some(identity) = &raw.managed_identity {
-        return ProofSource::Machine(match (**identity).clone() {
-            RawManagedIdentity::System => WhichIdentity::System,
-            RawManagedIdentity::ClientId(id) => WhichIdentity::ClientId(id),
-            RawManagedIdentity::ObjectId(id) => WhichIdentity::ObjectId(id),
-            RawManagedIdentity::ResourceId(id) => WhichIdentity::ResourceId(id),
-        });
+        return ProofSource::Machine(which(identity));
     }
     match &raw.secret {
         Some(secret) => ProofSource::Secret(check.secret(secret)),
         None => ProofSource::Public,
+    }
+}
+
+fn which(identity: &RawManagedIdentity) -> WhichIdentity {
+    match identity.clone() {
+        RawManagedIdentity::System => WhichIdentity::System,
+        RawManagedIdentity::ClientId(id) => WhichIdentity::ClientId(id),
+        RawManagedIdentity::ObjectId(id) => WhichIdentity::ObjectId(id),
+        RawManagedIdentity::ResourceId(id) => WhichIdentity::ResourceId(id),
     }
 }
 

@@ -200,11 +200,11 @@ fn proof(setup: &Setup<'_>, lines: &mut Lines) {
             quoted(&id)
         ));
     }
-    if setup.trusts_issuer() {
-        lines.step(reasons::ISSUER);
+    if let Some((why, entry)) = setup.trusted_issuer() {
+        lines.step(why);
         lines.run(&format!(
-            "# graph POST \"/v1.0/applications/$application/federatedIdentityCredentials\" '{}'",
-            federated_credential()
+            "# graph POST \"/v1.0/applications/$application/federatedIdentityCredentials\" {}",
+            quoted(&ascii_json(&entry))
         ));
     }
     if !setup.has_secret() {
@@ -248,16 +248,6 @@ fn proof(setup: &Setup<'_>, lines: &mut Lines) {
 /// The body of the request for a client secret.
 pub(super) fn secret_body(setup: &Setup<'_>) -> Value {
     json!({ "passwordCredential": { "displayName": setup.title() } })
-}
-
-/// The entry for another issuer, with what only its tokens say left open.
-pub(super) fn federated_credential() -> Value {
-    json!({
-        "name": "gatepost",
-        "issuer": "ISS",
-        "subject": "SUB",
-        "audiences": ["api://AzureADTokenExchange"],
-    })
 }
 
 fn principal(lines: &mut Lines) {

@@ -143,13 +143,13 @@ fn proof(setup: &Setup<'_>, lines: &mut Lines) {
             quoted(&id)
         ));
     }
-    if setup.trusts_issuer() {
-        lines.step(reasons::ISSUER);
+    if let Some((why, entry)) = setup.trusted_issuer() {
+        lines.step(why);
         lines.run(&format!(
             "# Invoke-MgGraphRequest -Method POST -Uri \
-             \"v1.0/applications/$($app.id)/federatedIdentityCredentials\" -Body '{}' -ContentType \
+             \"v1.0/applications/$($app.id)/federatedIdentityCredentials\" -Body {} -ContentType \
              'application/json'",
-            super::bash::federated_credential()
+            quoted(&ascii_json(&entry))
         ));
     }
     if setup.has_secret() {

@@ -15,6 +15,11 @@ pub(super) const ISSUER: &str = "STILL TO BE MADE: the app takes the token of an
     entered in its federatedIdentityCredentials, and what its tokens say stands in none of \
     Gatepost's files. Fill in ISS and SUB, which are iss and sub of the token, and its aud if that \
     is another one; the name cannot be changed later. Then run, without the mark before it:";
+pub(super) const VOUCHING_MACHINE: &str = "STILL TO BE MADE: the app takes the word of the machine's identity only once that is \
+    entered in its federatedIdentityCredentials. OBJECT-ID is the object (principal) id of the \
+    managed identity, as the Azure portal shows it at the identity, and TENANT-ID the id of the \
+    tenant that the identity is of; the name cannot be changed later. Then run, without the mark \
+    before it:";
 pub(super) const PRINCIPAL: &str = "The enterprise application: the app as this tenant knows it. Its object id, and not the \
     registration's, is what everything below is granted to.";
 pub(super) const HELD: &str =

@@ -153,6 +153,34 @@ fn the_other_issuer_is_still_to_be_entered() {
 }
 
 #[test]
+fn the_machine_that_vouches_is_still_to_be_entered() {
+    let secret = "secret = { file = \"/etc/gatepost/client.secret\" }";
+    let known = "federated_identity = { object_id = \"4e1f\" }";
+    for (proof, subject) in [
+        (known, "4e1f"),
+        ("federated_identity = \"system\"", "OBJECT-ID"),
+    ] {
+        let text = LAB
+            .replace(secret, proof)
+            .replace("cloud = \"lab\"", "cloud = \"usgov\"");
+        for style in [Style::Powershell, Style::Graph] {
+            let script = script(&text, style);
+            let mut steps = script.split("\n\n");
+            let step = steps.find(|step| step.contains("/federatedIdentityCredentials\""));
+            let step = step.expect("it is told");
+            assert!(step.lines().all(|line| line.starts_with('#')), "{step}");
+            for said in [
+                "api://AzureADTokenExchangeUSGov",
+                "https://login.microsoftonline.us/TENANT-ID/v2.0",
+                subject,
+            ] {
+                assert!(step.contains(said), "{said}: {step}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_password_is_taken_without_a_proof_from_a_public_app_only() {
     let by_password = |text: &str, grant: &str| {
         let password = "grant = \"password\"\npassword = { file = \"/etc/gatepost/password\" }";

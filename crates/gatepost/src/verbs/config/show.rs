@@ -105,16 +105,19 @@ fn registration(registration: &RegistrationSettings) -> Value {
             }
         }
         ProofSource::Assertion(source) => shown["assertion"] = secret(source),
-        ProofSource::Machine(which) => {
-            shown["managed_identity"] = match which {
-                WhichIdentity::System => json!("system"),
-                WhichIdentity::ClientId(id) => json!({ "client_id": id }),
-                WhichIdentity::ObjectId(id) => json!({ "object_id": id }),
-                WhichIdentity::ResourceId(id) => json!({ "resource_id": id }),
-            };
-        }
+        ProofSource::FederatedIdentity(which) => shown["federated_identity"] = identity(which),
+        ProofSource::Machine(which) => shown["managed_identity"] = identity(which),
     }
     shown
+}
+
+fn identity(which: &WhichIdentity) -> Value {
+    match which {
+        WhichIdentity::System => json!("system"),
+        WhichIdentity::ClientId(id) => json!({ "client_id": id }),
+        WhichIdentity::ObjectId(id) => json!({ "object_id": id }),
+        WhichIdentity::ResourceId(id) => json!({ "resource_id": id }),
+    }
 }
 
 fn mailbox(mailbox: &MailboxSettings) -> Value {

@@ -171,6 +171,7 @@ fn expected(name: &str, settings: &RegistrationSettings) -> Result<Place, UsageE
         ProofSource::Public
         | ProofSource::Secret(_)
         | ProofSource::Assertion(_)
+        | ProofSource::FederatedIdentity(_)
         | ProofSource::Machine(_) => Err(nowhere("names no certificate for it")),
     }
 }
