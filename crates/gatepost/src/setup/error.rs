@@ -44,8 +44,9 @@ pub enum SetupError {
     /// The identity of a machine is no app registration.
     #[error(
         "registration {registration} is the managed identity of a machine, which has no app \
-         registration to set up; grant its service principal IMAP.AccessAsApp by an app role \
-         assignment, and in Exchange FullAccess on each mailbox"
+         registration: nobody can consent to it, and no manifest describes it. Its service \
+         principal is granted what it needs by an app role assignment and in Exchange; that is \
+         what gatepost registration script {registration} prints"
     )]
     Machine {
         /// What the configuration calls it.

@@ -51,14 +51,19 @@ impl<'a> Needs<'a> {
     }
 
     /// Refuses the identity of a machine: Azure made its service principal, and no app stands
-    /// behind it that could be described or made.
+    /// behind it that could be described or consented to.
     pub fn has_app(&self) -> Result<(), SetupError> {
-        match self.settings.proof {
-            ProofSource::Machine(_) => Err(SetupError::Machine {
+        if self.is_of_machine() {
+            return Err(SetupError::Machine {
                 registration: self.name.to_owned(),
-            }),
-            _ => Ok(()),
+            });
         }
+        Ok(())
+    }
+
+    /// Whether it is the identity of a machine.
+    pub(super) fn is_of_machine(&self) -> bool {
+        matches!(self.settings.proof, ProofSource::Machine(_))
     }
 
     /// The permissions, ordered, none twice.

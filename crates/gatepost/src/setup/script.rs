@@ -55,7 +55,6 @@ pub enum Style {
 impl Setup<'_> {
     /// The script. The same configuration gives the same octets.
     pub fn script(&self, style: Style) -> Result<String, SetupError> {
-        self.needs.has_app()?;
         self.check()?;
         let tools = self.tools();
         let unknown = |program| SetupError::UnknownCloud {
@@ -207,9 +206,13 @@ impl Setup<'_> {
     /// What the head of every script says.
     fn head(&self, how: &str) -> String {
         let mut head = Lines::default();
+        let what = if self.needs.is_of_machine() {
+            "Permits the managed identity"
+        } else {
+            "Sets up the app"
+        };
         head.why(&format!(
-            "Sets up the app \"{}\" (registration {}) for Gatepost, as {} describes it, and no \
-             more.",
+            "{what} \"{}\" (registration {}) for Gatepost, as {} describes it, and no more.",
             self.title(),
             self.needs.name,
             self.file.display()

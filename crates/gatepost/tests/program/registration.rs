@@ -129,12 +129,22 @@ fn manifest_and_script_need_the_configuration_alone() {
 }
 
 #[test]
-fn the_identity_of_a_machine_has_nothing_to_set_up() {
+fn the_identity_of_a_machine_is_no_app_but_can_be_permitted() {
     let desk = Desk::new("managed_identity = \"system\"");
-    for what in ["manifest", "script"] {
-        desk.run(&["registration", what, "contoso"])
-            .assert_fails(65, &["contoso", "managed identity", "setup_of_machine"]);
+    for what in [&["manifest"][..], &["consent", "--no-browser"]] {
+        desk.run(&[&["registration"], what, &["contoso"]].concat())
+            .assert_fails(
+                65,
+                &[
+                    "managed identity",
+                    "setup_of_machine",
+                    "registration script contoso",
+                ],
+            );
     }
+    let script = desk.printed(&["registration", "script", "contoso"]);
+    assert!(script.contains("appRoleAssignments"), "{script}");
+    assert!(!script.contains("v1.0/applications"), "{script}");
 }
 
 #[test]

@@ -57,9 +57,13 @@ pub(super) fn script(setup: &Setup<'_>, asks: Asks) -> String {
          done"
     ));
     asking(setup, asks, &mut lines);
-    application(setup, &mut lines);
-    proof(setup, &mut lines);
-    principal(&mut lines);
+    if setup.needs.is_of_machine() {
+        identity(setup, &mut lines);
+    } else {
+        application(setup, &mut lines);
+        proof(setup, &mut lines);
+        principal(&mut lines);
+    }
     for resource in setup.resources() {
         lines.step(&reasons::resource(resource));
         lines.run(&format!(
@@ -248,6 +252,25 @@ fn proof(setup: &Setup<'_>, lines: &mut Lines) {
 /// The body of the request for a client secret.
 pub(super) fn secret_body(setup: &Setup<'_>) -> Value {
     json!({ "passwordCredential": { "displayName": setup.title() } })
+}
+
+fn identity(setup: &Setup<'_>, lines: &mut Lines) {
+    lines.step(reasons::IDENTITY);
+    lines.run(&format!(
+        "client_id={}",
+        quoted(&setup.needs.settings.client_id)
+    ));
+    lines.run(&format!(
+        "enterprise=\"$(graph GET \"/v1.0/servicePrincipals?\\$filter=appId%20eq%20%27$client_id%27\" \
+         | jq -r '.value[0].id // empty')\"\n\
+         if [ -z \"$enterprise\" ]; then\n    \
+         printf 'the tenant has no managed identity with the application id %s: write that of the \
+         identity as client_id into [registration.%s] and make this script again\\n' \
+         \"$client_id\" {} >&2\n    \
+         exit 65\n\
+         fi",
+        quoted(setup.needs.name)
+    ));
 }
 
 fn principal(lines: &mut Lines) {

@@ -12,9 +12,13 @@ pub(super) fn script(setup: &Setup<'_>, tools: &Tools) -> String {
          Administrator too; it asks you to sign in twice.",
     ));
     begin(setup, tools, &mut lines);
-    application(setup, &mut lines);
-    proof(setup, &mut lines);
-    principal(&mut lines);
+    if setup.needs.is_of_machine() {
+        identity(setup, &mut lines);
+    } else {
+        application(setup, &mut lines);
+        proof(setup, &mut lines);
+        principal(&mut lines);
+    }
     for resource in setup.resources() {
         lines.step(&reasons::resource(resource));
         lines.run(&format!(
@@ -166,6 +170,25 @@ fn proof(setup: &Setup<'_>, lines: &mut Lines) {
             quoted(&ascii_json(&super::bash::secret_body(setup)))
         ));
     }
+}
+
+fn identity(setup: &Setup<'_>, lines: &mut Lines) {
+    lines.step(reasons::IDENTITY);
+    lines.run(&format!(
+        "$clientId = {}",
+        quoted(&setup.needs.settings.client_id)
+    ));
+    lines.run(&format!(
+        "$principal = (Invoke-MgGraphRequest -Method GET -Uri \"v1.0/servicePrincipals?`$filter=\
+         appId eq '$clientId'\").value | Select-Object -First 1\n\
+         if (-not $principal) {{\n    \
+         throw ('The tenant has no managed identity with the application id ' + $clientId + ': \
+         write that of the identity as client_id into [registration.' + {} + '] and make this \
+         script again')\n\
+         }}\n\
+         $enterprise = $principal.id",
+        quoted(setup.needs.name)
+    ));
 }
 
 fn principal(lines: &mut Lines) {

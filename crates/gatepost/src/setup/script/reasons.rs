@@ -22,6 +22,8 @@ pub(super) const VOUCHING_MACHINE: &str = "STILL TO BE MADE: the app takes the w
     before it:";
 pub(super) const PRINCIPAL: &str = "The enterprise application: the app as this tenant knows it. Its object id, and not the \
     registration's, is what everything below is granted to.";
+pub(super) const IDENTITY: &str = "The enterprise application that Azure made for the managed identity. There is no app \
+    registration behind it, and nothing here makes one.";
 pub(super) const HELD: &str =
     "Application permissions that are granted, to find those that nobody needs.";
 pub(super) const UNNEEDED: &str = "What is granted and not needed is said, and left to you.";

@@ -126,11 +126,37 @@ fn a_secret_is_made_in_a_cloud_of_ones_own() {
 #[test]
 fn the_identity_of_a_machine_is_no_app_to_make() {
     let secret = "secret = { file = \"/etc/gatepost/client.secret\" }";
-    let config = loaded(&LAB.replace(secret, "managed_identity = \"system\""));
-    for style in [Style::Powershell, Style::Az, Style::Graph] {
-        let refused = setup(&config).script(style).expect_err("there is no app");
-        assert_eq!(refused.code(), "setup_of_machine");
-        assert!(refused.to_string().contains("service principal"));
+    let text = LAB.replace(secret, "managed_identity = \"system\"");
+    let config = loaded(&text);
+    let refused = setup(&config).needs.has_app().expect_err("there is none");
+    assert_eq!(refused.code(), "setup_of_machine");
+    let in_global = text.replace("cloud = \"lab\"\n", "");
+    for (text, style) in [
+        (&in_global, Style::Powershell),
+        (&in_global, Style::Az),
+        (&text, Style::Graph),
+    ] {
+        let script = script(text, style);
+        for done in [
+            "/appRoleAssignments",
+            "IMAP.AccessAsApp",
+            "no managed identity",
+        ] {
+            assert!(script.contains(done), "{done}: {script}");
+        }
+        for not_done in [
+            "v1.0/applications",
+            "POST /v1.0/servicePrincipals ",
+            "addPassword",
+        ] {
+            assert!(!script.contains(not_done), "{not_done}: {script}");
+        }
+        if style != Style::Graph {
+            assert!(script.contains("Add-MailboxPermission"), "{script}");
+        }
+        for step in script.split("\n\n") {
+            assert!(step.starts_with('#'), "{step}");
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use super::named;
 use crate::cli::Settings;
 use crate::config::{Config, GrantSettings, RegistrationSettings};
 use crate::failure::Failure;
+use crate::setup::{Needs, SmtpWay};
 use crate::verbs::login::{Browser, show_address};
 use crate::{logging, runtime, screen};
 
@@ -44,6 +45,7 @@ pub(super) fn run(
     settings: &Settings,
 ) -> Result<(), Failure> {
     let (name, registration) = named(config, &arguments.registration)?;
+    Needs::of(config, (name, registration), SmtpWay::default()).has_app()?;
     logging::start_quietly(settings.verbose)?;
     let scope = match arguments.r#for {
         Some(Purpose::Imap) => ConsentScope::ExchangeProtocols,
