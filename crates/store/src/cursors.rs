@@ -54,10 +54,13 @@ impl Cursors for Store {
                 events::insert(db, events, Numbers::Counted, at).await
             })
         });
-        advanced.await.map_err(|undone| match undone {
+        let stored = advanced.await.map_err(|undone| match undone {
             Undone::Beaten => StorageError::Overtaken { watch: name },
             other => self.fault(other).into(),
-        })
+        })?;
+        let new = stored.len();
+        self.fresh().put(stored);
+        Ok(new)
     }
 
     async fn proven(&self, watch: &WatchKey, at: Timestamp) -> Result<(), StorageError> {
@@ -127,7 +130,8 @@ impl Cursors for Store {
         let recorded = self.write(move |db| {
             Box::pin(async move { events::insert(db, events, Numbers::None, at).await })
         });
-        recorded.await.map_err(|undone| self.fault(undone).into())
+        let recorded = recorded.await.map_err(|undone| self.fault(undone))?;
+        Ok(recorded.len())
     }
 }
 

@@ -3,24 +3,36 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gatepost_host::SealingKey;
-use gatepost_mailroom::{EventId, Fingerprint, Kept, NewEvent, SinkName};
+use gatepost_mailroom::{Event, EventId, Fingerprint, Kept, NewEvent, SinkName};
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection};
 
 use crate::sealed::EventSeal;
-use crate::undone::Undone;
+use crate::undone::{Columns, Undone};
 
 /// An event that is sealed and ready to be stored.
 pub(crate) struct Prepared {
-    id: EventId,
+    event: Event,
     lane: Lane,
     octets: i64,
     sealed: Vec<u8>,
     message: Option<Vec<u8>>,
-    spool_file: Option<String>,
+    kept: Option<Kept>,
     fingerprint: Option<Fingerprint>,
     sinks: Vec<SinkName>,
     post_action: PostAction,
+}
+
+/// An event that is in the database now, as it was before it was sealed.
+pub(crate) struct Stored {
+    /// Its place among all events.
+    pub(crate) position: i64,
+    /// With the number that it was given.
+    pub(crate) event: Event,
+    /// The message, if it has one.
+    pub(crate) kept: Option<Kept>,
+    /// To how many sinks it goes.
+    pub(crate) deliveries: usize,
 }
 
 /// What the events of one folder (or, with an empty folder, of one mailbox) are ordered in.
@@ -40,36 +52,43 @@ impl Prepared {
     /// Seals an event. This takes time for large messages: not for the reactor.
     pub(crate) fn seal(key: &SealingKey, new: NewEvent) -> Result<Self, Undone> {
         let seal = EventSeal::new(key);
-        let sealed = seal.event(&new.event)?;
         let event = new.event;
-        let (message, spool_file, octets) = match new.message {
-            None => (None, None, 0),
-            Some(Kept::Inline(octets)) => (
-                Some(seal.message(&event.id, &octets)),
-                None,
-                octets.len() as u64,
-            ),
-            Some(Kept::File { name, size }) => (None, Some(name), size),
+        let sealed = seal.event(&event)?;
+        let (message, octets) = match &new.message {
+            None => (None, 0),
+            Some(Kept::Inline(octets)) => {
+                (Some(seal.message(&event.id, octets)), octets.len() as u64)
+            }
+            Some(Kept::File { size, .. }) => (None, *size),
         };
         let folder = event
             .folder
+            .as_ref()
             .map_or(String::new(), |folder| folder.as_str().to_owned());
-        let post_action = match (new.post_action, new.sinks.is_empty()) {
+        let sinks: BTreeSet<SinkName> = new.sinks.into_iter().collect();
+        let post_action = match (new.post_action, sinks.is_empty()) {
             (false, _) => PostAction::None,
             (true, true) => PostAction::Due,
             (true, false) => PostAction::Waits,
         };
         Ok(Self {
-            id: event.id,
-            lane: (event.mailbox, folder),
+            lane: (event.mailbox.clone(), folder),
+            event,
             octets: i64::try_from(octets).unwrap_or(i64::MAX),
             sealed,
             message,
-            spool_file,
+            kept: new.message,
             fingerprint: new.fingerprint,
-            sinks: new.sinks,
+            sinks: sinks.into_iter().collect(),
             post_action,
         })
+    }
+
+    fn spool_file(&self) -> Option<&str> {
+        match &self.kept {
+            Some(Kept::File { name, .. }) => Some(name),
+            Some(Kept::Inline(_)) | None => None,
+        }
     }
 }
 
@@ -99,22 +118,22 @@ pub(crate) enum Numbers {
 }
 
 /// Stores the events whose ids are not known yet, with their deliveries, and all fingerprints.
-/// Returns how many were new.
+/// Returns those that were new.
 pub(crate) async fn insert(
     db: &mut SqliteConnection,
     events: Vec<Prepared>,
     numbers: Numbers,
     at: Timestamp,
-) -> Result<usize, Undone> {
+) -> Result<Vec<Stored>, Undone> {
     if events.is_empty() {
-        return Ok(0);
+        return Ok(Vec::new());
     }
     let mut known = known_ids(db, &events).await?;
     let mut marks: BTreeMap<Lane, Vec<Fingerprint>> = BTreeMap::new();
     let mut lanes: BTreeMap<Lane, i64> = BTreeMap::new();
     let mut fresh = Vec::with_capacity(events.len());
     for event in events {
-        let is_new = known.insert(event.id.clone());
+        let is_new = known.insert(event.event.id.clone());
         let in_lane = lanes.entry(event.lane.clone()).or_default();
         *in_lane += i64::from(is_new);
         if let Some(fingerprint) = event.fingerprint {
@@ -131,14 +150,26 @@ pub(crate) async fn insert(
     for (lane, marks) in marks {
         remember(db, lanes[&lane].id, &marks, at).await?;
     }
-    let new = fresh.len();
+    let mut places = BTreeMap::new();
     let mut insertion = Insertion { db, lanes, at };
     for chunk in fresh.chunks(CHUNK) {
-        let positions = insertion.events(chunk).await?;
-        insertion.contents(chunk, &positions).await?;
-        insertion.deliveries(chunk, &positions).await?;
+        let chunk_places = insertion.events(chunk).await?;
+        insertion.contents(chunk, &chunk_places).await?;
+        insertion.deliveries(chunk, &chunk_places).await?;
+        places.extend(chunk_places);
     }
-    Ok(new)
+    let stored = fresh.into_iter().filter_map(|prepared| {
+        let place = places.get(&prepared.event.id)?;
+        let mut event = prepared.event;
+        event.sequence = place.sequence;
+        Some(Stored {
+            position: place.position,
+            event,
+            kept: prepared.kept,
+            deliveries: prepared.sinks.len(),
+        })
+    });
+    Ok(stored.collect())
 }
 
 /// Remembers fingerprints of one watch; known ones keep their time.
@@ -213,7 +244,7 @@ async fn known_ids(
         let mut sql = QueryBuilder::<Sqlite>::new("SELECT id FROM events WHERE id IN (");
         let mut ids = sql.separated(", ");
         for event in chunk {
-            ids.push_bind(event.id.as_str().to_owned());
+            ids.push_bind(event.event.id.as_str().to_owned());
         }
         sql.push(")");
         for row in sql.build().fetch_all(&mut *db).await? {
@@ -224,6 +255,12 @@ async fn known_ids(
     Ok(known)
 }
 
+/// Where an event came to stand.
+struct Place {
+    position: i64,
+    sequence: Option<u64>,
+}
+
 /// Events and deliveries on their way into their tables.
 struct Insertion<'c> {
     db: &'c mut SqliteConnection,
@@ -232,8 +269,8 @@ struct Insertion<'c> {
 }
 
 impl Insertion<'_> {
-    /// Answers the positions of the events.
-    async fn events(&mut self, events: &[Prepared]) -> Result<BTreeMap<EventId, i64>, Undone> {
+    /// Answers where the events came to stand.
+    async fn events(&mut self, events: &[Prepared]) -> Result<BTreeMap<EventId, Place>, Undone> {
         let Self { db, lanes, at } = self;
         let mut sql = QueryBuilder::<Sqlite>::new(
             "INSERT INTO events (id, mailbox, folder, sequence, octets, post_action, settled_at,
@@ -248,33 +285,37 @@ impl Insertion<'_> {
                 *next - 1
             });
             let settled_at = event.sinks.is_empty().then(|| at.as_microsecond());
-            row.push_bind(event.id.as_str())
+            row.push_bind(event.event.id.as_str())
                 .push_bind(&event.lane.0)
                 .push_bind(&event.lane.1)
                 .push_bind(sequence)
                 .push_bind(event.octets)
                 .push_bind(event.post_action as i64)
                 .push_bind(settled_at)
-                .push_bind(&event.spool_file);
+                .push_bind(event.spool_file());
         });
-        sql.push(" RETURNING position, id");
-        let mut positions = BTreeMap::new();
+        sql.push(" RETURNING position, id, sequence");
+        let mut places = BTreeMap::new();
         for row in sql.build().fetch_all(&mut **db).await? {
-            let id: String = row.try_get("id")?;
-            let id = EventId::parse(&id).ok_or(Undone::Beaten)?;
-            positions.insert(id, row.try_get("position")?);
+            let row = Columns::new(&row, "events", "position");
+            let id = EventId::parse(row.get("id")?).ok_or(Undone::Beaten)?;
+            let place = Place {
+                position: row.get("position")?,
+                sequence: row.optional_count("sequence")?,
+            };
+            places.insert(id, place);
         }
-        Ok(positions)
+        Ok(places)
     }
 
     async fn contents(
         &mut self,
         events: &[Prepared],
-        positions: &BTreeMap<EventId, i64>,
+        places: &BTreeMap<EventId, Place>,
     ) -> Result<(), Undone> {
         let mut sql = QueryBuilder::<Sqlite>::new("INSERT INTO contents (event, sealed, message) ");
         sql.push_values(events, |mut row, event| {
-            row.push_bind(positions[&event.id])
+            row.push_bind(places[&event.event.id].position)
                 .push_bind(&event.sealed)
                 .push_bind(&event.message);
         });
@@ -285,22 +326,19 @@ impl Insertion<'_> {
     async fn deliveries(
         &mut self,
         events: &[Prepared],
-        positions: &BTreeMap<EventId, i64>,
+        places: &BTreeMap<EventId, Place>,
     ) -> Result<(), Undone> {
         let Self { db, lanes, at } = self;
         let mut rows = Vec::new();
         for event in events {
-            let sinks: BTreeSet<&SinkName> = event.sinks.iter().collect();
-            for sink in sinks {
-                rows.push((event, sink));
-            }
+            rows.extend(event.sinks.iter().map(|sink| (event, sink)));
         }
         for chunk in rows.chunks(CHUNK) {
             let mut sql = QueryBuilder::<Sqlite>::new(
                 "INSERT INTO deliveries (event, sink, lane, mailbox, octets, state, due_at) ",
             );
             sql.push_values(chunk, |mut row, (event, sink)| {
-                row.push_bind(positions[&event.id])
+                row.push_bind(places[&event.event.id].position)
                     .push_bind(&sink.0)
                     .push_bind(lanes[&event.lane].id)
                     .push_bind(&event.lane.0)

@@ -12,6 +12,7 @@ mod cursors;
 mod deliveries;
 mod error;
 mod events;
+mod fresh;
 mod grants;
 mod key;
 mod notices;

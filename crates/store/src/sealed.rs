@@ -41,12 +41,7 @@ impl<'k> EventSeal<'k> {
             .map_err(|error| row.damaged("sealed", error.to_string()))?;
         let mut event: Event = serde_json::from_slice(&text)
             .map_err(|error| row.damaged("sealed", error.classify_only()))?;
-        event.sequence = row
-            .get::<Option<i64>>("sequence")?
-            .map(|number| {
-                u64::try_from(number).map_err(|error| row.damaged("sequence", error.to_string()))
-            })
-            .transpose()?;
+        event.sequence = row.optional_count("sequence")?;
         Ok(event)
     }
 

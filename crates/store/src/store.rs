@@ -10,6 +10,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions as _, Connection as _};
 
+use crate::fresh::Fresh;
 use crate::key::Sealed;
 use crate::outage::Outage;
 use crate::rotation::put_into_place;
@@ -56,6 +57,7 @@ struct Shared {
     chance: Chance,
     tasks: Tasks,
     outage: Outage,
+    fresh: Fresh,
     lock: Option<ServeLock>,
 }
 
@@ -93,6 +95,7 @@ impl Store {
             chance: opening.chance.clone(),
             tasks,
             outage: Outage::default(),
+            fresh: Fresh::default(),
             lock,
         })))
     }
@@ -163,6 +166,11 @@ impl Store {
             return Err(StoreError::Locked { path });
         }
         Ok(())
+    }
+
+    /// What was stored last.
+    pub(crate) fn fresh(&self) -> &Fresh {
+        &self.0.fresh
     }
 
     /// The connections that only read.

@@ -152,6 +152,15 @@ impl<'r> Columns<'r> {
         u64::try_from(number).map_err(|error| self.damaged(column, error.to_string()))
     }
 
+    /// The same, where there may be none.
+    pub(crate) fn optional_count(&self, column: &'static str) -> Result<Option<u64>, Undone> {
+        self.get::<Option<i64>>(column)?
+            .map(|number| {
+                u64::try_from(number).map_err(|error| self.damaged(column, error.to_string()))
+            })
+            .transpose()
+    }
+
     /// A time.
     pub(crate) fn time(&self, column: &'static str) -> Result<Option<jiff::Timestamp>, Undone> {
         self.get::<Option<i64>>(column)?

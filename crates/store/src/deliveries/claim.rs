@@ -1,6 +1,8 @@
 //! Claims deliveries that are due, and says when the next one is.
 
-use gatepost_mailroom::{Due, Horizon, Lease, Settled, SinkName};
+use std::collections::BTreeMap;
+
+use gatepost_mailroom::{Due, Event, Horizon, Kept, Lease, Settled, SinkName};
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection, SqlitePool};
@@ -38,7 +40,7 @@ impl Store {
         if nothing_due(self.readers(), &sink, term.now).await? {
             return Ok(Vec::new());
         }
-        let rows = self.write(move |db| {
+        let claimed = self.write(move |db| {
             Box::pin(async move {
                 let due = match order {
                     Order::Any => ANY_DUE,
@@ -50,29 +52,89 @@ impl Store {
                     .bind(limit)
                     .fetch_all(&mut *db)
                     .await?;
-                mark_claimed(db, &rows, term).await?;
-                Ok(rows)
+                let claimed = rows.iter().map(|row| Claimed::read(row, term.now));
+                let claimed = claimed.collect::<Result<Vec<_>, _>>()?;
+                mark_claimed(db, &claimed, term).await?;
+                Ok(claimed)
             })
         });
-        let (rows, key) = (rows.await?, self.key());
-        let opening = move || {
-            let seal = EventSeal::new(&key);
-            let claimed = rows.iter().map(|row| claimed(row, &seal, term.now));
-            claimed.collect::<Result<Vec<_>, _>>()
-        };
-        let claimed = tokio::task::spawn_blocking(opening)
-            .await
-            .map_err(|_| Undone::Closed)??;
-        let mut whole = Vec::with_capacity(claimed.len());
-        let mut damaged = Vec::new();
-        for claimed in claimed {
-            match claimed {
-                Claimed::Whole(due) => whole.push(*due),
-                Claimed::Damaged(lease, undone) => damaged.push((lease, undone)),
+        let claimed = claimed.await?;
+        let leases: Vec<Lease> = claimed.iter().map(|claimed| claimed.lease).collect();
+        let due = self.fetch(claimed, term.now).await;
+        if due.is_err() {
+            self.release(leases, term.now).await;
+        }
+        due
+    }
+
+    /// Gives claims back that lead to no attempt. If that fails, too, they run out.
+    async fn release(&self, leases: Vec<Lease>, now: Timestamp) {
+        let released = leases.into_iter().map(|lease| (lease, Settled::Released));
+        let (released, key) = (released.collect(), self.key());
+        let settled = self.write(move |db| {
+            Box::pin(async move { settle::settle(db, &key, released, now).await.map(drop) })
+        });
+        if let Err(undone) = settled.await {
+            let error = self.fault(undone);
+            tracing::debug!("deliveries stay claimed until their time is over: {error}");
+        }
+    }
+
+    /// Brings what belongs to the claims: from memory, or from the database. Nothing is written
+    /// for that, so nobody who writes waits meanwhile.
+    async fn fetch(&self, claimed: Vec<Claimed>, now: Timestamp) -> Result<Vec<Due>, Undone> {
+        let mut found = Vec::with_capacity(claimed.len());
+        let mut stored = BTreeMap::new();
+        for (place, claimed) in claimed.into_iter().enumerate() {
+            match self.fresh().take(claimed.event) {
+                Some((event, message)) => found.push((place, claimed.due(event, message))),
+                None => _ = stored.insert(claimed.event, (place, claimed)),
+            }
+        }
+        if !stored.is_empty() {
+            found.extend(self.read_back(stored, now).await?);
+            found.sort_unstable_by_key(|(place, _)| *place);
+        }
+        Ok(found.into_iter().map(|(_, due)| due).collect())
+    }
+
+    /// Reads and opens events. One that is no longer there was discarded since it was claimed.
+    async fn read_back(
+        &self,
+        mut claimed: BTreeMap<i64, (usize, Claimed)>,
+        now: Timestamp,
+    ) -> Result<Vec<(usize, Due)>, Undone> {
+        let positions: Vec<i64> = claimed.keys().copied().collect();
+        let (mut whole, mut damaged) = (Vec::with_capacity(positions.len()), Vec::new());
+        for chunk in positions.chunks(CHUNK) {
+            let mut sql = QueryBuilder::<Sqlite>::new(CONTENTS);
+            sql.push(" (");
+            let mut wanted = sql.separated(", ");
+            for position in chunk {
+                wanted.push_bind(*position);
+            }
+            sql.push(")");
+            let rows = sql.build().fetch_all(self.readers()).await?;
+            let key = self.key();
+            let opening = move || {
+                let seal = EventSeal::new(&key);
+                rows.iter()
+                    .map(|row| opened(row, &seal))
+                    .collect::<Result<Vec<_>, _>>()
+            };
+            let opened = tokio::task::spawn_blocking(opening).await;
+            for (position, content) in opened.map_err(|_| Undone::Closed)?? {
+                let Some((place, claimed)) = claimed.remove(&position) else {
+                    continue;
+                };
+                match content {
+                    Ok((event, message)) => whole.push((place, claimed.due(event, message))),
+                    Err(undone) => damaged.push((claimed.lease, undone)),
+                }
             }
         }
         if !damaged.is_empty() {
-            self.bury(damaged, term.now).await;
+            self.bury(damaged, now).await;
         }
         Ok(whole)
     }
@@ -97,10 +159,52 @@ impl Store {
     }
 }
 
-/// What became of a claimed row.
-enum Claimed {
-    Whole(Box<Due>),
-    Damaged(Lease, Undone),
+/// A delivery that was claimed, without what is to be delivered.
+struct Claimed {
+    lease: Lease,
+    /// The position of the event.
+    event: i64,
+    attempt: u32,
+    first_attempt_at: Timestamp,
+}
+
+impl Claimed {
+    /// Reads a row as it was before it was claimed.
+    fn read(row: &SqliteRow, now: Timestamp) -> Result<Self, Undone> {
+        let row = Columns::new(row, "deliveries", "id");
+        let attempts = row.count("attempts")?;
+        Ok(Self {
+            lease: Lease {
+                delivery: row.get("id")?,
+                claim: row.get::<i64>("claim")? + 1,
+            },
+            event: row.get("event")?,
+            attempt: u32::try_from(attempts + 1).unwrap_or(u32::MAX),
+            first_attempt_at: row.time("first_attempt_at")?.unwrap_or(now),
+        })
+    }
+
+    fn due(self, event: Event, message: Option<Kept>) -> Due {
+        Due {
+            lease: self.lease,
+            event,
+            message,
+            attempt: self.attempt,
+            first_attempt_at: Some(self.first_attempt_at),
+        }
+    }
+}
+
+/// What is delivered.
+type Content = (Event, Option<Kept>);
+
+/// The content of an event, by its position.
+fn opened(row: &SqliteRow, seal: &EventSeal<'_>) -> Result<(i64, Result<Content, Undone>), Undone> {
+    let row = Columns::new(row, "contents", "event_id");
+    let content = seal
+        .open_event(&row)
+        .and_then(|event| Ok((event, seal.open_message(&row)?)));
+    Ok((row.get("position")?, content))
 }
 
 /// Makes due at `now` what lies beyond the horizon.
@@ -173,10 +277,10 @@ async fn nothing_due(readers: &SqlitePool, sink: &str, now: Timestamp) -> Result
 
 async fn mark_claimed(
     db: &mut SqliteConnection,
-    rows: &[SqliteRow],
+    claimed: &[Claimed],
     term: Term,
 ) -> Result<(), Undone> {
-    if rows.is_empty() {
+    if claimed.is_empty() {
         return Ok(());
     }
     let mut sql = QueryBuilder::<Sqlite>::new(
@@ -188,63 +292,36 @@ async fn mark_claimed(
         .push_bind(term.now.as_microsecond())
         .push(") WHERE id IN (");
     let mut ids = sql.separated(", ");
-    for row in rows {
-        ids.push_bind(row.try_get::<i64, _>("id")?);
+    for claimed in claimed {
+        ids.push_bind(claimed.lease.delivery);
     }
     sql.push(")");
     sql.build().execute(db).await?;
     Ok(())
 }
 
-/// Reads a row as it was before it was claimed.
-fn claimed(row: &SqliteRow, seal: &EventSeal<'_>, now: Timestamp) -> Result<Claimed, Undone> {
-    let delivery = Columns::new(row, "deliveries", "id");
-    let lease = Lease {
-        delivery: delivery.get("id")?,
-        claim: delivery.get::<i64>("claim")? + 1,
-    };
-    Ok(match due(row, lease, seal, now) {
-        Ok(due) => Claimed::Whole(Box::new(due)),
-        Err(undone) => Claimed::Damaged(lease, undone),
-    })
-}
-
-fn due(row: &SqliteRow, lease: Lease, seal: &EventSeal<'_>, now: Timestamp) -> Result<Due, Undone> {
-    let delivery = Columns::new(row, "deliveries", "id");
-    let event = Columns::new(row, "contents", "event_id");
-    let attempts = delivery.count("attempts")?;
-    Ok(Due {
-        lease,
-        event: seal.open_event(&event)?,
-        message: seal.open_message(&event)?,
-        attempt: u32::try_from(attempts + 1).unwrap_or(u32::MAX),
-        first_attempt_at: delivery.time("first_attempt_at")?.or(Some(now)),
-    })
-}
-
 /// Due deliveries to a sink, oldest event first. The plus keeps SQLite from walking by time, which
 /// would sort the whole backlog at every claim.
 pub(super) const ANY_DUE: &str = "
-    SELECT d.id, d.claim, d.attempts, d.first_attempt_at,
-           e.id AS event_id, e.sequence, e.octets, e.spool_file, c.sealed, c.message
-    FROM deliveries d JOIN events e ON e.position = d.event
-    JOIN contents c ON c.event = d.event
+    SELECT d.id, d.event, d.claim, d.attempts, d.first_attempt_at FROM deliveries d
     WHERE d.sink = $1 AND d.due_at IS NOT NULL AND +d.due_at <= $2
     ORDER BY d.event LIMIT $3";
 
 /// The oldest open delivery to a sink of each folder, if it is due.
 pub(super) const HEADS_DUE: &str = "
-    SELECT d.id, d.claim, d.attempts, d.first_attempt_at,
-           e.id AS event_id, e.sequence, e.octets, e.spool_file, c.sealed, c.message
+    SELECT d.id, d.event, d.claim, d.attempts, d.first_attempt_at
     FROM watches w
     JOIN deliveries d ON d.id = (
         SELECT o.id FROM deliveries o
         WHERE o.sink = $1 AND o.lane = w.id AND o.due_at IS NOT NULL
         ORDER BY o.event LIMIT 1)
-    JOIN events e ON e.position = d.event
-    JOIN contents c ON c.event = d.event
     WHERE d.due_at <= $2
     ORDER BY d.event LIMIT $3";
+
+/// What belongs to claims; a list of positions follows.
+const CONTENTS: &str = "
+    SELECT e.position, e.id AS event_id, e.sequence, e.octets, e.spool_file, c.sealed, c.message
+    FROM events e JOIN contents c ON c.event = e.position WHERE e.position IN";
 
 pub(super) const RECLAIM: &str = "
     UPDATE deliveries SET state = 'pending', due_at = $2
@@ -253,3 +330,6 @@ pub(super) const RECLAIM: &str = "
 
 pub(super) const NEXT_DUE: &str =
     "SELECT MIN(due_at) AS due_at FROM deliveries WHERE sink = $1 AND due_at IS NOT NULL";
+
+/// Events read in one statement.
+const CHUNK: usize = 256;

@@ -31,6 +31,8 @@ const BUILT: &[&str] = &[
          WHERE d.event = events.position AND d.state = 'done')
      AND NOT EXISTS (SELECT 1 FROM deliveries d
          WHERE d.event = events.position AND d.state <> 'done' AND d.sink IN ('c', 'd'))",
+    "SELECT e.position, e.id AS event_id, e.sequence, e.octets, e.spool_file, c.sealed, c.message
+     FROM events e JOIN contents c ON c.event = e.position WHERE e.position IN (1, 2)",
     "SELECT DISTINCT spool_file FROM events WHERE spool_file IN ('a', 'b')",
     "SELECT fingerprint FROM fingerprints
      WHERE watch = (SELECT id FROM watches WHERE mailbox = 'a' AND folder = 'b')
