@@ -252,10 +252,13 @@ async fn what_is_no_database_is_named_and_left_alone() {
 #[tokio::test]
 async fn a_damaged_row_names_itself_and_holds_up_no_other() {
     let fixture = fixture().await;
-    let (store, inbox) = (&fixture.store, watch("INBOX"));
+    let inbox = watch("INBOX");
     let events = (1..=3).map(|uid| arrival(&inbox, uid, &["a"])).collect();
-    let advanced = store.advance(advance(&inbox, (None, 3), events)).await;
-    advanced.expect("the first step");
+    let advanced = fixture.store.advance(advance(&inbox, (None, 3), events));
+    advanced.await.expect("the first step");
+    fixture.store.close().await;
+    // Another process has nothing of it in memory.
+    let store = &reopen(&fixture.folder).await.expect("it opens");
     let first = "UPDATE contents SET message = sealed WHERE event = 1";
     tamper(&fixture.folder, first).await;
     let due = crate::deliveries::claim(store, 0, 10).await;
