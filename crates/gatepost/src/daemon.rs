@@ -18,8 +18,9 @@ use crate::compose::{Gatepost, OpenedWatch, Recomposed, SinkMadeOf, WatchMadeOf}
 use crate::config::TokenFileSettings;
 use crate::failure::Failure;
 use crate::present::Present;
+use crate::service_manager::Reloading;
 use crate::token_files::TokenFile;
-use crate::{config, control, service_manager};
+use crate::{config, control};
 pub use parts::Changes;
 use parts::{Part, Parts, Work};
 use supervisor::Supervisor;
@@ -88,9 +89,9 @@ impl Daemon {
     /// everything stays as it was.
     pub async fn reload(&self) -> Result<Reloaded, Failure> {
         let mut running = self.running.lock().await;
-        service_manager::tell_reloading();
+        let reloading = Reloading::begin();
         let reloaded = self.reload_alone(&mut running).await;
-        service_manager::tell_ready();
+        drop(reloading);
         match &reloaded {
             Ok(changes) => tracing::info!(%changes, "the configuration was reloaded"),
             Err(failure) => tracing::error!(

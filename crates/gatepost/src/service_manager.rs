@@ -7,12 +7,27 @@ pub fn tell_ready() {
     tell(&[NotifyState::Ready]);
 }
 
-/// The configuration is being read again. Of a `Type=notify-reload` service systemd wants to know
-/// when that began, so that it takes no older message for the answer to its signal.
-pub fn tell_reloading() {
-    match NotifyState::monotonic_usec_now() {
-        Ok(now) => tell(&[NotifyState::Reloading, now]),
-        Err(error) => tracing::debug!("the monotonic clock cannot be read: {error}"),
+/// The configuration is being read again, as long as this is there. However it ends, also when it
+/// is given up midway, the service manager is told that it is over: until then it would wait.
+#[derive(Debug)]
+#[must_use = "the reload is over when this is dropped"]
+pub struct Reloading(());
+
+impl Reloading {
+    /// Tells that it begins. Of a `Type=notify-reload` service systemd wants to know when that was,
+    /// so that it takes no older message for the answer to its signal.
+    pub fn begin() -> Self {
+        match NotifyState::monotonic_usec_now() {
+            Ok(now) => tell(&[NotifyState::Reloading, now]),
+            Err(error) => tracing::debug!("the monotonic clock cannot be read: {error}"),
+        }
+        Self(())
+    }
+}
+
+impl Drop for Reloading {
+    fn drop(&mut self) {
+        tell_ready();
     }
 }
 
