@@ -9,7 +9,7 @@ mod error;
 mod message;
 mod server;
 
-pub use client::{PATIENCE, ask};
+pub use client::{ask, ask_within};
 pub use error::ControlError;
 pub use message::{Answer, Question, RelayedFault, WireToken};
 pub use server::{bind, serve};

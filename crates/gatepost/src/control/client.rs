@@ -15,9 +15,14 @@ use zeroize::Zeroizing;
 
 use super::{Answer, ControlError, MOST, Question, socket};
 
-/// What the running `serve` of this state folder answers within `limit`; `None` if none runs, or
-/// it ended meanwhile, in which case the caller does the work itself.
-pub fn ask(
+/// What the running `serve` of this state folder answers; `None` if none runs, or it ended
+/// meanwhile, in which case the caller does the work itself.
+pub fn ask(state: &StateFolder, question: &Question) -> Result<Option<Answer>, ControlError> {
+    ask_within(state, question, question.patience())
+}
+
+/// The same within `limit`.
+pub fn ask_within(
     state: &StateFolder,
     question: &Question,
     limit: Duration,
@@ -45,10 +50,6 @@ pub fn ask(
         Err(_) => Ok(None),
     }
 }
-
-/// How long a question may take that no option limits: a token that must be fetched takes as long
-/// as the sign-in server does, at most 30 seconds.
-pub const PATIENCE: Duration = Duration::from_secs(35);
 
 /// Whether there is a socket, and one that tells the truth: what another user answers is not
 /// what this one's `serve` says. For root, everybody's is.
@@ -157,10 +158,10 @@ mod tests {
     fn where_nobody_serves_nobody_is_waited_for() {
         let (_folder, state) = folder();
         let limit = Duration::from_hours(1);
-        let nothing = ask(&state, &Question::Health, limit).expect("there is nothing");
+        let nothing = ask_within(&state, &Question::Health, limit).expect("there is nothing");
         assert!(nothing.is_none());
         drop(UnixListener::bind(socket(&state)).expect("a new socket"));
-        let left_behind = ask(&state, &Question::Health, limit).expect("nobody listens");
+        let left_behind = ask_within(&state, &Question::Health, limit).expect("nobody listens");
         assert!(left_behind.is_none());
     }
 
@@ -180,7 +181,7 @@ mod tests {
                         stream.write_all(said.as_bytes()).expect("it is read");
                     }
                 });
-                let answer = ask(&state, &Question::Health, Duration::from_hours(1));
+                let answer = ask_within(&state, &Question::Health, Duration::from_hours(1));
                 let error = answer.err().expect("it cannot be read");
                 assert_eq!(error.code(), "serve_of_other_version", "{said:?}");
             });
@@ -203,7 +204,7 @@ mod tests {
         let (_folder, state) = folder();
         let silent = UnixListener::bind(socket(&state)).expect("a new socket");
         let limit = Duration::from_millis(50);
-        let answer = ask(&state, &Question::Health, limit);
+        let answer = ask_within(&state, &Question::Health, limit);
         let error = answer.err().expect("it never answers");
         assert_eq!(error.code(), "serve_silent");
         // Not even connections are taken any more: the queue is full.
@@ -214,7 +215,7 @@ mod tests {
                 Err(error) => break assert!(is_over(&error), "{error}"),
             }
         }
-        let answer = ask(&state, &Question::Health, limit);
+        let answer = ask_within(&state, &Question::Health, limit);
         let error = answer.err().expect("it never accepts");
         assert_eq!(error.code(), "serve_silent");
         drop((silent, queue));

@@ -45,6 +45,16 @@ pub enum ControlError {
         /// How long it was waited for.
         limit: Duration,
     },
+    /// This `serve` works on the answer for too long.
+    #[error(
+        "the running gatepost serve had no answer within {} and gave it up; its log says what it \
+         waits for, try again when that is over",
+        crate::screen::duration(*limit)
+    )]
+    Overdue {
+        /// How long it tried.
+        limit: Duration,
+    },
     /// The `serve` behind it answers what this program cannot read, or nothing.
     #[error(
         "what the running gatepost serve behind {} answers cannot be read here, so it is of another \
@@ -81,7 +91,7 @@ impl Fault for ControlError {
         match self {
             Self::Unusable { .. } => "control_socket_unusable",
             Self::Foreign { .. } => "control_socket_foreign",
-            Self::Silent { .. } => "serve_silent",
+            Self::Silent { .. } | Self::Overdue { .. } => "serve_silent",
             Self::OtherVersion { .. } | Self::UnknownQuestion { .. } => "serve_of_other_version",
         }
     }
@@ -96,7 +106,7 @@ impl Fault for ControlError {
             | Self::Foreign { .. }
             | Self::OtherVersion { .. }
             | Self::UnknownQuestion { .. } => Next::Reconfigure,
-            Self::Silent { .. } => Next::Retry(After::Backoff),
+            Self::Silent { .. } | Self::Overdue { .. } => Next::Retry(After::Backoff),
         }
     }
 }

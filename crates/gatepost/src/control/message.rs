@@ -35,6 +35,25 @@ pub enum Question {
 }
 
 impl Question {
+    /// How long the running `serve` works on the answer; then it says that it takes too long.
+    pub fn limit(&self) -> Duration {
+        match self {
+            // Programs that give secrets may run for half a minute each.
+            Self::Reload => Duration::from_mins(5),
+            // A token that must be fetched takes as long as the sign-in server does, at most 30
+            // seconds.
+            Self::Token { .. } | Self::Health | Self::Credentials | Self::Deliver => {
+                Duration::from_secs(40)
+            }
+        }
+    }
+
+    /// How long the answer is waited for, if no option says it: so long that what `serve` says
+    /// of its own limit still arrives.
+    pub fn patience(&self) -> Duration {
+        self.limit() + ON_THE_WAY
+    }
+
     /// The audience a token is asked for.
     pub fn audience(graph: bool) -> Audience {
         if graph {
@@ -186,3 +205,6 @@ impl Fault for RelayedFault {
         }
     }
 }
+
+/// What a question and its answer take on their way.
+const ON_THE_WAY: Duration = Duration::from_secs(5);

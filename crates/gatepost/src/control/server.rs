@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gatepost_host::{Clock, Elapsed};
 use gatepost_oauth::TokenSource as _;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -90,12 +91,9 @@ async fn answer(mut stream: UnixStream, daemon: &Daemon) -> io::Result<()> {
     }
     let answer = match serde_json::from_str::<Question>(&line) {
         Ok(question) => {
-            let limit = match question {
-                Question::Reload => RELOAD_LIMIT,
-                _ => LIMIT,
-            };
-            let answered = clock.within(limit, answered(question, daemon));
-            answered.await.map_err(in_time)?
+            let limit = question.limit();
+            let answer = Box::pin(answered(question, daemon));
+            within(&clock, limit, answer).await
         }
         Err(source) => {
             let unknown = ControlError::UnknownQuestion { source };
@@ -108,6 +106,13 @@ async fn answer(mut stream: UnixStream, daemon: &Daemon) -> io::Result<()> {
         .within(LIMIT, writing.write_all(&text))
         .await
         .map_err(in_time)?
+}
+
+/// The answer, or that it takes too long. Who asked waits for longer than `limit`.
+async fn within(clock: &Clock, limit: Duration, answer: impl Future<Output = Answer>) -> Answer {
+    let answer = clock.within(limit, answer).await;
+    answer
+        .unwrap_or_else(|Elapsed| Answer::Fault(RelayedFault::of(&ControlError::Overdue { limit })))
 }
 
 async fn answered(question: Question, daemon: &Daemon) -> Answer {
@@ -151,7 +156,24 @@ async fn token(gatepost: &Gatepost, mailbox: &str, graph: bool) -> Answer {
 const AT_ONCE: usize = 64;
 /// A question names one mailbox.
 const MOST_ASKED: u64 = 4 * 1024;
+/// What a question may take to arrive, and an answer to be read.
 const LIMIT: Duration = Duration::from_secs(40);
-/// Programs that give secrets may run for half a minute each.
-const RELOAD_LIMIT: Duration = Duration::from_mins(5);
 const PAUSE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use gatepost_fault::Fault as _;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_takes_too_long_is_one_too() {
+        let clock = Clock::starting_at(jiff::Timestamp::UNIX_EPOCH);
+        let limit = Question::Reload.limit();
+        let Answer::Fault(fault) = within(&clock, limit, std::future::pending()).await else {
+            panic!("it never ends");
+        };
+        assert_eq!(fault.code(), "serve_silent");
+        assert!(fault.to_string().contains("5 min"), "{fault}");
+    }
+}

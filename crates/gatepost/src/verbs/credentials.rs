@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::cli::Settings;
 use crate::compose::{Scope, compose};
 use crate::config::Config;
-use crate::control::{Answer, PATIENCE, Question, ask};
+use crate::control::{Answer, Question, ask};
 use crate::failure::Failure;
 use crate::screen::{self, Form, Paint, painted};
 use crate::verbs::configuration;
@@ -24,7 +24,7 @@ pub struct Arguments {
 /// said what is stored, and nobody is asked.
 pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     let config = configuration(settings)?;
-    let asked = ask(&config.state, &Question::Credentials, PATIENCE)?;
+    let asked = ask(&config.state, &Question::Credentials)?;
     if let Some(Answer::Credentials { credentials }) = asked {
         return show(arguments, &credentials);
     }

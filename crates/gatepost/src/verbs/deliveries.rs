@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::cli::Settings;
 use crate::compose::{Gatepost, Scope, compose};
 use crate::config::{Config, advice};
-use crate::control::{Answer, PATIENCE, Question, ask};
+use crate::control::{Answer, Question, ask};
 use crate::failure::Failure;
 use crate::screen::{self, Form};
 use crate::usage::UsageError;
@@ -103,14 +103,14 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     if let DeliveriesVerb::Retry { .. } = arguments.verb {
         // The couriers of a running serve sleep until the next delivery that they know of, and
         // those of sinks that were switched off for minutes.
-        ask(&state, &Question::Deliver, PATIENCE)?;
+        ask(&state, &Question::Deliver)?;
     }
     Ok(())
 }
 
 /// The sinks that take nothing at present, if a `serve` runs that knows.
 fn idle(state: &StateFolder) -> Result<Vec<SinkStatus>, Failure> {
-    let asked = ask(state, &Question::Health, PATIENCE)?;
+    let asked = ask(state, &Question::Health)?;
     let Some(Answer::Health { mut sinks, .. }) = asked else {
         return Ok(Vec::new());
     };

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::cli::Settings;
 use crate::compose::{Scope, compose};
 use crate::config::{Config, MailboxSettings};
-use crate::control::{Answer, PATIENCE, Question, ask};
+use crate::control::{Answer, Question, ask};
 use crate::failure::Failure;
 use crate::screen::{self, Form, Paint, painted};
 use crate::verbs::{configuration, sinks};
@@ -38,7 +38,7 @@ struct Row {
 /// said when each was last proven alive.
 pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     let config = configuration(settings)?;
-    let asked = ask(&config.state, &Question::Health, PATIENCE)?;
+    let asked = ask(&config.state, &Question::Health)?;
     if let Some(Answer::Health { watches, sinks }) = asked {
         return show(arguments, &rows(&config, &watches, Serving::Yes), &sinks);
     }

@@ -1,7 +1,5 @@
 //! `gatepost reload`: the running `serve` reads its configuration again.
 
-use std::time::Duration;
-
 use crate::cli::Settings;
 use crate::control::{Answer, Question, ask};
 use crate::failure::Failure;
@@ -19,7 +17,7 @@ pub fn run(_arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     let not_serving = || UsageError::NotServing {
         state: config.state.path().display().to_string(),
     };
-    match ask(&config.state, &Question::Reload, LIMIT)?.ok_or_else(not_serving)? {
+    match ask(&config.state, &Question::Reload)?.ok_or_else(not_serving)? {
         Answer::Reloaded(changes) => screen::line(&format!(
             "watches:      {}\nsinks:        {}\ncredentials:  {}\ntoken files:  {}",
             changes.watches, changes.sinks, changes.credentials, changes.token_files
@@ -30,6 +28,3 @@ pub fn run(_arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
         }
     }
 }
-
-/// Programs that give secrets may run for half a minute each.
-const LIMIT: Duration = Duration::from_mins(5);

@@ -9,7 +9,7 @@ use gatepost_oauth::{AccessToken, Audience, TokenSource as _};
 use crate::cli::Settings;
 use crate::compose::{Scope, compose};
 use crate::config::{Config, MailboxSettings};
-use crate::control::{Answer, Question, ask};
+use crate::control::{Answer, Question, ask_within};
 use crate::failure::Failure;
 use crate::token_form::{TokenForm, TokenUse};
 use crate::usage::UsageError;
@@ -31,7 +31,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Give up after this time, such as 5s; then the exit code is 75.
-    #[arg(long, value_name = "TIME", default_value = "35s", value_parser = times::duration)]
+    #[arg(long, value_name = "TIME", default_value = USUAL_TIMEOUT, value_parser = times::duration)]
     timeout: Duration,
 }
 
@@ -85,7 +85,7 @@ fn asked(
         mailbox: mailbox.address.clone(),
         graph,
     };
-    let answer = match ask(&config.state, &question, limit) {
+    let answer = match ask_within(&config.state, &question, limit) {
         Ok(answer) => answer?,
         Err(error) => return Some(Err(error.into())),
     };
@@ -113,4 +113,26 @@ async fn fetched(
     let token = gatepost.keeper(mailbox).token(audience).await;
     gatepost.end().await;
     Ok(token?)
+}
+
+/// As long as a question is waited for that no option limits.
+const USUAL_TIMEOUT: &str = "45s";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_serve_says_of_its_limit_is_waited_for() {
+        let question = Question::Token {
+            mailbox: "support@contoso.com".to_owned(),
+            graph: false,
+        };
+        let usual = times::duration(USUAL_TIMEOUT).expect("a duration");
+        assert_eq!(usual, question.patience());
+        for question in [question, Question::Health, Question::Reload] {
+            let needed = question.limit() + Duration::from_secs(3);
+            assert!(question.patience() >= needed, "{question:?}");
+        }
+    }
 }
