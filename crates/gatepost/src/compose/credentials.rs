@@ -38,7 +38,8 @@ pub(super) fn permissions(config: &Config, id: &CredentialId) -> Permissions {
         .mailboxes
         .values()
         .filter(|mailbox| self::id(config, mailbox) == *id);
-    let exchange: BTreeSet<_> = opened.flat_map(asked_of_person).collect();
+    let asked = opened.flat_map(|mailbox| asked_of_person(config, mailbox));
+    let exchange: BTreeSet<_> = asked.collect();
     let name = |permission: &Permission| permission.name.to_owned();
     Permissions {
         exchange: exchange.iter().map(name).collect(),

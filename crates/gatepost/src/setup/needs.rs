@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::SetupError;
 use super::permission::{
-    IMAP_AS_APP, IMAP_AS_USER, Kind, OFFLINE_ACCESS, OPENID, PROFILE, Permission, SMTP_AS_APP,
-    SMTP_AS_USER,
+    IMAP_AS_APP, IMAP_AS_USER, Kind, OFFLINE_ACCESS, OPENID, POP_AS_APP, POP_AS_USER, PROFILE,
+    Permission, SMTP_AS_APP, SMTP_AS_USER,
 };
 use crate::config::{Config, MailboxSettings, ProofSource, ReadBy, RegistrationSettings, SendBy};
+use crate::token_form::TokenUse;
 
 /// A registration with the mailboxes that the configuration opens with it.
 #[derive(Debug, Clone)]
@@ -20,6 +21,7 @@ pub struct Needs<'a> {
     pub mailboxes: Vec<&'a MailboxSettings>,
     /// How an app is allowed to send by SMTP.
     pub smtp: SmtpWay,
+    config: &'a Config,
 }
 
 /// How an app is allowed to send by SMTP in its own name.
@@ -47,6 +49,7 @@ impl<'a> Needs<'a> {
                 .filter(|mailbox| mailbox.registration == name)
                 .collect(),
             smtp,
+            config,
         }
     }
 
@@ -71,13 +74,16 @@ impl<'a> Needs<'a> {
         let mut needed = BTreeSet::new();
         for mailbox in &self.mailboxes {
             if mailbox.grant.person().is_some() {
-                needed.extend(asked_of_person(mailbox));
+                needed.extend(asked_of_person(self.config, mailbox));
                 needed.extend([OFFLINE_ACCESS, OPENID, PROFILE]);
                 continue;
             }
             needed.insert(match mailbox.read {
                 ReadBy::Imap => IMAP_AS_APP,
             });
+            if self.is_read_by_pop(mailbox) {
+                needed.insert(POP_AS_APP);
+            }
             if mailbox.send == Some(SendBy::Smtp) && self.smtp == SmtpWay::Permission {
                 needed.insert(SMTP_AS_APP);
             }
@@ -90,6 +96,11 @@ impl<'a> Needs<'a> {
         let mut needed = self.permissions();
         needed.retain(|permission| permission.kind == Kind::Role);
         needed
+    }
+
+    /// Whether another program reads `mailbox` by POP3, with a token from a file.
+    pub fn is_read_by_pop(&self, mailbox: &MailboxSettings) -> bool {
+        is_read_by_pop(self.config, mailbox)
     }
 
     /// The mailboxes that the app opens in its own name.
@@ -110,7 +121,7 @@ impl<'a> Needs<'a> {
         for mailbox in &self.mailboxes {
             if let Some(person) = mailbox.grant.person() {
                 let asked = people.entry(person).or_default();
-                asked.extend(asked_of_person(mailbox));
+                asked.extend(asked_of_person(self.config, mailbox));
                 asked.extend([OFFLINE_ACCESS, OPENID, PROFILE]);
             }
         }
@@ -189,10 +200,19 @@ impl<'a> Needs<'a> {
 }
 
 /// What a person is asked to permit for the sake of `mailbox`, besides being told who they are.
-pub fn asked_of_person(mailbox: &MailboxSettings) -> impl Iterator<Item = Permission> {
+pub fn asked_of_person(
+    config: &Config,
+    mailbox: &MailboxSettings,
+) -> impl Iterator<Item = Permission> + use<> {
     let read = match mailbox.read {
         ReadBy::Imap => IMAP_AS_USER,
     };
     let send = mailbox.send.map(|SendBy::Smtp| SMTP_AS_USER);
-    std::iter::once(read).chain(send)
+    let pop = is_read_by_pop(config, mailbox).then_some(POP_AS_USER);
+    std::iter::once(read).chain(pop).chain(send)
+}
+
+fn is_read_by_pop(config: &Config, mailbox: &MailboxSettings) -> bool {
+    let mut files = config.token_files.iter();
+    files.any(|file| file.mailbox == mailbox.address && file.purpose == TokenUse::Pop3)
 }

@@ -89,6 +89,16 @@ pub(super) const SMTP_AS_APP: Permission = exchange(
     "SMTP.SendAsApp",
     "7146a1f0-8703-45b3-9eae-527a64c00995",
 );
+pub(super) const POP_AS_APP: Permission = exchange(
+    Kind::Role,
+    "POP.AccessAsApp",
+    "cb842b43-da6e-4506-86fe-bb12199c656d",
+);
+pub(super) const POP_AS_USER: Permission = exchange(
+    Kind::Scope,
+    "POP.AccessAsUser.All",
+    "fb698133-92fa-453e-a9ed-688e10f2e5ac",
+);
 pub(super) const IMAP_AS_USER: Permission = exchange(
     Kind::Scope,
     "IMAP.AccessAsUser.All",

@@ -107,6 +107,12 @@ fn opened(setup: &Setup<'_>, mailbox: &MailboxSettings, lines: &mut Lines) {
     lines.run(&format!(
         "Set-CASMailbox -Identity {address} -ImapEnabled $true"
     ));
+    if setup.needs.is_read_by_pop(mailbox) {
+        lines.why("Another program reads it by POP3, which may be off for it.");
+        lines.run(&format!(
+            "Set-CASMailbox -Identity {address} -PopEnabled $true"
+        ));
+    }
 }
 
 /// RBAC for Applications: the fence around sending.

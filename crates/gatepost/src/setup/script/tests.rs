@@ -245,6 +245,32 @@ fn the_older_ways_are_there_on_request() {
 }
 
 #[test]
+fn a_token_file_for_pop3_needs_the_permission_for_it() {
+    let file = |mailbox: &str| {
+        format!("[[token_file]]\nmailbox = \"{mailbox}\"\npath = \"token\"\nfor = \"pop3\"\n")
+    };
+    for (text, mailbox, permission) in [
+        (APP, "support@contoso.com", "POP.AccessAsApp"),
+        (PEOPLE, "ada@contoso.us", "POP.AccessAsUser.All"),
+    ] {
+        let with = format!("{text}{}", file(mailbox));
+        for (text, is_needed) in [(text, false), (&with, true)] {
+            let config = loaded(text);
+            let setup = setup(&config);
+            let needed = setup.needs.permissions();
+            let names: Vec<_> = needed.iter().map(|needed| needed.name).collect();
+            assert_eq!(names.contains(&permission), is_needed, "{names:?}");
+            let script = setup.script(Style::Powershell).expect("a script");
+            assert_eq!(script.contains(permission), is_needed, "{script}");
+            let switched_on = script.matches("-PopEnabled $true").count();
+            assert_eq!(switched_on, usize::from(is_needed), "{script}");
+            let line = format!("Set-CASMailbox -Identity '{mailbox}' -PopEnabled $true");
+            assert_eq!(script.contains(&line), is_needed, "{script}");
+        }
+    }
+}
+
+#[test]
 fn the_manifest_has_what_is_needed_for_each_reader() {
     let config = loaded(APP);
     let setup = setup(&config);
