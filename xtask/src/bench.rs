@@ -27,6 +27,7 @@ fn python_with_msal() -> anyhow::Result<PathBuf> {
     let python = folder.join("bin/python");
     let is_there = command::succeeds(Command::new(&python).args(["-c", "import msal"]));
     if !is_there {
+        packages::install_venv("for the Python that the benchmark of tokens compares with")?;
         command::run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
         let install = ["-m", "pip", "install", "--quiet", MSAL];
         command::run(Command::new(&python).args(install))?;

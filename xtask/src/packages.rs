@@ -36,6 +36,30 @@ fn install_debian_packages() -> anyhow::Result<()> {
         );
     }
     let packages: Vec<&str> = absent.iter().map(|need| need.package).collect();
+    install_by_apt(&packages)?;
+    for need in absent {
+        if !is_present(need.program) {
+            bail!(
+                "{} was installed and brought no {}",
+                need.package,
+                need.program
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Installs what a Python needs to make another one of its own, if that is absent.
+pub(crate) fn install_venv(purpose: &str) -> anyhow::Result<()> {
+    // Debian has `venv` in every Python, and apart from it what `venv` copies.
+    if command::succeeds(Command::new("python3").args(["-c", "import ensurepip"])) {
+        return Ok(());
+    }
+    println!("{VENV} is absent; it is needed {purpose}");
+    install_by_apt(&[VENV])
+}
+
+fn install_by_apt(packages: &[&str]) -> anyhow::Result<()> {
     let by_hand = format!("install it by hand: apt-get install {}", packages.join(" "));
     if !is_present("apt-get") {
         bail!("this machine has no apt-get; {by_hand}");
@@ -50,18 +74,9 @@ fn install_debian_packages() -> anyhow::Result<()> {
         eprintln!("warning: {error:#}");
     }
     let mut arguments = vec!["install", "--yes", "--no-install-recommends"];
-    arguments.extend(&packages);
+    arguments.extend(packages);
     if let Err(error) = command::run(&mut apt(&prefix, &arguments)) {
         bail!("{error:#}; {by_hand}");
-    }
-    for need in absent {
-        if !is_present(need.program) {
-            bail!(
-                "{} was installed and brought no {}",
-                need.package,
-                need.program
-            );
-        }
     }
     Ok(())
 }
@@ -227,6 +242,7 @@ const NEEDS: &[Need] = &[
         purpose: "to run the set-up scripts that are written in Bash",
     },
 ];
+const VENV: &str = "python3-venv";
 /// Where `package.json` of the OpenID provider is.
 const NPM_FOLDER: &str = "tests/peers/oidc";
 /// Servers are in `sbin`, which is often not in `PATH`.
