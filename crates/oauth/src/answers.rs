@@ -174,12 +174,18 @@ pub(crate) fn in_words(difference: SignedDuration) -> Option<String> {
     } else {
         "behind"
     };
+    Some(format!("{} {direction}", amount(difference)))
+}
+
+/// How long it is, roughly, whichever way it goes: `7 minutes`.
+pub(crate) fn amount(difference: SignedDuration) -> String {
     let seconds = difference.abs().as_secs();
-    Some(match seconds {
-        0..120 => format!("{seconds} seconds {direction}"),
-        120..7200 => format!("{} minutes {direction}", seconds / 60),
-        _ => format!("{} hours {direction}", seconds / 3600),
-    })
+    match seconds {
+        0..120 => format!("{seconds} seconds"),
+        120..7200 => format!("{} minutes", seconds / 60),
+        7200..172_800 => format!("{} hours", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    }
 }
 
 fn unusable(reply: &Reply, expecting: &Expecting, reason: String) -> TokenError {

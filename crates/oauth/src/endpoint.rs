@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gatepost_host::{Chance, Clock, HttpError, HttpLimits, Trust, http_client, http_client_direct};
+use jiff::Timestamp;
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use rustls::CertificateError;
+use rustls::pki_types::UnixTime;
 use url::Url;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::answers::{MOST_OCTETS, Reply};
 use crate::form::By;
-use crate::{Form, TokenError};
+use crate::{Form, OutOfTime, TokenError};
 
 /// Takes a form to a token endpoint and brings the answer, whatever it is.
 #[async_trait]
@@ -154,22 +157,39 @@ fn trouble(to: &Url, error: &reqwest::Error) -> TokenError {
         .map_or_else(|| error.to_string(), ToString::to_string);
     if error.is_timeout() {
         TokenError::TimedOut { host, limit: LIMIT }
-    } else if causes().any(is_distrust) {
-        TokenError::Untrusted { host, reason }
+    } else if let Some(distrust) = causes().find_map(distrust) {
+        match times(distrust) {
+            Some((when, now)) => TokenError::UntrustedNow { host, when, now },
+            None => TokenError::Untrusted { host, reason },
+        }
     } else {
         TokenError::Unreachable { host, reason }
     }
 }
 
-fn is_distrust(cause: &(dyn std::error::Error + 'static)) -> bool {
+fn distrust<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a CertificateError> {
     if let Some(error) = cause.downcast_ref::<std::io::Error>() {
         // An io::Error hides what it wraps from `source`, and often wraps another one.
-        return error.get_ref().is_some_and(|inner| is_distrust(inner));
+        return distrust(error.get_ref()?);
     }
-    matches!(
-        cause.downcast_ref(),
-        Some(rustls::Error::InvalidCertificate(_))
-    )
+    match cause.downcast_ref()? {
+        rustls::Error::InvalidCertificate(error) => Some(error),
+        _ => None,
+    }
+}
+
+/// When the certificate is valid, and what our clock said, if it is out of its time.
+fn times(error: &CertificateError) -> Option<(OutOfTime, Timestamp)> {
+    let at = |time: &UnixTime| Timestamp::from_second(i64::try_from(time.as_secs()).ok()?).ok();
+    match error {
+        CertificateError::ExpiredContext { time, not_after } => {
+            Some((OutOfTime::Ended(at(not_after)?), at(time)?))
+        }
+        CertificateError::NotValidYetContext { time, not_before } => {
+            Some((OutOfTime::NotBegun(at(not_before)?), at(time)?))
+        }
+        _ => None,
+    }
 }
 
 /// What this machine reaches without leaving its rack answers at once or never.

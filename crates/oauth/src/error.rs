@@ -7,7 +7,7 @@ use gatepost_host::{FileError, SecretError};
 use jiff::Timestamp;
 
 use crate::answers::Refusal;
-use crate::{GrantStoreError, ProofError};
+use crate::{GrantStoreError, OutOfTime, ProofError};
 
 /// Why there is no token. It can be cloned, since all who wait for one request are told of it.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -92,6 +92,16 @@ pub enum TokenError {
         host: String,
         /// What TLS said.
         reason: String,
+    },
+    /// A connection whose certificate is not valid at the time that this machine has.
+    #[error("{}", when.of_host(host, *now))]
+    UntrustedNow {
+        /// The server.
+        host: String,
+        /// When its certificate is valid.
+        when: OutOfTime,
+        /// What the clock of this machine said.
+        now: Timestamp,
     },
     /// No answer in time.
     #[error("{host} did not answer within {} seconds", limit.as_secs())]
@@ -398,12 +408,16 @@ impl Fault for TokenError {
             Self::Store(store) => store.code(),
             Self::Proof(proof) => proof.code(),
             Self::Refused(refusal) | Self::SignInWithClaims { refusal } => refusal.verdict.code,
-            Self::ClockSkew { .. } => "clock_skew",
+            Self::ClockSkew { .. }
+            | Self::UntrustedNow {
+                when: OutOfTime::NotBegun(_),
+                ..
+            } => "clock_skew",
             Self::Throttled { .. } => "token_throttled",
             Self::Failing { .. } => "sign_in_server_failing",
             Self::AnswerUnusable { .. } => "token_answer_unusable",
             Self::Unreachable { .. } => "sign_in_server_unreachable",
-            Self::Untrusted { .. } => "sign_in_server_untrusted",
+            Self::Untrusted { .. } | Self::UntrustedNow { .. } => "sign_in_server_untrusted",
             Self::TimedOut { .. } => "sign_in_server_silent",
             Self::SignInNeeded { .. } => "sign_in_needed",
             Self::TenantNeeded { .. } | Self::PasswordNeedsTenant { .. } => "tenant_needed",
@@ -434,6 +448,7 @@ impl Fault for TokenError {
             Self::ClockSkew { .. }
             | Self::Unreachable { .. }
             | Self::Untrusted { .. }
+            | Self::UntrustedNow { .. }
             | Self::LoopbackUnusable { .. }
             | Self::BrokenOff { .. }
             | Self::TenantNeeded { .. }
@@ -471,6 +486,7 @@ impl Fault for TokenError {
                 Next::Retry(retry_after.map_or(After::Backoff, After::AtLeast))
             }
             Self::ClockSkew { .. }
+            | Self::UntrustedNow { .. }
             | Self::AnswerUnusable { .. }
             | Self::AssertionUnusable { .. }
             | Self::IdentityAbsent { .. }

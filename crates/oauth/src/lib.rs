@@ -63,6 +63,7 @@ pub mod grants;
 mod keeper;
 mod loopback;
 mod managed_identity;
+mod out_of_time;
 mod proofs;
 mod registration;
 pub mod scopes;
@@ -90,6 +91,7 @@ pub use keeper::{
 };
 pub use loopback::Loopback;
 pub use managed_identity::{IdentityHost, ManagedIdentity, WhichIdentity};
+pub use out_of_time::OutOfTime;
 pub use proofs::{AssertionFile, CertificateSource, Certificates, MachineAssertion, Proofs};
 pub use registration::{Permissions, Proof, Registration};
 pub use sign_in::{SignIn, Way};

@@ -89,6 +89,11 @@ impl Registration {
         self.cloud.authorize_endpoint(&self.tenant, self.endpoints)
     }
 
+    /// What anybody may read of where it signs in (OpenID Connect Discovery §4).
+    pub fn discovery_document(&self) -> Url {
+        self.cloud.discovery_document(&self.tenant)
+    }
+
     /// Where a sign-in on another device begins.
     pub fn device_code_endpoint(&self) -> Url {
         self.cloud

@@ -76,6 +76,13 @@ impl Cloud {
         self.endpoint(tenant, version, "devicecode")
     }
 
+    /// What anybody may read of where a tenant signs in.
+    pub fn discovery_document(&self, tenant: &Tenant) -> Url {
+        let mut url = self.login.clone();
+        url.set_path(&format!("/{tenant}/v2.0/.well-known/openid-configuration"));
+        url
+    }
+
     fn endpoint(&self, tenant: &Tenant, version: EndpointVersion, leaf: &str) -> Url {
         let folder = match version {
             EndpointVersion::V2 => "oauth2/v2.0",

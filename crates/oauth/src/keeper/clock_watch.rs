@@ -8,39 +8,46 @@ use gatepost_host::Clock;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::answers::{Reply, http_date, in_words};
-use crate::{Endpoint, Form, ProofProblem, TokenError};
+use crate::{Endpoint, Form, OutOfTime, TokenError};
 
 /// The difference that was measured last.
 #[derive(Debug, Default)]
-pub(super) struct ClockWatch(Mutex<Option<SignedDuration>>);
+pub(super) struct ClockWatch(Mutex<Option<Measured>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Measured {
+    skew: SignedDuration,
+    /// By the clock of this machine.
+    at: Timestamp,
+}
 
 impl ClockWatch {
     pub(super) fn skew(&self) -> Option<SignedDuration> {
+        self.measured().map(|measured| measured.skew)
+    }
+
+    fn measured(&self) -> Option<Measured> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it must be measured at `now` before it is known if the clock explains `error`. A
+    /// clock may have been set wrong since it was measured.
+    pub(super) fn must_look(&self, error: &TokenError, now: Timestamp) -> bool {
+        let is_fresh = |measured: Measured| now.duration_since(measured.at).abs() < FRESH;
+        // A server that cannot be trusted is not asked for the time either.
+        !matches!(error, TokenError::UntrustedNow { .. })
+            && OutOfTime::of(error).is_some()
+            && !self.measured().is_some_and(is_fresh)
     }
 
     /// The error with its explanation, if the clock is one: at this `now` something is out of its
     /// time that is in it by the server's clock.
     pub(super) fn explained(&self, error: TokenError, now: Timestamp) -> TokenError {
-        let explains = |skew: SignedDuration| {
-            let theirs = now.checked_sub(skew).unwrap_or(now);
-            match &error {
-                TokenError::Proof(proof) => match proof.reason {
-                    ProofProblem::Expired(at) => theirs < at,
-                    ProofProblem::NotYetValid(at) => theirs >= at,
-                    _ => false,
-                },
-                TokenError::AssertionUnusable {
-                    expired: Some(at), ..
-                } => theirs < *at,
-                _ => false,
-            }
+        let explains = |skew: &SignedDuration| {
+            let theirs = now.checked_sub(*skew).unwrap_or(now);
+            OutOfTime::of(&error).is_some_and(|when| when.is_mended_at(theirs))
         };
-        match self
-            .skew()
-            .filter(|skew| explains(*skew))
-            .and_then(in_words)
-        {
+        match self.skew().filter(explains).and_then(in_words) {
             Some(skew) => TokenError::ClockSkew {
                 skew,
                 because: Box::new(error),
@@ -49,11 +56,11 @@ impl ClockWatch {
         }
     }
 
-    fn note(&self, skew: SignedDuration, host: &str) {
+    fn note(&self, skew: SignedDuration, at: Timestamp, host: &str) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let was_told = known.and_then(in_words).is_some();
-        *known = Some(skew);
+        let before = known.replace(Measured { skew, at });
         drop(known);
+        let was_told = before.and_then(|before| in_words(before.skew)).is_some();
         if let Some(skew) = in_words(skew)
             && !was_told
         {
@@ -80,18 +87,21 @@ impl Endpoint for Watched<'_> {
         if let Some(theirs) = reply.date.as_deref().and_then(http_date) {
             let ours = self.clock.now();
             let host = form.to.host_str().unwrap_or_default();
-            self.watch.note(ours.duration_since(theirs), host);
+            self.watch.note(ours.duration_since(theirs), ours, host);
         }
         Ok(reply)
     }
 }
+
+/// A clock that was right is believed for so long.
+const FRESH: SignedDuration = SignedDuration::from_hours(1);
 
 #[cfg(test)]
 mod tests {
     use gatepost_fault::Fault as _;
 
     use super::*;
-    use crate::ProofError;
+    use crate::{ProofError, ProofProblem};
 
     #[test]
     fn the_clock_explains_only_what_the_servers_would_not_have() {
@@ -111,6 +121,11 @@ mod tests {
         };
         let expired = |minutes| proof(ProofProblem::Expired(in_minutes(minutes)));
         let early = |minutes| proof(ProofProblem::NotYetValid(in_minutes(minutes)));
+        let untrusted = |minutes| TokenError::UntrustedNow {
+            host: "login".to_owned(),
+            when: OutOfTime::Ended(in_minutes(minutes)),
+            now,
+        };
         let foreign = || TokenError::IdTokenUnusable {
             who: "ada".to_owned(),
             reason: "its nonce is another one".to_owned(),
@@ -125,11 +140,13 @@ mod tests {
             (10, assertion(Some(in_minutes(-5))), true),
             (10, assertion(Some(in_minutes(-15))), false),
             (10, assertion(None), false),
+            (10, untrusted(-5), true),
+            (10, untrusted(-15), false),
             (10, proof(ProofProblem::Mismatch), false),
             (10, foreign(), false),
         ] {
             let watch = ClockWatch::default();
-            watch.note(SignedDuration::from_mins(ahead), "login");
+            watch.note(SignedDuration::from_mins(ahead), now, "login");
             let code = watch.explained(error.clone(), now).code();
             assert_eq!(code == "clock_skew", is_explained, "{ahead} {error}");
         }

@@ -17,8 +17,8 @@ use crate::conversation::converse;
 use crate::flow::{Asking, Flow, Granted};
 use crate::grants::{Attendance, Means, Opening};
 use crate::{
-    AccessToken, Audience, Challenge, Generation, GrantStoreError, Proof, Proofs as _,
-    Registration, TokenError,
+    AccessToken, Audience, By, Challenge, Endpoint as _, Form, Generation, GrantStoreError, Proof,
+    Proofs as _, Registration, TokenError,
 };
 
 /// The stored state as this process knows it.
@@ -84,7 +84,7 @@ impl Keeper {
         match answer {
             Ok(granted) => self.keep(&mut vault, granted).await,
             Err(error) => {
-                let error = self.watch.explained(error, self.around.clock.now());
+                let error = self.explained(error).await;
                 self.note_challenge(&mut vault, audience, &error).await;
                 vault.note_refusal(audience, &error, (registration, self.around.clock.now()));
                 Err(error)
@@ -298,7 +298,10 @@ impl Keeper {
     /// What a sign-in shows, which shows one proof only: the one that was accepted last, else
     /// the first.
     pub(super) async fn proof_of_sign_in(&self) -> Result<Proof, TokenError> {
-        let proofs = self.proofs().await?;
+        let proofs = match self.proofs().await {
+            Ok(proofs) => proofs,
+            Err(error) => return Err(self.explained(error).await),
+        };
         let stored = self.read_store().await.ok();
         let accepted = stored.and_then(|(keepsake, _)| keepsake.accepted_proof);
         let known = accepted.and_then(|accepted| {
@@ -361,6 +364,18 @@ impl Keeper {
             &self.who(),
         )
         .await
+    }
+
+    /// The error with its explanation, if that is the clock of this machine. Where no server said
+    /// lately what the time is, one is asked for nothing else.
+    async fn explained(&self, error: TokenError) -> TokenError {
+        let clock = &self.around.clock;
+        if self.watch.must_look(&error, clock.now()) {
+            let url = self.registration().discovery_document();
+            // When it answers matters, not what.
+            let _ = self.endpoint().post(&Form::going(url, By::Get)).await;
+        }
+        self.watch.explained(error, clock.now())
     }
 
     pub(super) fn endpoint(&self) -> Watched<'_> {

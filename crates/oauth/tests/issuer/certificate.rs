@@ -91,9 +91,9 @@ async fn an_issuer_accepts_the_assertion_of_old() {
 }
 
 #[tokio::test]
-async fn an_expired_certificate_is_said_before_anything_is_sent() {
+async fn an_expired_certificate_is_said_after_a_look_at_the_servers_clock_alone() {
     let tasks = Tasks::new();
-    let issuer = Issuer::answering([]);
+    let issuer = Issuer::answering([(200, Vec::new(), "{}".to_owned())]);
     let login = issuer.listen(&tasks).await;
     let mut expired = certificate(Signing::Ps256);
     expired.not_after = jiff::Timestamp::UNIX_EPOCH;
@@ -105,6 +105,11 @@ async fn an_expired_certificate_is_said_before_anything_is_sent() {
         .expect_err("it has expired");
     assert_eq!(error.code(), "certificate_expired");
     assert!(error.to_string().contains("app.crt"), "{error}");
-    assert_eq!(issuer.posted().len(), 0);
+    let asked = issuer.posted();
+    let [look] = asked.as_slice() else {
+        panic!("the clock is looked at once: {asked:?}");
+    };
+    assert!(look.path.ends_with("/openid-configuration"), "{look:?}");
+    assert!(look.fields.is_empty(), "{look:?}");
     tasks.end().await;
 }

@@ -126,17 +126,56 @@ async fn a_server_of_unknown_authority_gets_no_secret() {
     tasks.end().await;
 }
 
+#[tokio::test]
+async fn a_certificate_out_of_its_time_makes_the_clock_suspect() {
+    let tasks = Tasks::new();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (years, code, said) in [
+        ((2000, 2001), "sign_in_server_untrusted", "until 2001-01-01"),
+        ((2900, 2901), "clock_skew", "is behind by"),
+    ] {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let mut named = rcgen::CertificateParams::new(["localhost".to_owned()]).expect("a name");
+        named.not_before = rcgen::date_time_ymd(years.0, 1, 1);
+        named.not_after = rcgen::date_time_ymd(years.1, 1, 1);
+        let made = named.self_signed(&key).expect("a certificate");
+        let ca_file = folder.path().join("ca.pem");
+        std::fs::write(&ca_file, made.pem()).expect("a writable folder");
+        let trust = Trust::with_authority(&ca_file).expect("a certificate");
+        let address = tls_server(&made, &key, &tasks).await;
+        let endpoint = HttpEndpoint::new(&trust, Clock::system(), Chance::system());
+        let endpoint = endpoint.expect("this machine has certificates");
+        let to = format!("https://localhost:{}/", address.port());
+        let form = Form::new(url::Url::parse(&to).expect("a URL"));
+        let error = endpoint.post(&form).await.expect_err("out of its time");
+        assert_eq!(error.code(), code, "{error}");
+        for said in [said, "clock", "localhost"] {
+            assert!(error.to_string().contains(said), "{error}");
+        }
+    }
+    tasks.end().await;
+}
+
 /// A TLS server with a certificate of its own making.
 async fn tls_issuer(tasks: &Tasks) -> SocketAddr {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der())
+    tls_server(&made.cert, &made.signing_key, tasks).await
+}
+
+/// A TLS server with this certificate, that says nothing.
+async fn tls_server(
+    certificate: &rcgen::Certificate,
+    key: &rcgen::KeyPair,
+    tasks: &Tasks,
+) -> SocketAddr {
+    let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der())
         .expect("rcgen writes PKCS#8");
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("the provider has them")
         .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
+        .with_single_cert(vec![certificate.der().clone()], key)
         .expect("they belong together");
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");

@@ -204,33 +204,34 @@ async fn what_only_a_person_can_bring_is_asked_for_at_the_next_sign_in() {
     assert_eq!(asking.challenge, None, "the sign-in brought it");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_wrong_clock_explains_what_is_not_valid() {
-    #[derive(Debug)]
-    struct NotYet(jiff::Timestamp);
+/// A proof that ends then.
+#[derive(Debug)]
+struct Until(jiff::Timestamp);
 
-    #[async_trait]
-    impl Proofs for NotYet {
-        async fn present(&self, now: jiff::Timestamp) -> Result<Vec<Proof>, TokenError> {
-            if now < self.0 {
-                return Ok(vec![Proof::Secret("works".into())]);
-            }
-            Err(TokenError::AssertionUnusable {
-                who: "registration contoso".to_owned(),
-                place: "/token".to_owned(),
-                reason: "it expired".to_owned(),
-                expired: Some(self.0),
-            })
+#[async_trait]
+impl Proofs for Until {
+    async fn present(&self, now: jiff::Timestamp) -> Result<Vec<Proof>, TokenError> {
+        if now < self.0 {
+            return Ok(vec![Proof::Secret("works".into())]);
         }
-
-        fn mark(&self) -> SecretString {
-            "".into()
-        }
+        Err(TokenError::AssertionUnusable {
+            who: "registration contoso".to_owned(),
+            place: "/token".to_owned(),
+            reason: "it expired".to_owned(),
+            expired: Some(self.0),
+        })
     }
 
+    fn mark(&self) -> SecretString {
+        "".into()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_clock_explains_what_is_not_valid() {
     let mut world = World::new();
     let hour = SignedDuration::from_hours(1);
-    world.proofs = Some(Arc::new(NotYet(world.clock.now() + hour)));
+    world.proofs = Some(Arc::new(Until(world.clock.now() + hour)));
     let keeper = world.app();
     let mut early = reply(200, TOKEN);
     early.date = Some("Sun, 22 Nov 2026 09:15:00 GMT".to_owned());
@@ -248,6 +249,34 @@ async fn a_wrong_clock_explains_what_is_not_valid() {
     );
     world.clock.sleep(Duration::from_hours(2)).await;
     let error = exchange(&keeper).await.expect_err("it expired there, too");
+    assert_eq!(error.code(), "assertion_unusable");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_wrong_from_the_start_is_found_out_by_one_look() {
+    let mut world = World::new();
+    let minute = SignedDuration::from_mins(1);
+    world.proofs = Some(Arc::new(Until(world.clock.now() - minute)));
+    let mut early = reply(200, "{}");
+    early.date = Some("Sun, 22 Nov 2026 09:15:00 GMT".to_owned());
+    world.issuer.book().scripted.push_back(early);
+    let keeper = world.app();
+    let error = exchange(&keeper).await.expect_err("it has ended here");
+    assert_eq!(error.code(), "clock_skew");
+    let text = error.to_string();
+    assert!(text.contains("45 minutes ahead of"), "{text}");
+    assert_eq!(world.issuer.asked(), 1, "the time, and no token");
+    assert_eq!(world.issuer.book().asked[0], "", "nothing was sent");
+
+    // A sign-in is told the same, and what was measured just now is not measured again.
+    let error = keeper.asking(Audience::Exchange).await;
+    assert_eq!(error.expect_err("it has ended").code(), "clock_skew");
+    assert_eq!(world.issuer.asked(), 1);
+
+    // Who does not say the time explains nothing.
+    let silent = world.app();
+    world.issuer.will_answer(503, "");
+    let error = exchange(&silent).await.expect_err("it has ended");
     assert_eq!(error.code(), "assertion_unusable");
 }
 
