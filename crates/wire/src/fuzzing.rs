@@ -3,6 +3,7 @@
 
 mod pop3;
 mod server;
+mod smtp;
 
 use crate::imap::client::{Client, Command, Event};
 use crate::imap::codec::{self, Assembler, Bounds, Part, Treatment};
@@ -78,6 +79,31 @@ pub fn pop3_server(input: &[u8]) {
         whole, octetwise,
         "what is said does not depend on the reads"
     );
+}
+
+/// Our SMTP client takes any octets a server may send, however they arrive.
+pub fn smtp_client(input: &[u8]) {
+    let whole = smtp::heard(input, input.len().max(1));
+    let octetwise = smtp::heard(input, 1);
+    assert_eq!(
+        whole, octetwise,
+        "what is understood does not depend on the reads"
+    );
+}
+
+/// Our SMTP server takes any octets a client may send, and says the same however they arrive.
+pub fn smtp_server(input: &[u8]) {
+    let whole = smtp::said(input, input.len().max(1));
+    let octetwise = smtp::said(input, 1);
+    assert_eq!(
+        whole, octetwise,
+        "what is said does not depend on the reads"
+    );
+}
+
+/// What is read of replies, and of the arguments of MAIL and RCPT, is written and read the same.
+pub fn smtp_texts(input: &[u8]) {
+    crate::smtp::assert_round_trips(input);
 }
 
 /// What decodes as a response is written, read and written the same.

@@ -8,6 +8,7 @@ pub mod fuzzing;
 pub mod imap;
 pub mod pop3;
 pub mod sasl;
+pub mod smtp;
 
 mod dots;
 mod lines;

@@ -7,7 +7,7 @@ use crate::dots::{BodyWriter, Framing};
 use super::machine::{Job, Stage};
 use super::maildrop::Maildrop;
 use super::top::Top;
-use super::{Answer, Ask, Server};
+use super::{Answer, Ask, Refusal, Server, Then};
 
 /// What is done with the answer to a question.
 #[derive(Debug)]
@@ -66,15 +66,25 @@ impl Server {
                 self.refuse(&refusal);
                 self.close();
             }
-            (Pending::SignIn(_) | Pending::Message(_), Answer::Refused(refusal)) => {
+            (Pending::SignIn(_), Answer::Refused(refusal)) => {
                 self.refuse(&refusal);
+                self.count_error();
             }
+            (Pending::Message(_), Answer::Refused(refusal)) => self.refuse(&refusal),
             // Half a message must not look like a whole one.
             (Pending::More(_), _) => self.close(),
             (Pending::SignIn(_) | Pending::Message(_) | Pending::Update, _) => {
                 self.err(self.persona.texts.closed);
                 self.close();
             }
+        }
+    }
+
+    /// An owner's no is not the client's error.
+    fn refuse(&mut self, refusal: &Refusal) {
+        self.write(format_args!("{}\r\n", refusal.reply));
+        if refusal.then == Then::Close {
+            self.close();
         }
     }
 

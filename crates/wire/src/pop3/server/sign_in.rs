@@ -6,7 +6,7 @@ use crate::sasl::{Exchange, Mechanism, Step};
 use super::answering::Pending;
 use super::machine::{Job, Stage};
 use super::order::Auth;
-use super::{Ask, Credentials, InitialResponse, Refusal, Server};
+use super::{Ask, Credentials, InitialResponse, Server};
 
 impl Server {
     pub(super) fn auth(&mut self, auth: Auth) {
@@ -92,13 +92,5 @@ impl Server {
             self.write(format_args!("{name}\r\n"));
         }
         self.write(format_args!(".\r\n"));
-    }
-
-    pub(super) fn refuse(&mut self, refusal: &Refusal) {
-        self.write(format_args!("{}\r\n", refusal.reply));
-        match refusal.then {
-            super::Then::Stay => self.count_error(),
-            super::Then::Close => self.close(),
-        }
     }
 }

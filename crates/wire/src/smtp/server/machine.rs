@@ -1,0 +1,320 @@
+//! The machine: what comes in, what goes out, and whose turn it is.
+
+use std::fmt::{self, Write as _};
+
+use bytes::{Bytes, BytesMut};
+
+use crate::dots::BodyReader;
+use crate::lines::Lines;
+use crate::sasl::Exchange;
+use crate::smtp::Reply;
+
+use super::answering::Pending;
+use super::order::{Bdat, Misread, Order};
+use super::receiving::Receiving;
+use super::transaction::Transaction;
+use super::{Answer, Ask, Persona, Replies};
+
+/// The server side of one SMTP connection.
+///
+/// Call [`want`](Self::want) and do what it wants, again and again.
+pub struct Server {
+    pub(super) persona: Persona,
+    pub(super) identity: Identity,
+    pub(super) transaction: Option<Transaction>,
+    pub(super) job: Job,
+    pub(super) lines: Lines,
+    hello: Hello,
+    output: BytesMut,
+    end: End,
+    asked: Option<Ask>,
+    errors: u32,
+}
+
+/// What the server needs to go on.
+#[derive(Debug)]
+pub enum Want {
+    /// These octets are to be written.
+    Write(Bytes),
+    /// Octets of the client are to be read and given to [`Server::push`].
+    Read,
+    /// The question is to be answered by [`Server::answer`].
+    Ask(Ask),
+    /// The last question is still to be answered; nothing is to be read before that.
+    Answer,
+    /// TLS is to be started; then [`Server::tls_started`] is to be called.
+    StartTls,
+    /// Somebody signed in, and another server goes on with this client. These octets came
+    /// already and are the first that are to be passed on.
+    HandOver(Bytes),
+    /// The connection is to be closed.
+    Close,
+}
+
+impl Server {
+    /// A connection that was just accepted; the greeting is the first thing to be written.
+    pub fn new(persona: Persona) -> Self {
+        let mut server = Self {
+            identity: Identity::Stranger,
+            transaction: None,
+            job: Job::Rest,
+            lines: Lines::default(),
+            hello: Hello::Awaited,
+            output: BytesMut::new(),
+            end: End::Open,
+            asked: None,
+            errors: 0,
+            persona,
+        };
+        let greeting = server.persona.greeting.clone();
+        server.reply(&greeting);
+        if !greeting.is_done() {
+            server.close();
+        }
+        server
+    }
+
+    /// What is to be done now.
+    pub fn want(&mut self) -> Want {
+        loop {
+            if !self.output.is_empty() {
+                return Want::Write(self.output.split().freeze());
+            }
+            match self.end {
+                End::Open => {}
+                End::Closing => return Want::Close,
+                End::StartingTls => return Want::StartTls,
+                End::HandedOver => return Want::HandOver(self.lines.take_leftover()),
+            }
+            if let Some(ask) = self.asked.take() {
+                return Want::Ask(ask);
+            }
+            let took = match &self.job {
+                Job::Asked(_) => return Want::Answer,
+                Job::Data(..) => self.receive_data(),
+                Job::Chunk(..) => self.receive_chunk(),
+                Job::Rest | Job::Sasl(_) => self.take_line(),
+            };
+            if !took {
+                return Want::Read;
+            }
+        }
+    }
+
+    /// Takes octets of the client.
+    pub fn push(&mut self, octets: &[u8]) {
+        self.lines.push(octets);
+    }
+
+    /// Where to read the octets of the client into without copying: append only.
+    pub fn buffer(&mut self) -> &mut BytesMut {
+        self.lines.buffer()
+    }
+
+    /// Takes the answer to the last [`Ask`].
+    pub fn answer(&mut self, answer: Answer) {
+        match std::mem::replace(&mut self.job, Job::Rest) {
+            Job::Asked(pending) => {
+                self.asked = None;
+                self.answered(pending, answer);
+            }
+            job => self.job = job,
+        }
+    }
+
+    /// Ends the connection with this reply, such as 421 when it was idle too long or the
+    /// program stops. Within a message nothing can be said, so it is just closed.
+    pub fn bye(&mut self, reply: &Reply) {
+        if matches!(self.job, Job::Rest | Job::Sasl(_)) {
+            self.reply(reply);
+        }
+        self.close();
+    }
+
+    /// TLS is on. The server starts over with these manners, without a greeting
+    /// (RFC 3207 §4.2). What came before TLS was not protected, so the connection is closed if
+    /// anything did.
+    pub fn tls_started(&mut self, persona: Persona) {
+        self.end = if self.lines.has_leftover() {
+            End::Closing
+        } else {
+            End::Open
+        };
+        self.hello = Hello::Awaited;
+        self.persona = persona;
+    }
+
+    /// Whether somebody is signed in.
+    pub fn is_signed_in(&self) -> bool {
+        self.identity == Identity::SignedIn
+    }
+
+    pub(super) fn has_said_hello(&self) -> bool {
+        self.hello == Hello::Said
+    }
+
+    pub(super) fn reply(&mut self, reply: &Reply) {
+        // Writing into memory never fails.
+        let _ = write!(self.output, "{reply}\r\n");
+    }
+
+    pub(super) fn reply_with(&mut self, choose: fn(&Replies) -> &Reply) {
+        let reply = choose(&self.persona.replies).clone();
+        self.reply(&reply);
+    }
+
+    /// A client that earns too many of these is sent away.
+    pub(super) fn refuse_with(&mut self, choose: fn(&Replies) -> &Reply) {
+        self.reply_with(choose);
+        self.count_error();
+    }
+
+    pub(super) fn ask(&mut self, ask: Ask, pending: Pending) {
+        self.asked = Some(ask);
+        self.job = Job::Asked(pending);
+    }
+
+    pub(super) fn count_error(&mut self) {
+        self.errors += 1;
+        if self.errors >= self.persona.limits.errors && self.end == End::Open {
+            self.close_with_reply();
+        }
+    }
+
+    pub(super) fn close_with_reply(&mut self) {
+        self.reply_with(|replies| &replies.closed);
+        self.close();
+    }
+
+    pub(super) fn close(&mut self) {
+        self.end = End::Closing;
+    }
+
+    pub(super) fn begin_tls(&mut self) {
+        self.end = End::StartingTls;
+    }
+
+    pub(super) fn hand_over(&mut self) {
+        self.end = End::HandedOver;
+    }
+
+    /// Whether there was a line to take.
+    fn take_line(&mut self) -> bool {
+        let limits = self.persona.limits;
+        let may_hold_token =
+            matches!(self.job, Job::Sasl(_)) || self.lines.ahead(5).eq_ignore_ascii_case(b"AUTH ");
+        let longest = if may_hold_token {
+            limits.auth_line
+        } else {
+            limits.line
+        };
+        match self.lines.next_line(longest) {
+            Ok(None) => return false,
+            Ok(Some(line)) => match std::mem::replace(&mut self.job, Job::Rest) {
+                Job::Sasl(exchange) => self.sasl_step(exchange.respond(&line)),
+                _ => self.command(&line),
+            },
+            Err(_too_long) => {
+                self.job = Job::Rest;
+                self.refuse_with(|replies| &replies.line_too_long);
+            }
+        }
+        true
+    }
+
+    fn command(&mut self, line: &[u8]) {
+        let order = match Order::read(line) {
+            Ok(order) => order,
+            Err(misread) => {
+                return self.refuse_with(match misread {
+                    Misread::Command => |replies| &replies.unknown_command,
+                    Misread::Arguments => |replies| &replies.bad_arguments,
+                    Misread::Address => |replies| &replies.bad_address,
+                    Misread::Parameter => |replies| &replies.unknown_parameter,
+                });
+            }
+        };
+        match order {
+            Order::Ehlo => self.hello(self.offer()),
+            Order::Helo => self.hello(Reply::new(250, self.persona.hello.clone())),
+            Order::StartTls => self.start_tls(),
+            Order::Auth { mechanism, initial } => {
+                self.auth(
+                    &mechanism,
+                    initial.as_ref().map(|initial| initial.as_slice()),
+                );
+            }
+            Order::Mail(sender) => self.mail(sender),
+            Order::Rcpt(recipient) => self.rcpt(recipient),
+            Order::Data => self.data(),
+            Order::Bdat(bdat) => self.bdat(bdat),
+            Order::Rset => self.abandon(Pending::Said(self.persona.replies.done.clone())),
+            Order::Noop => self.reply_with(|replies| &replies.done),
+            Order::Vrfy => self.reply_with(|replies| &replies.not_verified),
+            Order::Help => self.reply_with(|replies| &replies.help),
+            Order::Quit => self.abandon(Pending::Goodbye),
+        }
+    }
+
+    /// EHLO and HELO also begin anew (RFC 5321 §4.1.4).
+    fn hello(&mut self, reply: Reply) {
+        self.hello = Hello::Said;
+        self.abandon(Pending::Said(reply));
+    }
+
+    fn offer(&self) -> Reply {
+        let mut lines = vec![self.persona.hello.clone()];
+        lines.extend(self.persona.extensions.iter().map(ToString::to_string));
+        Reply {
+            code: 250,
+            status: None,
+            lines,
+        }
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("signed_in", &self.is_signed_in())
+            .field("in_transaction", &self.transaction.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Who the client is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Identity {
+    Stranger,
+    SignedIn,
+}
+
+/// Whether the client said EHLO or HELO.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hello {
+    Awaited,
+    Said,
+}
+
+/// What is being done.
+pub(super) enum Job {
+    /// Nothing: the next command may come.
+    Rest,
+    /// The client is about to send its credentials.
+    Sasl(Exchange),
+    /// A message comes, up to its dot.
+    Data(BodyReader, Receiving),
+    /// A chunk comes: so many octets are left of it.
+    Chunk(Bdat, Receiving),
+    /// The owner is to answer.
+    Asked(Pending),
+}
+
+/// Whether the connection ends when everything is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Open,
+    Closing,
+    StartingTls,
+    HandedOver,
+}

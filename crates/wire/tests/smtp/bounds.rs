@@ -1,0 +1,230 @@
+//! What is too large is dropped or ends the connection, and is never held in memory; and what
+//! cannot be sent is not.
+
+use gatepost_wire::LineTooLong;
+use gatepost_wire::sasl::Xoauth2;
+use gatepost_wire::smtp::client::{Client, Event, Unsendable, Violation};
+use gatepost_wire::smtp::server::{Persona, SignIn};
+use gatepost_wire::smtp::{
+    BadReply, Body, Envelope, Extension, Extensions, Headers, Path, Recipient, ReversePath, Sender,
+    Transfer,
+};
+use secrecy::SecretString;
+
+use crate::server::{Conversation, persona};
+
+/// A client that was greeted, and whose EHLO was answered with these lines.
+fn greeted(offered: &[&str]) -> Client {
+    let mut client = Client::new();
+    client.receive(b"220 ready\r\n");
+    drain(&mut client);
+    client.hello("x.test").expect("nothing is in the way");
+    client.receive(b"250-hello\r\n");
+    for line in offered {
+        client.receive(format!("250-{line}\r\n").as_bytes());
+    }
+    client.receive(b"250 HELP\r\n");
+    drain(&mut client);
+    client.take_output();
+    client
+}
+
+fn drain(client: &mut Client) -> Vec<Event> {
+    let mut events = Vec::new();
+    while let Some(event) = client.next_event().expect("the server keeps to it") {
+        events.push(event);
+    }
+    events
+}
+
+fn envelope(to: &str) -> Envelope {
+    let path = |text| Path::parse(text).expect("an address");
+    Envelope {
+        sender: Sender::new(ReversePath::Address(path("a@x.test"))),
+        recipients: vec![Recipient::new(path(to))],
+    }
+}
+
+#[test]
+fn an_endless_line_or_reply_ends_the_connection() {
+    let mut client = greeted(&[]);
+    client.noop().expect("nothing is in the way");
+    client.receive("2".repeat(20_000).as_bytes());
+    assert_eq!(
+        client.next_event(),
+        Err(Violation::Line(LineTooLong(16 * 1024)))
+    );
+
+    let mut client = greeted(&[]);
+    client.noop().expect("nothing is in the way");
+    client.receive("250-more\r\n".repeat(300).as_bytes());
+    assert_eq!(
+        client.next_event(),
+        Err(Violation::Reply(BadReply::Endless(256)))
+    );
+}
+
+#[test]
+fn what_the_server_cannot_take_is_not_sent() {
+    let mut client = greeted(&["SIZE 100"]);
+    let plain = envelope("b@x.test");
+    let with = |change: fn(&mut Envelope)| {
+        let mut changed = plain.clone();
+        change(&mut changed);
+        changed
+    };
+    for (envelope, why) in [
+        (
+            with(|e| e.sender.size = Some(101)),
+            Unsendable::TooLarge { limit: 100 },
+        ),
+        (
+            with(|e| e.sender.body = Body::EightBitMime),
+            Unsendable::NoEightBit,
+        ),
+        (
+            with(|e| e.sender.headers = Headers::Utf8),
+            Unsendable::NoUtf8,
+        ),
+        (with(|e| e.recipients.clear()), Unsendable::NoRecipient),
+        (envelope("größe@x.test"), Unsendable::NoUtf8),
+    ] {
+        assert_eq!(client.send_envelope(&envelope), Err(why));
+        assert!(client.take_output().is_empty());
+    }
+    assert_eq!(
+        client.begin_message(Transfer::Data),
+        Err(Unsendable::NoRecipient)
+    );
+    for name in ["", "a b", "a\r\nQUIT"] {
+        assert_eq!(client.hello(name), Err(Unsendable::Name));
+    }
+}
+
+#[test]
+fn within_a_message_nothing_else_is_sent() {
+    let mut client = greeted(&["PIPELINING", "CHUNKING"]);
+    client
+        .send_envelope(&envelope("b@x.test"))
+        .expect("nothing is in the way");
+    assert_eq!(client.begin_message(Transfer::Data), Err(Unsendable::Busy));
+    client.receive(b"250 ok\r\n250 ok\r\n");
+    drain(&mut client);
+    client
+        .begin_message(Transfer::Data)
+        .expect("somebody gets it");
+    assert_eq!(client.message_octets(b"x"), Err(Unsendable::NotListening));
+    client.receive(b"354 go on\r\n");
+    drain(&mut client);
+    client.message_octets(b"x").expect("it is awaited");
+    assert_eq!(client.noop(), Err(Unsendable::Busy));
+    assert_eq!(client.reset(), Err(Unsendable::Busy));
+    assert_eq!(client.quit(), Err(Unsendable::Busy));
+}
+
+/// Without PIPELINING a chunk waits for the reply to the last.
+#[test]
+fn chunks_wait_where_they_have_to() {
+    let mut client = greeted(&["CHUNKING"]);
+    client
+        .send_envelope(&envelope("b@x.test"))
+        .expect("nothing is in the way");
+    client.receive(b"250 ok\r\n");
+    drain(&mut client);
+    client.receive(b"250 ok\r\n");
+    drain(&mut client);
+    client
+        .begin_message(Transfer::Chunks)
+        .expect("somebody gets it");
+    client.message_octets(b"one").expect("nothing is in flight");
+    assert_eq!(client.message_octets(b"two"), Err(Unsendable::Busy));
+    assert_eq!(client.end_message(), Err(Unsendable::Busy));
+    client.receive(b"250 ok\r\n");
+    drain(&mut client);
+    client.end_message().expect("nothing is in flight");
+    assert!(client.take_output().ends_with(b"BDAT 2 LAST\r\n\r\n"));
+}
+
+#[test]
+fn neither_mail_nor_token_is_printed_with_the_machines() {
+    let mut client = greeted(&[]);
+    let token = SecretString::from("canary-token");
+    let credentials = Xoauth2::new("a@x.test", token).expect("a valid sample");
+    client
+        .authenticate(&credentials)
+        .expect("nothing is in the way");
+    assert!(!format!("{client:?}").contains("canary"), "{client:?}");
+
+    let mut conversation = Conversation::new();
+    conversation.server.push(b"EHLO x\r\nAUTH LOGIN\r\ncanary");
+    conversation.go_on();
+    assert!(!format!("{:?}", conversation.server).contains("canary"));
+}
+
+#[test]
+fn a_long_token_is_taken_and_a_long_command_is_not() {
+    let mut conversation = Conversation::new();
+    let token = SecretString::from("t".repeat(8000));
+    let message = Xoauth2::new("a@x.test", token).expect("a valid sample");
+    let lines = format!(
+        "EHLO x\r\nAUTH XOAUTH2 {}\r\nAUTH XOAUTH2\r\n{}\r\nNOOP {}\r\nNOOP\r\n",
+        *message.encode(),
+        *message.encode(),
+        "x".repeat(20_000)
+    );
+    for octets in lines.as_bytes().chunks(1000) {
+        conversation.server.push(octets);
+        conversation.go_on();
+        assert!(conversation.server.buffer().len() <= 13_000);
+    }
+    let said = String::from_utf8_lossy(&conversation.written);
+    assert!(
+        said.ends_with(
+            "XOAUTH2\r\n535 5.7.3 Authentication unsuccessful\r\n334 \r\n\
+             535 5.7.3 Authentication unsuccessful\r\n500 5.5.2 Line too long\r\n250 2.0.0 OK\r\n"
+        ),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_message_passes_through_without_being_held() {
+    let mut conversation = Conversation::of(Persona {
+        sign_in: SignIn::Optional,
+        extensions: Extensions::new([Extension::Size(None), Extension::Chunking]),
+        ..persona()
+    });
+    let begin = b"EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\n";
+    for how in [b"DATA\r\n".as_slice(), b"BDAT 409602 LAST\r\n"] {
+        conversation.server.push(begin);
+        conversation.server.push(how);
+        conversation.go_on();
+        for _ in 0..100 {
+            conversation.server.push(&[b'x'; 4096]);
+            conversation.go_on();
+            assert!(conversation.server.buffer().is_empty(), "nothing is held");
+        }
+        conversation.server.push(b"\r\n");
+        if how.starts_with(b"DATA") {
+            conversation.server.push(b".\r\n");
+        }
+        conversation.go_on();
+        let taken = conversation.owner.taken.pop().expect("a message");
+        assert_eq!(taken.message.len(), 409_602);
+    }
+}
+
+/// What an envelope says is forgotten with it, and its owner hears so once.
+#[test]
+fn an_abandoned_envelope_is_told() {
+    let mut conversation = Conversation::of(Persona {
+        sign_in: SignIn::Optional,
+        ..persona()
+    });
+    conversation
+        .server
+        .push(b"EHLO x\r\nRSET\r\nMAIL FROM:<>\r\nRSET\r\nRSET\r\nMAIL FROM:<>\r\nQUIT\r\n");
+    conversation.go_on();
+    assert_eq!(conversation.owner.abandoned, 2);
+    assert!(conversation.closed);
+}

@@ -1,0 +1,13 @@
+//! The SMTP machines against the dialogues, and every decoder against the fuzz corpus.
+
+mod any_octets;
+mod bounds;
+mod client;
+mod corpus;
+#[path = "../dialogues/dialogue.rs"]
+mod dialogue;
+mod owner;
+mod pair;
+#[path = "../dialogues/seeds.rs"]
+mod seeds;
+mod server;

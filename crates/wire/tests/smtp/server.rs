@@ -1,0 +1,218 @@
+//! The server machine against the dialogues.
+
+use gatepost_wire::smtp::server::{Limits, Mechanism, Persona, Replies, Server, SignIn, Want};
+use gatepost_wire::smtp::{Extension, Extensions, Reply};
+
+use crate::dialogue::{self, Dialogue, Step};
+use crate::owner::Owner;
+
+#[test]
+fn the_server_holds_its_part_of_every_dialogue() {
+    let dialogues: Vec<Dialogue> = dialogue::all("smtp")
+        .into_iter()
+        .filter(|d| d.for_server)
+        .collect();
+    assert!(
+        dialogues.len() >= 8,
+        "the dialogues for the server are there"
+    );
+    for dialogue in dialogues {
+        for octets_at_once in [usize::MAX, 7, 1] {
+            replay(&dialogue, octets_at_once);
+        }
+    }
+}
+
+fn replay(dialogue: &Dialogue, octets_at_once: usize) {
+    let mut conversation = if dialogue.name.contains("tls") {
+        Conversation::of(before_tls())
+    } else {
+        Conversation::new()
+    };
+    let mut expected = Vec::new();
+    let mut after_client = true;
+    for step in &dialogue.steps {
+        match step {
+            Step::Server(octets) => {
+                expected.extend_from_slice(octets);
+                after_client = false;
+            }
+            Step::Client(octets) => {
+                if !after_client {
+                    conversation.said(&dialogue.name, &mut expected);
+                }
+                after_client = true;
+                for some in octets.chunks(octets_at_once) {
+                    conversation.server.push(some);
+                    conversation.go_on();
+                }
+            }
+            Step::Wait(what) => {
+                conversation.said(&dialogue.name, &mut expected);
+                assert_eq!(what, "TLS", "{}", dialogue.name);
+                assert!(conversation.starts_tls, "{}", dialogue.name);
+                conversation.server.tls_started(persona());
+            }
+            Step::Drop => {
+                conversation.said(&dialogue.name, &mut expected);
+                assert!(
+                    conversation.closed,
+                    "{}: the server hangs up",
+                    dialogue.name
+                );
+            }
+        }
+    }
+    conversation.said(&dialogue.name, &mut expected);
+}
+
+/// A server with its owner, and what it wrote.
+pub(crate) struct Conversation {
+    pub(crate) server: Server,
+    pub(crate) owner: Owner,
+    pub(crate) written: Vec<u8>,
+    pub(crate) closed: bool,
+    handed_over: Option<Vec<u8>>,
+    starts_tls: bool,
+}
+
+impl Conversation {
+    pub(crate) fn new() -> Self {
+        Self::of(persona())
+    }
+
+    pub(crate) fn of(persona: Persona) -> Self {
+        Self {
+            server: Server::new(persona),
+            owner: Owner::default(),
+            written: Vec::new(),
+            closed: false,
+            handed_over: None,
+            starts_tls: false,
+        }
+    }
+
+    /// Lets the server talk until it wants to read.
+    pub(crate) fn go_on(&mut self) {
+        while !self.closed {
+            match self.server.want() {
+                Want::Write(octets) => self.written.extend_from_slice(&octets),
+                Want::Ask(ask) => self.server.answer(self.owner.answer(ask)),
+                Want::Read => return,
+                Want::StartTls => {
+                    self.starts_tls = true;
+                    return;
+                }
+                Want::HandOver(octets) => {
+                    let passed_on = self.handed_over.get_or_insert_default();
+                    passed_on.extend_from_slice(&octets);
+                    return;
+                }
+                Want::Close => self.closed = true,
+                Want::Answer => panic!("every question was answered"),
+            }
+        }
+    }
+
+    fn said(&mut self, name: &str, expected: &mut Vec<u8>) {
+        self.go_on();
+        let said = String::from_utf8_lossy(&self.written);
+        assert_eq!(said, String::from_utf8_lossy(expected), "in {name}");
+        self.written.clear();
+        expected.clear();
+    }
+}
+
+#[test]
+fn what_follows_the_sign_in_is_handed_over_untouched() {
+    let mut conversation = Conversation::new();
+    // relayed@x.test, two words
+    conversation.server.push(
+        b"EHLO x\r\nAUTH PLAIN AHJlbGF5ZWRAeC50ZXN0AHR3byB3b3Jkcw==\r\nMAIL FROM:<a@x.test>\r\nRC",
+    );
+    conversation.go_on();
+    assert!(
+        conversation
+            .written
+            .ends_with(b"235 2.7.0 Authentication successful\r\n")
+    );
+    assert_eq!(
+        conversation.handed_over.as_deref(),
+        Some(b"MAIL FROM:<a@x.test>\r\nRC".as_slice())
+    );
+}
+
+#[test]
+fn what_came_before_tls_is_never_read_behind_it() {
+    let mut conversation = Conversation::of(before_tls());
+    conversation.server.push(b"STARTTLS\r\nEHLO x.test\r\n");
+    conversation.go_on();
+    assert!(conversation.starts_tls);
+    conversation.server.tls_started(persona());
+    conversation.written.clear();
+    conversation.go_on();
+    assert!(conversation.closed, "the connection is closed");
+    assert!(conversation.written.is_empty());
+}
+
+/// Half a message must not be followed by a reply that could be taken for its acceptance.
+#[test]
+fn a_goodbye_says_nothing_within_a_message() {
+    let bye = Reply::new(421, "bye");
+    let mut conversation = Conversation::of(Persona {
+        sign_in: SignIn::Optional,
+        ..persona()
+    });
+    conversation
+        .server
+        .push(b"EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\nhalf");
+    conversation.go_on();
+    conversation.written.clear();
+    conversation.server.bye(&bye);
+    conversation.go_on();
+    assert!(conversation.closed && conversation.written.is_empty());
+
+    let mut conversation = Conversation::new();
+    conversation.go_on();
+    conversation.written.clear();
+    conversation.server.bye(&bye);
+    conversation.go_on();
+    assert_eq!(conversation.written, b"421 bye\r\n");
+}
+
+fn before_tls() -> Persona {
+    let offered = [Extension::Size(Some(200)), Extension::StartTls];
+    Persona {
+        extensions: Extensions::new(offered),
+        ..persona()
+    }
+}
+
+pub(crate) fn persona() -> Persona {
+    let offered = [
+        Extension::Size(Some(200)),
+        Extension::Pipelining,
+        Extension::Dsn,
+        Extension::EnhancedStatusCodes,
+        Extension::EightBitMime,
+        Extension::Chunking,
+        Extension::SmtpUtf8,
+        // Some devices look for it in the last line only.
+        Extension::auth([Mechanism::Login, Mechanism::Plain, Mechanism::Xoauth2]),
+    ];
+    let not_signed_in = "530 5.7.57 Client not authenticated to send mail.";
+    Persona {
+        greeting: Reply::new(220, "mail.x.test ready"),
+        hello: "mail.x.test Hello [192.0.2.1]".to_owned(),
+        extensions: Extensions::new(offered),
+        sign_in: SignIn::Required,
+        replies: Replies {
+            not_signed_in: Reply::parse(not_signed_in).expect("a reply"),
+            ..Replies::default()
+        },
+        limits: Limits {
+            recipients: 2,
+            ..Limits::default()
+        },
+    }
+}
