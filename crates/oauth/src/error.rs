@@ -289,6 +289,18 @@ pub enum TokenError {
         /// The ids that the id token has, in brackets; empty if there is none.
         known: String,
     },
+    /// Servers want the tokens to carry one thing, then another, then the first again.
+    #[error(
+        "servers asked {times} times in a short while that the tokens of {who} carry something else than before (claims challenges), so no other is asked for in the next {} seconds; let an administrator look which Conditional Access policies contradict each other, in the sign-in logs of the app", wait.as_secs_f64().ceil()
+    )]
+    ChallengedInTurn {
+        /// The credential.
+        who: String,
+        /// How often.
+        times: u32,
+        /// How long nothing is asked for.
+        wait: Duration,
+    },
     /// The renewal was stopped from outside.
     #[error("the request for a token of {who} was broken off; Gatepost is stopping or has a bug")]
     BrokenOff {
@@ -324,6 +336,7 @@ impl TokenError {
         "id_token_unusable",
         "sign_in_by_another",
         "sign_in_unnamed",
+        "token_challenged_in_turn",
         "token_request_broken_off",
     ];
 
@@ -384,6 +397,11 @@ impl TokenError {
                 said,
                 retry_after: Some(left),
             },
+            Self::ChallengedInTurn { who, times, .. } => Self::ChallengedInTurn {
+                who,
+                times,
+                wait: left,
+            },
             Self::Refused(mut refusal) if refusal.retry_after.is_some() => {
                 refusal.retry_after = Some(left);
                 Self::Refused(refusal)
@@ -436,6 +454,7 @@ impl Fault for TokenError {
             Self::IdTokenUnusable { .. } => "id_token_unusable",
             Self::OtherPerson { .. } => "sign_in_by_another",
             Self::PersonUnnamed { .. } => "sign_in_unnamed",
+            Self::ChallengedInTurn { .. } => "token_challenged_in_turn",
             Self::BrokenOff { .. } => "token_request_broken_off",
         }
     }
@@ -461,7 +480,7 @@ impl Fault for TokenError {
             | Self::IdentityAbsent { .. }
             | Self::IdentityRefused { .. }
             | Self::ProofMissing { .. } => Owner::Operator,
-            Self::PersonUnnamed { .. } => Owner::TenantAdmin,
+            Self::PersonUnnamed { .. } | Self::ChallengedInTurn { .. } => Owner::TenantAdmin,
             Self::Throttled { .. }
             | Self::Failing { .. }
             | Self::AnswerUnusable { .. }
@@ -485,6 +504,7 @@ impl Fault for TokenError {
             | Self::IdentityBusy { retry_after, .. } => {
                 Next::Retry(retry_after.map_or(After::Backoff, After::AtLeast))
             }
+            Self::ChallengedInTurn { wait, .. } => Next::Retry(After::AtLeast(*wait)),
             Self::ClockSkew { .. }
             | Self::UntrustedNow { .. }
             | Self::AnswerUnusable { .. }

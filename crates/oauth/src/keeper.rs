@@ -3,6 +3,7 @@
 //! One request at a time; who asks meanwhile waits for its outcome. A rotated refresh token is
 //! durable in the store before the access token that came with it is handed out.
 
+mod challenged;
 mod clock_watch;
 mod flight;
 mod keepsake;
@@ -27,6 +28,7 @@ use crate::{
     AccessToken, Audience, Challenge, CredentialId, Endpoint, Grant, Grants, HttpEndpoint, Proof,
     Registration, TokenError, TokenSource,
 };
+use challenged::{Challenged, Heard};
 use clock_watch::ClockWatch;
 use flight::Vault;
 use slot::{Look, Slot};
@@ -141,7 +143,7 @@ struct Keeper {
     slots: Mutex<BTreeMap<Audience, Slot>>,
     upkeep: Mutex<Upkeep>,
     /// What servers want tokens to carry, for as long as this process lives.
-    challenges: Mutex<BTreeMap<Audience, Challenge>>,
+    challenges: Mutex<BTreeMap<Audience, Challenged>>,
     watch: ClockWatch,
     /// Whoever holds it may talk to the issuer. Refresh tokens rotate per credential, so the
     /// audiences take turns. Made to be held over awaits.
@@ -188,6 +190,7 @@ impl TokenKeeper {
         if keepsake::is_asked_alike(&before, &self.0.registration()) {
             return;
         }
+        self.0.forgive_challenges();
         for slot in self.0.slots().values_mut() {
             slot.forgive();
         }
@@ -302,16 +305,18 @@ impl TokenSource for TokenKeeper {
     }
 
     fn challenged(&self, token: &AccessToken, challenge: &Challenge) {
-        let before = self
-            .0
-            .challenges()
-            .insert(token.audience, challenge.clone());
-        if before.as_ref() == Some(challenge) {
-            // The token carries it already, as far as we can do.
-            return self.refused(token);
-        }
-        if let Some(slot) = self.0.slots().get_mut(&token.audience) {
-            slot.give_up(token);
+        match self.0.hear(token, challenge) {
+            Heard::Again => return self.refused(token),
+            Heard::Anew => self.0.give_up(token, None),
+            Heard::TooOften { times, wait } => {
+                let error = TokenError::ChallengedInTurn {
+                    who: self.0.who(),
+                    times,
+                    wait,
+                };
+                self.0.log_failure(&error);
+                self.0.give_up(token, Some(error));
+            }
         }
         self.0.changed.notify_one();
     }
@@ -322,7 +327,7 @@ impl Keeper {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn challenges(&self) -> MutexGuard<'_, BTreeMap<Audience, Challenge>> {
+    fn challenges(&self) -> MutexGuard<'_, BTreeMap<Audience, Challenged>> {
         self.challenges
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -365,8 +370,48 @@ impl Keeper {
             proof,
             person: self.credential.person.clone(),
             audience,
-            challenge: self.challenges().get(&audience).cloned(),
+            challenge: self
+                .challenges()
+                .get(&audience)
+                .map(|challenged| challenged.challenge().clone()),
             chance: self.around.chance.clone(),
+        }
+    }
+
+    /// What a challenge of `token` asks for. Of one that is not held any more a hundred connections
+    /// may still complain, each in its way: what they want is known when the next one is shown.
+    fn hear(&self, token: &AccessToken, challenge: &Challenge) -> Heard {
+        let now = self.around.clock.now();
+        let audience = token.audience;
+        let is_held = self
+            .slots()
+            .get(&audience)
+            .is_some_and(|slot| slot.holds(token));
+        let mut challenges = self.challenges();
+        match challenges.get_mut(&audience) {
+            Some(_) if !is_held => Heard::Again,
+            Some(known) => known.hear(challenge, now),
+            None => {
+                challenges.insert(audience, Challenged::first(challenge.clone(), now));
+                Heard::Anew
+            }
+        }
+    }
+
+    /// Holds `token` no longer; with an error, nobody asks for another one until it says.
+    fn give_up(&self, token: &AccessToken, error: Option<TokenError>) {
+        let now = self.around.clock.now();
+        if let Some(slot) = self.slots().get_mut(&token.audience) {
+            slot.give_up(token);
+            if let Some(error) = error {
+                slot.land(&Err(error), now, &self.around.chance);
+            }
+        }
+    }
+
+    pub(super) fn forgive_challenges(&self) {
+        for challenged in self.challenges().values_mut() {
+            challenged.forgive();
         }
     }
 

@@ -157,6 +157,11 @@ fn of_here() -> Vec<TokenError> {
             said: "invalid_request: Identity not found".to_owned(),
         },
         TokenError::ProofMissing { who: who() },
+        TokenError::ChallengedInTurn {
+            who: ada(),
+            times: 5,
+            wait: Duration::from_mins(11),
+        },
         TokenError::BrokenOff { who: who() },
     ]
 }

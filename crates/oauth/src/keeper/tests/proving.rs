@@ -187,6 +187,44 @@ async fn a_challenge_goes_with_every_request_from_then_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn servers_that_contradict_each_other_are_not_obeyed_for_ever() {
+    let world = World::new();
+    let keeper = world.app();
+    let challenge = |context: usize| {
+        let json = format!(r#"{{"access_token":{{"acrs":{{"value":"c{context}"}}}}}}"#);
+        Challenge::of_json(&json).expect("a challenge")
+    };
+    let mut ended = None;
+    for turn in 0..20 {
+        match keeper.token(Audience::Graph).await {
+            Ok(token) => keeper.challenged(&token, &challenge(turn % 2)),
+            Err(error) => ended = Some(error),
+        }
+    }
+    let error = ended.expect("it does not go on for ever");
+    assert_eq!(error.code(), "token_challenged_in_turn");
+    assert!(error.to_string().contains("contoso"), "{error}");
+    assert_eq!(world.issuer.asked(), 5, "one, and one for each of four");
+    exchange(&keeper).await.expect("another audience goes on");
+    // Late complaints of tokens that are held no more ask for nothing.
+    world.clock.sleep(Duration::from_mins(16)).await;
+    let next = keeper
+        .token(Audience::Graph)
+        .await
+        .expect("the wait is over");
+    let asked = world.issuer.asked();
+    let old = AccessToken::new("a1".into(), Audience::Graph, next.expires_at);
+    for context in 0..20 {
+        keeper.challenged(&old, &challenge(context));
+    }
+    let held = keeper.token(Audience::Graph).await.expect("it is held");
+    assert_eq!(
+        (held.expose(), world.issuer.asked()),
+        (next.expose(), asked)
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_only_a_person_can_bring_is_asked_for_at_the_next_sign_in() {
     let world = World::new();
     let daemon = world.ada();
