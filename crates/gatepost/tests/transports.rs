@@ -94,6 +94,7 @@ impl TokenSource for Minted {
             app: &app.expect("it is in the directory"),
             strength: ClientStrength::Secret,
             bearer: Bearer::App,
+            asked: &tenant::AskedClaims::default(),
         };
         let minted = self.0.mint(&token, LIFETIME);
         let expires_at = Clock::system().now() + LIFETIME;

@@ -2,6 +2,7 @@
 
 mod access_token;
 mod app;
+mod asked_claims;
 mod consents;
 mod contoso;
 mod devices;
@@ -29,6 +30,7 @@ pub use app::{
     App, AppCertificate, ClientKind, ClientSecret, FederatedCredential, IssuerKeys, RedirectUri,
     Thumbprint,
 };
+pub use asked_claims::AskedClaims;
 pub use consents::{Acting, EVERYBODY};
 pub use contoso::{
     ADMIN_ONLY_MAILBOX, ADMINISTRATOR, CLIENT_ID, Contoso, DOMAIN, MACHINE_ISSUER,
@@ -170,6 +172,12 @@ impl Tenant {
         if expired.is_some_and(|order| read.stamp < order.stamp) {
             return Err(TokenRefused::Revoked);
         }
+        if let Principal::Person { client_id, upn, .. } = &read.principal {
+            let wanted = self.context_wanted(Acting { client_id, upn });
+            if wanted.is_some_and(|wanted| !read.contexts.contains(wanted)) {
+                return Err(TokenRefused::Claims);
+            }
+        }
         Ok(read.principal)
     }
 
@@ -205,7 +213,18 @@ impl Tenant {
             scopes,
             at: self.now(),
             stamp: self.inner.faults.stamp(),
+            contexts: BTreeSet::new(),
         }
+    }
+
+    /// The authentication context that tokens of `acting` have to carry, if a policy wants one.
+    pub fn context_wanted(&self, acting: Acting<'_>) -> Option<&'static str> {
+        let target = Target {
+            app: Some(acting.client_id),
+            mailbox: Some(acting.upn),
+        };
+        let wants = self.inner.faults.stands(FaultKind::RequireClaims, target);
+        wants.then_some(AUTHENTICATION_CONTEXT)
     }
 
     /// Makes an authorization code: one use, ten minutes.
@@ -306,6 +325,9 @@ pub(crate) fn pairwise(oid: &str, app: &str) -> String {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// What policies that want a context want, by its id in the tenant.
+const AUTHENTICATION_CONTEXT: &str = "c1";
 
 /// More than the five minutes that validators bear.
 const SKEW: Duration = Duration::from_mins(15);

@@ -120,6 +120,30 @@ fn another_person_is_refused_and_the_earlier_sign_in_stands() {
 }
 
 #[test]
+fn what_a_policy_wants_of_a_person_is_brought_by_the_next_sign_in() {
+    let stand = Stand::with_mail();
+    let browser = Browser::new(&stand);
+    let signs_in = || {
+        let (mut login, url) = login(&stand);
+        browser.get(browser.sign_in(&url).as_str());
+        assert!(login.line().expect("it says who signed in").contains(ADA));
+        url
+    };
+    let asked = signs_in();
+    assert!(!asked.contains("claims="), "{asked}");
+    assert!(!stand.listed(&["messages", ADA]).is_empty());
+
+    stand.fault("require-claims");
+    // The mail server takes the token no more, and another one is not to be had without a person.
+    stand
+        .run(&["messages", ADA])
+        .assert_fails(77, &[ADA, "AADSTS50076", "gatepost login"]);
+    let asked = signs_in();
+    assert!(asked.contains("claims=") && asked.contains("c1"), "{asked}");
+    assert!(!stand.listed(&["messages", ADA]).is_empty());
+}
+
+#[test]
 fn stray_requests_do_not_end_a_sign_in() {
     let stand = Stand::with_mail();
     let browser = Browser::new(&stand);

@@ -1,5 +1,7 @@
 //! Where an administrator permits an app for everybody.
 
+use std::collections::BTreeSet;
+
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::Response;
@@ -67,6 +69,7 @@ fn begin(call: &Call, parts: &Parts, endpoint: ConsentEndpoint) -> Result<(App, 
             generation: endpoint,
         },
         consent: ConsentPrompt::Always,
+        contexts: BTreeSet::new(),
         person: None,
         began: call.at,
     };

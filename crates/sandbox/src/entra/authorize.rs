@@ -9,7 +9,7 @@ use url::Url;
 use super::call::{Call, Version};
 use super::flow::{ChallengeMethod, ConsentPrompt, End, Flow, Redirect, ResponseMode};
 use super::pages::{self, SignInPage};
-use super::parameters::Parameters;
+use super::parameters::{Parameters, asked_claims};
 use super::redirect::WayBack;
 use super::refusal::Refusal;
 use super::{Entra, refusals};
@@ -121,6 +121,7 @@ fn flow(call: &Call, query: &Parameters, app: &App, back: WayBack<'_>) -> Result
             Some("consent") => ConsentPrompt::Always,
             _ => ConsentPrompt::IfNeeded,
         },
+        contexts: asked_claims(query)?.contexts,
         person: None,
         began: call.at,
     };

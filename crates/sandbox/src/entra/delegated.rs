@@ -8,11 +8,13 @@ use serde_json::{Value, json};
 
 use super::answer::{ForPerson, Granted};
 use super::call::Version;
+use super::parameters::asked_claims;
 use super::refusal::Refusal;
 use super::refusals;
 use super::token::TokenRequest;
 use crate::tenant::{
-    AccessToken, Acting, ApiScopes, Bearer, Person, Resource, SignIn, SignInScope, Wanted, pairwise,
+    AccessToken, Acting, ApiScopes, AskedClaims, Bearer, Person, Resource, SignIn, SignInScope,
+    Wanted, pairwise,
 };
 
 /// What the tokens are made from.
@@ -31,12 +33,15 @@ impl Delegation<'_> {
         let person = tenant.directory().person(&self.sign_in.upn).cloned();
         let person = person.ok_or_else(|| refusals::person_not_found(&self.sign_in.upn))?;
         let permissions = self.permissions(request)?;
+        let asked = asked_claims(request.form)?;
+        self.check_contexts(&asked, request)?;
         let token = AccessToken {
             audience: self.api.map_or(Resource::Graph.uri(), |api| &api.audience),
             resource: self.resource(),
             app: &request.client.app,
             strength: request.client.strength,
-            bearer: Bearer::Person(&person, &permissions),
+            bearer: Bearer::Person(&person, &permissions, &self.sign_in.contexts),
+            asked: &asked,
         };
         let lifetime = request.call.entra.token_lifetime;
         let scopes = &self.sign_in.scopes;
@@ -58,6 +63,28 @@ impl Delegation<'_> {
                     .map(|_| client_info(&person, &tenant.id())),
             }),
         })
+    }
+
+    /// A context that the sign-in did not bring, only a person can: the client is told what to ask
+    /// for at the next sign-in.
+    fn check_contexts(
+        &self,
+        asked: &AskedClaims,
+        request: &TokenRequest<'_>,
+    ) -> Result<(), Refusal> {
+        let brought = &self.sign_in.contexts;
+        let acting = Acting {
+            client_id: &request.client.app.client_id,
+            upn: &self.sign_in.upn,
+        };
+        let wanted = request.call.entra.tenant.context_wanted(acting);
+        let wanted = wanted.filter(|wanted| !brought.contains(*wanted));
+        let is_enough = asked.contexts.is_empty() || !asked.contexts.is_disjoint(brought);
+        let first = asked.contexts.first().filter(|_| !is_enough);
+        match first.map(String::as_str).or(wanted) {
+            Some(missing) => Err(refusals::context_missing(missing)),
+            None => Ok(()),
+        }
     }
 
     fn resource(&self) -> Resource {

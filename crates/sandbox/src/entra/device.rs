@@ -11,7 +11,7 @@ use super::authorize::show_sign_in;
 use super::call::{Call, Version};
 use super::flow::{ConsentPrompt, End, Flow};
 use super::pages::{self, DevicePage};
-use super::parameters::Parameters;
+use super::parameters::{Parameters, asked_claims};
 use super::refusal::{Refusal, json_response};
 use super::{Entra, refusals};
 use crate::tenant::{Device, SessionRefused};
@@ -78,6 +78,7 @@ pub(super) async fn entered(State(entra): State<Entra>, request: Request) -> Res
         resource: device.resource,
         end: End::Device { user_code },
         consent: ConsentPrompt::IfNeeded,
+        contexts: device.contexts,
         person: None,
         began: call.at,
     };
@@ -119,6 +120,7 @@ fn issue(call: &Call, form: &Parameters) -> Result<serde_json::Value, Refusal> {
         client_id: client_id.to_owned(),
         scope,
         resource,
+        contexts: asked_claims(form)?.contexts,
     };
     let flow = Flow::scopes_of(&device, &call.base);
     flow.map_err(|error| refusals::scope_error(&error))?;

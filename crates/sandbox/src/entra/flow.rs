@@ -1,6 +1,7 @@
 //! A sign-in under way. It travels through the browser as a signed hidden field, so that the
 //! platform keeps nothing for people who never come back.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub(super) struct Flow {
     pub(super) resource: Option<String>,
     pub(super) end: End,
     pub(super) consent: ConsentPrompt,
+    /// The authentication contexts that the app wants, which this sign-in brings.
+    pub(super) contexts: BTreeSet<String>,
     /// Who has given the password, once somebody has.
     pub(super) person: Option<String>,
     pub(super) began: Timestamp,
@@ -178,6 +181,7 @@ mod tests {
                 user_code: "CODE".to_owned(),
             },
             consent: ConsentPrompt::IfNeeded,
+            contexts: BTreeSet::new(),
             person: None,
             began,
         }

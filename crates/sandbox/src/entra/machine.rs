@@ -13,8 +13,8 @@ use super::call::{Call, Version};
 use super::parameters::Parameters;
 use crate::faults::{FaultKind, Target};
 use crate::tenant::{
-    AccessToken, App, Bearer, CLIENT_ID, ClientStrength, MACHINE_ISSUER, MACHINE_OBJECT_ID, Scopes,
-    TOKEN_EXCHANGE,
+    AccessToken, App, AskedClaims, Bearer, CLIENT_ID, ClientStrength, MACHINE_ISSUER,
+    MACHINE_OBJECT_ID, Scopes, TOKEN_EXCHANGE,
 };
 
 /// `/metadata/identity/oauth2/token`
@@ -76,6 +76,7 @@ fn grant(call: &Call, parts: &Parts) -> Result<Value, Value> {
         app: &app,
         strength: ClientStrength::Certificate,
         bearer: Bearer::App,
+        asked: &AskedClaims::default(),
     };
     let minted = call.entra.tenant.mint(&token, call.entra.token_lifetime);
     Ok(answer(&minted, (call, &app, resource)))

@@ -9,6 +9,7 @@ use gatepost_host::{Clock, Elapsed};
 
 use super::refusal::Refusal;
 use super::refusals;
+use crate::tenant::AskedClaims;
 
 /// Parameters by name. Unknown ones are ignored; clients send many.
 #[derive(Clone, Default)]
@@ -51,6 +52,14 @@ impl Parameters {
         self.get(name)
             .ok_or_else(|| refusals::parameter_missing(name))
     }
+}
+
+/// What the parameter `claims` wants a token to carry; one that cannot be read is refused.
+pub(super) fn asked_claims(parameters: &Parameters) -> Result<AskedClaims, Refusal> {
+    let Some(text) = parameters.get("claims") else {
+        return Ok(AskedClaims::default());
+    };
+    AskedClaims::read(text).ok_or_else(refusals::malformed)
 }
 
 /// Shows names only: among the values are passwords.

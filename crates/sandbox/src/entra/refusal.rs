@@ -20,6 +20,8 @@ pub(super) struct Refusal {
     pub(super) suberror: Option<&'static str>,
     /// The status, where it is not 400 (401 for `invalid_client`).
     pub(super) status: Option<StatusCode>,
+    /// What to ask for at the next sign-in, as JSON (a claims challenge).
+    pub(super) claims: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -33,6 +35,8 @@ struct ErrorBody<'a> {
     error_uri: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     suberror: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claims: Option<&'a str>,
 }
 
 impl Refusal {
@@ -43,12 +47,20 @@ impl Refusal {
             text: text.into(),
             suberror: None,
             status: None,
+            claims: None,
         }
     }
 
     pub(super) fn with_suberror(self, suberror: &'static str) -> Self {
         Self {
             suberror: Some(suberror),
+            ..self
+        }
+    }
+
+    pub(super) fn with_claims(self, claims: String) -> Self {
+        Self {
+            claims: Some(claims),
             ..self
         }
     }
@@ -91,6 +103,7 @@ impl Refusal {
             correlation_id: &call.correlation_id,
             error_uri: format!("{}/error?code={}", call.base, self.code),
             suberror: self.suberror,
+            claims: self.claims.as_deref(),
         };
         let text = serde_json::to_vec(&body).expect("strings and numbers are always JSON");
         let mut response = json_response(status, text, call);

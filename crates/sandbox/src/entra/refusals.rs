@@ -117,6 +117,7 @@ mod tests {
             second_factor_needed(),
             second_factor_missing(),
             policy_blocks(),
+            context_missing("c1"),
             no_federated_credential(),
             no_matching_federated_credential("ISSUER", "SUBJECT", "AUDIENCE"),
             foreign_signature_wrong(),

@@ -14,7 +14,7 @@ use super::refusal::Refusal;
 use super::refusals;
 use crate::tenant::{
     ADMINISTRATOR, Acting, App, AuthorizationCode, Challenge, EVERYBODY, Person, Resource, Scopes,
-    SignInScope, Trouble, Wanted,
+    SignIn, SignInScope, Trouble, Wanted,
 };
 
 /// `/{tenant}/login`: address and password.
@@ -171,8 +171,7 @@ impl<'a> Visit<'a> {
             }
             End::Device { user_code } => {
                 let tenant = &self.call.entra.tenant;
-                let sign_in = tenant.sign_in(self.acting(upn), self.scopes.clone());
-                match tenant.admit_device(user_code, sign_in) {
+                match tenant.admit_device(user_code, self.signed_in(upn)) {
                     Ok(()) => pages::page(StatusCode::OK, &ThroughPage::done(&self.app.name)),
                     Err(why) => pages::refused(&refusals::device_code_refused(why), self.call),
                 }
@@ -183,7 +182,7 @@ impl<'a> Visit<'a> {
     fn back_with_code(&self, upn: &str, redirect: &Redirect) -> Response<Body> {
         let tenant = &self.call.entra.tenant;
         let code = tenant.issue_code(AuthorizationCode {
-            sign_in: tenant.sign_in(self.acting(upn), self.scopes.clone()),
+            sign_in: self.signed_in(upn),
             redirect_uri: redirect.uri.clone(),
             challenge: redirect
                 .challenge
@@ -195,6 +194,14 @@ impl<'a> Visit<'a> {
             nonce: redirect.nonce.clone(),
         });
         WayBack::of(redirect).with_code(code, self.call.entra.chance.uuid(), self.call)
+    }
+
+    fn signed_in(&self, upn: &str) -> SignIn {
+        let tenant = &self.call.entra.tenant;
+        SignIn {
+            contexts: self.flow.contexts.clone(),
+            ..tenant.sign_in(self.acting(upn), self.scopes.clone())
+        }
     }
 
     fn acting<'s>(&'s self, upn: &'s str) -> Acting<'s> {

@@ -44,6 +44,9 @@ pub enum FaultKind {
     SkewedClock,
     /// Whoever asks for the token of a device code is told `slow_down` (RFC 8628 §3.5).
     SlowDown,
+    /// A policy wants an authentication context: delegated tokens without `c1` open no mailbox, and
+    /// the token endpoint says `interaction_required` with the claims to sign in with.
+    RequireClaims,
 }
 
 impl FaultKind {
@@ -66,6 +69,7 @@ impl FaultKind {
         Self::SecretExpired,
         Self::SkewedClock,
         Self::SlowDown,
+        Self::RequireClaims,
     ];
 
     /// Its name on the command line and in the control API.
@@ -88,6 +92,7 @@ impl FaultKind {
             Self::SecretExpired => "secret-expired",
             Self::SkewedClock => "skewed-clock",
             Self::SlowDown => "slow-down",
+            Self::RequireClaims => "require-claims",
         }
     }
 
@@ -113,6 +118,9 @@ impl FaultKind {
                 "the server's clock is 15 minutes ahead; assertions give AADSTS700024"
             }
             Self::SlowDown => "device codes are asked about too often: `slow_down`",
+            Self::RequireClaims => {
+                "people's tokens need the context c1: `interaction_required` with claims"
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{App, MailProtocol, Person, Principal, Resource, TokenRefused};
+use super::{App, AskedClaims, MailProtocol, Person, Principal, Resource, TokenRefused};
 use crate::faults::Stamp;
 
 /// What makes one access token differ from another.
@@ -22,6 +22,8 @@ pub struct AccessToken<'a> {
     pub strength: ClientStrength,
     /// In whose name the app acts.
     pub bearer: Bearer<'a>,
+    /// What the request wants it to carry.
+    pub asked: &'a AskedClaims,
 }
 
 /// In whose name an app acts.
@@ -29,8 +31,8 @@ pub struct AccessToken<'a> {
 pub enum Bearer<'a> {
     /// In its own, with its roles.
     App,
-    /// In a person's, with these permissions.
-    Person(&'a Person, &'a BTreeSet<&'static str>),
+    /// In a person's, with these permissions, and the authentication contexts of the sign-in.
+    Person(&'a Person, &'a BTreeSet<&'static str>, &'a BTreeSet<String>),
 }
 
 /// How the app proved who it is (`appidacr`).
@@ -78,6 +80,14 @@ pub(super) fn claims(token: &AccessToken<'_>, making: &Making) -> Value {
         "uti": format!("{:016x}{}", making.stamp.0, making.chance),
         "ver": "1.0",
     });
+    if let Some(not_before) = token.asked.not_before {
+        // No token is younger than now, whatever is asked.
+        let oldest = now.saturating_sub(300);
+        claims["nbf"] = json!(not_before.clamp(oldest, now));
+    }
+    if token.asked.bears_challenges {
+        claims["xms_cc"] = json!(["cp1"]);
+    }
     match token.bearer {
         Bearer::App => {
             claims["idtyp"] = json!("app");
@@ -88,7 +98,10 @@ pub(super) fn claims(token: &AccessToken<'_>, making: &Making) -> Value {
                 claims["roles"] = json!(roles);
             }
         }
-        Bearer::Person(person, permissions) => {
+        Bearer::Person(person, permissions, contexts) => {
+            if !contexts.is_empty() {
+                claims["acrs"] = json!(contexts);
+            }
             let permissions: Vec<&str> = permissions.iter().copied().collect();
             claims["idtyp"] = json!("user");
             claims["oid"] = json!(person.oid);
@@ -107,6 +120,8 @@ pub(super) fn claims(token: &AccessToken<'_>, making: &Making) -> Value {
 pub(super) struct Read {
     pub(super) principal: Principal,
     pub(super) stamp: Stamp,
+    /// The authentication contexts in it.
+    pub(super) contexts: BTreeSet<String>,
 }
 
 /// Reads the claims of a token of ours for a mail protocol.
@@ -140,6 +155,7 @@ pub(super) fn read(
     Ok(Read {
         principal,
         stamp: Stamp(stamp.ok_or(TokenRefused::Foreign)?),
+        contexts: texts(claims, "acrs"),
     })
 }
 
@@ -154,17 +170,18 @@ fn principal(claims: &Value) -> Option<Principal> {
             scopes,
         }
     } else {
-        let roles = claims.get("roles").and_then(Value::as_array);
-        let roles = roles
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .map(str::to_owned);
         Principal::App {
             client_id,
-            roles: roles.collect(),
+            roles: texts(claims, "roles"),
         }
     })
+}
+
+/// A claim that is a list of texts; empty if there is none.
+fn texts(claims: &Value, name: &str) -> BTreeSet<String> {
+    let list = claims.get(name).and_then(Value::as_array);
+    let texts = list.into_iter().flatten().filter_map(Value::as_str);
+    texts.map(str::to_owned).collect()
 }
 
 impl ClientStrength {

@@ -1,5 +1,6 @@
 //! Sign-ins that were begun on devices without a browser.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use gatepost_host::Chance;
@@ -17,6 +18,8 @@ pub struct Device {
     pub scope: String,
     /// Its resource, in version 1.
     pub resource: Option<String>,
+    /// The authentication contexts that the app wants.
+    pub contexts: BTreeSet<String>,
 }
 
 /// The two codes of a sign-in (RFC 8628 §3.2).
@@ -175,6 +178,7 @@ mod tests {
             client_id: "app".to_owned(),
             scope: "openid".to_owned(),
             resource: None,
+            contexts: BTreeSet::new(),
         };
         let codes = devices.begin(device.clone(), now, &chance);
         assert_eq!(devices.entered(&codes.user_code, now), Ok(device));

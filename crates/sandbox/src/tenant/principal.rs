@@ -79,6 +79,9 @@ pub enum TokenRefused {
     /// It was declared void.
     #[error("it was revoked")]
     Revoked,
+    /// A policy wants it to carry more.
+    #[error("it lacks the claims that a policy wants (insufficient_claims)")]
+    Claims,
     /// The permission for the protocol is missing.
     #[error("it lacks the permission for this protocol")]
     Permission,

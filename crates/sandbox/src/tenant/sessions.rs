@@ -1,5 +1,6 @@
 //! Sign-ins that happened: authorization codes and refresh tokens.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -34,6 +35,8 @@ pub struct SignIn {
     pub at: Timestamp,
     /// The place of the sign-in among all that happens.
     pub stamp: Stamp,
+    /// The authentication contexts that the person satisfied.
+    pub contexts: BTreeSet<String>,
 }
 
 /// What an authorization code stands for (RFC 6749 §4.1.2).
@@ -202,6 +205,7 @@ mod tests {
             scopes: Scopes::default(),
             at: at("2026-11-22T10:00:00Z"),
             stamp: Stamp(1),
+            contexts: BTreeSet::new(),
         }
     }
 

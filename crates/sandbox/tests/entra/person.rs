@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatepost_sandbox::faults::{FaultKind, FaultOrder};
-use gatepost_sandbox::tenant::{CLIENT_ID, MailProtocol, Principal, TENANT_ID, USER};
+use gatepost_sandbox::tenant::{CLIENT_ID, MailProtocol, Principal, TENANT_ID, TokenRefused, USER};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
@@ -134,6 +134,51 @@ async fn a_person_signs_in_consents_and_opens_the_mailbox() {
             .admit(answer.text("id_token"), MailProtocol::Imap)
             .is_err()
     );
+}
+
+#[tokio::test]
+async fn what_a_challenge_wants_is_in_the_token_or_a_sign_in_is_asked_for() {
+    let visitor = Visitor::new().await;
+    let tenant = visitor.sandbox.tenant();
+    let opens = |answer: &Answer| tenant.admit(answer.text("access_token"), MailProtocol::Imap);
+    let before = signed_in(&visitor).await;
+    let plain = claims(before.text("access_token"));
+    assert!(
+        plain["acrs"].is_null() && plain["xms_cc"].is_null(),
+        "{plain}"
+    );
+
+    // What the client can do and how young the token is, no person is needed for.
+    let age = plain["iat"].as_i64().expect("a time") - 60;
+    let young = format!(
+        r#"{{"access_token":{{"nbf":{{"essential":true,"value":"{age}"}},"xms_cc":{{"values":["cp1"]}}}}}}"#
+    );
+    let refresh_token = before.text("refresh_token");
+    let answer = refresh(&visitor, refresh_token, &[("claims", &young)]).await;
+    let token = claims(answer.text("access_token"));
+    assert_eq!(token["xms_cc"], json!(["cp1"]));
+    assert!(token["nbf"].as_i64() >= Some(age), "{token}");
+
+    let context = r#"{"access_token":{"acrs":{"essential":true,"value":"c1"}}}"#;
+    let refused = refresh(&visitor, refresh_token, &[("claims", context)]).await;
+    assert_eq!(refused.text("error"), "interaction_required");
+    let wanted: Value = serde_json::from_str(refused.text("claims")).expect("JSON");
+    assert_eq!(wanted["access_token"]["acrs"]["value"], "c1");
+    let damaged = refresh(&visitor, refresh_token, &[("claims", "c1")]).await;
+    assert_eq!(damaged.code(), 9_002_313);
+
+    let order = FaultOrder::everywhere(FaultKind::RequireClaims);
+    visitor.sandbox.faults().order(order);
+    assert_eq!(opens(&before), Err(TokenRefused::Claims));
+    let refused = refresh(&visitor, refresh_token, &[]).await;
+    assert_eq!(refused.code(), 50076, "{:?}", refused.body);
+    let back = sign_in(&visitor, &[("claims", refused.text("claims"))]).await;
+    let code = back.parameter("code").expect("a code");
+    let answer = redeem(&visitor, &code, &[("claims", context)]).await;
+    assert_eq!(claims(answer.text("access_token"))["acrs"], json!(["c1"]));
+    opens(&answer).expect("it carries what is wanted");
+    let next = refresh(&visitor, answer.text("refresh_token"), &[]).await;
+    opens(&next).expect("the sign-in brought it for good");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use super::Grant;
 use crate::entra::answer::Granted;
 use crate::entra::call::{Place, Version};
+use crate::entra::parameters::asked_claims;
 use crate::entra::refusal::Refusal;
 use crate::entra::refusals;
 use crate::entra::token::TokenRequest;
@@ -24,6 +25,7 @@ impl Grant for ClientCredentials {
             return Err(refusals::app_only_without_proof());
         }
         let scopes = asked(request)?;
+        let claims = asked_claims(request.form)?;
         let [api] = scopes.apis.as_slice() else {
             let scope = request.form.get("scope").unwrap_or_default();
             return Err(refusals::scope_not_default(scope));
@@ -34,6 +36,7 @@ impl Grant for ClientCredentials {
             app: &client.app,
             strength: client.strength,
             bearer: Bearer::App,
+            asked: &claims,
         };
         let lifetime = call.entra.token_lifetime;
         Ok(Granted {

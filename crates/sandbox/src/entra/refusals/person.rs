@@ -1,5 +1,7 @@
 //! Refusals of a person who gave name and password.
 
+use serde_json::json;
+
 use crate::entra::refusal::Refusal;
 
 pub(in crate::entra) fn grant_not_at_common() -> Refusal {
@@ -67,4 +69,12 @@ pub(in crate::entra) fn policy_blocks() -> Refusal {
          token issuance.",
     )
     .with_suberror("message_only")
+}
+
+/// A policy wants an authentication context that only a sign-in can bring.
+pub(in crate::entra) fn context_missing(context: &str) -> Refusal {
+    let claims = json!({ "access_token": { "acrs": { "essential": true, "value": context } } });
+    Refusal::new("interaction_required", 50076, second_factor_needed().text)
+        .with_suberror("basic_action")
+        .with_claims(claims.to_string())
 }

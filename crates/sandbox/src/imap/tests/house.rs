@@ -16,7 +16,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::faults::{FaultKind, FaultOrder};
-use crate::tenant::{AccessToken, Bearer, CLIENT_ID, ClientStrength, Resource, USER};
+use crate::tenant::{AccessToken, AskedClaims, Bearer, CLIENT_ID, ClientStrength, Resource, USER};
 use crate::{Sandbox, SandboxConfig};
 
 /// A running sandbox.
@@ -56,6 +56,7 @@ impl House {
             (app, person)
         };
         let scopes = BTreeSet::from(["IMAP.AccessAsUser.All"]);
+        let contexts = BTreeSet::new();
         let token = AccessToken {
             audience: "https://outlook.office365.com",
             resource: Resource::Exchange,
@@ -63,7 +64,8 @@ impl House {
             strength: ClientStrength::Secret,
             bearer: person
                 .as_ref()
-                .map_or(Bearer::App, |p| Bearer::Person(p, &scopes)),
+                .map_or(Bearer::App, |p| Bearer::Person(p, &scopes, &contexts)),
+            asked: &AskedClaims::default(),
         };
         tenant.mint(&token, Duration::from_hours(1))
     }
