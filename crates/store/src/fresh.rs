@@ -21,30 +21,30 @@ struct Shelf {
 impl Fresh {
     /// Keeps events until each of their sinks has fetched them, or newer ones need the room.
     pub(crate) fn put(&self, stored: Vec<Stored>) {
-        let mut shelf = self.lock();
+        let mut held = self.lock();
         for one in stored {
             if one.deliveries > 0 {
-                shelf.octets += octets(&one);
-                shelf.events.insert(one.position, one);
+                held.octets += octets(&one);
+                held.events.insert(one.position, one);
             }
         }
-        while shelf.octets > ROOM
-            && let Some((_, oldest)) = shelf.events.pop_first()
+        while held.octets > ROOM
+            && let Some((_, oldest)) = held.events.pop_first()
         {
-            shelf.octets -= octets(&oldest);
+            held.octets -= octets(&oldest);
         }
     }
 
     /// The event at `position` with its message, for one of its sinks.
     pub(crate) fn take(&self, position: i64) -> Option<(Event, Option<Kept>)> {
-        let mut shelf = self.lock();
-        let stored = shelf.events.get_mut(&position)?;
+        let mut held = self.lock();
+        let stored = held.events.get_mut(&position)?;
         stored.deliveries -= 1;
         if stored.deliveries > 0 {
             return Some((stored.event.clone(), stored.kept.clone()));
         }
-        let stored = shelf.events.remove(&position)?;
-        shelf.octets -= octets(&stored);
+        let stored = held.events.remove(&position)?;
+        held.octets -= octets(&stored);
         Some((stored.event, stored.kept))
     }
 
