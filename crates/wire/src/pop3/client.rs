@@ -208,7 +208,7 @@ impl Client {
     }
 
     /// Sends a command. Only where the server offers PIPELINING may others be in flight
-    /// (RFC 2449 §6.8).
+    /// (RFC 2449 §6.6).
     pub fn send(&mut self, command: &Command) -> Result<Ticket, Unsendable> {
         if !self.capabilities.has(&Capability::Pipelining) {
             self.expect_quiet()?;

@@ -140,6 +140,12 @@ pub enum Unsendable {
     /// The server takes no chunks, or the message can only go in chunks and was to go otherwise.
     #[error("the server cannot take the message in this form (BDAT is not offered, or is needed)")]
     NoChunks,
+    /// The name of the envelope or an original address is longer than the standard allows
+    /// (RFC 3461 §4.2, §4.4).
+    #[error(
+        "the envelope's name is longer than 100 octets, or an original address longer than 500"
+    )]
+    ParameterTooLong,
     /// The server said beforehand that it is too large.
     #[error("the message is larger than the {limit} octets that the server takes")]
     TooLarge {

@@ -22,14 +22,27 @@ pub struct KnownReply {
     pub meaning: Meaning,
     /// When it comes. For [`Phase::Recipient`] the number says nothing.
     pub phases: &'static [Phase],
-    /// The reply as it was recorded, without the trace in brackets that follows.
+    /// Such a reply, without the trace in brackets that follows.
     pub sample: &'static str,
+    /// How well it is known that Exchange says this.
+    pub evidence: Evidence,
     /// The code that tells it, if one does.
     code: Option<u16>,
     /// The enhanced status that tells it, if one does.
     status: Option<EnhancedStatus>,
     /// Words in lower case that tell it from others with the same codes, or nothing.
     words: &'static str,
+}
+
+/// How well a reply is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Evidence {
+    /// It was recorded from the wire, word by word.
+    Recorded,
+    /// Microsoft documents the code; where it does not document the words, they are ours.
+    Documented,
+    /// The standards or similar replies suggest it; nobody has shown it.
+    Presumed,
 }
 
 /// What a refusal of Exchange Online means.

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    Body, Extension, Extensions, Headers, Notify, Occasion, Path, PathError, Recipient, Returned,
-    ReversePath, Sender,
+    Body, Envelope, Extension, Extensions, Headers, Notify, Occasion, Path, PathError, Recipient,
+    Returned, ReversePath, Sender,
 };
 
 /// Why the arguments of MAIL or RCPT cannot be read.
@@ -16,6 +16,19 @@ pub(super) enum Unread {
     Address(PathError),
     /// A parameter that nobody knows (RFC 5321 §4.1.1.11), or its value.
     Parameter,
+}
+
+/// Whether something is longer than the standard allows (RFC 3461 §4.2, §4.4).
+pub(super) fn is_too_long(envelope: &Envelope) -> bool {
+    let id = envelope.sender.envelope_id.as_deref();
+    let originals = envelope
+        .recipients
+        .iter()
+        .map(|recipient| &recipient.original);
+    id.is_some_and(|id| xtext(id).len() > LONGEST_ENVELOPE_ID)
+        || originals
+            .flatten()
+            .any(|original| original_text(original).len() > LONGEST_ORIGINAL)
 }
 
 /// The line of MAIL. Of the parameters only those are written that the server takes; those
@@ -210,6 +223,10 @@ fn read_xtext(text: &str) -> Option<String> {
     }
     String::from_utf8(octets).ok()
 }
+
+/// In octets, as they stand on the wire.
+const LONGEST_ENVELOPE_ID: usize = 100;
+const LONGEST_ORIGINAL: usize = 500;
 
 const OCCASIONS: [(&str, Occasion); 3] = [
     ("SUCCESS", Occasion::Success),

@@ -86,6 +86,14 @@ fn what_the_server_cannot_take_is_not_sent() {
             with(|e| e.sender.headers = Headers::Utf8),
             Unsendable::NoUtf8,
         ),
+        (
+            with(|e| e.sender.envelope_id = Some("=".repeat(34))),
+            Unsendable::ParameterTooLong,
+        ),
+        (
+            with(|e| e.recipients[0].original = Some("x".repeat(500))),
+            Unsendable::ParameterTooLong,
+        ),
         (with(|e| e.recipients.clear()), Unsendable::NoRecipient),
         (envelope("größe@x.test"), Unsendable::NoUtf8),
     ] {

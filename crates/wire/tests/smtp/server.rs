@@ -155,6 +155,29 @@ fn what_came_before_tls_is_never_read_behind_it() {
     assert!(conversation.written.is_empty());
 }
 
+/// Octets without lines have no line that could be a dot (RFC 3030 §3).
+#[test]
+fn a_binary_message_comes_in_chunks_only() {
+    let mut conversation = Conversation::of(Persona {
+        sign_in: SignIn::Optional,
+        extensions: Extensions::new([Extension::BinaryMime, Extension::Chunking]),
+        ..persona()
+    });
+    conversation
+        .server
+        .push(b"EHLO x\r\nMAIL FROM:<> BODY=BINARYMIME\r\nRCPT TO:<b@x.test>\r\nDATA\r\n");
+    conversation.go_on();
+    assert!(
+        conversation
+            .written
+            .ends_with(b"503 5.5.1 Bad sequence of commands\r\n")
+    );
+    conversation.server.push(b"BDAT 6 LAST\r\n\n.\n\0\r.");
+    conversation.go_on();
+    let taken = conversation.owner.taken.pop().expect("a message");
+    assert_eq!(taken.message, b"\n.\n\0\r.");
+}
+
 /// Half a message must not be followed by a reply that could be taken for its acceptance.
 #[test]
 fn a_goodbye_says_nothing_within_a_message() {

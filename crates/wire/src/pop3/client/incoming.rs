@@ -271,8 +271,10 @@ fn sized(line: &[u8]) -> Option<Event> {
 /// `1 whqtswO00WBw418f9t5JxYwZ` (RFC 1939 §7).
 fn named(line: &[u8]) -> Option<Event> {
     let (number, rest) = numbered(line)?;
-    let unique = words(rest);
-    (!unique.is_empty()).then_some(Event::Named { number, unique })
+    // Whole and exactly, or not at all: two messages must never have the same name.
+    let unique = std::str::from_utf8(rest).ok()?.to_owned();
+    let good = !unique.is_empty() && !unique.contains(char::is_control);
+    good.then_some(Event::Named { number, unique })
 }
 
 fn numbered(line: &[u8]) -> Option<(u32, &[u8])> {

@@ -14,7 +14,8 @@ pub enum Ask {
     /// The first octets of the message with this unique name. [`Answer::Chunk`],
     /// [`Answer::End`] or [`Answer::Refused`].
     Message(String),
-    /// The next octets of the same message. [`Answer::Chunk`] or [`Answer::End`].
+    /// The next octets of the same message. [`Answer::Chunk`] or [`Answer::End`]. After TOP
+    /// they are not asked for to the end: another question may follow at once.
     More,
     /// Delete the messages with these unique names; the client is leaving (RFC 1939 §6).
     /// [`Answer::Done`] or [`Answer::Refused`].

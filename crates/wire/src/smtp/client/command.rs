@@ -134,6 +134,9 @@ impl Client {
         if (utf8 && !marked) || (marked && !self.extensions.has(&Extension::SmtpUtf8)) {
             return Err(Unsendable::NoUtf8);
         }
+        if parameter::is_too_long(envelope) {
+            return Err(Unsendable::ParameterTooLong);
+        }
         let needed = match sender.body {
             Body::SevenBit => None,
             Body::EightBitMime => Some(Extension::EightBitMime),

@@ -1,6 +1,6 @@
 //! The replies, most telling first: the first that fits is taken.
 
-use super::{EnhancedStatus, KnownReply, Meaning, Phase};
+use super::{EnhancedStatus, Evidence, KnownReply, Meaning, Phase};
 
 /// Every reply of Exchange Online that means something of its own.
 pub const KNOWN: &[KnownReply] = &[
@@ -16,6 +16,7 @@ pub const KNOWN: &[KnownReply] = &[
         AUTH,
         "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox. Visit https://aka.ms/smtp_auth_disabled for more information.",
     )
+    .presumed()
     .code(535)
     .words("disabled for the mailbox"),
     told(
@@ -37,12 +38,14 @@ pub const KNOWN: &[KnownReply] = &[
         AUTH,
         "535 5.7.3 Authentication unsuccessful",
     )
+    .documented()
     .code(535),
     told(
         Meaning::SignInUnavailable,
         AUTH,
         "454 4.7.0 Temporary authentication failure",
     )
+    .presumed()
     .code(454),
     told(
         Meaning::NotSignedIn,
@@ -67,24 +70,28 @@ pub const KNOWN: &[KnownReply] = &[
         MESSAGE,
         "430 4.2.0 STOREDRV.Submission.Exception:MapiExceptionLogonFailed",
     )
+    .presumed()
     .words("mapiexceptionlogonfailed"),
     told(
         Meaning::SendAsDenied,
         MESSAGE,
         "554 5.2.252 SendAsDenied; a@contoso.com not allowed to send as b@contoso.com; STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied;",
     )
+    .documented()
     .status(5, 2, 252),
     told(
         Meaning::SendAsDenied,
         MESSAGE,
         "554 5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied;",
     )
+    .presumed()
     .words("sendasdenied"),
     told(
         Meaning::SendAsDenied,
         SENDING,
         "550 5.7.60 SMTP; Client does not have permissions to send as this sender",
     )
+    .documented()
     .status(5, 7, 60),
     told(
         Meaning::TooManyConnections,
@@ -97,18 +104,21 @@ pub const KNOWN: &[KnownReply] = &[
         ANY,
         "432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded",
     )
+    .documented()
     .words("sender thread limit"),
     told(
         Meaning::TooManyMessages,
         ANY,
         "421 4.4.2 Message submission rate for this client has exceeded the configured limit",
     )
+    .presumed()
     .words("submission rate"),
     told(
         Meaning::DailyRecipientsExceeded,
         SENDING,
         "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException",
     )
+    .documented()
     .words("submissionquotaexceeded"),
     told(
         Meaning::MailboxFull,
@@ -121,6 +131,7 @@ pub const KNOWN: &[KnownReply] = &[
         MESSAGE,
         "432 4.3.2 STOREDRV.Submission; temporary failure",
     )
+    .presumed()
     .code(432)
     .words("storedrv"),
     told(
@@ -128,6 +139,7 @@ pub const KNOWN: &[KnownReply] = &[
         MESSAGE,
         "430 4.2.0 STOREDRV; temporary failure",
     )
+    .presumed()
     .code(430)
     .words("storedrv"),
     told(
@@ -135,6 +147,7 @@ pub const KNOWN: &[KnownReply] = &[
         RECIPIENT,
         "452 4.5.3 Too many recipients",
     )
+    .presumed()
     .code(452)
     .status(4, 5, 3),
     told(
@@ -142,12 +155,14 @@ pub const KNOWN: &[KnownReply] = &[
         SENDING,
         "550 5.5.3 Too many recipients",
     )
+    .presumed()
     .status(5, 5, 3),
     told(
         Meaning::MessageTooLarge,
         SENDING,
         "552 5.3.4 Message size exceeds fixed maximum message size",
     )
+    .presumed()
     .status(5, 3, 4),
     told(
         Meaning::ServerBusy,
@@ -166,36 +181,42 @@ pub const KNOWN: &[KnownReply] = &[
         SENDING,
         "550 5.7.705 Access denied, tenant has exceeded threshold",
     )
+    .documented()
     .status(5, 7, 705),
     told(
         Meaning::TenantBlocked,
         SENDING,
         "550 5.7.750 Service unavailable. Client blocked from sending from unregistered domains",
     )
+    .documented()
     .status(5, 7, 750),
     told(
         Meaning::SenderBlocked,
         SENDING,
         "550 5.1.8 Access denied, bad outbound sender",
     )
+    .documented()
     .status(5, 1, 8),
     told(
         Meaning::SenderBlocked,
         SENDING,
         "550 5.7.501 Access denied, spam abuse detected",
     )
+    .documented()
     .status(5, 7, 501),
     told(
         Meaning::SenderBlocked,
         SENDING,
         "550 5.7.502 Access denied, banned sender",
     )
+    .documented()
     .status(5, 7, 502),
     told(
         Meaning::SenderBlocked,
         SENDING,
         "550 5.7.503 Access denied, banned sender",
     )
+    .documented()
     .status(5, 7, 503),
 ];
 
@@ -227,6 +248,7 @@ const fn told(meaning: Meaning, phases: &'static [Phase], sample: &'static str) 
         meaning,
         phases,
         sample,
+        evidence: Evidence::Recorded,
         code: None,
         status: None,
         words: "",
@@ -234,6 +256,16 @@ const fn told(meaning: Meaning, phases: &'static [Phase], sample: &'static str) 
 }
 
 impl KnownReply {
+    const fn documented(mut self) -> Self {
+        self.evidence = Evidence::Documented;
+        self
+    }
+
+    const fn presumed(mut self) -> Self {
+        self.evidence = Evidence::Presumed;
+        self
+    }
+
     const fn code(mut self, code: u16) -> Self {
         self.code = Some(code);
         self

@@ -13,7 +13,8 @@ use super::{Answer, Refusal, Server, Then};
 #[derive(Debug)]
 pub(super) enum Pending {
     SignIn,
-    Sender,
+    /// The envelope that begins if the sender may.
+    Sender(Transaction),
     Recipient,
     /// The message comes with DATA.
     Data,
@@ -41,8 +42,8 @@ impl Server {
                 self.reply_with(|replies| &replies.authenticated);
                 self.hand_over();
             }
-            (Pending::Sender, Answer::Done) => {
-                self.transaction = Some(Transaction::new());
+            (Pending::Sender(transaction), Answer::Done) => {
+                self.transaction = Some(transaction);
                 self.reply_with(|replies| &replies.sender_accepted);
             }
             (Pending::Recipient, Answer::Done) => {
@@ -81,7 +82,7 @@ impl Server {
                 self.refuse(&refusal);
                 self.count_error();
             }
-            (Pending::Sender | Pending::Recipient | Pending::Data, Answer::Refused(refusal))
+            (Pending::Sender(_) | Pending::Recipient | Pending::Data, Answer::Refused(refusal))
             | (Pending::Refused(refusal), Answer::Done) => self.refuse(&refusal),
             (Pending::Said(reply), Answer::Done) => self.reply(&reply),
             (Pending::Goodbye, Answer::Done) => {

@@ -94,6 +94,8 @@ pub struct Replies {
     pub bad_arguments: Reply,
     /// The address cannot be read.
     pub bad_address: Reply,
+    /// The address is not ASCII, and MAIL did not say SMTPUTF8 (RFC 6531 §3.5).
+    pub not_ascii: Reply,
     /// A parameter that is not known.
     pub unknown_parameter: Reply,
     /// The line is too long.
@@ -134,6 +136,7 @@ impl Default for Replies {
             unknown_command: reply(500, 5, 1, "Unrecognized command"),
             bad_arguments: reply(501, 5, 4, "Invalid arguments"),
             bad_address: reply(501, 1, 3, "Invalid address"),
+            not_ascii: reply(553, 6, 7, "Addresses that are not ASCII need SMTPUTF8"),
             unknown_parameter: reply(555, 5, 4, "Unsupported parameter"),
             line_too_long: reply(500, 5, 2, "Line too long"),
             bad_sequence: reply(503, 5, 1, "Bad sequence of commands"),
