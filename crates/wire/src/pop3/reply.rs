@@ -71,6 +71,12 @@ impl Reply {
         }
     }
 
+    /// Reads a line as it stands on the wire, such as `-ERR [IN-USE] Locked`.
+    pub fn parse(line: &str) -> Option<Self> {
+        let line = line.trim_end_matches(['\r', '\n']);
+        Self::read(line.as_bytes()).filter(|_| !line.contains(['\r', '\n']))
+    }
+
     /// Reads a line without its end. Exchange's greeting has brackets too, but at its end,
     /// where they are words.
     pub(super) fn read(line: &[u8]) -> Option<Self> {

@@ -82,6 +82,7 @@ pub enum Event {
         accepted: usize,
     },
     /// The server closes the connection, with the reply it closes it with (RFC 5321 §3.8).
+    /// Nothing that is in flight will be answered any more.
     Goodbye(Reply),
 }
 

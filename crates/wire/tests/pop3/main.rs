@@ -3,6 +3,7 @@
 mod any_octets;
 mod bounds;
 mod client;
+mod codec;
 mod corpus;
 #[path = "../dialogues/dialogue.rs"]
 mod dialogue;
