@@ -228,9 +228,14 @@ impl Client {
     }
 
     /// TLS protects the connection now; what was listed before it is forgotten (RFC 2595 §4).
-    pub fn tls_started(&mut self) {
+    /// Octets that came before TLS may be anybody's: then the connection must be closed.
+    pub fn tls_started(&mut self) -> Result<(), Violation> {
+        if self.lines.has_leftover() {
+            return Err(Violation::InjectedBeforeTls);
+        }
         self.phase = Phase::Talking;
         self.capabilities = Capabilities::default();
+        Ok(())
     }
 
     /// Signs in with a token.

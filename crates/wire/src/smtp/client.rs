@@ -251,10 +251,15 @@ impl Client {
     }
 
     /// TLS protects the connection now; what was offered before it is forgotten, and the server
-    /// has to be greeted again (RFC 3207 §4.2).
-    pub fn tls_started(&mut self) {
+    /// has to be greeted again (RFC 3207 §4.2). Octets that came before TLS may be anybody's:
+    /// then the connection must be closed.
+    pub fn tls_started(&mut self) -> Result<(), Violation> {
+        if self.lines.has_leftover() {
+            return Err(Violation::InjectedBeforeTls);
+        }
         self.state = State::Talking;
         self.extensions = Extensions::default();
+        Ok(())
     }
 }
 

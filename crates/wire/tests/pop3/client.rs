@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use gatepost_wire::pop3::client::{Client, Command, Event, InitialResponse};
+use gatepost_wire::pop3::client::{Client, Command, Event, InitialResponse, Violation};
 use gatepost_wire::sasl::Xoauth2;
 use secrecy::SecretString;
 
@@ -24,6 +24,23 @@ fn our_client_holds_its_side_of_every_dialogue() {
             dialogue.name
         );
     }
+}
+
+/// What somebody sends behind the answer to STLS is not believed, also by a driver that shakes
+/// hands as soon as it hears the answer.
+#[test]
+fn nothing_that_came_before_tls_is_read_behind_it() {
+    let mut client = Client::new();
+    client.receive(b"+OK ready\r\n");
+    assert!(matches!(client.next_event(), Ok(Some(Event::Greeting(_)))));
+    client.start_tls().expect("nothing is in the way");
+    client.receive(b"+OK begin\r\n+OK injected\r\n");
+    assert!(matches!(
+        client.next_event(),
+        Ok(Some(Event::Completed(..)))
+    ));
+    assert_eq!(client.tls_started(), Err(Violation::InjectedBeforeTls));
+    assert_eq!(client.next_event(), Err(Violation::InjectedBeforeTls));
 }
 
 /// One run of the client through a dialogue.
@@ -55,7 +72,7 @@ impl<'a> Run<'a> {
                 // Nobody goes on with a server that broke the protocol.
                 Step::Server(_) if self.is_over() => {}
                 Step::Server(octets) => self.server_octets(octets),
-                Step::Wait(_) => self.client.tls_started(),
+                Step::Wait(_) => self.client.tls_started().expect("nothing came before TLS"),
                 Step::Drop => self.log.push_str("(the connection is gone)\n"),
             }
         }

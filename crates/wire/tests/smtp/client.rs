@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use gatepost_wire::sasl::Xoauth2;
-use gatepost_wire::smtp::client::{Client, Event};
+use gatepost_wire::smtp::client::{Client, Event, Violation};
 use gatepost_wire::smtp::{
     Body, Envelope, Headers, Notify, Occasion, Path, Recipient, Returned, ReversePath, Sender,
     Transfer,
@@ -27,6 +27,20 @@ fn our_client_holds_its_side_of_every_dialogue() {
             dialogue.name
         );
     }
+}
+
+/// What somebody sends behind the answer to STARTTLS is not believed, also by a driver that
+/// shakes hands as soon as it hears the answer.
+#[test]
+fn nothing_that_came_before_tls_is_read_behind_it() {
+    let mut client = Client::new();
+    client.receive(b"220 ready\r\n");
+    assert!(matches!(client.next_event(), Ok(Some(Event::Replied(..)))));
+    client.start_tls().expect("nothing is in the way");
+    client.receive(b"220 go\r\n250 AUTH XOAUTH2\r\n");
+    assert!(matches!(client.next_event(), Ok(Some(Event::Replied(..)))));
+    assert_eq!(client.tls_started(), Err(Violation::InjectedBeforeTls));
+    assert_eq!(client.next_event(), Err(Violation::InjectedBeforeTls));
 }
 
 /// One run of the client through a dialogue.
@@ -64,7 +78,7 @@ impl<'a> Run<'a> {
                 // Nobody goes on with a server that broke the protocol.
                 Step::Server(_) if self.is_over() => {}
                 Step::Server(octets) => self.server_octets(octets),
-                Step::Wait(_) => self.client.tls_started(),
+                Step::Wait(_) => self.client.tls_started().expect("nothing came before TLS"),
                 Step::Drop => self.log.push_str("(the connection is gone)\n"),
             }
         }
