@@ -31,6 +31,8 @@ pub(crate) struct Stored {
     pub(crate) event: Event,
     /// The message, if it has one.
     pub(crate) kept: Option<Kept>,
+    /// What both take in memory, about.
+    pub(crate) octets: usize,
     /// To how many sinks it goes.
     pub(crate) deliveries: usize,
 }
@@ -106,7 +108,7 @@ pub(crate) async fn prepare(
     };
     tokio::task::spawn_blocking(sealing)
         .await
-        .map_err(|_| Undone::Closed)?
+        .map_err(|_| Undone::Panicked)?
 }
 
 /// Whether events take sequence numbers: those that a watch found do, those that are about a
@@ -162,10 +164,13 @@ pub(crate) async fn insert(
         let place = places.get(&prepared.event.id)?;
         let mut event = prepared.event;
         event.sequence = place.sequence;
+        // The event is at most as large as its text, the message as what was sealed of it.
+        let octets = prepared.sealed.len() + prepared.message.as_ref().map_or(0, Vec::len);
         Some(Stored {
             position: place.position,
             event,
             kept: prepared.kept,
+            octets,
             deliveries: prepared.sinks.len(),
         })
     });
@@ -298,7 +303,8 @@ impl Insertion<'_> {
         let mut places = BTreeMap::new();
         for row in sql.build().fetch_all(&mut **db).await? {
             let row = Columns::new(&row, "events", "position");
-            let id = EventId::parse(row.get("id")?).ok_or(Undone::Beaten)?;
+            let id = EventId::parse(row.get("id")?);
+            let id = id.ok_or_else(|| row.damaged("id", "it is no event id"))?;
             let place = Place {
                 position: row.get("position")?,
                 sequence: row.optional_count("sequence")?,
@@ -352,5 +358,5 @@ impl Insertion<'_> {
     }
 }
 
-/// Rows of one statement; the widest has ten parameters, and SQLite takes 32,766.
+/// Rows of one statement; the widest has eight parameters, and SQLite takes 32,766.
 const CHUNK: usize = 256;

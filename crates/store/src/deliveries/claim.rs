@@ -1,6 +1,7 @@
 //! Claims deliveries that are due, and says when the next one is.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use gatepost_mailroom::{Due, Event, Horizon, Kept, Lease, Settled, SinkName};
 use jiff::Timestamp;
@@ -98,7 +99,7 @@ impl Store {
         Ok(found.into_iter().map(|(_, due)| due).collect())
     }
 
-    /// Reads and opens events. One that is no longer there was discarded since it was claimed.
+    /// Reads and opens events. What cannot be had becomes a dead letter.
     async fn read_back(
         &self,
         mut claimed: BTreeMap<i64, (usize, Claimed)>,
@@ -107,23 +108,15 @@ impl Store {
         let positions: Vec<i64> = claimed.keys().copied().collect();
         let (mut whole, mut damaged) = (Vec::with_capacity(positions.len()), Vec::new());
         for chunk in positions.chunks(CHUNK) {
-            let mut sql = QueryBuilder::<Sqlite>::new(CONTENTS);
-            sql.push(" (");
-            let mut wanted = sql.separated(", ");
-            for position in chunk {
-                wanted.push_bind(*position);
-            }
-            sql.push(")");
-            let rows = sql.build().fetch_all(self.readers()).await?;
+            let rows = contents(chunk).build().fetch_all(self.readers()).await?;
             let key = self.key();
             let opening = move || {
                 let seal = EventSeal::new(&key);
-                rows.iter()
-                    .map(|row| opened(row, &seal))
-                    .collect::<Result<Vec<_>, _>>()
+                let opened = rows.iter().map(|row| opened(row, &seal));
+                opened.collect::<Result<Vec<_>, _>>()
             };
             let opened = tokio::task::spawn_blocking(opening).await;
-            for (position, content) in opened.map_err(|_| Undone::Closed)?? {
+            for (position, content) in opened.map_err(|_| Undone::Panicked)?? {
                 let Some((place, claimed)) = claimed.remove(&position) else {
                     continue;
                 };
@@ -133,6 +126,15 @@ impl Store {
                 }
             }
         }
+        damaged.extend(claimed.into_iter().map(|(position, (_, claimed))| {
+            let gone = Undone::DamagedRow {
+                table: "contents",
+                column: "event",
+                row: position.to_string(),
+                reason: "it is missing".to_owned(),
+            };
+            (claimed.lease, gone)
+        }));
         if !damaged.is_empty() {
             self.bury(damaged, now).await;
         }
@@ -201,9 +203,9 @@ type Content = (Event, Option<Kept>);
 /// The content of an event, by its position.
 fn opened(row: &SqliteRow, seal: &EventSeal<'_>) -> Result<(i64, Result<Content, Undone>), Undone> {
     let row = Columns::new(row, "contents", "event_id");
-    let content = seal
-        .open_event(&row)
-        .and_then(|event| Ok((event, seal.open_message(&row)?)));
+    // One that makes the code stumble must not hold up the rest either.
+    let opening = AssertUnwindSafe(|| Ok((seal.open_event(&row)?, seal.open_message(&row)?)));
+    let content = catch_unwind(opening).unwrap_or(Err(Undone::Panicked));
     Ok((row.get("position")?, content))
 }
 
@@ -235,6 +237,21 @@ pub(super) async fn next_due(
     Columns::new(&row, "deliveries", "sink").time("due_at")
 }
 
+/// Asks for what belongs to claims.
+pub(super) fn contents(positions: &[i64]) -> QueryBuilder<Sqlite> {
+    let mut sql = QueryBuilder::new(
+        "SELECT e.position, e.id AS event_id, e.sequence, e.octets, e.spool_file, c.sealed,
+             c.message
+         FROM events e JOIN contents c ON c.event = e.position WHERE e.position IN (",
+    );
+    let mut wanted = sql.separated(", ");
+    for position in positions {
+        wanted.push_bind(*position);
+    }
+    sql.push(")");
+    sql
+}
+
 /// Open deliveries of a mailbox to these sinks, and the octets that their messages hold, which
 /// count once, to however many sinks a message goes.
 pub(super) async fn backlog(
@@ -242,18 +259,25 @@ pub(super) async fn backlog(
     mailbox: &str,
     sinks: &[SinkName],
 ) -> Result<(u64, u64), Undone> {
-    let mut sql = QueryBuilder::<Sqlite>::new(
+    let row = backlog_of(mailbox, sinks)
+        .build()
+        .fetch_one(readers)
+        .await?;
+    let row = Columns::new(&row, "deliveries", "open");
+    Ok((row.count("open")?, row.count("octets")?))
+}
+
+pub(super) fn backlog_of(mailbox: &str, sinks: &[SinkName]) -> QueryBuilder<Sqlite> {
+    let mut sql = QueryBuilder::new(
         "SELECT COALESCE(SUM(sinks), 0) AS open, COALESCE(SUM(octets), 0) AS octets FROM (
              SELECT COUNT(*) AS sinks, MAX(octets) AS octets FROM deliveries
              WHERE due_at IS NOT NULL AND mailbox = ",
     );
     // The plus keeps SQLite from walking sink by sink, which would sort the whole backlog.
-    sql.push_bind(mailbox).push(" AND +sink");
+    sql.push_bind(mailbox.to_owned()).push(" AND +sink");
     push_sinks(&mut sql, sinks);
     sql.push(" GROUP BY event) held");
-    let row = sql.build().fetch_one(readers).await?;
-    let row = Columns::new(&row, "deliveries", "open");
-    Ok((row.count("open")?, row.count("octets")?))
+    sql
 }
 
 /// ` IN (…)` with these sinks.
@@ -261,7 +285,7 @@ pub(super) fn push_sinks(sql: &mut QueryBuilder<Sqlite>, sinks: &[SinkName]) {
     sql.push(" IN (");
     let mut list = sql.separated(", ");
     for sink in sinks {
-        list.push_bind(sink.0.as_str());
+        list.push_bind(sink.0.clone());
     }
     sql.push(")");
 }
@@ -317,11 +341,6 @@ pub(super) const HEADS_DUE: &str = "
         ORDER BY o.event LIMIT 1)
     WHERE d.due_at <= $2
     ORDER BY d.event LIMIT $3";
-
-/// What belongs to claims; a list of positions follows.
-const CONTENTS: &str = "
-    SELECT e.position, e.id AS event_id, e.sequence, e.octets, e.spool_file, c.sealed, c.message
-    FROM events e JOIN contents c ON c.event = e.position WHERE e.position IN";
 
 pub(super) const RECLAIM: &str = "
     UPDATE deliveries SET state = 'pending', due_at = $2

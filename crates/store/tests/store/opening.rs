@@ -34,6 +34,15 @@ async fn tamper(folder: &TempDir, sql: &'static str) {
     db.close().await.expect("a connection");
 }
 
+/// What a statement answers.
+async fn ask(folder: &TempDir, sql: &'static str) -> String {
+    let url = format!("sqlite:{}", files(folder).database().display());
+    let mut db = SqliteConnection::connect(&url).await.expect("a database");
+    let answer = sqlx::query_scalar(sql).fetch_one(&mut db).await;
+    db.close().await.expect("a connection");
+    answer.expect("one row")
+}
+
 /// A state folder with one sign-in in it, and nobody using it.
 async fn used() -> TempDir {
     let fixture = fixture().await;
@@ -288,6 +297,23 @@ async fn a_damaged_row_names_itself_and_holds_up_no_other() {
     let error = error.expect_err("half a cursor");
     assert_eq!(error.code(), "store_row_damaged");
     assert!(error.to_string().contains("table watches"), "{error}");
+}
+
+#[tokio::test]
+async fn a_delivery_whose_content_is_gone_becomes_a_dead_letter() {
+    let fixture = fixture().await;
+    let inbox = watch("INBOX");
+    let events = (1..=2).map(|uid| arrival(&inbox, uid, &["a"])).collect();
+    let advanced = fixture.store.advance(advance(&inbox, (None, 2), events));
+    advanced.await.expect("the first step");
+    fixture.store.close().await;
+    let store = &reopen(&fixture.folder).await.expect("it opens");
+    tamper(&fixture.folder, "DELETE FROM contents WHERE event = 1").await;
+    let due = crate::deliveries::claim(store, 0, 10).await;
+    let sequences: Vec<_> = due.iter().map(|due| due.event.sequence).collect();
+    assert_eq!(sequences, [Some(2)]);
+    let state = "SELECT state FROM deliveries WHERE id = 1";
+    assert_eq!(ask(&fixture.folder, state).await, "dead");
 }
 
 #[tokio::test]
