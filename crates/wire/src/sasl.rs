@@ -53,7 +53,7 @@ impl Xoauth2 {
 
     /// Reads what a client sent. Padding may be missing, as some clients leave it out.
     pub fn parse(base64: &[u8]) -> Result<Self, Xoauth2Error> {
-        let octets = Zeroizing::new(LENIENT.decode(base64).map_err(|_| Xoauth2Error::Base64)?);
+        let octets = decode(base64).ok_or(Xoauth2Error::Base64)?;
         let text = std::str::from_utf8(&octets).map_err(|_| Xoauth2Error::Fields)?;
         let mut fields = text
             .strip_suffix("\u{1}\u{1}")
@@ -121,7 +121,7 @@ pub enum Xoauth2Error {
 /// Reads the text of an error challenge (JSON with a `status`) for the operator, bounded and
 /// without control characters.
 pub fn error_challenge(base64: &[u8]) -> Option<String> {
-    let octets = LENIENT.decode(base64).ok()?;
+    let octets = decode(base64)?;
     let text = String::from_utf8_lossy(&octets);
     Some(
         text.chars()
@@ -129,6 +129,16 @@ pub fn error_challenge(base64: &[u8]) -> Option<String> {
             .take(CHALLENGE_KEPT)
             .collect(),
     )
+}
+
+/// Decodes what may be a secret: whatever becomes of it, its octets are wiped, also those before
+/// a mistake and those of a text that is none. Padding may be missing.
+fn decode(base64: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    // With room for everything, no copy is left behind by growing.
+    let room = base64::decoded_len_estimate(base64.len());
+    let mut octets = Zeroizing::new(Vec::with_capacity(room));
+    LENIENT.decode_vec(base64, &mut octets).ok()?;
+    Some(octets)
 }
 
 fn is_separator(octet: u8) -> bool {

@@ -1,10 +1,8 @@
 //! With what a client signs in.
 
-use base64::Engine as _;
 use secrecy::SecretString;
-use secrecy::zeroize::Zeroizing;
 
-use super::{LENIENT, Xoauth2};
+use super::{Xoauth2, decode};
 
 /// With what a client signs in.
 #[derive(Debug)]
@@ -36,7 +34,7 @@ impl Credentials {
     /// Reads the base64 of a PLAIN message: `[authzid] NUL authcid NUL passwd` (RFC 4616 §2).
     /// Nobody may act for somebody else here.
     pub fn plain(base64: &[u8]) -> Option<Self> {
-        let octets = Zeroizing::new(LENIENT.decode(base64).ok()?);
+        let octets = decode(base64)?;
         let text = std::str::from_utf8(&octets).ok()?;
         let mut fields = text.split('\0');
         let (actor, user, password) = (fields.next()?, fields.next()?, fields.next()?);

@@ -1,10 +1,9 @@
 //! The server's side of a SASL exchange, for protocols that carry it in lines of base64.
 
-use base64::Engine as _;
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 
-use super::{Credentials, LENIENT};
+use super::{Credentials, decode};
 
 /// A mechanism that our servers know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,9 +103,9 @@ impl Exchange {
 }
 
 fn text(base64: &[u8]) -> Option<Zeroizing<String>> {
-    let octets = LENIENT.decode(base64).ok()?;
-    let text = Zeroizing::new(String::from_utf8(octets).ok()?);
-    (!text.contains(['\0', '\r', '\n'])).then_some(text)
+    let octets = decode(base64)?;
+    let text = std::str::from_utf8(&octets).ok()?;
+    (!text.contains(['\0', '\r', '\n'])).then(|| Zeroizing::new(text.to_owned()))
 }
 
 /// `Username:` and `Password:`, exactly: some devices compare them.
@@ -116,6 +115,7 @@ const PASSWORD: &str = "UGFzc3dvcmQ6";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
     use secrecy::ExposeSecret as _;
 
@@ -177,6 +177,18 @@ mod tests {
                 panic!("it asks");
             };
             assert!(matches!(exchange.respond(b"*"), Step::Cancelled));
+        }
+    }
+
+    #[test]
+    fn a_password_that_is_no_text_signs_nobody_in() {
+        for password in [b"pass\xff".as_slice(), b"two\r\nlines"] {
+            let step = Exchange::begin(Mechanism::Login, Some(b"YUB4LnRlc3Q"));
+            let Step::Challenge(exchange, PASSWORD) = step else {
+                panic!("it asks for the password");
+            };
+            let step = exchange.respond(STANDARD.encode(password).as_bytes());
+            assert!(matches!(step, Step::Malformed), "{step:?}");
         }
     }
 
