@@ -287,7 +287,7 @@ mod tests {
             ),
             (
                 Phase::Mail,
-                "530 5.7.1 SMTP; Client was not authenticated to send anonymous mail during MAIL FROM",
+                "530 5.7.57 SMTP; Client was not authenticated to send anonymous mail during MAIL FROM",
                 Meaning::NotSignedIn,
             ),
             (
@@ -306,7 +306,33 @@ mod tests {
         let line = "535 5.7.3 Authentication unsuccessful";
         assert_eq!(means(Phase::EndOfData, line), None);
         assert_eq!(means(Phase::Recipient(0), "550 5.1.1 unknown"), None);
+        // Somebody else's mailbox is full.
+        assert_eq!(means(Phase::Recipient(0), "552 5.2.2 mailbox full"), None);
         assert_eq!(means(Phase::EndOfData, "250 2.0.0 OK <a@b>"), None);
+    }
+
+    #[test]
+    fn only_what_was_recorded_is_called_so() {
+        for (beginning, evidence) in [
+            ("530 5.7.57 ", Evidence::Recorded),
+            ("530 5.7.1 ", Evidence::Presumed),
+            ("554 5.2.252 ", Evidence::Recorded),
+            (
+                "554 5.2.0 STOREDRV.Submission.Exception:Send",
+                Evidence::Presumed,
+            ),
+            ("554 5.2.2 ", Evidence::Documented),
+            ("550 5.7.60 ", Evidence::Documented),
+        ] {
+            let known = KNOWN
+                .iter()
+                .find(|known| known.sample.starts_with(beginning));
+            assert_eq!(
+                known.map(|known| known.evidence),
+                Some(evidence),
+                "{beginning}"
+            );
+        }
     }
 
     /// What comes as a transient code and is none, and the other way round.

@@ -58,6 +58,7 @@ pub const KNOWN: &[KnownReply] = &[
         MAIL,
         "530 5.7.1 SMTP; Client was not authenticated to send anonymous mail during MAIL FROM",
     )
+    .presumed()
     .words("client was not authenticated"),
     told(
         Meaning::MailboxNotAccessible,
@@ -77,7 +78,6 @@ pub const KNOWN: &[KnownReply] = &[
         MESSAGE,
         "554 5.2.252 SendAsDenied; a@contoso.com not allowed to send as b@contoso.com; STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied;",
     )
-    .documented()
     .status(5, 2, 252),
     told(
         Meaning::SendAsDenied,
@@ -122,9 +122,10 @@ pub const KNOWN: &[KnownReply] = &[
     .words("submissionquotaexceeded"),
     told(
         Meaning::MailboxFull,
-        SENDING,
+        MESSAGE,
         "554 5.2.2 mailbox full; STOREDRV.Submission.Exception:QuotaExceededException",
     )
+    .documented()
     .status(5, 2, 2),
     told(
         Meaning::StoreUnavailable,
