@@ -103,7 +103,13 @@ pub fn smtp_server(input: &[u8]) {
 
 /// What is read of replies, and of the arguments of MAIL and RCPT, is written and read the same.
 pub fn smtp_texts(input: &[u8]) {
-    crate::smtp::assert_round_trips(input);
+    crate::smtp::assert_reply_round_trip(input);
+    smtp_arguments(input);
+}
+
+/// The arguments of MAIL or RCPT are written and read the same; answers whether they were read.
+pub fn smtp_arguments(input: &[u8]) -> bool {
+    crate::smtp::assert_arguments_round_trip(input)
 }
 
 /// What decodes as a response is written, read and written the same.

@@ -1,5 +1,7 @@
 //! The envelope of a message: who sends it, to whom, and what is to be said of its fate.
 
+use std::collections::BTreeSet;
+
 use super::{Path, ReversePath};
 
 /// Everything that goes before the message.
@@ -76,8 +78,12 @@ pub enum Notify {
     /// Not even when the message cannot be delivered.
     Never,
     /// On these occasions.
-    On(Vec<Occasion>),
+    On(Occasions),
 }
+
+/// One occasion or more, each once and in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Occasions(BTreeSet<Occasion>);
 
 /// An occasion for a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,6 +94,20 @@ pub enum Occasion {
     Failure,
     /// It takes longer.
     Delay,
+}
+
+impl Occasions {
+    /// This occasion, and others.
+    pub fn new(first: Occasion, others: impl IntoIterator<Item = Occasion>) -> Self {
+        let mut occasions: BTreeSet<Occasion> = others.into_iter().collect();
+        occasions.insert(first);
+        Self(occasions)
+    }
+
+    /// Each occasion, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Occasion> {
+        self.0.iter().copied()
+    }
 }
 
 impl Sender {

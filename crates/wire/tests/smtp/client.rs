@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use gatepost_wire::sasl::Xoauth2;
 use gatepost_wire::smtp::client::{Client, Event, Violation};
 use gatepost_wire::smtp::{
-    Body, Envelope, Headers, Notify, Occasion, Path, Recipient, Returned, ReversePath, Sender,
-    Transfer,
+    Body, Envelope, Headers, Notify, Occasion, Occasions, Path, Recipient, Returned, ReversePath,
+    Sender, Transfer,
 };
 
 use crate::dialogue::{self, Dialogue, Step};
@@ -285,7 +285,7 @@ fn recipient(line: &[u8]) -> Recipient {
         match (name.as_str(), value.as_str()) {
             ("NOTIFY", "NEVER") => recipient.notify = Some(Notify::Never),
             ("NOTIFY", "FAILURE,DELAY") => {
-                let occasions = vec![Occasion::Failure, Occasion::Delay];
+                let occasions = Occasions::new(Occasion::Failure, [Occasion::Delay]);
                 recipient.notify = Some(Notify::On(occasions));
             }
             ("ORCPT", original) => recipient.original = Some(original.to_owned()),

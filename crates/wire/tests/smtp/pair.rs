@@ -3,8 +3,8 @@
 use gatepost_wire::sasl::Xoauth2;
 use gatepost_wire::smtp::client::{Client, Event};
 use gatepost_wire::smtp::{
-    Body, Envelope, Headers, Notify, Occasion, Path, Phase, Recipient, Returned, ReversePath,
-    Sender, Transfer,
+    Body, Envelope, Headers, Notify, Occasion, Occasions, Path, Phase, Recipient, Returned,
+    ReversePath, Sender, Transfer,
 };
 use secrecy::SecretString;
 
@@ -56,7 +56,10 @@ fn envelope() -> Envelope {
         recipients: vec![
             Recipient {
                 path: path("\"b >\"@x.test"),
-                notify: Some(Notify::On(vec![Occasion::Success, Occasion::Delay])),
+                notify: Some(Notify::On(Occasions::new(
+                    Occasion::Success,
+                    [Occasion::Delay],
+                ))),
                 original: Some("rfc822;b+c@x.test".to_owned()),
             },
             Recipient::new(path("nobody@x.test")),
