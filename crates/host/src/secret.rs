@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use tokio::io::AsyncReadExt as _;
 use zeroize::Zeroizing;
 
+use crate::keyring::{self, KeyringProblem};
 use crate::{Clock, FileError, environment, files};
 
 /// Where a secret is found.
@@ -24,6 +25,8 @@ pub enum SecretSource {
     Command(Vec<String>),
     /// In a file of `$CREDENTIALS_DIRECTORY`, as systemd's `LoadCredential=` provides it.
     Systemd(String),
+    /// In a keyring of the Linux kernel: the description of a key of the type `user`.
+    Keyring(String),
 }
 
 impl SecretSource {
@@ -58,6 +61,11 @@ impl SecretSource {
             Self::Env(name) => environment::text(name)
                 .map(|text| Zeroizing::new(text.into_bytes()))
                 .ok_or_else(|| absent(name)),
+            Self::Keyring(name) => keyring::read(name).map_err(|problem| SecretError::Keyring {
+                what: what.to_owned(),
+                name: name.clone(),
+                problem,
+            }),
             Self::Command(words) => from_command(words, clock, what).await,
             Self::File(_) | Self::Systemd(_) => {
                 let path = self.path().ok_or_else(|| absent(CREDENTIALS))?;
@@ -74,7 +82,7 @@ impl SecretSource {
         match self {
             Self::File(path) => Some(path.clone()),
             Self::Systemd(name) => Some(environment::path(CREDENTIALS)?.join(name)),
-            Self::Env(_) | Self::Command(_) => None,
+            Self::Env(_) | Self::Command(_) | Self::Keyring(_) => None,
         }
     }
 }
@@ -90,6 +98,7 @@ impl fmt::Display for SecretSource {
                 write!(f, "the program {program}")
             }
             Self::Systemd(name) => write!(f, "the systemd credential {name}"),
+            Self::Keyring(name) => write!(f, "the key {name} of the kernel's keyring"),
         }
     }
 }
@@ -177,6 +186,16 @@ pub enum SecretError {
         /// What went wrong.
         reason: String,
     },
+    /// The kernel's keyring did not give it.
+    #[error("{what} should be the key {name} of the kernel's keyring: {problem}")]
+    Keyring {
+        /// What the secret is for.
+        what: String,
+        /// The description of the key.
+        name: String,
+        /// What is wrong.
+        problem: KeyringProblem,
+    },
     /// It is empty.
     #[error("{what} is empty where it should be found")]
     Empty {
@@ -193,7 +212,11 @@ pub enum SecretError {
 
 impl SecretError {
     /// Every code this error answers; those of [`FileError`] come on top.
-    pub const CODES: &'static [&'static str] = &["secret_missing", "secret_command_failed"];
+    pub const CODES: &'static [&'static str] = &[
+        "secret_missing",
+        "secret_command_failed",
+        "keyring_unusable",
+    ];
 }
 
 impl Fault for SecretError {
@@ -201,7 +224,13 @@ impl Fault for SecretError {
         match self {
             Self::File { source, .. } => source.code(),
             Self::Command { .. } => "secret_command_failed",
-            Self::NoVariable { .. } | Self::Empty { .. } | Self::NotText { .. } => "secret_missing",
+            Self::Keyring { problem, .. } if *problem != KeyringProblem::Absent => {
+                "keyring_unusable"
+            }
+            Self::Keyring { .. }
+            | Self::NoVariable { .. }
+            | Self::Empty { .. }
+            | Self::NotText { .. } => "secret_missing",
         }
     }
 
@@ -240,6 +269,22 @@ mod tests {
             secret.expect("the program ends well").expose_secret(),
             "p ss"
         );
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_not_in_the_keyring_is_named_with_the_way_to_put_it_there() {
+        let source = SecretSource::Keyring("gatepost-nobody-put-it-there".to_owned());
+        let error = source.fetch(&Clock::system(), "the secret of x").await;
+        let error = error.expect_err("nobody put it there");
+        let text = error.to_string();
+        assert!(text.contains("the secret of x"), "{text}");
+        assert!(text.contains("gatepost-nobody-put-it-there"), "{text}");
+        if keyring::read("gatepost-nobody-put-it-there") == Err(KeyringProblem::Unsupported) {
+            assert_eq!(error.code(), "keyring_unusable");
+        } else {
+            assert_eq!(error.code(), "secret_missing");
+            assert!(text.contains("keyctl padd user"), "{text}");
+        }
     }
 
     #[tokio::test]

@@ -75,14 +75,7 @@ impl KeySource {
     pub(crate) fn origin(&self, folder: &StateFolder) -> String {
         match self {
             Self::StateFolder => folder.key().display().to_string(),
-            Self::Elsewhere(SecretSource::Env(name)) => format!("the environment variable {name}"),
-            Self::Elsewhere(SecretSource::File(path)) => path.display().to_string(),
-            Self::Elsewhere(SecretSource::Command(words)) => {
-                format!("the program {}", words.first().map_or("", String::as_str))
-            }
-            Self::Elsewhere(SecretSource::Systemd(name)) => {
-                format!("the systemd credential {name}")
-            }
+            Self::Elsewhere(source) => source.to_string(),
         }
     }
 }

@@ -15,6 +15,7 @@ impl Check<'_> {
             RawSecret::File(path) => SecretSource::File(self.path(path)),
             RawSecret::Command(words) => SecretSource::Command(words.clone()),
             RawSecret::Systemd(name) => SecretSource::Systemd(name.clone()),
+            RawSecret::Keyring(name) => SecretSource::Keyring(name.clone()),
         }
     }
 

@@ -19,6 +19,9 @@ pub enum RawSecret {
     Command(Vec<String>),
     /// In the systemd credential of this name.
     Systemd(String),
+    /// In the kernel's keyring of the session or the user, as the key of the type `user` with this
+    /// description: `keyctl padd user NAME @u`. Linux only.
+    Keyring(String),
 }
 
 /// Same shape, read by serde's own code once it is known that it is a table.
@@ -29,6 +32,7 @@ enum Table {
     File(PathBuf),
     Command(Vec<String>),
     Systemd(String),
+    Keyring(String),
 }
 
 impl<'de> Deserialize<'de> for RawSecret {
@@ -53,6 +57,7 @@ impl<'de> Visitor<'de> for SecretVisitor {
             Table::File(path) => RawSecret::File(path),
             Table::Command(words) => RawSecret::Command(words),
             Table::Systemd(name) => RawSecret::Systemd(name),
+            Table::Keyring(name) => RawSecret::Keyring(name),
         })
     }
 

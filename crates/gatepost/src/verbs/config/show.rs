@@ -223,5 +223,6 @@ fn secret(source: &SecretSource) -> Value {
         SecretSource::File(path) => json!({ "file": path }),
         SecretSource::Command(words) => json!({ "command": words }),
         SecretSource::Systemd(name) => json!({ "systemd": name }),
+        SecretSource::Keyring(name) => json!({ "keyring": name }),
     }
 }
