@@ -29,6 +29,8 @@ pub struct Setup<'a> {
     pub file: &'a Path,
     /// How much is set up.
     pub extent: Extent,
+    /// The client id of the app that is gone on with, where that is not the configuration's.
+    pub app_id: Option<&'a str>,
 }
 
 /// How much is set up.
@@ -104,6 +106,18 @@ impl Setup<'_> {
             exchange,
             az,
         })
+    }
+
+    /// The client id of the app that is looked for.
+    fn client_id(&self) -> &str {
+        self.app_id.unwrap_or(&self.needs.settings.client_id)
+    }
+
+    /// Whether what is to stand in the configuration is another client id.
+    fn is_of_another_app(&self) -> bool {
+        !self
+            .client_id()
+            .eq_ignore_ascii_case(&self.needs.settings.client_id)
     }
 
     /// What people see as the name of the app.

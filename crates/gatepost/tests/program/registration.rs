@@ -129,6 +129,17 @@ fn manifest_and_script_need_the_configuration_alone() {
 }
 
 #[test]
+fn a_script_goes_on_with_an_app_that_is_named() {
+    let desk = Desk::new("secret = { file = \"client.secret\" }");
+    let id = "11111111-2222-3333-4444-555555555555";
+    let script = desk.printed(&["registration", "script", "contoso", "--app-id", id]);
+    assert!(script.contains(&format!("$clientId = '{id}'")), "{script}");
+    let ran = desk.run(&["registration", "script", "contoso", "--app-id", "Gatepost"]);
+    assert_ne!(ran.exit, 0, "a name is no id");
+    assert!(ran.stderr.contains("--app-id"), "{}", ran.stderr);
+}
+
+#[test]
 fn the_identity_of_a_machine_is_no_app_but_can_be_permitted() {
     let desk = Desk::new("managed_identity = \"system\"");
     for what in [&["manifest"][..], &["consent", "--no-browser"]] {

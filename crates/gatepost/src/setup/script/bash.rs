@@ -136,11 +136,8 @@ fn asking(setup: &Setup<'_>, asks: Asks, lines: &mut Lines) {
 }
 
 fn application(setup: &Setup<'_>, lines: &mut Lines) {
-    lines.step(reasons::APPLICATION);
-    lines.run(&format!(
-        "client_id={}",
-        quoted(&setup.needs.settings.client_id)
-    ));
+    lines.step(reasons::application(setup.app_id));
+    lines.run(&format!("client_id={}", quoted(setup.client_id())));
     lines.run(&format!(
         "wanted={}",
         quoted(&ascii_json(&setup.application()))
@@ -150,12 +147,36 @@ fn application(setup: &Setup<'_>, lines: &mut Lines) {
          '.value[0]')\"\n\
          if [ \"$app\" = null ]; then",
     );
+    match setup.app_id {
+        Some(_) => lines.run(
+            "    printf 'the tenant has no app with the client id %s: compare what --app-id was \
+             given\\n' \"$client_id\" >&2\n    \
+             exit 65",
+        ),
+        None => new_application(setup, lines),
+    }
+    lines.run("fi");
+    if setup.is_of_another_app() {
+        warn_of_client_id(setup, "", lines);
+    }
+    lines.run("application=\"$(jq -er .id <<<\"$app\")\"");
+    asked_for(lines);
+}
+
+fn warn_of_client_id(setup: &Setup<'_>, indent: &str, lines: &mut Lines) {
+    lines.run(&format!(
+        "{indent}printf 'write client_id = \"%s\" into [registration.%s]\\n' \"$client_id\" {} >&2",
+        quoted(setup.needs.name)
+    ));
+}
+
+fn new_application(setup: &Setup<'_>, lines: &mut Lines) {
     lines.run(&format!(
         "    named=\"$(graph GET {} | jq -r '[.value[].appId] | join(\", \")')\"\n    \
          if [ -n \"$named\" ]; then\n        \
          printf 'the app \"%s\" is there already, with the client id %s: if it is yours, write that \
-         into [registration.%s] and make this script again; otherwise give the registration another \
-         name\\n' {} \"$named\" {} >&2\n        \
+         into [registration.%s] and make this script again, or make it with --app-id and that id; \
+         otherwise give the registration another name\\n' {} \"$named\" {} >&2\n        \
          exit 65\n    \
          fi",
         quoted(&format!("/{}", setup.apps_of_the_title())),
@@ -166,11 +187,10 @@ fn application(setup: &Setup<'_>, lines: &mut Lines) {
         "    app=\"$(graph POST /v1.0/applications \"$wanted\")\"\n    \
          client_id=\"$(jq -er .appId <<<\"$app\")\"",
     );
-    lines.run(&format!(
-        "    printf 'write client_id = \"%s\" into [registration.%s]\\n' \"$client_id\" {} >&2",
-        quoted(setup.needs.name)
-    ));
-    lines.run("fi\napplication=\"$(jq -er .id <<<\"$app\")\"");
+    warn_of_client_id(setup, "    ", lines);
+}
+
+fn asked_for(lines: &mut Lines) {
     lines.step(reasons::ASKS_FOR);
     lines.run(
         "required=\"$(jq --argjson wanted \"$wanted\" '. as $app | $wanted\n    \

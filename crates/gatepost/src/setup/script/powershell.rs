@@ -62,11 +62,8 @@ fn begin(setup: &Setup<'_>, tools: &Tools, lines: &mut Lines) {
 }
 
 fn application(setup: &Setup<'_>, lines: &mut Lines) {
-    lines.step(reasons::APPLICATION);
-    lines.run(&format!(
-        "$clientId = {}",
-        quoted(&setup.needs.settings.client_id)
-    ));
+    lines.step(reasons::application(setup.app_id));
+    lines.run(&format!("$clientId = {}", quoted(setup.client_id())));
     lines.run(&format!(
         "$wanted = {}",
         quoted(&ascii_json(&setup.application()))
@@ -76,14 +73,37 @@ fn application(setup: &Setup<'_>, lines: &mut Lines) {
          '$clientId'\").value | Select-Object -First 1\n\
          if (-not $app) {",
     );
+    match setup.app_id {
+        Some(_) => lines.run(
+            "    throw ('The tenant has no app with the client id ' + $clientId + ': compare what \
+             --app-id was given')",
+        ),
+        None => new_application(setup, lines),
+    }
+    lines.run("}");
+    if setup.is_of_another_app() {
+        warn_of_client_id(setup, "", lines);
+    }
+    asked_for(lines);
+}
+
+fn warn_of_client_id(setup: &Setup<'_>, indent: &str, lines: &mut Lines) {
+    lines.run(&format!(
+        "{indent}Write-Warning ('Write client_id = \"' + $clientId + '\" into [registration.' + \
+         {} + '].')",
+        quoted(setup.needs.name)
+    ));
+}
+
+fn new_application(setup: &Setup<'_>, lines: &mut Lines) {
     lines.run(&format!(
         "    $named = @((Invoke-MgGraphRequest -Method GET -Uri '{}').value | Where-Object {{ $_ \
          }})\n    \
          if ($named) {{\n        \
          throw ('The app \"' + {} + '\" is there already, with the client id ' + (($named | \
          ForEach-Object {{ $_.appId }}) -join ', ') + ': if it is yours, write that into \
-         [registration.' + {} + '] and make this script again; otherwise give the registration \
-         another name')\n    \
+         [registration.' + {} + '] and make this script again, or make it with --app-id and that \
+         id; otherwise give the registration another name')\n    \
          }}",
         setup.apps_of_the_title(),
         quoted(&setup.title()),
@@ -94,12 +114,10 @@ fn application(setup: &Setup<'_>, lines: &mut Lines) {
          -ContentType 'application/json'\n    \
          $clientId = $app.appId",
     );
-    lines.run(&format!(
-        "    Write-Warning ('Write client_id = \"' + $clientId + '\" into [registration.' + {} + \
-         '].')",
-        quoted(setup.needs.name)
-    ));
-    lines.run("}");
+    warn_of_client_id(setup, "    ", lines);
+}
+
+fn asked_for(lines: &mut Lines) {
     lines.step(reasons::ASKS_FOR);
     lines.run(
         "$asked = ConvertFrom-Json $wanted\n\

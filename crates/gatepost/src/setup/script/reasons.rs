@@ -4,9 +4,11 @@ use crate::setup::permission::{Permission, Resource};
 
 pub(super) const STOP: &str =
     "Stop at the first failure: half a set-up is found by running it again.";
-pub(super) const APPLICATION: &str = "The app registration: the one of the configuration's client id, or a new one, whose id \
+const APPLICATION: &str = "The app registration: the one of the configuration's client id, or a new one, whose id \
     then belongs into the configuration. One of the same name may be of a run that failed, or of \
     somebody who would like to be given mailboxes: whose it is, is for you to say.";
+const GIVEN_APPLICATION: &str = "The app registration: the one that was named by its client id (--app-id). It keeps its name \
+    and all it has; what is needed is added.";
 pub(super) const ASKS_FOR: &str = "What the app asks for, and where sign-ins return to: what is needed is added, and what \
     is there stays. PATCH replaces the whole array, so it is read, appended to and written.";
 pub(super) const CERTIFICATE: &str = "The certificate, without its key. PATCH replaces the whole array of certificates, \
@@ -27,6 +29,11 @@ pub(super) const IDENTITY: &str = "The enterprise application that Azure made fo
 pub(super) const HELD: &str =
     "Application permissions that are granted, to find those that nobody needs.";
 pub(super) const UNNEEDED: &str = "What is granted and not needed is said, and left to you.";
+
+/// Which app it is.
+pub(super) fn application(app_id: Option<&str>) -> &'static str {
+    app_id.map_or(APPLICATION, |_| GIVEN_APPLICATION)
+}
 
 /// Why an API is looked up.
 pub(super) fn resource(resource: Resource) -> String {

@@ -90,6 +90,7 @@ fn setup(config: &Config) -> Setup<'_> {
         certificate: matches!(settings.proof, ProofSource::Certificate { .. }).then(certificate),
         file: Path::new("/etc/gatepost/gatepost.toml"),
         extent: Extent::Needed,
+        app_id: None,
     }
 }
 
@@ -158,6 +159,34 @@ fn the_identity_of_a_machine_is_no_app_to_make() {
             assert!(step.starts_with('#'), "{step}");
         }
     }
+}
+
+#[test]
+fn an_app_that_is_there_is_gone_on_with() {
+    let config = loaded(APP);
+    let mut setup = setup(&config);
+    let other = "11111111-2222-3333-4444-555555555555";
+    setup.app_id = Some(other);
+    for style in [Style::Powershell, Style::Az, Style::Graph] {
+        let script = setup.script(style).expect("a script");
+        assert!(script.contains(other), "{script}");
+        assert!(!script.contains("bcdb5ae8"), "{script}");
+        for not_done in ["POST /v1.0/applications ", "POST -Uri 'v1.0/applications'"] {
+            assert!(!script.contains(not_done), "{script}");
+        }
+        assert!(!script.contains("is there already"), "{script}");
+        assert!(script.contains("--app-id was given"), "{script}");
+        assert!(
+            script.contains("rite client_id = "),
+            "it belongs into the configuration: {script}"
+        );
+        for step in script.split("\n\n") {
+            assert!(step.starts_with('#'), "{step}");
+        }
+    }
+    setup.app_id = Some("BCDB5AE8-1ab8-47c3-b0b2-6756048e2ddc");
+    let same = setup.script(Style::Graph).expect("a script");
+    assert!(!same.contains("write client_id"), "it stands there: {same}");
 }
 
 #[test]

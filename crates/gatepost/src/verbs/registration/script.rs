@@ -23,6 +23,9 @@ pub(super) struct Arguments {
     /// and SMTP.
     #[arg(long)]
     access_policy: bool,
+    /// Go on with the app of this client id, which is there already, and make none.
+    #[arg(long, value_name = "ID")]
+    app_id: Option<uuid::Uuid>,
 }
 
 /// Prints it; runs nothing.
@@ -32,6 +35,7 @@ pub(super) fn run(arguments: &Arguments, config: &Config) -> Result<(), Failure>
         registration.1.graph()?;
     }
     let clock = Clock::system();
+    let app_id = arguments.app_id.map(|id| id.hyphenated().to_string());
     let setup = Setup {
         needs: Needs::of(config, registration, arguments.smtp),
         certificate: runtime::briefly(compose::certificate(registration, &clock))?,
@@ -41,6 +45,7 @@ pub(super) fn run(arguments: &Arguments, config: &Config) -> Result<(), Failure>
         } else {
             Extent::Needed
         },
+        app_id: app_id.as_deref(),
     };
     screen::write(setup.script(arguments.style)?.as_bytes())
 }
