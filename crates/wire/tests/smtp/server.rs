@@ -155,6 +155,48 @@ fn what_came_before_tls_is_never_read_behind_it() {
     assert!(conversation.written.is_empty());
 }
 
+/// What was said before TLS may be anybody's (RFC 3207 §4.2).
+#[test]
+fn nothing_that_was_said_before_tls_counts_behind_it() {
+    let mut conversation = Conversation::of(Persona {
+        sign_in: SignIn::Optional,
+        ..before_tls()
+    });
+    conversation
+        .server
+        .push(b"EHLO x\r\nMAIL FROM:<>\r\nSTARTTLS\r\n");
+    conversation.go_on();
+    let said = String::from_utf8_lossy(&conversation.written);
+    assert!(
+        said.ends_with("503 5.5.1 Bad sequence of commands\r\n"),
+        "{said}"
+    );
+    assert!(!conversation.starts_tls);
+    conversation.server.push(b"RSET\r\nSTARTTLS\r\n");
+    conversation.go_on();
+    assert!(conversation.starts_tls);
+
+    // Whoever signed in without TLS is a stranger behind it.
+    let mut conversation = Conversation::new();
+    conversation
+        .server
+        .push(b"EHLO x\r\nAUTH PLAIN AGFAeC50ZXN0AHR3byB3b3Jkcw==\r\nMAIL FROM:<a@x.test>\r\n");
+    conversation.go_on();
+    assert!(conversation.server.is_signed_in());
+    conversation.written.clear();
+    conversation.server.tls_started(persona());
+    assert!(!conversation.server.is_signed_in());
+    conversation
+        .server
+        .push(b"EHLO x\r\nRCPT TO:<b@x.test>\r\n");
+    conversation.go_on();
+    let said = String::from_utf8_lossy(&conversation.written);
+    assert!(
+        said.ends_with("503 5.5.1 Bad sequence of commands\r\n"),
+        "{said}"
+    );
+}
+
 /// Octets without lines have no line that could be a dot (RFC 3030 §3).
 #[test]
 fn a_binary_message_comes_in_chunks_only() {

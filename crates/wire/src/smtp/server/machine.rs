@@ -131,9 +131,9 @@ impl Server {
         self.close();
     }
 
-    /// TLS is on. The server starts over with these manners, without a greeting
-    /// (RFC 3207 §4.2). What came before TLS was not protected, so the connection is closed if
-    /// anything did.
+    /// TLS is on. The server starts over with these manners, without a greeting, and knows
+    /// nothing any more of what it was told before (RFC 3207 §4.2). If octets that were not
+    /// protected are still to be read, the connection is closed.
     pub fn tls_started(&mut self, persona: Persona) {
         self.end = if self.lines.has_leftover() {
             End::Closing
@@ -141,6 +141,10 @@ impl Server {
             End::Open
         };
         self.hello = Hello::Awaited;
+        self.identity = Identity::Stranger;
+        self.transaction = None;
+        self.job = Job::Rest;
+        self.asked = None;
         self.persona = persona;
     }
 

@@ -44,6 +44,10 @@ impl Server {
         if !self.persona.extensions.has(&Extension::StartTls) {
             return self.refuse_with(|replies| &replies.unknown_command);
         }
+        // An envelope that nobody protected must not be the beginning of a protected message.
+        if self.transaction.is_some() {
+            return self.refuse_with(|replies| &replies.bad_sequence);
+        }
         self.reply_with(|replies| &replies.starting_tls);
         self.begin_tls();
     }
