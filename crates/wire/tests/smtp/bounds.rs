@@ -236,3 +236,36 @@ fn an_abandoned_envelope_is_told() {
     assert_eq!(conversation.owner.abandoned, 2);
     assert!(conversation.closed);
 }
+
+/// Nobody makes us read without end: not a stranger, not with an announced size, not with many
+/// chunks that nobody wants.
+#[test]
+fn chunks_out_of_sequence_end_the_connection() {
+    let sign_in = "EHLO x\r\nAUTH PLAIN AGFAeC50ZXN0AHR3byB3b3Jkcw==\r\n";
+    let envelope = "MAIL FROM:<a@x.test>\r\nRCPT TO:<b@x.test>\r\n";
+    for (said, last) in [
+        (
+            "EHLO x\r\nBDAT 7\r\n".to_owned(),
+            "503 5.5.1 Bad sequence of commands\r\n",
+        ),
+        (
+            format!("{sign_in}{envelope}BDAT 201\r\n"),
+            "552 5.3.4 Message size exceeds fixed maximum message size\r\n",
+        ),
+        (
+            format!("{sign_in}BDAT 18446744073709551615 LAST\r\n"),
+            "552 5.3.4 Message size exceeds fixed maximum message size\r\n",
+        ),
+        (
+            format!("{sign_in}{}", "BDAT 1\r\nx".repeat(10)),
+            "421 4.7.0 Too many errors, closing transmission channel\r\n",
+        ),
+    ] {
+        let mut conversation = Conversation::new();
+        conversation.server.push(said.as_bytes());
+        conversation.go_on();
+        assert!(conversation.closed, "{said}");
+        let written = String::from_utf8_lossy(&conversation.written);
+        assert!(written.ends_with(last), "{said}: {written}");
+    }
+}

@@ -1,16 +1,22 @@
 //! A message that comes with BDAT (RFC 3030 §2): the octets of a chunk follow its command
-//! whatever the server thinks of it, so they are always read before the reply.
+//! whatever the server thinks of it, so they are read before the reply. Where that could go on
+//! without end, the connection ends instead.
 
 use crate::smtp::{Extension, Transfer};
 
 use super::answering::Pending;
-use super::machine::Job;
+use super::machine::{Identity, Job};
 use super::order::{Bdat, ChunkPart};
 use super::receiving::{Receiving, Verdict};
 use super::{Ask, Refusal, Server};
 
 impl Server {
     pub(super) fn bdat(&mut self, bdat: Bdat) {
+        let limit = self.persona.extensions.size_limit();
+        if limit.is_some_and(|limit| bdat.octets > limit) {
+            self.reply_with(|replies| &replies.too_large);
+            return self.close();
+        }
         let offered = self.persona.extensions.has(&Extension::Chunking);
         let receiving = match &mut self.transaction {
             Some(transaction) if offered && transaction.recipients > 0 => {
@@ -19,12 +25,20 @@ impl Server {
                     None => return self.ask(Ask::Message(Transfer::Chunks), Pending::Bdat(bdat)),
                 }
             }
-            _ => {
-                let bad_sequence = self.persona.replies.bad_sequence.clone();
-                Receiving::refused(Refusal::new(bad_sequence))
-            }
+            _ => return self.bdat_out_of_sequence(bdat),
         };
         self.job = Job::Chunk(bdat, receiving);
+    }
+
+    /// The octets are dropped, of somebody whom we know; a stranger has no reason to send any.
+    fn bdat_out_of_sequence(&mut self, bdat: Bdat) {
+        if self.identity == Identity::Stranger {
+            self.reply_with(|replies| &replies.bad_sequence);
+            return self.close();
+        }
+        let bad_sequence = self.persona.replies.bad_sequence.clone();
+        self.job = Job::Chunk(bdat, Receiving::refused(Refusal::new(bad_sequence)));
+        self.count_error();
     }
 
     /// Takes what was received of a chunk, if anything was.
