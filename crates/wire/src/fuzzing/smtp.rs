@@ -47,9 +47,11 @@ fn act(client: &mut Client, turn: u32) -> Result<(), Unsendable> {
     }
     match turn % 5 {
         0 => client.hello("x.test"),
-        1 => client.authenticate(
-            &Xoauth2::new("a@x.test", SecretString::from("t")).expect("a valid sample"),
-        ),
+        1 => client
+            .authenticate(
+                &Xoauth2::new("a@x.test", SecretString::from("t")).expect("a valid sample"),
+            )
+            .or_else(|_| client.noop()),
         2 => {
             let path = Path::parse("a@x.test").expect("an address");
             client.send_envelope(&Envelope {

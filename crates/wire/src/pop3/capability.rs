@@ -35,6 +35,8 @@ pub enum Capability {
 }
 
 impl Capabilities {
+    pub(super) const NONE: Self = Self(Vec::new());
+
     /// What a server of ours is to list.
     pub fn new(listed: impl IntoIterator<Item = Capability>) -> Self {
         Self(listed.into_iter().collect())

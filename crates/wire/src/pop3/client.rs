@@ -38,14 +38,15 @@ pub use event::{Event, Ticket};
 
 use super::{Capabilities, Capability};
 use crate::lines::{LineTooLong, Lines};
-use crate::sasl::{self, Xoauth2};
+use crate::sasl::{self, Mechanism, Xoauth2};
 use incoming::Reading;
 
 /// The client's side of one connection.
 pub struct Client {
     lines: Lines,
     output: BytesMut,
-    capabilities: Capabilities,
+    /// `None` as long as the server listed nothing.
+    capabilities: Option<Capabilities>,
     phase: Phase,
     last_ticket: u32,
     in_flight: VecDeque<InFlight>,
@@ -91,6 +92,14 @@ pub enum Unsendable {
     /// The session has ended or has not begun.
     #[error("the server is not listening")]
     NotListening,
+    /// The server offers TLS, and nothing secret goes over the wire without it.
+    #[error("the server offers TLS (STLS), and nobody signs in before that has started")]
+    TlsFirst,
+    /// The server listed what it can do, and this way to sign in is not among it.
+    #[error(
+        "the server does not let anybody sign in on this connection in this way (CAPA does not list it)"
+    )]
+    NotListed,
     /// A name or password could not be told from another command.
     #[error("the user name or password holds an end of line or a NUL")]
     ControlCharacter,
@@ -165,7 +174,7 @@ impl Client {
         Self {
             lines: Lines::default(),
             output: BytesMut::new(),
-            capabilities: Capabilities::default(),
+            capabilities: None,
             phase: Phase::Greeting,
             last_ticket: 0,
             in_flight: VecDeque::new(),
@@ -194,7 +203,8 @@ impl Client {
     /// What the server listed most recently. Empty when it has listed nothing since the
     /// connection began or TLS started.
     pub fn capabilities(&self) -> &Capabilities {
-        &self.capabilities
+        static UNKNOWN: Capabilities = Capabilities::NONE;
+        self.capabilities.as_ref().unwrap_or(&UNKNOWN)
     }
 
     /// How many lines of listings could not be read.
@@ -210,7 +220,7 @@ impl Client {
     /// Sends a command. Only where the server offers PIPELINING may others be in flight
     /// (RFC 2449 §6.6).
     pub fn send(&mut self, command: &Command) -> Result<Ticket, Unsendable> {
-        if !self.capabilities.has(&Capability::Pipelining) {
+        if !self.capabilities().has(&Capability::Pipelining) {
             self.expect_quiet()?;
         }
         let ticket = self.admit(command.kind())?;
@@ -234,20 +244,23 @@ impl Client {
             return Err(Violation::InjectedBeforeTls);
         }
         self.phase = Phase::Talking;
-        self.capabilities = Capabilities::default();
+        self.capabilities = None;
         Ok(())
     }
 
     /// Signs in with a token.
     ///
     /// Exchange refuses with `-ERR`. Others first send an error challenge, which is reported as
-    /// [`Event::Challenge`] and answered by an empty line.
+    /// [`Event::Challenge`] and answered by an empty line. The token is not sent where the server
+    /// lists STLS and it has not started, nor where it listed what it can do and XOAUTH2 is
+    /// missing.
     pub fn authenticate(
         &mut self,
         credentials: &Xoauth2,
         initial: InitialResponse,
     ) -> Result<Ticket, Unsendable> {
         self.expect_quiet()?;
+        self.expect_listed(|listed| listed.has_mechanism(Mechanism::Xoauth2))?;
         let message = credentials.encode();
         let whole = Zeroizing::new(format!("AUTH {} {}\r\n", sasl::MECHANISM, *message));
         let fits = initial == InitialResponse::IfItFits && whole.len() <= LONGEST_COMMAND;
@@ -266,9 +279,11 @@ impl Client {
         Ok(ticket)
     }
 
-    /// Signs in with USER and then PASS (RFC 1939 §7). Blanks in the password are kept.
+    /// Signs in with USER and then PASS (RFC 1939 §7), under the same conditions as with a token.
+    /// Blanks in the password are kept.
     pub fn sign_in(&mut self, user: &str, password: SecretString) -> Result<Ticket, Unsendable> {
         self.expect_quiet()?;
+        self.expect_listed(|listed| listed.has(&Capability::User))?;
         if user.is_empty() || has_control(user) || has_control(password.expose_secret()) {
             return Err(Unsendable::ControlCharacter);
         }
@@ -289,6 +304,15 @@ impl Client {
         let ticket = Ticket(self.last_ticket);
         self.in_flight.push_back(InFlight { ticket, kind });
         Ok(ticket)
+    }
+
+    /// Secrets are sent only where they are wanted, and not in the clear if that can be helped.
+    fn expect_listed(&self, way: fn(&Capabilities) -> bool) -> Result<(), Unsendable> {
+        match &self.capabilities {
+            Some(listed) if listed.has(&Capability::Stls) => Err(Unsendable::TlsFirst),
+            Some(listed) if !way(listed) => Err(Unsendable::NotListed),
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn expect_quiet(&self) -> Result<(), Unsendable> {

@@ -56,7 +56,8 @@ pub struct Client {
     lines: Lines,
     reply: ReplyReader,
     output: BytesMut,
-    extensions: Extensions,
+    /// `None` as long as the server was not asked.
+    extensions: Option<Extensions>,
     state: State,
     in_flight: VecDeque<Kind>,
     /// Lines of an envelope that wait for the answers to those before them.
@@ -120,6 +121,12 @@ pub enum Unsendable {
     /// The session has ended or has not begun, or no message is awaited.
     #[error("the server is not listening")]
     NotListening,
+    /// The server offers TLS, and nothing secret goes over the wire without it.
+    #[error("the server offers TLS (STARTTLS), and no token is sent before that has started")]
+    TlsFirst,
+    /// The server said what it offers, and this mechanism is not among it.
+    #[error("the server does not take tokens on this connection (it does not offer AUTH XOAUTH2)")]
+    NoSuchMechanism,
     /// The name for EHLO holds something that cannot stand there.
     #[error(
         "the name with which to greet the server is empty or holds a blank or a control character"
@@ -212,7 +219,7 @@ impl Client {
             lines: Lines::default(),
             reply: ReplyReader::default(),
             output: BytesMut::new(),
-            extensions: Extensions::default(),
+            extensions: None,
             state: State::Greeting,
             in_flight: VecDeque::new(),
             unsent: VecDeque::new(),
@@ -242,7 +249,8 @@ impl Client {
     /// What the server offered in its last answer to EHLO. Empty when it was not asked since
     /// the connection began or TLS started.
     pub fn extensions(&self) -> &Extensions {
-        &self.extensions
+        static UNKNOWN: Extensions = Extensions::NONE;
+        self.extensions.as_ref().unwrap_or(&UNKNOWN)
     }
 
     /// How many commands are not complete.
@@ -258,7 +266,7 @@ impl Client {
             return Err(Violation::InjectedBeforeTls);
         }
         self.state = State::Talking;
-        self.extensions = Extensions::default();
+        self.extensions = None;
         Ok(())
     }
 }

@@ -37,6 +37,8 @@ pub enum Extension {
 }
 
 impl Extensions {
+    pub(super) const NONE: Self = Self(Vec::new());
+
     /// What a server of ours is to offer.
     pub fn new(offered: impl IntoIterator<Item = Extension>) -> Self {
         Self(offered.into_iter().collect())

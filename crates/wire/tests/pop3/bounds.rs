@@ -67,6 +67,44 @@ fn a_name_cannot_write_another_command() {
 }
 
 #[test]
+fn a_secret_goes_only_where_it_is_wanted() {
+    let credentials =
+        Xoauth2::new("a@x.test", SecretString::from("canary-token")).expect("a valid sample");
+    let listed = Some(Unsendable::NotListed);
+    let tls = Some(Unsendable::TlsFirst);
+    for (capabilities, token, password) in [
+        ("STLS\r\nUSER\r\nSASL XOAUTH2\r\n", tls, tls),
+        ("SASL PLAIN\r\n", listed, listed),
+        ("SASL PLAIN XOAUTH2\r\n", None, listed),
+        ("USER\r\n", listed, None),
+    ] {
+        let listed = || {
+            let mut client = greeted();
+            client
+                .send(&Command::Capabilities)
+                .expect("nothing is in the way");
+            client.receive(format!("+OK\r\n{capabilities}.\r\n").as_bytes());
+            while client
+                .next_event()
+                .expect("the server keeps to it")
+                .is_some()
+            {}
+            client.take_output();
+            client
+        };
+        let mut client = listed();
+        let sent = client.authenticate(&credentials, InitialResponse::IfItFits);
+        assert_eq!(sent.err(), token, "{capabilities}");
+        assert_eq!(client.take_output().is_empty(), token.is_some());
+
+        let mut client = listed();
+        let sent = client.sign_in("a@x.test", SecretString::from("canary"));
+        assert_eq!(sent.err(), password, "{capabilities}");
+        assert_eq!(client.take_output().is_empty(), password.is_some());
+    }
+}
+
+#[test]
 fn a_token_that_does_not_fit_goes_in_a_line_of_its_own() {
     for (length, in_one_line) in [(100, true), (3000, false)] {
         let mut client = greeted();

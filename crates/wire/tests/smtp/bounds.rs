@@ -130,6 +130,67 @@ fn within_a_message_nothing_else_is_sent() {
     assert_eq!(client.quit(), Err(Unsendable::Busy));
 }
 
+#[test]
+fn a_token_goes_only_where_it_is_wanted() {
+    let token = SecretString::from("canary-token");
+    let credentials = Xoauth2::new("a@x.test", token).expect("a valid sample");
+    for (offered, why) in [
+        (&["STARTTLS"][..], Some(Unsendable::TlsFirst)),
+        (&["STARTTLS", "AUTH XOAUTH2"], Some(Unsendable::TlsFirst)),
+        (&["AUTH LOGIN PLAIN"], Some(Unsendable::NoSuchMechanism)),
+        (&[], Some(Unsendable::NoSuchMechanism)),
+        (&["AUTH LOGIN XOAUTH2"], None),
+    ] {
+        let mut client = greeted(offered);
+        assert_eq!(client.authenticate(&credentials).err(), why, "{offered:?}");
+        assert_eq!(client.take_output().is_empty(), why.is_some());
+    }
+}
+
+/// The client knows no more of an envelope than the server does.
+#[test]
+fn an_envelope_that_the_server_forgot_is_forgotten() {
+    let in_chunks = || {
+        let mut client = greeted(&["PIPELINING", "CHUNKING"]);
+        client
+            .send_envelope(&envelope("b@x.test"))
+            .expect("nothing is in the way");
+        client.receive(b"250 ok\r\n250 ok\r\n");
+        drain(&mut client);
+        client
+            .begin_message(Transfer::Chunks)
+            .expect("somebody gets it");
+        client
+    };
+    let gone = |client: &mut Client| {
+        assert_eq!(client.message_octets(b"x"), Err(Unsendable::NotListening));
+        for transfer in [Transfer::Data, Transfer::Chunks] {
+            assert_eq!(client.begin_message(transfer), Err(Unsendable::NoRecipient));
+        }
+        client
+            .send_envelope(&envelope("b@x.test"))
+            .expect("nothing is in the way");
+    };
+
+    let mut client = in_chunks();
+    let another = envelope("c@x.test");
+    assert_eq!(client.send_envelope(&another), Err(Unsendable::Busy));
+    for transfer in [Transfer::Data, Transfer::Chunks] {
+        assert_eq!(client.begin_message(transfer), Err(Unsendable::Busy));
+    }
+    client.message_octets(b"one").expect("it is awaited");
+    client.receive(b"552 5.3.4 too large\r\n");
+    drain(&mut client);
+    gone(&mut client);
+
+    let mut client = in_chunks();
+    client.hello("x.test").expect("nothing is in the way");
+    assert_eq!(client.message_octets(b"x"), Err(Unsendable::NotListening));
+    client.receive(b"250 hello\r\n");
+    drain(&mut client);
+    gone(&mut client);
+}
+
 /// Without PIPELINING a chunk waits for the reply to the last.
 #[test]
 fn chunks_wait_where_they_have_to() {
@@ -155,7 +216,7 @@ fn chunks_wait_where_they_have_to() {
 
 #[test]
 fn neither_mail_nor_token_is_printed_with_the_machines() {
-    let mut client = greeted(&[]);
+    let mut client = greeted(&["AUTH XOAUTH2"]);
     let token = SecretString::from("canary-token");
     let credentials = Xoauth2::new("a@x.test", token).expect("a valid sample");
     client

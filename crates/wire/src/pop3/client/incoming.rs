@@ -214,7 +214,7 @@ impl Client {
         if line.as_ref() == b"." {
             match reading.what {
                 What::Capabilities(listed) => {
-                    self.capabilities = listed.clone();
+                    self.capabilities = Some(listed.clone());
                     self.events.push_back(Event::Capabilities(listed));
                 }
                 What::Mechanisms(names) => self.events.push_back(Event::Mechanisms(names)),

@@ -4,8 +4,8 @@ use secrecy::zeroize::Zeroizing;
 
 use super::message::Outgoing;
 use super::{Client, Kind, Settling, State, Unsendable};
-use crate::sasl::{self, Xoauth2};
-use crate::smtp::{Body, Envelope, Extension, Headers, Path, parameter};
+use crate::sasl::{self, Mechanism, Xoauth2};
+use crate::smtp::{Body, Envelope, Extension, Extensions, Headers, Path, parameter};
 
 impl Client {
     /// Greets the server with EHLO. To a server that does not know that, HELO is said at once,
@@ -18,7 +18,10 @@ impl Client {
         let kind = Kind::Ehlo {
             name: name.to_owned(),
         };
-        self.order(kind, &format!("EHLO {name}\r\n"))
+        self.order(kind, &format!("EHLO {name}\r\n"))?;
+        // The server forgets the envelope (RFC 5321 §4.1.4).
+        self.forget_envelope();
+        Ok(())
     }
 
     /// Asks for TLS. When it is granted, shake hands and then call
@@ -28,11 +31,19 @@ impl Client {
     }
 
     /// Signs in with a token: with the command if the line then has no more than 512 octets,
-    /// else in a line of its own (RFC 4954 §4).
+    /// else in a line of its own (RFC 4954 §4). It is not sent where the server offers TLS that
+    /// has not started, nor where it said what it offers and XOAUTH2 is missing.
     ///
     /// Exchange refuses with 535. Others first send an error challenge, which is reported as
     /// [`Event::Challenge`](super::Event::Challenge) and answered by an empty line.
     pub fn authenticate(&mut self, credentials: &Xoauth2) -> Result<(), Unsendable> {
+        if self.extensions().has(&Extension::StartTls) {
+            return Err(Unsendable::TlsFirst);
+        }
+        let refused = |offered: &Extensions| !offered.has_mechanism(Mechanism::Xoauth2);
+        if self.extensions.as_ref().is_some_and(refused) {
+            return Err(Unsendable::NoSuchMechanism);
+        }
         let message = credentials.encode();
         let whole = Zeroizing::new(format!("AUTH {} {}\r\n", sasl::MECHANISM, *message));
         let fits = whole.len() <= LONGEST_COMMAND;
@@ -55,6 +66,9 @@ impl Client {
     /// reports is left out where the server does not know DSN.
     pub fn send_envelope(&mut self, envelope: &Envelope) -> Result<(), Unsendable> {
         self.expect_quiet()?;
+        if self.message.is_some() {
+            return Err(Unsendable::Busy);
+        }
         self.check(envelope)?;
         let sender = &envelope.sender;
         self.body = sender.body;
@@ -62,10 +76,10 @@ impl Client {
             left: envelope.recipients.len(),
             accepted: Some(0),
         };
-        let mail = parameter::write_mail(sender, &self.extensions);
+        let mail = parameter::write_mail(sender, self.extensions());
         self.unsent.push_back((Kind::Mail, mail));
         for (number, recipient) in envelope.recipients.iter().enumerate() {
-            let rcpt = parameter::write_rcpt(recipient, &self.extensions);
+            let rcpt = parameter::write_rcpt(recipient, self.extensions());
             self.unsent.push_back((Kind::Rcpt(number), rcpt));
         }
         self.advance();
@@ -75,8 +89,7 @@ impl Client {
     /// Gives up the envelope, and a message of which not all chunks were sent.
     pub fn reset(&mut self) -> Result<(), Unsendable> {
         self.order(Kind::Reset, "RSET\r\n")?;
-        self.message = None;
-        self.settling = Settling::default();
+        self.forget_envelope();
         Ok(())
     }
 
@@ -100,7 +113,7 @@ impl Client {
 
     /// Sends what may be sent now.
     pub(super) fn advance(&mut self) {
-        let pipelining = self.extensions.has(&Extension::Pipelining);
+        let pipelining = self.extensions().has(&Extension::Pipelining);
         while pipelining || self.in_flight.is_empty() {
             let Some((kind, line)) = self.unsent.pop_front() else {
                 return;
@@ -108,6 +121,11 @@ impl Client {
             self.output.extend_from_slice(line.as_bytes());
             self.in_flight.push_back(kind);
         }
+    }
+
+    pub(super) fn forget_envelope(&mut self) {
+        self.message = None;
+        self.settling = Settling::default();
     }
 
     fn expect_quiet(&self) -> Result<(), Unsendable> {
@@ -131,7 +149,7 @@ impl Client {
         let utf8 = sender.path.needs_utf8() || paths.any(Path::needs_utf8);
         let marked = sender.headers == Headers::Utf8;
         // An address in UTF-8 needs the mark as well as the extension (RFC 6531 §3.4).
-        if (utf8 && !marked) || (marked && !self.extensions.has(&Extension::SmtpUtf8)) {
+        if (utf8 && !marked) || (marked && !self.extensions().has(&Extension::SmtpUtf8)) {
             return Err(Unsendable::NoUtf8);
         }
         if parameter::is_too_long(envelope) {
@@ -142,10 +160,10 @@ impl Client {
             Body::EightBitMime => Some(Extension::EightBitMime),
             Body::BinaryMime => Some(Extension::BinaryMime),
         };
-        if needed.is_some_and(|extension| !self.extensions.has(&extension)) {
+        if needed.is_some_and(|extension| !self.extensions().has(&extension)) {
             return Err(Unsendable::NoEightBit);
         }
-        match (sender.size, self.extensions.size_limit()) {
+        match (sender.size, self.extensions().size_limit()) {
             (Some(size), Some(limit)) if size > limit => Err(Unsendable::TooLarge { limit }),
             _ => Ok(()),
         }

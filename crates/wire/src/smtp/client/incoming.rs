@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Client, Event, Kind, Settling, State, Violation};
+use super::{Client, Event, Kind, State, Violation};
 use crate::dots::{BodyWriter, Framing};
 use crate::sasl;
 use crate::smtp::client::message::Outgoing;
@@ -93,8 +93,8 @@ impl Client {
                 self.in_flight.push_front(Kind::Helo);
                 return Ok(());
             }
-            Kind::Ehlo { .. } if done => self.extensions = Extensions::read(&reply.lines),
-            Kind::Helo => self.extensions = Extensions::default(),
+            Kind::Ehlo { .. } if done => self.extensions = Some(Extensions::read(&reply.lines)),
+            Kind::Helo => self.extensions = Some(Extensions::default()),
             Kind::StartTls if done => self.state = State::BeforeTls,
             Kind::Auth {
                 message,
@@ -113,9 +113,10 @@ impl Client {
                 let writer = BodyWriter::new(Framing::Dots);
                 self.message = Some(Outgoing::Dotted(writer));
             }
-            // Nothing of the message can be saved by what would follow.
-            Kind::Chunk if !done => self.message = None,
-            Kind::EndOfData => self.settling = Settling::default(),
+            // A refused chunk ends the envelope (RFC 3030 §2): nothing of the message can be saved
+            // by what would follow.
+            Kind::Chunk if !done => self.forget_envelope(),
+            Kind::EndOfData => self.forget_envelope(),
             _ => {}
         }
         let envelope = matches!(phase, Phase::Mail | Phase::Recipient(_));

@@ -30,7 +30,7 @@ impl Client {
     /// [`Phase::BeforeData`](crate::smtp::Phase::BeforeData); with [`Transfer::Chunks`] the octets may follow at
     /// once.
     pub fn begin_message(&mut self, transfer: Transfer) -> Result<(), Unsendable> {
-        if self.settling.left > 0 {
+        if self.settling.left > 0 || self.message.is_some() {
             return Err(Unsendable::Busy);
         }
         if self.settling.accepted.is_none_or(|accepted| accepted == 0) {
@@ -40,7 +40,7 @@ impl Client {
         match transfer {
             Transfer::Data if binary => Err(Unsendable::NoChunks),
             Transfer::Data => self.order(Kind::Data, "DATA\r\n"),
-            Transfer::Chunks if !self.extensions.has(&Extension::Chunking) => {
+            Transfer::Chunks if !self.extensions().has(&Extension::Chunking) => {
                 Err(Unsendable::NoChunks)
             }
             Transfer::Chunks => {
@@ -98,7 +98,7 @@ impl Client {
 
     /// Only a server with PIPELINING takes a chunk before it has answered the last.
     fn expect_chunk(&self) -> Result<(), Unsendable> {
-        let waits = !self.in_flight.is_empty() && !self.extensions.has(&Extension::Pipelining);
+        let waits = !self.in_flight.is_empty() && !self.extensions().has(&Extension::Pipelining);
         if waits { Err(Unsendable::Busy) } else { Ok(()) }
     }
 
