@@ -178,5 +178,6 @@ fn a_client_that_only_errs_is_sent_away() {
     conversation.go_on();
     assert!(conversation.closed);
     let said = String::from_utf8_lossy(&conversation.written);
-    assert_eq!(said.matches("-ERR").count(), 10);
+    assert_eq!(said.matches("-ERR Protocol error.").count(), 10);
+    assert!(said.ends_with("-ERR Connection is closed.\r\n"), "{said}");
 }

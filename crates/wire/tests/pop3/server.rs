@@ -1,9 +1,9 @@
 //! The server machine against the dialogues.
 
 use gatepost_wire::pop3::server::{
-    InitialResponse, Limits, Mechanism, Persona, Server, Texts, Want,
+    Ask, InitialResponse, Limits, Mechanism, Persona, Server, Texts, Want,
 };
-use gatepost_wire::pop3::{Capabilities, Capability};
+use gatepost_wire::pop3::{Capabilities, Capability, Code, Reply};
 
 use crate::dialogue::{self, Dialogue, Step};
 use crate::owner::Owner;
@@ -147,6 +147,37 @@ fn what_came_before_tls_is_never_read_behind_it() {
     conversation.go_on();
     assert!(conversation.closed, "the connection is closed");
     assert!(conversation.written.is_empty());
+}
+
+/// Half a message must not look like a whole one.
+#[test]
+fn a_goodbye_says_nothing_within_an_answer() {
+    let bye = Reply::err("The server is going down.").with_code(Code::SysTemp);
+    let mut conversation = Conversation::new();
+    conversation.server.push(b"USER a@x.test\r\n");
+    conversation.go_on();
+    conversation.written.clear();
+    conversation.server.bye(&bye);
+    conversation.go_on();
+    let said = String::from_utf8_lossy(&conversation.written);
+    assert_eq!(said, "-ERR [SYS/TEMP] The server is going down.\r\n");
+    assert!(conversation.closed);
+
+    let mut conversation = Conversation::new();
+    conversation
+        .server
+        .push(b"USER a@x.test\r\nPASS  two  words \r\nRETR 1\r\n");
+    // The owner has been asked for the message when the program stops.
+    loop {
+        match conversation.server.want() {
+            Want::Ask(Ask::Message(_)) => break,
+            Want::Ask(ask) => conversation.server.answer(conversation.owner.answer(ask)),
+            _ => {}
+        }
+    }
+    conversation.server.bye(&bye);
+    conversation.go_on();
+    assert!(conversation.closed && conversation.written.is_empty());
 }
 
 fn before_tls() -> Persona {

@@ -74,8 +74,7 @@ impl Server {
             // Half a message must not look like a whole one.
             (Pending::More(_), _) => self.close(),
             (Pending::SignIn(_) | Pending::Message(_) | Pending::Update, _) => {
-                self.err(self.persona.texts.closed);
-                self.close();
+                self.close_with_reply();
             }
         }
     }

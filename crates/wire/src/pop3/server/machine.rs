@@ -114,6 +114,15 @@ impl Server {
         }
     }
 
+    /// Ends the connection with this reply, such as `-ERR [SYS/TEMP]` when it was idle too long
+    /// or the program stops. Within an answer nothing can be said, so it is just closed.
+    pub fn bye(&mut self, reply: &Reply) {
+        if matches!(self.job, Job::Rest | Job::Sasl(_)) {
+            self.write(format_args!("{reply}\r\n"));
+        }
+        self.close();
+    }
+
     /// TLS is on. The server starts over with these manners, without a greeting
     /// (RFC 2595 §4). What came before TLS was not protected, so the connection is closed if
     /// anything did.
@@ -156,9 +165,15 @@ impl Server {
 
     pub(super) fn count_error(&mut self) {
         self.errors += 1;
-        if self.errors >= self.persona.limits.errors {
-            self.close();
+        if self.errors >= self.persona.limits.errors && self.end == End::Open {
+            self.close_with_reply();
         }
+    }
+
+    pub(super) fn close_with_reply(&mut self) {
+        let reply = Reply::err(self.persona.texts.closed);
+        self.write(format_args!("{reply}\r\n"));
+        self.close();
     }
 
     pub(super) fn close(&mut self) {
