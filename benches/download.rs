@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use gatepost_benches::{Sample, Stopwatch, compare, count_files, until};
+use gatepost_benches::{Sample, Stopwatch, compare, count_files, judge, until};
 use gatepost_peers::{Dovecot, IdentityEndpoint, Program, large_message};
 use tempfile::TempDir;
 
@@ -29,7 +29,8 @@ fn main() -> anyhow::Result<()> {
         theirs.push(mbsync(&identity, &dovecot, &mut kept)?);
     }
     let what = format!("{MESSAGES} messages to a Maildir");
-    compare(&what, ("gatepost", &ours), ("mbsync", &theirs));
+    let ratio = compare(&what, ("gatepost", &ours), ("mbsync", &theirs));
+    judge("at least 3 times as fast", ratio >= 3.0);
     Ok(())
 }
 

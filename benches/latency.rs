@@ -14,7 +14,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use gatepost_benches::{Sample, count_files, pause, report, until};
+use gatepost_benches::{Sample, count_files, judge, pause, report, until};
 use gatepost_host::Clock;
 use gatepost_mail::imap::{ImapOpener, Security};
 use gatepost_mail::{FolderName, Opener, Pull};
@@ -54,6 +54,14 @@ fn main() -> anyhow::Result<()> {
         milliseconds(after.median()),
         milliseconds(after.quantile(0.99))
     ));
+    judge(
+        "a median under 20 ms",
+        after.median() < Duration::from_millis(20),
+    );
+    judge(
+        "99 of 100 under 100 ms",
+        after.quantile(0.99) < Duration::from_millis(100),
+    );
     report(&format!(
         "after the delivery to Dovecot: median {:.1} ms, 99 of 100 within {:.1} ms",
         milliseconds(whole.median()),

@@ -1,13 +1,12 @@
 //! How soon the program answers: `gatepost token` with a running `serve`, and
 //! `gatepost --version`, each against an empty program that connects to a local socket once.
-//! And how large the program is.
 
 use std::os::unix::net::UnixListener;
-use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use gatepost_benches::{Sample, Stopwatch, compare, report, until};
+use gatepost_benches::{Sample, Stopwatch, compare, judge, until};
 use gatepost_peers::{Dovecot, IdentityEndpoint, Program, gatepost};
 
 fn main() -> anyhow::Result<()> {
@@ -30,15 +29,13 @@ fn main() -> anyhow::Result<()> {
         time(&mut empty, Command::new(EMPTY).arg(&socket))?;
     }
     let what = "a token from a warm cache";
-    compare(what, ("token", &token), ("empty", &empty));
+    let ratio = compare(what, ("token", &token), ("empty", &empty));
+    judge(
+        "at most 3 times what the empty program takes",
+        ratio * 3.0 >= 1.0,
+    );
     compare("the version", ("--version", &version), ("empty", &empty));
-    let binary = gatepost()?.get_program().to_owned();
-    let size = std::fs::metadata(&binary)?.len();
-    report(&format!(
-        "{} has {:.1} MiB",
-        Path::new(&binary).display(),
-        mebibytes(size)
-    ));
+    judge("under 10 ms", version.median() < Duration::from_millis(10));
     Ok(())
 }
 
@@ -55,11 +52,6 @@ fn time(sample: &mut Sample, command: &mut Command) -> anyhow::Result<()> {
 
 fn configuration() -> String {
     format!("[mailbox.\"{USER}\"]\nregistration = \"peers\"\ngrant = \"client_credentials\"\n")
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a size to one decimal")]
-fn mebibytes(octets: u64) -> f64 {
-    octets as f64 / (1024.0 * 1024.0)
 }
 
 const USER: &str = "ada@contoso.com";

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use async_trait::async_trait;
-use gatepost_benches::{Sample, Stopwatch, compare, report, until};
+use gatepost_benches::{Sample, Stopwatch, compare, judge, report, until};
 use gatepost_host::{Chance, Clock, Tasks, environment};
 use gatepost_oauth::answers::Reply;
 use gatepost_oauth::{
@@ -50,7 +50,8 @@ fn warm() -> anyhow::Result<()> {
         }
     }
     let what = "a token from a warm cache";
-    compare(what, ("token", &ours), ("MSAL", &python));
+    let ratio = compare(what, ("token", &ours), ("MSAL", &python));
+    judge("at least 50 times as fast", ratio >= 50.0);
     compare(what, ("token", &ours), ("empty", &empty));
     Ok(())
 }
@@ -138,6 +139,7 @@ fn assertions() -> anyhow::Result<()> {
             "{ours:.0} {name} assertions in a second, {:.0} % of the {openssl:.0} signatures of openssl",
             ours / openssl * 100.0
         ));
+        judge("at least 90 %", ours / openssl >= 0.9);
     }
     Ok(())
 }
@@ -237,6 +239,7 @@ fn kept_alive() -> anyhow::Result<()> {
              an hour",
             busy.elapsed().as_secs_f64()
         ));
+        judge("under 8,192 octets each", each < 8_192);
         drop(keepers);
         tasks.end().await;
         Ok(())

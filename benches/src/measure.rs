@@ -53,8 +53,8 @@ impl Sample {
     }
 }
 
-/// Prints how two samples compare.
-pub fn compare(what: &str, (name, ours): (&str, &Sample), (other, theirs): (&str, &Sample)) {
+/// Prints how two samples compare; answers how many times as fast the first is.
+pub fn compare(what: &str, (name, ours): (&str, &Sample), (other, theirs): (&str, &Sample)) -> f64 {
     let ratio = theirs.median().as_secs_f64() / ours.median().as_secs_f64();
     println!("{what}:");
     for (name, sample) in [(name, ours), (other, theirs)] {
@@ -65,6 +65,13 @@ pub fn compare(what: &str, (name, ours): (&str, &Sample), (other, theirs): (&str
         );
     }
     println!("  {name} is {ratio:.2} times as fast as {other}");
+    ratio
+}
+
+/// Prints the goal that was set for a figure, and whether it is reached.
+pub fn judge(goal: &str, reached: bool) {
+    let verdict = if reached { "reached" } else { "missed" };
+    println!("  goal: {goal}: {verdict}");
 }
 
 /// Prints what was found.
