@@ -6,6 +6,7 @@
 //! (Microsoft, "Authenticate an IMAP, POP or SMTP connection using OAuth").
 //! A mailbox other than the signed-in person's own is named in `user=`.
 
+mod attempt;
 mod credentials;
 mod exchange;
 
@@ -16,6 +17,7 @@ use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::{GeneralPurposeConfig, STANDARD};
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
 
+pub(crate) use attempt::{Attempt, EndlessChallenge};
 pub use credentials::Credentials;
 pub use exchange::{Exchange, Mechanism, Step};
 

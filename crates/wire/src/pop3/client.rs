@@ -30,7 +30,6 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use bytes::{Bytes, BytesMut};
-use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret as _, SecretString};
 
 pub use command::Command;
@@ -38,7 +37,7 @@ pub use event::{Event, Ticket};
 
 use super::{Capabilities, Capability};
 use crate::lines::{LineTooLong, Lines};
-use crate::sasl::{self, Mechanism, Xoauth2};
+use crate::sasl::{Attempt, EndlessChallenge, Mechanism, Xoauth2};
 use incoming::Reading;
 
 /// The client's side of one connection.
@@ -81,6 +80,12 @@ pub enum Violation {
     /// More refusals than an exchange can have.
     #[error("the server goes on challenging after a refused token")]
     EndlessChallenge,
+}
+
+impl From<EndlessChallenge> for Violation {
+    fn from(EndlessChallenge: EndlessChallenge) -> Self {
+        Self::EndlessChallenge
+    }
 }
 
 /// The command cannot be sent.
@@ -135,25 +140,14 @@ enum Kind {
     Plain,
     Quit,
     Stat,
-    List {
-        number: Option<u32>,
-    },
-    Uidl {
-        number: Option<u32>,
-    },
+    List { number: Option<u32> },
+    Uidl { number: Option<u32> },
     Capa,
     Mechanisms,
-    Message {
-        number: u32,
-    },
+    Message { number: u32 },
     StartTls,
-    Sasl {
-        message: Option<Zeroizing<String>>,
-        challenged: bool,
-    },
-    User {
-        password: SecretString,
-    },
+    Sasl(Attempt),
+    User { password: SecretString },
     Pass,
 }
 
@@ -261,22 +255,13 @@ impl Client {
     ) -> Result<Ticket, Unsendable> {
         self.expect_quiet()?;
         self.expect_listed(|listed| listed.has_mechanism(Mechanism::Xoauth2))?;
-        let message = credentials.encode();
-        let whole = Zeroizing::new(format!("AUTH {} {}\r\n", sasl::MECHANISM, *message));
-        let fits = initial == InitialResponse::IfItFits && whole.len() <= LONGEST_COMMAND;
-        let message = (!fits).then_some(message);
-        let bare = message.is_some();
-        let ticket = self.admit(Kind::Sasl {
-            message,
-            challenged: false,
-        })?;
-        if bare {
-            let line = format!("AUTH {}\r\n", sasl::MECHANISM);
-            self.output.extend_from_slice(line.as_bytes());
-        } else {
-            self.output.extend_from_slice(whole.as_bytes());
-        }
-        Ok(ticket)
+        let longest = match initial {
+            InitialResponse::Never => 0,
+            InitialResponse::IfItFits => LONGEST_COMMAND,
+        };
+        self.expect_talking()?;
+        let attempt = Attempt::begin(credentials, longest, &mut self.output);
+        self.admit(Kind::Sasl(attempt))
     }
 
     /// Signs in with USER and then PASS (RFC 1939 §7), under the same conditions as with a token.
@@ -294,9 +279,7 @@ impl Client {
     }
 
     fn admit(&mut self, kind: Kind) -> Result<Ticket, Unsendable> {
-        if self.phase != Phase::Talking {
-            return Err(Unsendable::NotListening);
-        }
+        self.expect_talking()?;
         if self.in_flight.iter().any(|command| command.kind.is_alone()) {
             return Err(Unsendable::Busy);
         }
@@ -312,6 +295,14 @@ impl Client {
             Some(listed) if listed.has(&Capability::Stls) => Err(Unsendable::TlsFirst),
             Some(listed) if !way(listed) => Err(Unsendable::NotListed),
             Some(_) | None => Ok(()),
+        }
+    }
+
+    fn expect_talking(&self) -> Result<(), Unsendable> {
+        if self.phase == Phase::Talking {
+            Ok(())
+        } else {
+            Err(Unsendable::NotListening)
         }
     }
 
@@ -335,7 +326,7 @@ impl Kind {
     fn is_alone(&self) -> bool {
         matches!(
             self,
-            Self::Quit | Self::StartTls | Self::Sasl { .. } | Self::User { .. } | Self::Pass
+            Self::Quit | Self::StartTls | Self::Sasl(_) | Self::User { .. } | Self::Pass
         )
     }
 }

@@ -45,10 +45,10 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use bytes::{Bytes, BytesMut};
-use secrecy::zeroize::Zeroizing;
 
 use super::{BadReply, Body, Extensions, Phase, Reply, ReplyReader};
 use crate::lines::{LineTooLong, Lines};
+use crate::sasl::{Attempt, EndlessChallenge};
 use message::Outgoing;
 
 /// The client's side of one connection.
@@ -110,6 +110,12 @@ pub enum Violation {
     /// More refusals than an exchange can have.
     #[error("the server goes on challenging after a refused token")]
     EndlessChallenge,
+}
+
+impl From<EndlessChallenge> for Violation {
+    fn from(EndlessChallenge: EndlessChallenge) -> Self {
+        Self::EndlessChallenge
+    }
 }
 
 /// The command cannot be sent.
@@ -183,15 +189,10 @@ struct Settling {
 
 /// What an answer means, and what is still to be sent for it.
 enum Kind {
-    Ehlo {
-        name: String,
-    },
+    Ehlo { name: String },
     Helo,
     StartTls,
-    Auth {
-        message: Option<Zeroizing<String>>,
-        challenged: bool,
-    },
+    Auth(Attempt),
     Mail,
     Rcpt(usize),
     Data,
@@ -282,7 +283,7 @@ impl Kind {
         match self {
             Self::Ehlo { .. } | Self::Helo => Phase::Hello,
             Self::StartTls => Phase::StartTls,
-            Self::Auth { .. } => Phase::Auth,
+            Self::Auth(_) => Phase::Auth,
             Self::Mail => Phase::Mail,
             Self::Rcpt(number) => Phase::Recipient(*number),
             Self::Data => Phase::BeforeData,

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use super::{Client, Event, InFlight, Kind, Phase, Ticket, Violation};
 use crate::dots::{BodyPart, BodyReader};
 use crate::pop3::{Capabilities, Capability, Outcome, Reply};
-use crate::sasl;
 use crate::words::words;
 
 /// A multi-line answer that is being read (RFC 1939 §3).
@@ -109,27 +108,14 @@ impl Client {
             return Err(Violation::NoReply(words(line)));
         };
         let Some(InFlight {
-            kind: Kind::Sasl {
-                message,
-                challenged,
-            },
+            kind: Kind::Sasl(attempt),
             ..
         }) = self.in_flight.front_mut()
         else {
             return Err(Violation::Unexpected(words(line)));
         };
-        if let Some(message) = message.take() {
-            self.output.extend_from_slice(message.as_bytes());
-        } else if *challenged {
-            return Err(Violation::EndlessChallenge);
-        } else {
-            *challenged = true;
-            let challenge = challenge.trim_ascii();
-            let said = sasl::error_challenge(challenge).unwrap_or_else(|| words(challenge));
-            self.events.push_back(Event::Challenge(said));
-            self.output.extend_from_slice(sasl::ERROR_CHALLENGE_ANSWER);
-        }
-        self.output.extend_from_slice(b"\r\n");
+        let refused = attempt.answer(challenge, &mut self.output)?;
+        self.events.extend(refused.map(Event::Challenge));
         Ok(())
     }
 
@@ -177,7 +163,7 @@ impl Client {
                 self.events.push_back(Event::BodyBegins { number });
                 Some(What::Message(BodyReader::new()))
             }
-            Kind::Plain | Kind::Pass | Kind::Sasl { .. } => None,
+            Kind::Plain | Kind::Pass | Kind::Sasl(_) => None,
         };
         match what {
             None => self.complete(ticket, reply),

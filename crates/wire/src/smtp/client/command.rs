@@ -1,10 +1,8 @@
 //! What a client can ask for, and what may be sent while something else is in flight.
 
-use secrecy::zeroize::Zeroizing;
-
 use super::message::Outgoing;
 use super::{Client, Kind, Settling, State, Unsendable};
-use crate::sasl::{self, Mechanism, Xoauth2};
+use crate::sasl::{Attempt, Mechanism, Xoauth2};
 use crate::smtp::{Body, Envelope, Extension, Extensions, Headers, Path, parameter};
 
 impl Client {
@@ -37,6 +35,7 @@ impl Client {
     /// Exchange refuses with 535. Others first send an error challenge, which is reported as
     /// [`Event::Challenge`](super::Event::Challenge) and answered by an empty line.
     pub fn authenticate(&mut self, credentials: &Xoauth2) -> Result<(), Unsendable> {
+        self.expect_quiet()?;
         if self.extensions().has(&Extension::StartTls) {
             return Err(Unsendable::TlsFirst);
         }
@@ -44,18 +43,9 @@ impl Client {
         if self.extensions.as_ref().is_some_and(refused) {
             return Err(Unsendable::NoSuchMechanism);
         }
-        let message = credentials.encode();
-        let whole = Zeroizing::new(format!("AUTH {} {}\r\n", sasl::MECHANISM, *message));
-        let fits = whole.len() <= LONGEST_COMMAND;
-        let kind = Kind::Auth {
-            message: (!fits).then_some(message),
-            challenged: false,
-        };
-        if fits {
-            self.order(kind, &whole)
-        } else {
-            self.order(kind, &format!("AUTH {}\r\n", sasl::MECHANISM))
-        }
+        let attempt = Attempt::begin(credentials, LONGEST_COMMAND, &mut self.output);
+        self.in_flight.push_back(Kind::Auth(attempt));
+        Ok(())
     }
 
     /// Sends the sender and every recipient, all at once where the server allows it (RFC 2920),

@@ -4,7 +4,6 @@ use bytes::Bytes;
 
 use super::{Client, Event, Kind, State, Violation};
 use crate::dots::{BodyWriter, Framing};
-use crate::sasl;
 use crate::smtp::client::message::Outgoing;
 use crate::smtp::{BadReply, Extensions, Phase, Reply, Severity};
 use crate::words::words;
@@ -96,11 +95,11 @@ impl Client {
             Kind::Ehlo { .. } if done => self.extensions = Some(Extensions::read(&reply.lines)),
             Kind::Helo => self.extensions = Some(Extensions::default()),
             Kind::StartTls if done => self.state = State::BeforeTls,
-            Kind::Auth {
-                message,
-                challenged,
-            } if reply.severity() == Severity::Continue => {
-                return self.challenged(message, challenged, &reply);
+            Kind::Auth(mut attempt) if reply.severity() == Severity::Continue => {
+                let refused = attempt.answer(reply.text().as_bytes(), &mut self.output)?;
+                self.events.extend(refused.map(Event::Challenge));
+                self.in_flight.push_front(Kind::Auth(attempt));
+                return Ok(());
             }
             Kind::Mail if !done => self.sender_refused(),
             Kind::Rcpt(_) => {
@@ -136,32 +135,6 @@ impl Client {
         self.settling.accepted = None;
         self.settling.left = self.settling.left.saturating_sub(self.unsent.len());
         self.unsent.clear();
-    }
-
-    fn challenged(
-        &mut self,
-        message: Option<secrecy::zeroize::Zeroizing<String>>,
-        challenged: bool,
-        reply: &Reply,
-    ) -> Result<(), Violation> {
-        let mut again = challenged;
-        if let Some(message) = message {
-            self.output.extend_from_slice(message.as_bytes());
-        } else if challenged {
-            return Err(Violation::EndlessChallenge);
-        } else {
-            again = true;
-            let text = reply.text();
-            let said = sasl::error_challenge(text.as_bytes()).unwrap_or(text);
-            self.events.push_back(Event::Challenge(said));
-            self.output.extend_from_slice(sasl::ERROR_CHALLENGE_ANSWER);
-        }
-        self.output.extend_from_slice(b"\r\n");
-        self.in_flight.push_front(Kind::Auth {
-            message: None,
-            challenged: again,
-        });
-        Ok(())
     }
 
     fn replied(&mut self, phase: Phase, reply: Reply) {
