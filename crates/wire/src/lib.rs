@@ -12,6 +12,8 @@ pub mod smtp;
 
 mod dots;
 mod lines;
+mod serving;
 mod words;
 
 pub use lines::LineTooLong;
+pub use serving::{Then, Want};

@@ -49,7 +49,7 @@ impl Server {
             }
             (Pending::SignIn(text), Answer::HandOver) => {
                 self.ok(text);
-                self.hand_over();
+                self.connection.hand_over();
             }
             (Pending::Message(sending), Answer::Chunk(octets)) => {
                 self.begin(&sending);
@@ -81,7 +81,7 @@ impl Server {
 
     /// An owner's no is not the client's error.
     fn refuse(&mut self, refusal: &Refusal) {
-        self.write(format_args!("{}\r\n", refusal.reply));
+        self.connection.write_line(&refusal.reply);
         if refusal.then == Then::Close {
             self.close();
         }
@@ -89,7 +89,8 @@ impl Server {
 
     fn begin(&mut self, sending: &Sending) {
         if sending.top == Top::Everything {
-            self.write(format_args!("+OK {} octets\r\n", sending.octets));
+            self.connection
+                .write_line(format_args!("+OK {} octets", sending.octets));
         } else {
             self.ok("");
         }
@@ -97,7 +98,9 @@ impl Server {
 
     fn send_chunk(&mut self, mut sending: Sending, octets: &Bytes) {
         let taken = sending.top.take(octets);
-        sending.writer.write(&octets[..taken], &mut self.output);
+        sending
+            .writer
+            .write(&octets[..taken], &mut self.connection.output);
         if sending.top.is_over() {
             self.end_message(sending);
         } else {
@@ -106,7 +109,7 @@ impl Server {
     }
 
     fn end_message(&mut self, mut sending: Sending) {
-        sending.writer.finish(&mut self.output);
+        sending.writer.finish(&mut self.connection.output);
         self.job = Job::Rest;
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::Credentials;
+use super::{Credentials, Then};
 use crate::pop3::{Code, Reply};
 
 /// A question to the owner of the server. Until it is answered the client waits.
@@ -57,15 +57,6 @@ pub struct Refusal {
     pub reply: Reply,
     /// Whether the session goes on.
     pub then: Then,
-}
-
-/// Whether a session goes on after a refusal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Then {
-    /// It does.
-    Stay,
-    /// The connection is closed.
-    Close,
 }
 
 impl Refusal {

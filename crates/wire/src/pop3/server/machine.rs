@@ -1,12 +1,12 @@
 //! The machine: what comes in, what goes out, and whose turn it is.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
-use crate::lines::Lines;
 use crate::pop3::Reply;
 use crate::sasl::Exchange;
+use crate::serving::{Awaited, Connection, Longest};
 
 use super::answering::{Pending, Sending};
 use super::maildrop::Maildrop;
@@ -21,32 +21,11 @@ pub struct Server {
     pub(super) persona: Persona,
     pub(super) stage: Stage,
     pub(super) job: Job,
-    pub(super) output: BytesMut,
-    lines: Lines,
-    end: End,
-    asked: Option<Ask>,
-    errors: u32,
+    pub(super) connection: Connection<Ask>,
 }
 
 /// What the server needs to go on.
-#[derive(Debug)]
-pub enum Want {
-    /// These octets are to be written.
-    Write(Bytes),
-    /// Octets of the client are to be read and given to [`Server::push`].
-    Read,
-    /// The question is to be answered by [`Server::answer`].
-    Ask(Ask),
-    /// The last question is still to be answered; nothing is to be read before that.
-    Answer,
-    /// TLS is to be started; then [`Server::tls_started`] is to be called.
-    StartTls,
-    /// Somebody signed in, and another server goes on with this client. These octets came
-    /// already and are the first that are to be passed on.
-    HandOver(Bytes),
-    /// The connection is to be closed.
-    Close,
-}
+pub type Want = crate::Want<Ask>;
 
 impl Server {
     /// A connection that was just accepted; the greeting is the first thing to be written.
@@ -54,32 +33,19 @@ impl Server {
         let mut server = Self {
             stage: Stage::Authorization { user: None },
             job: Job::Rest,
-            output: BytesMut::new(),
-            lines: Lines::default(),
-            end: End::Open,
-            asked: None,
-            errors: 0,
+            connection: Connection::new(),
             persona,
         };
         let greeting = Reply::ok(server.persona.texts.greeting.clone());
-        server.write(format_args!("{greeting}\r\n"));
+        server.connection.write_line(greeting);
         server
     }
 
     /// What is to be done now.
     pub fn want(&mut self) -> Want {
         loop {
-            if !self.output.is_empty() {
-                return Want::Write(self.output.split().freeze());
-            }
-            match self.end {
-                End::Open => {}
-                End::Closing => return Want::Close,
-                End::StartingTls => return Want::StartTls,
-                End::HandedOver => return Want::HandOver(self.lines.take_leftover()),
-            }
-            if let Some(ask) = self.asked.take() {
-                return Want::Ask(ask);
+            if let Some(want) = self.connection.owed() {
+                return want;
             }
             match &self.job {
                 Job::Asked(_) => return Want::Answer,
@@ -95,19 +61,19 @@ impl Server {
 
     /// Takes octets of the client.
     pub fn push(&mut self, octets: &[u8]) {
-        self.lines.push(octets);
+        self.connection.lines.push(octets);
     }
 
     /// Where to read the octets of the client into without copying: append only.
     pub fn buffer(&mut self) -> &mut BytesMut {
-        self.lines.buffer()
+        self.connection.lines.buffer()
     }
 
     /// Takes the answer to the last [`Ask`].
     pub fn answer(&mut self, answer: Answer) {
         match std::mem::replace(&mut self.job, Job::Rest) {
             Job::Asked(pending) => {
-                self.asked = None;
+                self.connection.was_answered();
                 self.answered(pending, answer);
             }
             job => self.job = job,
@@ -118,7 +84,7 @@ impl Server {
     /// or the program stops. Within an answer nothing can be said, so it is just closed.
     pub fn bye(&mut self, reply: &Reply) {
         if matches!(self.job, Job::Rest | Job::Sasl(_)) {
-            self.write(format_args!("{reply}\r\n"));
+            self.connection.write_line(reply);
         }
         self.close();
     }
@@ -127,11 +93,7 @@ impl Server {
     /// (RFC 2595 §4). What came before TLS was not protected, so the connection is closed if
     /// anything did.
     pub fn tls_started(&mut self, persona: Persona) {
-        self.end = if self.lines.has_leftover() {
-            End::Closing
-        } else {
-            End::Open
-        };
+        self.connection.tls_started();
         self.stage = Stage::Authorization { user: None };
         self.persona = persona;
     }
@@ -141,51 +103,35 @@ impl Server {
         matches!(self.stage, Stage::Transaction(_))
     }
 
-    pub(super) fn write(&mut self, octets: fmt::Arguments<'_>) {
-        // Writing into memory never fails.
-        let _ = self.output.write_fmt(octets);
-    }
-
     pub(super) fn ok(&mut self, text: &str) {
-        let reply = Reply::ok(text);
-        self.write(format_args!("{reply}\r\n"));
+        self.connection.write_line(Reply::ok(text));
     }
 
     /// `-ERR`. A client that earns too many is sent away.
     pub(super) fn err(&mut self, text: &str) {
-        let reply = Reply::err(text);
-        self.write(format_args!("{reply}\r\n"));
+        self.connection.write_line(Reply::err(text));
         self.count_error();
     }
 
     pub(super) fn ask(&mut self, ask: Ask, pending: Pending) {
-        self.asked = Some(ask);
+        self.connection.ask(ask);
         self.job = Job::Asked(pending);
     }
 
     pub(super) fn count_error(&mut self) {
-        self.errors += 1;
-        if self.errors >= self.persona.limits.errors && self.end == End::Open {
+        if self.connection.errs_too_often(self.persona.limits.errors) {
             self.close_with_reply();
         }
     }
 
     pub(super) fn close_with_reply(&mut self) {
-        let reply = Reply::err(self.persona.texts.closed);
-        self.write(format_args!("{reply}\r\n"));
+        self.connection
+            .write_line(Reply::err(self.persona.texts.closed));
         self.close();
     }
 
     pub(super) fn close(&mut self) {
-        self.end = End::Closing;
-    }
-
-    pub(super) fn start_tls(&mut self) {
-        self.end = End::StartingTls;
-    }
-
-    pub(super) fn hand_over(&mut self) {
-        self.end = End::HandedOver;
+        self.connection.close();
     }
 
     pub(super) fn goodbye(&mut self) {
@@ -196,14 +142,15 @@ impl Server {
     /// Whether there was a line to take.
     fn take_line(&mut self) -> bool {
         let limits = self.persona.limits;
-        let may_hold_token =
-            matches!(self.job, Job::Sasl(_)) || self.lines.ahead(5).eq_ignore_ascii_case(b"AUTH ");
-        let longest = if may_hold_token {
-            limits.sasl_line
-        } else {
-            limits.line
+        let longest = Longest {
+            command: limits.line,
+            credentials: limits.sasl_line,
         };
-        match self.lines.next_line(longest) {
+        let awaited = match self.job {
+            Job::Sasl(_) => Awaited::Credentials,
+            _ => Awaited::Command,
+        };
+        match self.connection.next_line(awaited, longest) {
             Ok(None) => return false,
             Ok(Some(line)) => match std::mem::replace(&mut self.job, Job::Rest) {
                 Job::Sasl(exchange) => self.sasl_step(exchange.respond(&line)),
@@ -230,9 +177,9 @@ impl Server {
                     self.persona.capabilities.clone()
                 };
                 for capability in listed.iter() {
-                    self.write(format_args!("{capability}\r\n"));
+                    self.connection.write_line(capability);
                 }
-                self.write(format_args!(".\r\n"));
+                self.connection.write_line(".");
             }
             Order::Quit if !self.is_signed_in() => self.goodbye(),
             Order::Stls => self.stls(),
@@ -313,10 +260,10 @@ impl Server {
         else {
             return;
         };
-        while *next <= maildrop.highest() && self.output.len() < MUCH_OUTPUT {
+        while *next <= maildrop.highest() && self.connection.output.len() < MUCH_OUTPUT {
             if let Some(letter) = maildrop.letter(*next) {
                 let line = format!("{next} {}\r\n", column.of(letter));
-                self.output.extend_from_slice(line.as_bytes());
+                self.connection.output.extend_from_slice(line.as_bytes());
             }
             let Some(following) = next.checked_add(1) else {
                 break;
@@ -324,7 +271,7 @@ impl Server {
             *next = following;
         }
         if *next > maildrop.highest() {
-            self.output.extend_from_slice(b".\r\n");
+            self.connection.output.extend_from_slice(b".\r\n");
             self.job = Job::Rest;
         }
     }
@@ -385,15 +332,6 @@ impl Column {
             Self::Unique => crate::words::one_line(&letter.unique),
         }
     }
-}
-
-/// Whether the connection ends when everything is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    Open,
-    Closing,
-    StartingTls,
-    HandedOver,
 }
 
 const MUCH_OUTPUT: usize = 32 * 1024;

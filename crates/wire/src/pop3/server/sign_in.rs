@@ -29,7 +29,7 @@ impl Server {
         match step {
             Step::Challenge(exchange, challenge) => {
                 // The challenge may be empty, but the space is there (RFC 5034 §4).
-                self.write(format_args!("+ {challenge}\r\n"));
+                self.connection.write_line(format_args!("+ {challenge}"));
                 self.job = Job::Sasl(exchange);
             }
             Step::Done(credentials) => {
@@ -69,7 +69,7 @@ impl Server {
             return self.err(self.persona.texts.bad_command);
         }
         self.ok(self.persona.texts.starting_tls);
-        self.start_tls();
+        self.connection.begin_tls();
     }
 
     /// Whoever may start TLS has to, and signs in once only.
@@ -89,8 +89,8 @@ impl Server {
             .map(str::to_owned)
             .collect();
         for name in listed {
-            self.write(format_args!("{name}\r\n"));
+            self.connection.write_line(name);
         }
-        self.write(format_args!(".\r\n"));
+        self.connection.write_line(".");
     }
 }

@@ -40,7 +40,7 @@ impl Server {
             }
             (Pending::SignIn, Answer::HandOver) => {
                 self.reply_with(|replies| &replies.authenticated);
-                self.hand_over();
+                self.connection.hand_over();
             }
             (Pending::Sender(transaction), Answer::Done) => {
                 self.transaction = Some(transaction);

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::Credentials;
+use super::{Credentials, Then};
 use crate::smtp::{Recipient, Reply, Sender, Transfer};
 
 /// A question to the owner of the server. Until it is answered the client waits.
@@ -48,15 +48,6 @@ pub struct Refusal {
     pub reply: Reply,
     /// Whether the session goes on.
     pub then: Then,
-}
-
-/// Whether a session goes on after a refusal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Then {
-    /// It does.
-    Stay,
-    /// The connection is closed.
-    Close,
 }
 
 impl Refusal {

@@ -50,7 +50,7 @@ impl Server {
             self.chunk_ends(bdat.part, receiving);
             return true;
         }
-        let buffer = self.lines.buffer();
+        let buffer = self.connection.lines.buffer();
         let taken =
             usize::try_from(bdat.octets).map_or(buffer.len(), |left| left.min(buffer.len()));
         if taken == 0 {

@@ -1,12 +1,12 @@
 //! The machine: what comes in, what goes out, and whose turn it is.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 use crate::dots::BodyReader;
-use crate::lines::Lines;
 use crate::sasl::Exchange;
+use crate::serving::{Awaited, Connection, Longest};
 use crate::smtp::Reply;
 
 use super::answering::Pending;
@@ -23,33 +23,12 @@ pub struct Server {
     pub(super) identity: Identity,
     pub(super) transaction: Option<Transaction>,
     pub(super) job: Job,
-    pub(super) lines: Lines,
+    pub(super) connection: Connection<Ask>,
     hello: Hello,
-    output: BytesMut,
-    end: End,
-    asked: Option<Ask>,
-    errors: u32,
 }
 
 /// What the server needs to go on.
-#[derive(Debug)]
-pub enum Want {
-    /// These octets are to be written.
-    Write(Bytes),
-    /// Octets of the client are to be read and given to [`Server::push`].
-    Read,
-    /// The question is to be answered by [`Server::answer`].
-    Ask(Ask),
-    /// The last question is still to be answered; nothing is to be read before that.
-    Answer,
-    /// TLS is to be started; then [`Server::tls_started`] is to be called.
-    StartTls,
-    /// Somebody signed in, and another server goes on with this client. These octets came
-    /// already and are the first that are to be passed on.
-    HandOver(Bytes),
-    /// The connection is to be closed.
-    Close,
-}
+pub type Want = crate::Want<Ask>;
 
 impl Server {
     /// A connection that was just accepted; the greeting is the first thing to be written.
@@ -58,12 +37,8 @@ impl Server {
             identity: Identity::Stranger,
             transaction: None,
             job: Job::Rest,
-            lines: Lines::default(),
+            connection: Connection::new(),
             hello: Hello::Awaited,
-            output: BytesMut::new(),
-            end: End::Open,
-            asked: None,
-            errors: 0,
             persona,
         };
         let greeting = server.persona.greeting.clone();
@@ -77,17 +52,8 @@ impl Server {
     /// What is to be done now.
     pub fn want(&mut self) -> Want {
         loop {
-            if !self.output.is_empty() {
-                return Want::Write(self.output.split().freeze());
-            }
-            match self.end {
-                End::Open => {}
-                End::Closing => return Want::Close,
-                End::StartingTls => return Want::StartTls,
-                End::HandedOver => return Want::HandOver(self.lines.take_leftover()),
-            }
-            if let Some(ask) = self.asked.take() {
-                return Want::Ask(ask);
+            if let Some(want) = self.connection.owed() {
+                return want;
             }
             let took = match &self.job {
                 Job::Asked(_) => return Want::Answer,
@@ -103,19 +69,19 @@ impl Server {
 
     /// Takes octets of the client.
     pub fn push(&mut self, octets: &[u8]) {
-        self.lines.push(octets);
+        self.connection.lines.push(octets);
     }
 
     /// Where to read the octets of the client into without copying: append only.
     pub fn buffer(&mut self) -> &mut BytesMut {
-        self.lines.buffer()
+        self.connection.lines.buffer()
     }
 
     /// Takes the answer to the last [`Ask`].
     pub fn answer(&mut self, answer: Answer) {
         match std::mem::replace(&mut self.job, Job::Rest) {
             Job::Asked(pending) => {
-                self.asked = None;
+                self.connection.was_answered();
                 self.answered(pending, answer);
             }
             job => self.job = job,
@@ -135,16 +101,11 @@ impl Server {
     /// nothing any more of what it was told before (RFC 3207 §4.2). If octets that were not
     /// protected are still to be read, the connection is closed.
     pub fn tls_started(&mut self, persona: Persona) {
-        self.end = if self.lines.has_leftover() {
-            End::Closing
-        } else {
-            End::Open
-        };
+        self.connection.tls_started();
         self.hello = Hello::Awaited;
         self.identity = Identity::Stranger;
         self.transaction = None;
         self.job = Job::Rest;
-        self.asked = None;
         self.persona = persona;
     }
 
@@ -158,8 +119,7 @@ impl Server {
     }
 
     pub(super) fn reply(&mut self, reply: &Reply) {
-        // Writing into memory never fails.
-        let _ = write!(self.output, "{reply}\r\n");
+        self.connection.write_line(reply);
     }
 
     pub(super) fn reply_with(&mut self, choose: fn(&Replies) -> &Reply) {
@@ -174,13 +134,12 @@ impl Server {
     }
 
     pub(super) fn ask(&mut self, ask: Ask, pending: Pending) {
-        self.asked = Some(ask);
+        self.connection.ask(ask);
         self.job = Job::Asked(pending);
     }
 
     pub(super) fn count_error(&mut self) {
-        self.errors += 1;
-        if self.errors >= self.persona.limits.errors && self.end == End::Open {
+        if self.connection.errs_too_often(self.persona.limits.errors) {
             self.close_with_reply();
         }
     }
@@ -191,28 +150,21 @@ impl Server {
     }
 
     pub(super) fn close(&mut self) {
-        self.end = End::Closing;
-    }
-
-    pub(super) fn begin_tls(&mut self) {
-        self.end = End::StartingTls;
-    }
-
-    pub(super) fn hand_over(&mut self) {
-        self.end = End::HandedOver;
+        self.connection.close();
     }
 
     /// Whether there was a line to take.
     fn take_line(&mut self) -> bool {
         let limits = self.persona.limits;
-        let may_hold_token =
-            matches!(self.job, Job::Sasl(_)) || self.lines.ahead(5).eq_ignore_ascii_case(b"AUTH ");
-        let longest = if may_hold_token {
-            limits.auth_line
-        } else {
-            limits.line
+        let longest = Longest {
+            command: limits.line,
+            credentials: limits.auth_line,
         };
-        match self.lines.next_line(longest) {
+        let awaited = match self.job {
+            Job::Sasl(_) => Awaited::Credentials,
+            _ => Awaited::Command,
+        };
+        match self.connection.next_line(awaited, longest) {
             Ok(None) => return false,
             Ok(Some(line)) => match std::mem::replace(&mut self.job, Job::Rest) {
                 Job::Sasl(exchange) => self.sasl_step(exchange.respond(&line)),
@@ -312,13 +264,4 @@ pub(super) enum Job {
     Chunk(Bdat, Receiving),
     /// The owner is to answer.
     Asked(Pending),
-}
-
-/// Whether the connection ends when everything is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    Open,
-    Closing,
-    StartingTls,
-    HandedOver,
 }

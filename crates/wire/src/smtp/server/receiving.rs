@@ -51,7 +51,7 @@ impl Server {
             return false;
         };
         let mut reader: BodyReader = reader;
-        match reader.next_part(self.lines.buffer()) {
+        match reader.next_part(self.connection.lines.buffer()) {
             None => {
                 self.job = Job::Data(reader, receiving);
                 return false;

@@ -49,6 +49,6 @@ impl Server {
             return self.refuse_with(|replies| &replies.bad_sequence);
         }
         self.reply_with(|replies| &replies.starting_tls);
-        self.begin_tls();
+        self.connection.begin_tls();
     }
 }
