@@ -6,6 +6,7 @@
 
 mod kind;
 mod order;
+mod refusals;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,7 @@ use tokio::sync::watch;
 
 pub use kind::FaultKind;
 pub use order::{FaultOrder, OrderError, Reach};
+pub use refusals::OnDemand;
 
 /// The orders that stand. Cheap to clone; clones share them.
 #[derive(Debug, Clone)]
@@ -108,20 +110,27 @@ impl Faults {
 
     /// Whether this fault happens to `target` now. A counted order is used up by one.
     pub fn strikes(&self, kind: FaultKind, target: Target<'_>) -> bool {
+        self.struck(kind, target).is_some()
+    }
+
+    /// With what the token endpoint refuses `target` now. A counted order is used up by one.
+    pub fn refuses(&self, target: Target<'_>) -> Option<&'static OnDemand> {
+        self.struck(FaultKind::Refuse, target)?.refusal
+    }
+
+    /// The order that strikes, if there is one.
+    fn struck(&self, kind: FaultKind, target: Target<'_>) -> Option<FaultOrder> {
         let mut all = self.lock();
-        let Some(at) = all
-            .iter()
-            .position(|standing| standing.order.hits(kind, target))
-        else {
-            return false;
-        };
+        let hits = |standing: &Standing| standing.order.hits(kind, target);
+        let at = all.iter().position(hits)?;
+        let order = all[at].order.clone();
         if let Some(left) = &mut all[at].left {
             *left = left.saturating_sub(1);
             if *left == 0 {
                 all.remove(at);
             }
         }
-        true
+        Some(order)
     }
 
     /// Whether this fault would happen to `target` now; nothing is used up.

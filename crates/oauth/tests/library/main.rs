@@ -1,6 +1,8 @@
-//! The examples, run as the programs that they are, against the sandbox.
+//! The examples, run as the programs that they are, and what else a program meets, against the
+//! sandbox.
 
 mod browser;
+mod refusals;
 
 use std::path::PathBuf;
 use std::process::Stdio;

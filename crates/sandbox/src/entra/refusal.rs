@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::call::Call;
+use crate::faults::OnDemand;
 
 /// A request that the platform refuses, before it is written down.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +113,15 @@ impl Refusal {
             response.headers_mut().insert(TELEMETRY, value);
         }
         response
+    }
+}
+
+impl From<&OnDemand> for Refusal {
+    fn from(ordered: &OnDemand) -> Self {
+        Self {
+            suberror: ordered.suberror,
+            ..Self::new(ordered.error, ordered.code, ordered.text)
+        }
     }
 }
 

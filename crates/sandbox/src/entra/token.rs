@@ -102,6 +102,9 @@ async fn strike(call: &Call, headers: &HeaderMap, form: &Parameters) -> Option<R
     if faults.strikes(FaultKind::ServerError, target) {
         return Some(refusals::transient().into_response(call));
     }
+    if let Some(ordered) = faults.refuses(target) {
+        return Some(Refusal::from(ordered).into_response(call));
+    }
     faults.strikes(FaultKind::HtmlAnswer, target).then(web_page)
 }
 

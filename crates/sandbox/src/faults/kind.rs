@@ -47,6 +47,8 @@ pub enum FaultKind {
     /// A policy wants an authentication context: delegated tokens without `c1` open no mailbox, and
     /// the token endpoint says `interaction_required` with the claims to sign in with.
     RequireClaims,
+    /// The token endpoint refuses with the AADSTS number of the order.
+    Refuse,
 }
 
 impl FaultKind {
@@ -70,6 +72,7 @@ impl FaultKind {
         Self::SkewedClock,
         Self::SlowDown,
         Self::RequireClaims,
+        Self::Refuse,
     ];
 
     /// Its name on the command line and in the control API.
@@ -93,6 +96,7 @@ impl FaultKind {
             Self::SkewedClock => "skewed-clock",
             Self::SlowDown => "slow-down",
             Self::RequireClaims => "require-claims",
+            Self::Refuse => "refuse",
         }
     }
 
@@ -121,6 +125,7 @@ impl FaultKind {
             Self::RequireClaims => {
                 "people's tokens need the context c1: `interaction_required` with claims"
             }
+            Self::Refuse => "the token endpoint answers AADSTS`code`, as in `refuse,code=53003`",
         }
     }
 }

@@ -5,11 +5,12 @@ use std::str::FromStr;
 
 use gatepost_fault::{Fault, Next, Owner};
 
-use super::{FaultKind, Target};
+use super::{FaultKind, OnDemand, Target};
 
 /// What shall go wrong, for whom, how often.
 ///
-/// As text: `throttle`, `throttle,mailbox=ada@contoso.com`, `server-error,app=GUID,times=3`.
+/// As text: `throttle`, `throttle,mailbox=ada@contoso.com`, `server-error,app=GUID,times=3`,
+/// `refuse,code=53003`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FaultOrder {
     /// What goes wrong.
@@ -18,6 +19,8 @@ pub struct FaultOrder {
     pub reach: Reach,
     /// How often; `None` until it is taken back.
     pub times: Option<u32>,
+    /// With what it is refused; for [`FaultKind::Refuse`] alone.
+    pub refusal: Option<&'static OnDemand>,
 }
 
 /// Whom a fault concerns.
@@ -38,6 +41,7 @@ impl FaultOrder {
             kind,
             reach: Reach::All,
             times: None,
+            refusal: None,
         }
     }
 
@@ -62,6 +66,9 @@ impl fmt::Display for FaultOrder {
             Reach::App(client_id) => write!(f, ",app={client_id}")?,
             Reach::Mailbox(address) => write!(f, ",mailbox={address}")?,
         }
+        if let Some(refusal) = self.refusal {
+            write!(f, ",code={}", refusal.code)?;
+        }
         self.times
             .map_or(Ok(()), |times| write!(f, ",times={times}"))
     }
@@ -84,8 +91,17 @@ impl FromStr for FaultOrder {
                     let count = count.parse().ok().filter(|count| *count > 0);
                     order.times = Some(count.ok_or_else(unknown)?);
                 }
+                ("code", number) if order.kind == FaultKind::Refuse => {
+                    let refusal = number.parse().ok().and_then(OnDemand::find);
+                    order.refusal = Some(refusal.ok_or_else(|| OrderError::Code {
+                        code: number.to_owned(),
+                    })?);
+                }
                 _ => return Err(unknown()),
             }
+        }
+        if order.kind == FaultKind::Refuse && order.refusal.is_none() {
+            return Err(OrderError::NoCode);
         }
         Ok(order)
     }
@@ -109,6 +125,15 @@ pub enum OrderError {
         /// The part.
         part: String,
     },
+    /// Nobody knows how that number reads.
+    #[error("the sandbox does not refuse with `{code}`; it knows {}", codes())]
+    Code {
+        /// What was asked for.
+        code: String,
+    },
+    /// It is not said with what.
+    #[error("say with which AADSTS number the sandbox shall refuse, as in `refuse,code=53003`")]
+    NoCode,
 }
 
 impl OrderError {
@@ -133,6 +158,14 @@ impl Fault for OrderError {
 fn names() -> String {
     let names: Vec<&str> = FaultKind::ALL.iter().map(|kind| kind.name()).collect();
     names.join(", ")
+}
+
+fn codes() -> String {
+    let codes: Vec<String> = OnDemand::ALL
+        .iter()
+        .map(|refusal| refusal.code.to_string())
+        .collect();
+    codes.join(", ")
 }
 
 #[cfg(test)]
