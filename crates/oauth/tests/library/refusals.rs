@@ -1,6 +1,8 @@
 //! Every refusal that the sandbox gives on demand is understood: whose move it is, and what is
 //! next.
 
+use std::collections::HashMap;
+
 use gatepost_host::Tasks;
 use gatepost_oauth::{
     Audience, Cloud, Credential, Fault as _, Proof, Registration, Surroundings, Tenant, TokenError,
@@ -41,9 +43,9 @@ async fn every_number_that_a_mail_integration_meets_is_understood() -> Result<()
 async fn ask(sandbox: &Sandbox) -> Result<(), TokenError> {
     let trust = Trust::with_authority(&sandbox.ca_file()).expect("the sandbox's own");
     let cloud = Cloud::at("sandbox", &sandbox.login()).expect("it has an address");
-    let variables = sandbox.env();
-    let variables: std::collections::HashMap<_, _> = variables.variables().into_iter().collect();
-    let of = |name: &str| variables[name].to_string();
+    let env = sandbox.env();
+    let variables: HashMap<_, _> = env.variables().collect();
+    let of = |name: &str| variables[name].to_owned();
     let tenant = Tenant::parse(&of("GATEPOST_SANDBOX_TENANT")).expect("it has a tenant");
     let proof = Proof::Secret(sandbox.client_secret());
     let client_id = of("GATEPOST_SANDBOX_CLIENT_ID");
