@@ -4,6 +4,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 
+use crate::receiver::Receiver;
 use crate::stand::{SUPPORT, Stand};
 
 #[test]
@@ -85,16 +86,9 @@ fn a_full_disk() {
 }
 
 #[test]
-fn a_webhook_that_answers_500_for_ever() {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    let port = listener.local_addr().expect("it is bound").port();
-    let sink = format!(
-        "kind = \"webhook\"\nurl = \"http://127.0.0.1:{port}/\"\nallow = [\"127.0.0.1\"]\n"
-    );
-    let reason = std::thread::scope(|scope| {
-        scope.spawn(|| answer_once(&listener, "500 Internal Server Error", ""));
-        reason(&sink, "exit 0")
-    });
+fn a_webhook_that_answers_500() {
+    let receiver = Receiver::answering("500 Internal Server Error", "");
+    let reason = reason(&receiver.sink(), "exit 0");
     assert!(reason.contains("500"), "{reason}");
 }
 

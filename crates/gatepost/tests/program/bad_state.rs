@@ -110,7 +110,8 @@ fn used() -> Stand {
     stand
 }
 
-fn with_database(stand: &Stand, work: impl AsyncFnOnce(&mut SqliteConnection)) {
+/// Does this with the database of a stand.
+pub(crate) fn with_database(stand: &Stand, work: impl AsyncFnOnce(&mut SqliteConnection)) {
     let url = format!("sqlite://{}", stand.path("state/gatepost.db").display());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
