@@ -16,6 +16,7 @@ mod logs;
 mod machines;
 mod own_events;
 mod passwords;
+mod post_actions;
 mod reading;
 mod receiver;
 mod registration;
