@@ -114,6 +114,42 @@ fn without_a_choice_the_sinks_of_a_watch_are_told_of_it() {
     assert_eq!(serve.stop(), 0, "{}", stand.log());
 }
 
+#[test]
+fn a_watch_whose_server_falls_silent_is_stalled_for_all_to_see() {
+    let stand = Stand::new();
+    stand.configure(&format!(
+        "[sink.out]\nkind = \"stream\"\n\n[sink.copies]\nkind = \"maildir\"\npath = \"copies\"\n\n\
+         [events]\nsinks = [\"out\"]\n\n\
+         [[watch]]\nmailbox = \"{SUPPORT}\"\nsinks = [\"copies\"]\nfrom = \"beginning\"\n\
+         poll = \"1s\"\nstalled_after = \"2s\"\n"
+    ));
+    let mut serve = stand.serve();
+    let of_support = || {
+        let rows = stand.listed(&["mailboxes"]);
+        rows.into_iter().find(|row| row["mailbox"] == SUPPORT)
+    };
+    let watching = |row: &Value| row["state"] == "watching";
+    let watched = (0..2_000).any(|_| of_support().as_ref().is_some_and(watching));
+    assert!(watched, "{}", stand.log());
+    stand.fault("hang");
+    let stalled = event(&mut serve);
+    assert_eq!(stalled["type"], "mailbox.stalled", "{stalled}");
+    assert_eq!(stalled["mailbox"], SUPPORT);
+    assert_eq!(stalled["folder"], "INBOX");
+    let row = of_support().expect("it is listed");
+    assert_eq!(row["state"], "stalled", "{row}");
+    assert!(row["stalled_since"].is_string(), "{row}");
+    let table = stand.printed(&["mailboxes"]);
+    assert!(table.contains("stalled"), "{table}");
+    let log = stand.log();
+    let line = log.lines().find(|line| line.contains("mailbox.stalled"));
+    let line = line.expect("the log tells of it, too");
+    for word in ["ERROR", SUPPORT, "INBOX", "nothing was heard"] {
+        assert!(line.contains(word), "{word} is missing in: {line}");
+    }
+    assert_eq!(serve.stop(), 0, "{}", stand.log());
+}
+
 /// The server forgets every cursor, and one message comes.
 fn renumber(stand: &Stand) {
     stand.fault("bump-uidvalidity");
