@@ -90,6 +90,46 @@ fn the_newest_messages_of_any_mailbox_are_listed() {
 }
 
 #[test]
+fn messages_are_searched_in_their_bodies() {
+    let stand = Stand::new();
+    for (subject, body) in [
+        ("pie", "with rhubarb"),
+        ("rhubarb", "in a cake"),
+        ("soup", "hot"),
+    ] {
+        let letter = format!("From: a@example.com\nSubject: {subject}\n\n{body}\n");
+        stand.write("letter.eml", &letter);
+        let env_file = stand.path("sandbox.env").display().to_string();
+        stand.printed(&[
+            "sandbox",
+            "deliver",
+            "--env-file",
+            &env_file,
+            "--to",
+            SUPPORT,
+            "letter.eml",
+        ]);
+    }
+    let found = |arguments: &[&str]| -> Vec<serde_json::Value> {
+        let rows = stand.listed(&[&["messages", SUPPORT, "--search"], arguments].concat());
+        let subject = |row: &serde_json::Value| row["envelope"]["subject"].clone();
+        rows.iter().map(subject).collect()
+    };
+    assert_eq!(
+        found(&["Rhubarb"]),
+        ["rhubarb", "pie"],
+        "anywhere, the newest first"
+    );
+    assert_eq!(
+        found(&["rhubarb", "--subject", "pie"]),
+        ["pie"],
+        "and all else holds"
+    );
+    assert_eq!(found(&["rhubarb", "--top", "1"]), ["rhubarb"]);
+    assert!(found(&["parsnip"]).is_empty());
+}
+
+#[test]
 fn a_message_is_read_and_stays_unread() {
     let stand = Stand::new();
     stand.deliver(SUPPORT, "hello");

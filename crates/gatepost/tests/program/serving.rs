@@ -251,6 +251,37 @@ fn a_watch_in_the_foreground_writes_a_line_for_each_arrival() {
     assert_eq!(watch.stop(), 0);
 }
 
+#[test]
+fn a_watch_from_a_time_begins_with_what_was_received_then() {
+    let stand = Stand::with_mail();
+    let mut present = stand.listed(&["messages", SUPPORT, "--top", "1000"]);
+    present.reverse();
+    let received = |row: &serde_json::Value| -> jiff::Timestamp {
+        let at = row["received_at"].as_str().expect("the server says when");
+        at.parse().expect("a time")
+    };
+    let mut times: Vec<_> = present.iter().map(received).collect();
+    times.sort_unstable();
+    let from = times[times.len() / 2];
+    let (wanted, old): (Vec<_>, Vec<_>) = present.iter().partition(|row| received(row) >= from);
+    assert!(!wanted.is_empty() && !old.is_empty(), "{present:?}");
+    stand.configure(&format!(
+        "[sink.out]\nkind = \"stream\"\n[[watch]]\nmailbox = \"{SUPPORT}\"\nsinks = [\"out\"]\n\
+         from = \"{from}\"\n"
+    ));
+    let mut serve = stand.serve();
+    for row in wanted {
+        assert_eq!(
+            serve.subject(),
+            row["envelope"]["subject"],
+            "in their order"
+        );
+    }
+    stand.deliver(SUPPORT, "new");
+    assert_eq!(serve.subject(), "new", "nothing else was handed out");
+    assert_eq!(serve.stop(), 0, "{}", stand.log());
+}
+
 fn watch_to_a_stream() -> String {
     format!(
         "[sink.out]\nkind = \"stream\"\n[[watch]]\nmailbox = \"{SUPPORT}\"\nsinks = [\"out\"]\n\
