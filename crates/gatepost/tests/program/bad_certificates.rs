@@ -1,12 +1,9 @@
 //! Certificates that cannot be used, or not now: what contradicts itself stops everything before it
 //! begins, and what time brings stops only whoever needs it.
 
-use gatepost_host::Clock;
 use jiff::ToSpan as _;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, RsaKeySize, date_time_ymd};
 
+use crate::certificates::{certificate, day, give, today, use_certificate};
 use crate::stand::{SUPPORT, Stand};
 
 const CONFIGURATION: i32 = 64;
@@ -135,8 +132,7 @@ fn an_expired_certificate_stops_no_other_mailbox() {
 #[test]
 fn a_certificate_that_ends_soon() {
     let stand = Stand::new();
-    let today = Clock::system().now().to_zoned(TimeZone::UTC).date();
-    let soon = today.saturating_add(10.days());
+    let soon = today().saturating_add(10.days());
     let (certificate, key) = certificate(day(2019, 1, 1), soon);
     give(&stand, &certificate, &key);
     use_certificate(&stand);
@@ -173,36 +169,6 @@ fn a_certificate_that_ends_soon() {
     assert!(ran.stderr.contains("warning: "), "{}", ran.stderr);
 }
 
-fn give(stand: &Stand, certificate: &str, key: &str) {
-    stand.write("app.pem", certificate);
-    stand.write_private("app.key", key);
-}
-
-fn use_certificate(stand: &Stand) {
-    let text = stand.configuration().replace(
-        "secret = { file = \"client.secret\" }",
-        "certificate = { file = \"app.pem\" }\nprivate_key = { file = \"app.key\" }",
-    );
-    stand.write("gatepost.toml", &text);
-}
-
 fn valid() -> (String, String) {
     certificate(day(2019, 1, 1), day(2090, 12, 31))
-}
-
-/// A certificate that is valid from one day to another, and its key.
-fn certificate(from: Date, to: Date) -> (String, String) {
-    let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).expect("a key");
-    let mut parameters = CertificateParams::new([]).expect("no names");
-    let time = |day: Date| {
-        let (month, date) = (day.month().unsigned_abs(), day.day().unsigned_abs());
-        date_time_ymd(day.year().into(), month, date)
-    };
-    (parameters.not_before, parameters.not_after) = (time(from), time(to));
-    let certificate = parameters.self_signed(&key).expect("a certificate");
-    (certificate.pem(), key.serialize_pem())
-}
-
-fn day(year: i16, month: i8, day: i8) -> Date {
-    jiff::civil::date(year, month, day)
 }

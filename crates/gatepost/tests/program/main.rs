@@ -7,6 +7,7 @@ mod bad_registrations;
 mod bad_sinks;
 mod bad_state;
 mod browser;
+mod certificates;
 mod consenting;
 mod credentials;
 mod dead_letters;
