@@ -2,6 +2,7 @@
 
 mod full_disk;
 mod memory;
+mod other_users;
 mod reading;
 mod reloading;
 mod stand;
