@@ -247,6 +247,33 @@ fn after_a_refusal_the_next_sign_in_works_at_once() {
     assert!(second.line().expect("it says who signed in").contains(ADA));
 }
 
+#[test]
+fn a_sign_in_is_of_no_use_to_another_app() {
+    let stand = Stand::new();
+    let browser = Browser::new(&stand);
+    let (mut first, url) = login(&stand);
+    browser.get(browser.sign_in(&url).as_str());
+    assert!(first.line().expect("it says who signed in").contains(ADA));
+    let token = stand.printed(&["token", ADA]);
+
+    let other = "11111111-2222-3333-4444-555555555555";
+    let text = stand.configuration();
+    let client_id = stand.variable("CLIENT_ID");
+    stand.write("gatepost.toml", &text.replace(client_id, other));
+    // The refresh token of the one is not even shown in the name of the other, whom nobody knows.
+    let ran = stand.run(&["token", ADA]);
+    ran.assert_fails(77, &[ADA, "gatepost login", "sign_in_needed"]);
+    assert!(!ran.stderr.contains("AADSTS"), "{}", ran.stderr);
+    stand.write("gatepost.toml", &text);
+    assert_eq!(stand.printed(&["token", ADA]), token, "nothing was lost");
+
+    // Who shows it all the same is refused, and so is told to sign in.
+    stand.fault("refuse,code=70000");
+    stand
+        .run(&["token", ADA, "--for", "graph"])
+        .assert_fails(77, &[ADA, "AADSTS70000", "gatepost login"]);
+}
+
 /// Starts a sign-in on another device; gives the address and the code.
 fn login_elsewhere(stand: &Stand, arguments: &[&str]) -> (Running, String, String) {
     let mut command = stand.command();
