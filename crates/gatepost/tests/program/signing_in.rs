@@ -274,6 +274,33 @@ fn a_sign_in_is_of_no_use_to_another_app() {
         .assert_fails(77, &[ADA, "AADSTS70000", "gatepost login"]);
 }
 
+#[test]
+fn whose_tenant_is_not_configured_is_told_it_by_the_sign_in() {
+    let stand = Stand::new();
+    let browser = Browser::new(&stand);
+    let text = stand.configuration();
+    let tenant = stand.variable("TENANT");
+    // What acts alone needs a tenant before anything else.
+    let text = text.replace("client_credentials", "authorization_code");
+    let shared = text.replace(tenant, "organizations");
+    for (text, is_told) in [(shared, true), (text, false)] {
+        stand.write("gatepost.toml", &text);
+        let mut command = stand.command();
+        command.args(["login", ADA, "--no-browser"]);
+        command.stderr(std::process::Stdio::piped());
+        let mut login = Running::start(command);
+        let url = login.line().expect("it prints the address");
+        browser.get(browser.sign_in(&url).as_str());
+        assert!(login.line().expect("it says who signed in").contains(ADA));
+        let said = login.output().stderr;
+        let note = format!(
+            "note: the tenant is {tenant}; it may stand as tenant in [registration.contoso]"
+        );
+        assert_eq!(said.contains(&note), is_told, "{said}");
+        stand.printed(&["token", ADA]);
+    }
+}
+
 /// Starts a sign-in on another device; gives the address and the code.
 fn login_elsewhere(stand: &Stand, arguments: &[&str]) -> (Running, String, String) {
     let mut command = stand.command();
