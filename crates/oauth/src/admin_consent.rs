@@ -11,7 +11,7 @@ use url::Url;
 use crate::answers::{Expecting, Refusal, one_line};
 use crate::flow::who;
 use crate::loopback::{Arrival, Page};
-use crate::{Audience, Loopback, Registration, TokenError};
+use crate::{Loopback, Registration, TokenError};
 
 /// A request for consent under way.
 #[derive(Debug)]
@@ -99,7 +99,6 @@ impl AdminConsent {
             let expecting = Expecting {
                 who: self.who(),
                 host: self.host(),
-                audience: Audience::Exchange,
                 now: clock.now(),
             };
             let description = brought("error_description").unwrap_or_default();

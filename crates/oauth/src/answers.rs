@@ -44,17 +44,20 @@ pub struct Expecting {
     pub who: String,
     /// Names the server in errors.
     pub host: String,
-    /// What the token is for.
-    pub audience: Audience,
     /// Our clock when the answer came.
     pub now: Timestamp,
 }
 
-/// A token answer before its id token, if any, was checked.
+/// A token answer before its id token, if any, was checked. What the token is for, only who asked
+/// knows.
 #[derive(Debug, Clone)]
 pub struct TokenAnswer {
     /// The access token.
-    pub access: AccessToken,
+    pub secret: SecretString,
+    /// When the issuer stops honouring it.
+    pub expires_at: Timestamp,
+    /// The scopes that the issuer said it granted, if it said so.
+    pub scope: Option<String>,
     /// The refresh token.
     pub refresh: Option<SecretString>,
     /// The id token, unread.
@@ -117,17 +120,18 @@ impl Expecting {
                 .host_str()
                 .unwrap_or_default()
                 .to_owned(),
-            audience: asking.audience,
             now,
         }
     }
 }
 
 impl TokenAnswer {
-    /// The grant, where nobody's identity is part of it.
-    pub fn without_identity(self) -> Granted {
+    /// The grant of a token for `audience`, where nobody's identity is part of it.
+    pub fn without_identity(self, audience: Audience) -> Granted {
+        let mut access = AccessToken::new(self.secret, audience, self.expires_at);
+        access.scope = self.scope;
         Granted {
-            access: self.access,
+            access,
             refresh: self.refresh,
             person: None,
         }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::seconds::Seconds;
 use super::{Expecting, Reply, Shape, TokenAnswer, unusable};
-use crate::{AccessToken, TokenError};
+use crate::TokenError;
 
 pub(super) fn read(reply: &Reply, expecting: &Expecting) -> Result<TokenAnswer, TokenError> {
     let wrong = |reason: &str| unusable(reply, expecting, reason.to_owned());
@@ -39,10 +39,10 @@ pub(super) fn read(reply: &Reply, expecting: &Expecting) -> Result<TokenAnswer, 
         return Err(wrong("the token it sent has expired already"));
     }
     let expires_at = expecting.now.checked_add(life).unwrap_or(Timestamp::MAX);
-    let mut access = AccessToken::new(secret, expecting.audience, expires_at);
-    access.scope = body.scope;
     Ok(TokenAnswer {
-        access,
+        secret,
+        expires_at,
+        scope: body.scope,
         refresh: body.refresh_token.filter(is_some_text),
         id_token: body.id_token.filter(is_some_text),
     })

@@ -12,7 +12,6 @@ fn expecting() -> Expecting {
     Expecting {
         who: "registration contoso".to_owned(),
         host: "login.microsoftonline.com".to_owned(),
-        audience: Audience::Exchange,
         now: now(),
     }
 }
@@ -58,7 +57,7 @@ fn numbers_and_strings_of_both_generations_are_read() {
     let life = |fields: &str| {
         let body = format!(r#"{{"access_token":"t","token_type":"Bearer",{fields}}}"#);
         let answer = read(&reply(200, &body), &expecting()).expect("a token answer");
-        answer.access.expires_at.duration_since(now()).as_secs()
+        answer.expires_at.duration_since(now()).as_secs()
     };
     assert_eq!(life(r#""expires_in":3599"#), 3599);
     assert_eq!(life(r#""expires_in":"3599""#), 3599);

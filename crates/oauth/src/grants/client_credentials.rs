@@ -62,7 +62,9 @@ impl Flow for ClientCredentials {
         match event {
             Event::Reply(reply) => {
                 let granted = answers::read(reply, &Expecting::of(&self.asking, now))?;
-                Ok(Step::Done(Box::new(granted.without_identity())))
+                Ok(Step::Done(Box::new(
+                    granted.without_identity(self.asking.audience),
+                )))
             }
             Event::Unanswered(error) => Err(error.clone()),
             Event::Start | Event::Redirected(_) | Event::Woken => self.form(now).map(Step::Post),

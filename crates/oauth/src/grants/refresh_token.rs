@@ -52,7 +52,8 @@ impl Flow for RefreshToken {
         match event {
             Event::Reply(reply) => {
                 let answer = answers::read(reply, &Expecting::of(&self.asking, now));
-                let mut granted = answer.map_err(for_the_person)?.without_identity();
+                let answer = answer.map_err(for_the_person)?;
+                let mut granted = answer.without_identity(self.asking.audience);
                 // A server that does not rotate sends none, and the old one stays good.
                 granted.refresh.get_or_insert_with(|| self.refresh.clone());
                 Ok(Step::Done(Box::new(granted)))

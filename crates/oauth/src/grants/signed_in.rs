@@ -54,7 +54,7 @@ pub(super) fn read(
                     .to_owned(),
         });
     }
-    let mut granted = answer.without_identity();
+    let mut granted = answer.without_identity(asking.audience);
     granted.person = person;
     Ok(granted)
 }

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 
 use super::Proofs;
 use crate::answers::Expecting;
-use crate::{Audience, Cloud, Endpoint, ManagedIdentity, Proof, TokenError, managed_identity};
+use crate::{Cloud, Endpoint, ManagedIdentity, Proof, TokenError, managed_identity};
 
 /// A statement that the machine is asked for at each use. Who gives it out keeps it until it is
 /// old, so it is not kept here.
@@ -53,13 +53,10 @@ impl Proofs for MachineAssertion {
         let expecting = Expecting {
             who: self.who(),
             host: self.identity.host_name(),
-            // It opens nothing: Entra alone reads it, so what is written here goes nowhere.
-            audience: Audience::Exchange,
             now,
         };
-        let statement = managed_identity::answered(&reply, &expecting)?.access;
-        let statement = SecretString::from(statement.expose());
-        Ok(vec![Proof::Assertion(statement)])
+        let statement = managed_identity::answered(&reply, &expecting)?;
+        Ok(vec![Proof::Assertion(statement.secret)])
     }
 
     /// The identity: its statement is another one each day.

@@ -22,11 +22,12 @@ impl Machine {
         let expecting = Expecting {
             who: self.asking.who(),
             host: self.identity.host_name(),
-            audience: self.asking.audience,
             now,
         };
         let granted = managed_identity::answered(reply, &expecting)?;
-        Ok(Step::Done(Box::new(granted.without_identity())))
+        Ok(Step::Done(Box::new(
+            granted.without_identity(self.asking.audience),
+        )))
     }
 }
 
