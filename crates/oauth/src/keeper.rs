@@ -428,8 +428,9 @@ impl Keeper {
         let keeper = Arc::clone(self);
         let asked_as = self.registration();
         self.around.tasks.start("token request", async move {
+            let heard = keeper.heard(audience);
             let result = keeper.fly(audience).await;
-            keeper.land(audience, &result);
+            keeper.land(audience, &result, heard);
             // What failed for a secret that was replaced meanwhile says nothing of the new one.
             if !keepsake::is_asked_alike(&asked_as, &keeper.registration())
                 && let Some(slot) = keeper.slots().get_mut(&audience)
@@ -442,17 +443,28 @@ impl Keeper {
         outcome
     }
 
-    fn land(&self, audience: Audience, result: &Result<AccessToken, TokenError>) {
+    /// Which of its challenges the tokens of an audience are asked for with; none is 0.
+    fn heard(&self, audience: Audience) -> u64 {
+        self.challenges()
+            .get(&audience)
+            .map_or(0, Challenged::number)
+    }
+
+    /// Takes in what a request brought that was begun when the challenge of this number was
+    /// `heard`.
+    fn land(&self, audience: Audience, result: &Result<AccessToken, TokenError>, heard: u64) {
         let now = self.around.clock.now();
         if let Err(error) = result
             && !error.is_told()
         {
             self.log_failure(error);
         }
-        self.slots()
-            .entry(audience)
-            .or_default()
-            .land(result, now, &self.around.chance);
+        let mut slots = self.slots();
+        let slot = slots.entry(audience).or_default();
+        match result {
+            Ok(token) if self.heard(audience) != heard => slot.land_late(token),
+            result => slot.land(result, now, &self.around.chance),
+        }
     }
 
     fn log_failure(&self, error: &TokenError) {

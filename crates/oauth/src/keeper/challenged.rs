@@ -12,6 +12,8 @@ use crate::Challenge;
 #[derive(Debug)]
 pub(super) struct Challenged {
     challenge: Challenge,
+    /// Which one it is, of all that there ever were.
+    number: u64,
     /// From the first of those that are counted, for as long as they are.
     span: Pause,
     count: u32,
@@ -38,6 +40,7 @@ impl Challenged {
     pub(super) fn first(challenge: Challenge, now: Timestamp) -> Self {
         Self {
             challenge,
+            number: 1,
             span: Pause::new(now, SPAN),
             count: 1,
         }
@@ -48,12 +51,19 @@ impl Challenged {
         &self.challenge
     }
 
+    /// Which one counts, of all that there ever were: a token that was asked for with an older one
+    /// lacks what the newest wants.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Takes the newest challenge in the place of the one before.
     pub(super) fn hear(&mut self, challenge: &Challenge, now: Timestamp) -> Heard {
         if self.challenge == *challenge {
             return Heard::Again;
         }
         self.challenge = challenge.clone();
+        self.number = self.number.saturating_add(1);
         let left = self.span.left(now);
         if left.is_none() {
             self.span = Pause::new(now, SPAN);
@@ -107,12 +117,20 @@ mod tests {
         let too_often = Heard::TooOften { times: 5, wait };
         assert_eq!(challenged.hear(&challenge(1), at(4)), too_often);
         assert_eq!(*challenged.challenge(), challenge(1), "the newest counts");
-        assert_eq!(challenged.hear(&challenge(2), at(15)), Heard::Anew);
+        challenged.forgive();
+        let heard = challenged.hear(&challenge(2), at(5));
+        assert_eq!(heard, Heard::Anew, "it is counted from the beginning");
+        for (minute, context) in [(6, 1), (7, 2), (8, 1)] {
+            let heard = challenged.hear(&challenge(context), at(minute));
+            assert_eq!(heard, Heard::Anew);
+        }
+        let wait = Duration::from_mins(6);
+        let too_often = Heard::TooOften { times: 5, wait };
+        assert_eq!(challenged.hear(&challenge(2), at(9)), too_often);
+        assert_eq!(challenged.hear(&challenge(3), at(15)), Heard::Anew);
         for hour in 1..50 {
             let heard = challenged.hear(&challenge(hour % 2), at(i64::from(hour) * 60));
             assert_eq!(heard, Heard::Anew, "once an hour is no storm");
         }
-        challenged.forgive();
-        assert_eq!(challenged.hear(&challenge(9), at(4000)), Heard::Anew);
     }
 }

@@ -148,7 +148,7 @@ impl Keeper {
         // What was held for other audiences came from the sign-in before.
         keeper.slots().clear();
         keeper.forgive_challenges();
-        keeper.land(audience, &Ok(granted.access));
+        keeper.land(audience, &Ok(granted.access), keeper.heard(audience));
         keeper.changed.notify_one();
         Ok(())
     }

@@ -129,6 +129,13 @@ impl Slot {
         }
     }
 
+    /// The request brought a token that was asked for before a server wanted more of it: it would be
+    /// challenged at once. It is not held, and what was said of the challenge stands.
+    pub(super) fn land_late(&mut self, token: &AccessToken) {
+        self.request = None;
+        self.refusals.token = Some(token.clone());
+    }
+
     /// A server refused `token`. Only the one that is held counts: a hundred connections report
     /// the same one. A token that replaced a refused one a short while ago is kept: then it is
     /// not the token, and a mailbox that may not be opened with it takes it from no other.

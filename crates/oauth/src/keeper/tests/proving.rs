@@ -160,8 +160,7 @@ async fn a_challenge_goes_with_every_request_from_then_on() {
     let world = World::new();
     let keeper = world.app();
     let token = keeper.token(Audience::Graph).await.expect("a token");
-    let challenge = Challenge::of_json(r#"{"access_token":{"acrs":{"value":"c1"}}}"#);
-    let challenge = challenge.expect("a challenge");
+    let challenge = context(1);
     keeper.challenged(&token, &challenge);
     let next = keeper.token(Audience::Graph).await.expect("another");
     assert_ne!(next.expose(), token.expose());
@@ -190,14 +189,10 @@ async fn a_challenge_goes_with_every_request_from_then_on() {
 async fn servers_that_contradict_each_other_are_not_obeyed_for_ever() {
     let world = World::new();
     let keeper = world.app();
-    let challenge = |context: usize| {
-        let json = format!(r#"{{"access_token":{{"acrs":{{"value":"c{context}"}}}}}}"#);
-        Challenge::of_json(&json).expect("a challenge")
-    };
     let mut ended = None;
     for turn in 0..20 {
         match keeper.token(Audience::Graph).await {
-            Ok(token) => keeper.challenged(&token, &challenge(turn % 2)),
+            Ok(token) => keeper.challenged(&token, &context(turn % 2)),
             Err(error) => ended = Some(error),
         }
     }
@@ -214,8 +209,8 @@ async fn servers_that_contradict_each_other_are_not_obeyed_for_ever() {
         .expect("the wait is over");
     let asked = world.issuer.asked();
     let old = AccessToken::new("a1".into(), Audience::Graph, next.expires_at);
-    for context in 0..20 {
-        keeper.challenged(&old, &challenge(context));
+    for number in 0..20 {
+        keeper.challenged(&old, &context(number));
     }
     let held = keeper.token(Audience::Graph).await.expect("it is held");
     assert_eq!(
@@ -223,6 +218,42 @@ async fn servers_that_contradict_each_other_are_not_obeyed_for_ever() {
         (next.expose(), asked)
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_request_from_before_a_challenge_neither_lifts_a_wait_nor_brings_what_is_handed_out() {
+    for (before, error) in [(4, Some("token_challenged_in_turn")), (0, None)] {
+        let world = World::new();
+        let keeper = world.app();
+        for turn in 0..before {
+            let token = keeper.token(Audience::Graph).await.expect("a token");
+            keeper.challenged(&token, &context(turn % 2));
+        }
+        world.issuer.will_answer(200, SHORT_LIVED);
+        let old = keeper.token(Audience::Graph).await.expect("a token");
+        world.clock.sleep(Duration::from_secs(265)).await;
+        let again = keeper.token(Audience::Graph).await.expect("it lives");
+        assert_eq!(again.expose(), old.expose(), "it is renewed meanwhile");
+        world.clock.sleep(ANSWER_TIME / 2).await;
+        keeper.challenged(&old, &context(9));
+        world.clock.sleep(ANSWER_TIME * 2).await;
+        let asked = world.issuer.asked();
+        assert_eq!(asked, before + 2, "the renewal was answered");
+        let refused = keeper.token(Audience::Graph).await.err();
+        assert_eq!(refused.map(|error| error.code()), error);
+        world.clock.sleep(Duration::from_mins(16)).await;
+        keeper.token(Audience::Graph).await.expect("it goes on");
+        assert_eq!(world.issuer.asked(), asked + 1);
+        let sent = world.issuer.book().asked.pop().expect("it asked");
+        assert!(sent.contains("c9"), "with the newest challenge: {sent}");
+    }
+}
+
+fn context(number: usize) -> Challenge {
+    let json = format!(r#"{{"access_token":{{"acrs":{{"value":"c{number}"}}}}}}"#);
+    Challenge::of_json(&json).expect("a challenge")
+}
+
+const SHORT_LIVED: &str = r#"{"access_token":"short","token_type":"Bearer","expires_in":300}"#;
 
 #[tokio::test(start_paused = true)]
 async fn what_only_a_person_can_bring_is_asked_for_at_the_next_sign_in() {
