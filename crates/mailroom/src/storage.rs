@@ -334,7 +334,7 @@ pub trait Deliveries: Send + Sync + std::fmt::Debug {
 
     /// Settles claims together, and stores `reports` (`delivery.dead_lettered` and the like, known
     /// ids skipped) in the same transaction. A claim that was lost in the meantime is skipped.
-    /// Returns the events all of whose deliveries are now done and whose post-action is due.
+    /// Returns the events whose post-action is due by it: all of their deliveries are now done.
     async fn settle(
         &self,
         settled: Vec<(Lease, Settled)>,
@@ -382,7 +382,9 @@ pub trait Deliveries: Send + Sync + std::fmt::Debug {
     async fn unreferenced(&self, names: &[String]) -> Result<Vec<String>, StorageError>;
 
     /// Forgets events settled before `before`, at most `limit`; returns the names of spool files
-    /// that no event refers to any more. Fingerprints are kept 90 days longer: a watch relies on
+    /// that no event refers to any more. One with a dead letter stays until that is retried or
+    /// discarded, and one whose post-action is due until that is done. One whose post-action still
+    /// waits goes: a delivery was discarded, so it comes to nothing. Fingerprints are kept 90 days longer: a watch relies on
     /// knowing what it saw in the last 80.
     async fn forget(&self, before: Timestamp, limit: usize) -> Result<Vec<String>, StorageError>;
 }

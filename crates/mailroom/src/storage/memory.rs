@@ -232,7 +232,8 @@ impl Deliveries for MemoryStorage {
         let mut due = Vec::new();
         for event in touched {
             rows.note_settled(event, now);
-            if rows.post_action_due(event) {
+            let waited = rows.events[&event].post_action == PostActionState::Waiting;
+            if waited && rows.post_action_due(event) {
                 due.push(rows.events[&event].event.id.clone());
             }
         }
@@ -350,12 +351,7 @@ impl Deliveries for MemoryStorage {
             .events
             .iter()
             .filter(|(_, row)| row.settled_at.is_some_and(|at| at < before))
-            .filter(|(_, row)| {
-                matches!(
-                    row.post_action,
-                    PostActionState::None | PostActionState::Done
-                )
-            })
+            .filter(|(id, _)| !rows.post_action_due(**id))
             .filter(|(id, _)| {
                 rows.of_event(**id)
                     .all(|one| one.state != DeliveryState::Dead)

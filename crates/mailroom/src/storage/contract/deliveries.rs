@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{Fresh, at, message, sink, watch};
 use crate::{DeliveryFilter, DeliveryState, Due, Forgone, Horizon, Kept, Settled, SinkName};
 
-pub(super) const SENTENCES: usize = 12;
+pub(super) const SENTENCES: usize = 13;
 
 pub(super) async fn sentence(number: usize, fresh: Fresh) {
     match number {
@@ -20,6 +20,7 @@ pub(super) async fn sentence(number: usize, fresh: Fresh) {
         8 => what_lies_beyond_the_horizon_is_due_at_once(fresh).await,
         9 => a_person_retries_and_discards(fresh).await,
         10 => sinks_that_were_removed_hold_nothing_back(fresh).await,
+        11 => a_post_action_that_comes_to_nothing_keeps_no_event(fresh).await,
         _ => what_is_settled_is_forgotten_with_its_file(fresh).await,
     }
 }
@@ -326,6 +327,31 @@ async fn what_is_settled_is_forgotten_with_its_file(fresh: Fresh) {
         2,
         "dead letters and open deliveries stay"
     );
+}
+
+async fn a_post_action_that_comes_to_nothing_keeps_no_event(fresh: Fresh) {
+    let events = [1, 2].map(|uid| {
+        let mut new = message(uid);
+        new.post_action = true;
+        new
+    });
+    let fresh = fresh.filled(events.to_vec()).await;
+    let due = claim(&fresh, 0, 10).await;
+    settle(&fresh, &due[0], Settled::Done).await;
+    let ids = [due[1].lease.delivery];
+    let discarded = fresh.deliveries.discard(&ids, at(1)).await;
+    assert_eq!(discarded.expect("it answers"), 1);
+    let forget = async || {
+        let forgotten = fresh.deliveries.forget(at(100), 10).await;
+        forgotten.expect("it answers");
+        states(&fresh).await
+    };
+    let left = forget().await;
+    assert_eq!(left, [DeliveryState::Done], "its post-action is due");
+    let ids = [due[0].event.id.clone()];
+    let done = fresh.deliveries.post_actions_done(&ids).await;
+    done.expect("it answers");
+    assert!(forget().await.is_empty());
 }
 
 async fn claim(fresh: &Fresh, now: i64, limit: usize) -> Vec<Due> {
