@@ -143,25 +143,34 @@ impl Store {
     ) -> Result<BTreeSet<Vec<u8>>, Undone> {
         let mut known = BTreeSet::new();
         for chunk in fingerprints.chunks(CHUNK) {
-            let mut sql = QueryBuilder::<Sqlite>::new(
-                "SELECT fingerprint FROM fingerprints
-                 WHERE watch = (SELECT id FROM watches WHERE mailbox = ",
-            );
-            sql.push_bind(&watch.mailbox)
-                .push(" AND folder = ")
-                .push_bind(watch.folder.as_str())
-                .push(") AND fingerprint IN (");
-            let mut wanted = sql.separated(", ");
-            for fingerprint in chunk {
-                wanted.push_bind(fingerprint.as_slice());
-            }
-            sql.push(")");
+            let mut sql = fingerprints_among(watch, chunk);
             for row in sql.build().fetch_all(self.readers()).await? {
                 known.insert(row.try_get("fingerprint")?);
             }
         }
         Ok(known)
     }
+}
+
+/// Which of these fingerprints are stored.
+pub(crate) fn fingerprints_among(
+    watch: &WatchKey,
+    fingerprints: &[Fingerprint],
+) -> QueryBuilder<Sqlite> {
+    let mut sql = QueryBuilder::new(
+        "SELECT fingerprint FROM fingerprints
+         WHERE watch = (SELECT id FROM watches WHERE mailbox = ",
+    );
+    sql.push_bind(&watch.mailbox)
+        .push(" AND folder = ")
+        .push_bind(watch.folder.as_str())
+        .push(") AND fingerprint IN (");
+    let mut wanted = sql.separated(", ");
+    for fingerprint in fingerprints {
+        wanted.push_bind(fingerprint.as_slice());
+    }
+    sql.push(")");
+    sql
 }
 
 /// Replaces the cursor, if there is another, provided that it is the one that was seen.

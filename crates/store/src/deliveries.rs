@@ -122,19 +122,16 @@ impl Deliveries for Store {
         watch: &WatchKey,
         sinks: &[SinkName],
     ) -> Result<Forgone, StorageError> {
-        let concerned = self.answer(forgo::concerned(self.readers(), watch, sinks).await)?;
-        if concerned == 0 {
-            return Ok(Forgone::default());
+        // Most looks find nothing that may become due, and cost no transaction.
+        let forgone = self.answer(forgo::look(self.readers(), watch, sinks).await)?;
+        if forgone.due == 0 {
+            return Ok(forgone);
         }
         let (watch, sinks) = (watch.clone(), sinks.to_vec());
-        let due = self.write(move |db| {
+        let forgone = self.write(move |db| {
             Box::pin(async move { forgo::forgo_others(db, &watch, &sinks).await })
         });
-        let due = self.answer(due.await)?;
-        Ok(Forgone {
-            due,
-            waiting: concerned.saturating_sub(due),
-        })
+        self.answer(forgone.await)
     }
 
     async fn backlog(&self, mailbox: &str, sinks: &[SinkName]) -> Result<(u64, u64), StorageError> {

@@ -51,17 +51,20 @@ async fn without_event(
     if names.is_empty() {
         return Ok(Vec::new());
     }
-    let mut sql =
-        QueryBuilder::<Sqlite>::new("SELECT DISTINCT spool_file FROM events WHERE spool_file IN (");
-    let mut list = sql.separated(", ");
-    for name in &names {
-        list.push_bind(name.clone());
-    }
-    sql.push(")");
-    for row in sql.build().fetch_all(db).await? {
+    for row in files_among(&names).build().fetch_all(db).await? {
         names.remove(&row.try_get::<String, _>("spool_file")?);
     }
     Ok(names.into_iter().collect())
+}
+
+pub(super) fn files_among(names: &BTreeSet<String>) -> QueryBuilder<Sqlite> {
+    let mut sql = QueryBuilder::new("SELECT DISTINCT spool_file FROM events WHERE spool_file IN (");
+    let mut list = sql.separated(", ");
+    for name in names {
+        list.push_bind(name.as_str());
+    }
+    sql.push(")");
+    sql
 }
 
 /// Fingerprints stay longer than events: they tell, after the server forgot us, what is known.

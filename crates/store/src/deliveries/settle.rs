@@ -47,11 +47,7 @@ async fn standing_claims(
     let mut standing = BTreeMap::new();
     for chunk in settled.chunks(CHUNK) {
         let ids = chunk.iter().map(|(lease, _)| lease.delivery);
-        let mut sql = among(
-            "SELECT id, claim, event FROM deliveries WHERE state = 'claimed' AND id",
-            ids,
-        );
-        for row in sql.build().fetch_all(&mut *db).await? {
+        for row in claims_among(ids).build().fetch_all(&mut *db).await? {
             let lease = Lease {
                 delivery: row.try_get("id")?,
                 claim: row.try_get("claim")?,
@@ -62,16 +58,27 @@ async fn standing_claims(
     Ok(standing)
 }
 
+pub(super) fn claims_among(ids: impl IntoIterator<Item = i64>) -> QueryBuilder<Sqlite> {
+    among(
+        "SELECT id, claim, event FROM deliveries WHERE state = 'claimed' AND id",
+        ids,
+    )
+}
+
 async fn mark_done(db: &mut SqliteConnection, ids: &[i64], now: Timestamp) -> Result<(), Undone> {
     for chunk in ids.chunks(CHUNK) {
-        let mut sql = QueryBuilder::<Sqlite>::new(
-            "UPDATE deliveries SET state = 'done', due_at = NULL, reason = NULL, settled_at = ",
-        );
-        sql.push_bind(now.as_microsecond()).push(" WHERE id");
-        push_among(&mut sql, chunk.iter().copied());
-        sql.build().execute(&mut *db).await?;
+        marking_done(chunk, now).build().execute(&mut *db).await?;
     }
     Ok(())
+}
+
+pub(super) fn marking_done(ids: &[i64], now: Timestamp) -> QueryBuilder<Sqlite> {
+    let mut sql = QueryBuilder::new(
+        "UPDATE deliveries SET state = 'done', due_at = NULL, reason = NULL, settled_at = ",
+    );
+    sql.push_bind(now.as_microsecond()).push(" WHERE id");
+    push_among(&mut sql, ids.iter().copied());
+    sql
 }
 
 async fn wait(
@@ -129,25 +136,8 @@ async fn close_events(
 ) -> Result<Vec<EventId>, Undone> {
     let mut due = Vec::new();
     for chunk in positions.chunks(CHUNK) {
-        let mut sql = QueryBuilder::<Sqlite>::new("UPDATE events SET settled_at = ");
-        sql.push_bind(now.as_microsecond()).push(
-            " WHERE NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = events.position
-                 AND d.state NOT IN ('done', 'discarded')) AND position",
-        );
-        push_among(&mut sql, chunk.iter().copied());
-        sql.build().execute(&mut *db).await?;
-
-        let mut sql = QueryBuilder::<Sqlite>::new("UPDATE events SET post_action = ");
-        sql.push_bind(PostAction::Due as i64)
-            .push(" WHERE post_action = ")
-            .push_bind(PostAction::Waits as i64)
-            .push(
-                " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = events.position
-                     AND d.state <> 'done') AND position",
-            );
-        push_among(&mut sql, chunk.iter().copied());
-        sql.push(" RETURNING id, position");
-        for row in sql.build().fetch_all(&mut *db).await? {
+        closing(chunk, now).build().execute(&mut *db).await?;
+        for row in making_due(chunk).build().fetch_all(&mut *db).await? {
             let row = Columns::new(&row, "events", "position");
             let id = EventId::parse(row.get("id")?);
             due.push(id.ok_or_else(|| row.damaged("id", "it is no event id"))?);
@@ -156,25 +146,53 @@ async fn close_events(
     Ok(due)
 }
 
+pub(super) fn closing(positions: &[i64], now: Timestamp) -> QueryBuilder<Sqlite> {
+    let mut sql = QueryBuilder::new("UPDATE events SET settled_at = ");
+    sql.push_bind(now.as_microsecond()).push(
+        " WHERE NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = events.position
+             AND d.state NOT IN ('done', 'discarded')) AND position",
+    );
+    push_among(&mut sql, positions.iter().copied());
+    sql
+}
+
+pub(super) fn making_due(positions: &[i64]) -> QueryBuilder<Sqlite> {
+    let mut sql = QueryBuilder::new("UPDATE events SET post_action = ");
+    sql.push_bind(PostAction::Due as i64)
+        .push(" WHERE post_action = ")
+        .push_bind(PostAction::Waits as i64)
+        .push(
+            " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = events.position
+                 AND d.state <> 'done') AND position",
+        );
+    push_among(&mut sql, positions.iter().copied());
+    sql.push(" RETURNING id, position");
+    sql
+}
+
 /// Records that post-actions are done.
 pub(super) async fn post_actions_done(
     db: &mut SqliteConnection,
     events: Vec<EventId>,
 ) -> Result<(), Undone> {
     for chunk in events.chunks(CHUNK) {
-        let mut sql = QueryBuilder::<Sqlite>::new("UPDATE events SET post_action = ");
-        sql.push_bind(PostAction::Done as i64)
-            .push(" WHERE post_action = ")
-            .push_bind(PostAction::Due as i64)
-            .push(" AND id IN (");
-        let mut ids = sql.separated(", ");
-        for id in chunk {
-            ids.push_bind(id.as_str());
-        }
-        sql.push(")");
-        sql.build().execute(&mut *db).await?;
+        marking_acted(chunk).build().execute(&mut *db).await?;
     }
     Ok(())
+}
+
+pub(super) fn marking_acted(events: &[EventId]) -> QueryBuilder<Sqlite> {
+    let mut sql = QueryBuilder::new("UPDATE events SET post_action = ");
+    sql.push_bind(PostAction::Done as i64)
+        .push(" WHERE post_action = ")
+        .push_bind(PostAction::Due as i64)
+        .push(" AND id IN (");
+    let mut ids = sql.separated(", ");
+    for id in events {
+        ids.push_bind(id.as_str());
+    }
+    sql.push(")");
+    sql
 }
 
 /// Makes deliveries due that are neither done nor being attempted.
@@ -185,22 +203,31 @@ pub(super) async fn retry(
 ) -> Result<usize, Undone> {
     let mut retried = 0;
     for chunk in ids.chunks(CHUNK) {
-        let mut sql = QueryBuilder::<Sqlite>::new(
-            "UPDATE deliveries SET state = 'pending', settled_at = NULL, due_at = ",
-        );
-        sql.push_bind(now.as_microsecond())
-            .push(" WHERE state IN ('pending', 'dead', 'discarded') AND id");
-        push_among(&mut sql, chunk.iter().copied());
-        sql.push(" RETURNING event");
         let mut events = Vec::new();
-        for row in sql.build().fetch_all(&mut *db).await? {
+        for row in retrying(chunk, now).build().fetch_all(&mut *db).await? {
             events.push(row.try_get::<i64, _>("event")?);
         }
         retried += events.len();
-        let mut sql = among("UPDATE events SET settled_at = NULL WHERE position", events);
-        sql.build().execute(&mut *db).await?;
+        reopening(events).build().execute(&mut *db).await?;
     }
     Ok(retried)
+}
+
+pub(super) fn retrying(ids: &[i64], now: Timestamp) -> QueryBuilder<Sqlite> {
+    let mut sql =
+        QueryBuilder::new("UPDATE deliveries SET state = 'pending', settled_at = NULL, due_at = ");
+    sql.push_bind(now.as_microsecond())
+        .push(" WHERE state IN ('pending', 'dead', 'discarded') AND id");
+    push_among(&mut sql, ids.iter().copied());
+    sql.push(" RETURNING event");
+    sql
+}
+
+pub(super) fn reopening(positions: impl IntoIterator<Item = i64>) -> QueryBuilder<Sqlite> {
+    among(
+        "UPDATE events SET settled_at = NULL WHERE position",
+        positions,
+    )
 }
 
 /// Discards deliveries that are not done. One that is being attempted loses its claim.
@@ -211,21 +238,25 @@ pub(super) async fn discard(
 ) -> Result<usize, Undone> {
     let mut discarded = 0;
     for chunk in ids.chunks(CHUNK) {
-        let mut sql = QueryBuilder::<Sqlite>::new(
-            "UPDATE deliveries SET state = 'discarded', due_at = NULL, settled_at = ",
-        );
-        sql.push_bind(now.as_microsecond())
-            .push(" WHERE state IN ('pending', 'claimed', 'dead') AND id");
-        push_among(&mut sql, chunk.iter().copied());
-        sql.push(" RETURNING event");
         let mut events = Vec::new();
-        for row in sql.build().fetch_all(&mut *db).await? {
+        for row in discarding(chunk, now).build().fetch_all(&mut *db).await? {
             events.push(row.try_get::<i64, _>("event")?);
         }
         discarded += events.len();
         close_events(db, &events, now).await?;
     }
     Ok(discarded)
+}
+
+pub(super) fn discarding(ids: &[i64], now: Timestamp) -> QueryBuilder<Sqlite> {
+    let mut sql = QueryBuilder::new(
+        "UPDATE deliveries SET state = 'discarded', due_at = NULL, settled_at = ",
+    );
+    sql.push_bind(now.as_microsecond())
+        .push(" WHERE state IN ('pending', 'claimed', 'dead') AND id");
+    push_among(&mut sql, ids.iter().copied());
+    sql.push(" RETURNING event");
+    sql
 }
 
 /// `start` followed by `IN (…)` with these numbers.

@@ -1,9 +1,10 @@
 //! Deliveries are claimed and settled.
 
 use gatepost_mailroom::{
-    Cursors, Deliveries, DeliveryFilter, DeliveryState, Due, EventId, Kept, Settled,
+    Cursors, Deliveries, DeliveryFilter, DeliveryState, Due, EventId, Forgone, Kept, Settled,
 };
 use gatepost_store::Store;
+use sqlx::{Connection as _, SqliteConnection};
 
 use crate::samples::{Fixture, START, advance, arrival, at, fixture, sink, watch};
 
@@ -232,4 +233,31 @@ async fn a_post_action_waits_until_every_sink_has_it() {
     assert_eq!(due().await, [first.clone(), second.clone()]);
     store.post_actions_done(&[first]).await.expect("a store");
     assert_eq!(due().await, [second]);
+}
+
+#[tokio::test]
+async fn what_waits_for_a_present_sink_is_looked_for_without_writing() {
+    let fixture = fixture().await;
+    let (store, inbox) = (&fixture.store, watch("INBOX"));
+    let events = [1, 2].map(|uid| {
+        let mut event = arrival(&inbox, uid, &["a", "removed"]);
+        event.post_action = true;
+        event
+    });
+    let step = advance(&inbox, (None, 2), events.to_vec());
+    store.advance(step).await.expect("the first step");
+    let due = claim(store, 0, 1).await.remove(0);
+    let forgo = async || {
+        let forgone = store.forgo_others(&inbox, &[sink("a")]).await;
+        forgone.expect("nobody writes meanwhile")
+    };
+    let url = format!("sqlite:{}", store.folder().database().display());
+    let mut other = SqliteConnection::connect(&url).await.expect("a database");
+    let writing = other.begin_with("BEGIN IMMEDIATE").await;
+    let writing = writing.expect("nobody else writes");
+    assert_eq!(forgo().await, Forgone { due: 0, waiting: 2 });
+    writing.rollback().await.expect("it wrote nothing");
+    settle(store, &due, Settled::Done, 1).await;
+    assert_eq!(forgo().await, Forgone { due: 1, waiting: 1 });
+    assert_eq!(forgo().await, Forgone { due: 0, waiting: 1 });
 }
