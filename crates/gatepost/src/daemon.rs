@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatepost_host::Elapsed;
-use gatepost_mailroom::{Credentials, Mailroom, Notices, SinkName, WatchKey};
+use gatepost_mailroom::{Credentials, Mailroom, Notices, SinkName, Unproven, WatchKey};
 use gatepost_oauth::{CredentialId, TokenKeeper};
 use tokio::sync::Mutex;
 
@@ -60,7 +60,7 @@ pub struct Reloaded {
 impl Daemon {
     /// Starts everything that the configuration describes. When this returns, the control
     /// socket answers.
-    pub fn start(gatepost: Gatepost) -> Result<Self, Failure> {
+    pub async fn start(gatepost: Gatepost) -> Result<Self, Failure> {
         let mailroom = gatepost.mailroom()?;
         let watches = gatepost.watches()?;
         let socket = control::bind(&control::socket(gatepost.store.folder()))?;
@@ -68,8 +68,9 @@ impl Daemon {
         let mut running = Running::new(&gatepost);
         let notices = Arc::new(gatepost.store.clone());
         let present = Present::new(gatepost);
-        // The sweeper wants to see what was proved before the watches prove more.
-        running.keep_house(&mailroom, (Arc::new(present.clone()), notices));
+        // What was proved is read before the watches prove more.
+        let unproven = mailroom.unproven().await;
+        running.keep_house(&mailroom, unproven, (Arc::new(present.clone()), notices));
         running.change(&present, watches, &mailroom);
         let daemon = Self {
             mailroom,
@@ -139,13 +140,15 @@ impl Running {
     fn keep_house(
         &self,
         mailroom: &Mailroom,
+        unproven: Unproven,
         (credentials, notices): (Arc<dyn Credentials>, Arc<dyn Notices>),
     ) {
         let tasks = &self.supervisor.tasks;
         let room = mailroom.clone();
         let watchman: Work = Box::new(move |stop| Box::pin(room.watchman().run(stop)));
         let room = mailroom.clone();
-        let sweeper: Work = Box::new(move |stop| Box::pin(room.sweeper(RETENTION).run(stop)));
+        let sweeper: Work =
+            Box::new(move |stop| Box::pin(room.sweeper(RETENTION, unproven).run(stop)));
         let room = mailroom.clone();
         let caretaker: Work = Box::new(move |stop| {
             let (credentials, notices) = (Arc::clone(&credentials), Arc::clone(&notices));

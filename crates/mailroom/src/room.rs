@@ -9,7 +9,7 @@ use gatepost_mail::Opener;
 use crate::courier::Bell;
 use crate::{
     Board, Caretaker, Courier, Credentials, Cursors, Deliveries, Listener, Notices, Route, Sink,
-    Spool, Sweeper, Watch, Watchman,
+    Spool, Sweeper, Unproven, Watch, Watchman,
 };
 
 /// Everything that listeners and couriers share. Clones share it too.
@@ -61,13 +61,19 @@ impl Mailroom {
         Caretaker::new(credentials, notices, self.bell.clone(), self.clock.clone())
     }
 
-    /// The sweeper, who forgets events `retention` after their last delivery was settled.
-    pub fn sweeper(&self, retention: Duration) -> Sweeper {
+    /// How long nobody has proved to be alive: for the sweeper, before any watch is listened to.
+    pub async fn unproven(&self) -> Unproven {
+        Unproven::until_now(self.cursors.as_ref(), &self.clock).await
+    }
+
+    /// The sweeper, who forgets events `retention` after their last delivery was settled, in which
+    /// the time that was `unproven` at the start does not count.
+    pub fn sweeper(&self, retention: Duration, unproven: Unproven) -> Sweeper {
         Sweeper::new(
-            Arc::clone(&self.spool),
-            (Arc::clone(&self.cursors), Arc::clone(&self.deliveries)),
+            (Arc::clone(&self.spool), Arc::clone(&self.deliveries)),
             self.clock.clone(),
             retention,
+            unproven,
         )
     }
 }

@@ -11,6 +11,7 @@ mod reader;
 mod resealing;
 mod seal;
 mod sweeper;
+mod unproven;
 mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,7 @@ pub(crate) use keeper::{Fetched, Keeper, Taken};
 pub use reader::SpooledMessage;
 pub use resealing::Resealed;
 pub use sweeper::Sweeper;
+pub use unproven::Unproven;
 
 use crate::{Deliveries, Kept};
 

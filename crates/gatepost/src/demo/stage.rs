@@ -44,7 +44,7 @@ impl Stage {
         folder.furnish(&sandbox)?;
         let observer = Observer::new(folder);
         let config = load(&folder.config())?;
-        let daemon = Daemon::start(compose(config, Scope::Serve).await?)?;
+        let daemon = Daemon::start(compose(config, Scope::Serve).await?).await?;
         Ok(Self {
             sandbox,
             daemon,

@@ -36,7 +36,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
         tracing::warn!(code = problem.code, "{}", problem.on_one_line());
     }
     let (watches, sinks) = (config.watches.len(), config.sinks.len());
-    let daemon = Daemon::start(compose(config, Scope::Serve).await?)?;
+    let daemon = Daemon::start(compose(config, Scope::Serve).await?).await?;
     tracing::info!(watches, sinks, "gatepost serves");
     service_manager::tell_ready();
     let signal = until_the_end(&daemon, &mut signals).await;

@@ -85,7 +85,8 @@ async fn watch(
         room.courier(Route::to(screen_name), sink).run(tasks.stop()),
     );
     // What is on the screen is not kept, however long a person looks.
-    tasks.start("sweeper", room.sweeper(Duration::ZERO).run(tasks.stop()));
+    let sweeper = room.sweeper(Duration::ZERO, room.unproven().await);
+    tasks.start("sweeper", sweeper.run(tasks.stop()));
     tasks.start("watch", room.listener(watch, opener).run(tasks.stop()));
     signals.next().await;
     gatepost.end().await;

@@ -2,9 +2,10 @@
 //! spool that no event refers to.
 //!
 //! An event ages only while somebody can say so. What lies between the last proof of life and the
-//! start of the sweeper counts for nothing: either Gatepost did not run, or the clock is ahead now
-//! and was not then, and the two cannot be told apart. So what was stored by a clock that was right
-//! is not forgotten early by one that is ahead, and after a pause everything stays longer by it.
+//! start counts for nothing: either Gatepost did not run, or the clock is ahead now and was not
+//! then, and the two cannot be told apart. So what was stored by a clock that was right is not
+//! forgotten early by one that is ahead, and after a pause all that was settled before it stays
+//! longer by it. What is settled after the start has lived through no pause.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,45 +14,45 @@ use gatepost_fault::Fault as _;
 use gatepost_host::{Clock, Metronome, Stop};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Spool, SweepError};
-use crate::{Cursors, Deliveries};
+use super::{Spool, SweepError, Unproven};
+use crate::Deliveries;
 
 /// Sweeps the spool at its start and then every ten minutes.
 #[derive(Debug)]
 pub struct Sweeper {
     spool: Arc<Spool>,
-    cursors: Arc<dyn Cursors>,
     deliveries: Arc<dyn Deliveries>,
     clock: Clock,
     retention: Duration,
+    unproven: Unproven,
 }
 
 impl Sweeper {
-    /// A sweeper that forgets events `retention` after their last delivery was settled. What the
-    /// watches prove is known from `cursors`: he is to start before they do.
+    /// A sweeper that forgets events `retention` after their last delivery was settled, in which
+    /// the time that was `unproven` before the start does not count.
     pub fn new(
-        spool: Arc<Spool>,
-        (cursors, deliveries): (Arc<dyn Cursors>, Arc<dyn Deliveries>),
+        (spool, deliveries): (Arc<Spool>, Arc<dyn Deliveries>),
         clock: Clock,
         retention: Duration,
+        unproven: Unproven,
     ) -> Self {
         Self {
             spool,
-            cursors,
             deliveries,
             clock,
             retention,
+            unproven,
         }
     }
 
     /// Sweeps until it is stopped.
     pub async fn run(self, stop: Stop) {
-        let mut memory = Memory::new(&self.clock, self.retention);
+        let mut memory = Memory::new(&self.clock, (self.retention, self.unproven));
         let work = async {
             loop {
                 let swept = match memory.holds() {
                     Holds::All => Ok(()),
-                    Holds::Younger => self.sweep(&mut memory).await,
+                    Holds::Younger => self.sweep(memory.before(self.clock.now())).await,
                 };
                 for swept in [swept, self.sweep_orphans().await] {
                     if let Err(error) = swept {
@@ -74,38 +75,12 @@ impl Sweeper {
         Ok(())
     }
 
-    async fn sweep(&self, memory: &mut Memory) -> Result<(), SweepError> {
-        let unproven = match memory.unproven {
-            Some(unproven) => unproven,
-            None => *memory.unproven.insert(self.unproven().await?),
-        };
-        let age = self.retention.saturating_add(unproven);
-        let before = self.clock.now().checked_sub(age);
-        let before = before.unwrap_or(Timestamp::MIN);
+    async fn sweep(&self, before: Timestamp) -> Result<(), SweepError> {
         for _ in 0..ROUNDS {
             let names = self.deliveries.forget(before, AT_ONCE).await?;
             self.remove(names).await?;
         }
         Ok(())
-    }
-
-    /// How long nobody has proved to be alive.
-    async fn unproven(&self) -> Result<Duration, SweepError> {
-        let standings = self.cursors.standings().await?;
-        let proofs = standings.iter();
-        let newest = proofs.filter_map(|(_, standing)| standing.proven_at).max();
-        let Some(newest) = newest else {
-            return Ok(Duration::ZERO);
-        };
-        let unproven = self.clock.now().duration_since(newest);
-        let unproven = Duration::try_from(unproven).unwrap_or_default();
-        if unproven > PAUSE_WORTH_TELLING {
-            tracing::info!(
-                hours = unproven.as_secs() / 3600,
-                "no mailbox was looked at for long, or the clock is ahead; events are kept longer by that time"
-            );
-        }
-        Ok(unproven)
     }
 
     async fn remove(&self, names: Vec<String>) -> Result<(), SweepError> {
@@ -126,8 +101,7 @@ impl Sweeper {
 struct Memory {
     metronome: Metronome,
     retention: Duration,
-    /// How long nobody had proved to be alive at the start, once that is known.
-    unproven: Option<Duration>,
+    unproven: Unproven,
     /// How long the metronome must have gone before anything is forgotten.
     until: Duration,
 }
@@ -139,12 +113,25 @@ enum Holds {
 }
 
 impl Memory {
-    fn new(clock: &Clock, retention: Duration) -> Self {
+    fn new(clock: &Clock, (retention, unproven): (Duration, Unproven)) -> Self {
         Self {
             metronome: Metronome::beside(clock),
             retention,
-            unproven: None,
-            until: Duration::ZERO,
+            unproven,
+            until: match unproven {
+                Unproven::For { .. } => Duration::ZERO,
+                Unproven::Unknown => retention,
+            },
+        }
+    }
+
+    /// Before when an event must have been settled to be old at `now`.
+    fn before(&self, now: Timestamp) -> Timestamp {
+        let old = earlier(now, self.retention);
+        match self.unproven {
+            Unproven::For { time, until } if old < until => earlier(old, time),
+            // The retention has passed since the start: what was settled before it is old.
+            Unproven::For { .. } | Unproven::Unknown => old,
         }
     }
 
@@ -168,6 +155,10 @@ impl Memory {
     }
 }
 
+fn earlier(at: Timestamp, time: Duration) -> Timestamp {
+    at.checked_sub(time).unwrap_or(Timestamp::MIN)
+}
+
 fn log(error: &SweepError) {
     let code = match error {
         SweepError::Storage(error) if error.is_told() => {
@@ -181,7 +172,6 @@ fn log(error: &SweepError) {
 
 /// A clock that is set forward by less makes nothing old.
 const STEP: SignedDuration = SignedDuration::from_mins(1);
-const PAUSE_WORTH_TELLING: Duration = Duration::from_hours(24);
 const PAUSE: Duration = Duration::from_mins(10);
 const AT_ONCE: usize = 500;
 /// Ten thousand events in ten minutes: more than ever arrive for long.

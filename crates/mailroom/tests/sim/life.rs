@@ -157,6 +157,7 @@ impl Life {
             clock: clock.clone(),
             chance,
         };
+        let sweeper = room.sweeper(Duration::from_hours(1), room.unproven().await);
         let listener = room.listener(self.watch(), Arc::new(self.disk.server.seen_by(&clock)));
         let moody = |received: &Received| {
             Arc::new(Moody {
@@ -172,7 +173,7 @@ impl Life {
             strict.run(Stop::never()),
             parallel.run(Stop::never()),
             room.watchman().run(Stop::never()),
-            room.sweeper(Duration::from_hours(1)).run(Stop::never()),
+            sweeper.run(Stop::never()),
         );
     }
 

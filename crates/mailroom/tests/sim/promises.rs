@@ -10,7 +10,7 @@ use gatepost_mail::{Flag, FolderName, MailError, Mailbox, Opener};
 use gatepost_mailroom::{
     Bell, Board, Deliveries as _, DeliveryFilter, DeliveryState, EventType, Handover,
     MailboxStatus, Mailroom, Marks, MemoryStorage, Outcome, PostAction, ReportTo, Route, Sink,
-    SinkName, SinkState, Spool, StartFrom, Watch, WatchKey, WatchState,
+    SinkName, SinkState, Spool, StartFrom, Unproven, Watch, WatchKey, WatchState,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -657,7 +657,7 @@ async fn a_clock_that_is_set_forward_makes_nobody_forget_what_is_young() {
     let room = Room::new();
     room.server.receive(1, 10);
     let retention = Duration::from_hours(24);
-    let sweeper = room.all.sweeper(retention);
+    let sweeper = room.all.sweeper(retention, room.all.unproven().await);
     let told = async {
         room.all.clock.sleep(Duration::from_mins(30)).await;
         room.all.clock.set_by(SignedDuration::from_hours(9_000));
@@ -685,6 +685,42 @@ async fn a_clock_that_is_ahead_at_the_start_makes_nobody_forget_what_is_young() 
     let sinks = [("a", Fickle::answering(Outcome::Done))];
     room.works(&Room::watch(), &sinks, 10).await;
     room.all.clock.set_by(SignedDuration::from_hours(9_000));
+    let unproven = room.all.unproven().await;
+    // The watch proves to be alive before anything is swept.
+    room.works(&Room::watch(), &sinks, 10).await;
+    let done = async || {
+        room.count(EventType::MailReceived, DeliveryState::Done)
+            .await
+    };
+    let told = async {
+        room.all.clock.sleep(2 * HOUR).await;
+        room.server.receive(2, 10);
+        room.all.clock.sleep(21 * HOUR).await;
+        assert_eq!(done().await, 2, "neither is a day old");
+        room.all.clock.sleep(2 * HOUR).await;
+        assert_eq!(done().await, 1, "a day has passed since the start");
+        room.all.clock.sleep(2 * HOUR).await;
+        assert_eq!(done().await, 0, "the other lived through no pause");
+    };
+    let sweeping = Box::pin(room.all.sweeper(24 * HOUR, unproven).run(Stop::never()));
+    let sweeping = room.all.clock.within(28 * HOUR, sweeping);
+    let watch = Room::watch();
+    let (.., over) = tokio::join!(room.works(&watch, &sinks, 28 * 60), told, sweeping);
+    over.expect_err("nobody ends before he is told to");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_cannot_read_what_was_proved_forgets_nothing_for_a_whole_retention() {
+    let room = Room::new().with_lock();
+    room.server.receive(1, 10);
+    let sinks = [("a", Fickle::answering(Outcome::Done))];
+    let watch = Room::watch();
+    room.works(&watch, &sinks, 10).await;
+    room.all.clock.set_by(SignedDuration::from_hours(9_000));
+    room.trouble.lock(Lock::Shut);
+    let unproven = room.all.unproven().await;
+    room.trouble.lock(Lock::Open);
+    assert_eq!(unproven, Unproven::Unknown);
     let done = async || {
         room.count(EventType::MailReceived, DeliveryState::Done)
             .await
@@ -695,9 +731,9 @@ async fn a_clock_that_is_ahead_at_the_start_makes_nobody_forget_what_is_young() 
         room.all.clock.sleep(2 * HOUR).await;
         assert_eq!(done().await, 0, "a day has passed since the start");
     };
-    let sweeping = Box::pin(room.all.sweeper(24 * HOUR).run(Stop::never()));
+    let sweeping = Box::pin(room.all.sweeper(24 * HOUR, unproven).run(Stop::never()));
     let sweeping = room.all.clock.within(26 * HOUR, sweeping);
-    let ((), over) = tokio::join!(told, sweeping);
+    let (.., over) = tokio::join!(room.works(&watch, &sinks, 26 * 60), told, sweeping);
     over.expect_err("nobody ends before he is told to");
 }
 
