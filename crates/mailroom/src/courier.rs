@@ -73,7 +73,7 @@ pub struct Courier {
     ear: Ear,
     /// What has ended and is not recorded yet.
     unsettled: Unsettled,
-    /// What is to be put right before anything is claimed.
+    /// What is to be put right before anything is claimed, or as soon as nothing is under way.
     repairs: BTreeSet<Repair>,
 }
 
@@ -82,8 +82,17 @@ pub struct Courier {
 enum Repair {
     /// The claims of a former process, and retries that no schedule puts off so far.
     FormerProcess,
-    /// Whatever was put off by a clock that was ahead.
-    OtherClock,
+    /// Retries that were put off by a clock that was ahead.
+    OtherRetries,
+    /// Claims that were made by it.
+    OtherClaims,
+}
+
+impl Repair {
+    /// In the order in which they are made: the first may call for the others.
+    const ALL: [Self; 3] = [Self::FormerProcess, Self::OtherRetries, Self::OtherClaims];
+    /// What a clock that was ahead makes necessary.
+    const OTHER_CLOCK: [Self; 2] = [Self::OtherRetries, Self::OtherClaims];
 }
 
 /// One attempt that has ended.
@@ -119,7 +128,7 @@ impl Courier {
         let mut attempts = JoinSet::new();
         let mut gate = self.deliver(&mut attempts, &stop).await;
         let clock = self.room.clock.clone();
-        let longest = self.sink.longest_attempt() + MARGIN + LAST_ATTEMPTS;
+        let longest = self.lease();
         let rest = async {
             while let Some(ended) = attempts.join_next().await {
                 self.note(ended.into_iter().collect(), &mut gate);
@@ -152,7 +161,7 @@ impl Courier {
         while !stop.is_requested() {
             if metronome.set_by() < -STEP {
                 gate.believe(self.room.clock.now());
-                self.repairs.insert(Repair::OtherClock);
+                self.repairs.extend(Repair::OTHER_CLOCK);
             }
             if let Err(error) = self.round(attempts, &mut gate, stop).await {
                 self.log(&error);
@@ -165,12 +174,17 @@ impl Courier {
     /// Puts right what the storage says, one thing after another. What the storage does not take
     /// now is tried again in the next round.
     async fn repair(&mut self, attempts: &JoinSet<Attempted>) -> Result<(), StorageError> {
-        while let Some(repair) = self.repairs.first().copied() {
+        for repair in Repair::ALL {
+            let waits = repair == Repair::OtherClaims && !attempts.is_empty();
+            // What is under way is not attempted a second time beside it.
+            if waits || !self.repairs.contains(&repair) {
+                continue;
+            }
             let now = self.room.clock.now();
             let horizon = match repair {
                 Repair::FormerProcess => {
                     if self.was_ahead(now).await? {
-                        self.repairs.insert(Repair::OtherClock);
+                        self.repairs.extend(Repair::OTHER_CLOCK);
                     }
                     Horizon {
                         // It cannot settle them any more.
@@ -178,14 +192,13 @@ impl Courier {
                         retries: later(now, self.route.schedule.longest()),
                     }
                 }
-                Repair::OtherClock => Horizon {
-                    // What is under way is not attempted a second time beside it.
-                    claims: if attempts.is_empty() {
-                        now
-                    } else {
-                        Timestamp::MAX
-                    },
+                Repair::OtherRetries => Horizon {
+                    claims: Timestamp::MAX,
                     retries: now,
+                },
+                Repair::OtherClaims => Horizon {
+                    claims: now,
+                    retries: Timestamp::MAX,
                 },
             };
             let (deliveries, sink) = (&self.room.deliveries, &self.route.sink);
@@ -206,7 +219,20 @@ impl Courier {
 
     /// How long a claim holds.
     fn lease(&self) -> Duration {
-        self.sink.longest_attempt() + MARGIN + LAST_ATTEMPTS
+        self.longest_attempt() + LAST_ATTEMPTS
+    }
+
+    fn longest_attempt(&self) -> Duration {
+        self.sink.longest_attempt() + MARGIN
+    }
+
+    /// What an attempt may take that begins now under a claim `until` then: it ends, and is
+    /// settled, while the claim holds. Making the claim may have taken a part of its time.
+    fn limit(&self, until: Timestamp) -> Duration {
+        let left = until.duration_since(self.room.clock.now());
+        let left = Duration::try_from(left).unwrap_or_default();
+        left.saturating_sub(LAST_ATTEMPTS)
+            .min(self.longest_attempt())
     }
 
     /// Puts right what is not, claims what is due, waits until something ends or becomes due,
@@ -269,7 +295,7 @@ impl Courier {
     }
 
     async fn claim(
-        &self,
+        &mut self,
         attempts: &mut JoinSet<Attempted>,
         gate: &mut Gate,
     ) -> Result<usize, StorageError> {
@@ -302,8 +328,13 @@ impl Courier {
                 *until = later(now, LONGEST_WAIT);
             }
         }
+        let limit = self.limit(until);
+        if limit.is_zero() {
+            self.unsettled.give_back(due);
+            return Ok(claimed);
+        }
         for due in due {
-            attempts.spawn(self.attempt(due));
+            attempts.spawn(self.attempt(due, limit));
         }
         Ok(claimed)
     }
@@ -316,10 +347,13 @@ impl Courier {
         if free * 4 < all { 0 } else { free }
     }
 
-    /// One attempt. Nothing that the sink does in it can harm another.
-    fn attempt(&self, mut due: Due) -> impl Future<Output = Attempted> + Send + 'static {
+    /// One attempt, which is given up at the limit. Nothing that the sink does in it can harm another.
+    fn attempt(
+        &self,
+        mut due: Due,
+        limit: Duration,
+    ) -> impl Future<Output = Attempted> + Send + 'static {
         let (sink, room) = (Arc::clone(&self.sink), self.room.clone());
-        let limit = sink.longest_attempt() + MARGIN;
         async move {
             let message = due.message.take().map(|kept| room.spool.message(kept));
             let handover = Handover {

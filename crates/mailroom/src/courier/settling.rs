@@ -18,6 +18,14 @@ pub(super) struct Unsettled {
     reports: Vec<NewEvent>,
 }
 
+impl Unsettled {
+    /// Claims that took as long to make as they hold lead to no attempt.
+    pub(super) fn give_back(&mut self, due: Vec<Due>) {
+        let released = due.into_iter().map(|due| (due.lease, Settled::Released));
+        self.settled.extend(released);
+    }
+}
+
 /// Whether the sink takes more.
 pub(super) enum Gate {
     Open,

@@ -13,6 +13,8 @@ pub(crate) struct Trouble {
     calm: Arc<AtomicBool>,
     /// Whether the storage is busy whoever asks.
     locked: Arc<AtomicBool>,
+    /// Whether whoever asks the storage waits for others.
+    contended: Arc<AtomicBool>,
     /// How often in a thousand a durable step kills the process.
     deadly: u64,
 }
@@ -21,6 +23,8 @@ pub(crate) struct Trouble {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lock {
     Shut,
+    /// Others hold it for most of the time.
+    Contended,
     Open,
 }
 
@@ -37,6 +41,7 @@ impl Trouble {
             chance,
             calm: Arc::default(),
             locked: Arc::default(),
+            contended: Arc::default(),
             deadly,
         }
     }
@@ -48,6 +53,12 @@ impl Trouble {
     /// Locks the storage, or unlocks it.
     pub(crate) fn lock(&self, lock: Lock) {
         self.locked.store(lock == Lock::Shut, Ordering::Relaxed);
+        let contended = lock == Lock::Contended;
+        self.contended.store(contended, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_contended(&self) -> bool {
+        self.contended.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_locked(&self) -> bool {

@@ -113,6 +113,17 @@ impl Room {
         over.expect_err("nobody ends before he is told to");
     }
 
+    /// Lets a courier take one delivery after another to a sink, for this long.
+    async fn delivers(&self, to: Arc<dyn Sink>, time: Duration) {
+        let route = Route {
+            concurrency: NonZeroUsize::MIN,
+            ..Route::to(sink("a"))
+        };
+        let courier = Box::pin(self.all.courier(route, to).run(Stop::never()));
+        let over = self.all.clock.within(time, courier).await;
+        over.expect_err("nobody ends before he is told to");
+    }
+
     fn status(&self) -> MailboxStatus {
         self.all.board.mailboxes().remove(0)
     }
@@ -738,6 +749,47 @@ async fn who_cannot_read_what_was_proved_forgets_nothing_for_a_whole_retention()
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_attempt_ends_within_its_claim_however_long_that_took_to_make() {
+    let room = Room::new().with_lock();
+    room.server.receive(1, 10);
+    room.works(&Room::watch(), &[], 1).await;
+    room.trouble.lock(Lock::Contended);
+    let told = async {
+        room.all.clock.sleep(Duration::from_mins(1)).await;
+        let until = room.storage.next_due(&sink("a")).await;
+        let until = until.expect("it answers").expect("it is claimed");
+        let kind = EventType::MailReceived;
+        assert_eq!(room.count(kind, DeliveryState::Claimed).await, 1);
+        room.all.clock.sleep_until(until).await;
+        let given_up = room.count(kind, DeliveryState::Pending);
+        assert_eq!(given_up.await, 1, "nobody else may have it before");
+    };
+    let endless = Slow::taking(HOUR, &room.all.clock);
+    tokio::join!(room.delivers(endless, Duration::from_mins(10)), told);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_of_a_clock_that_was_ahead_is_taken_back_once_nothing_is_under_way() {
+    let room = Room::new();
+    room.server.receive(1, 10);
+    room.server.receive(2, 10);
+    room.works(&Room::watch(), &[], 1).await;
+    let told = async {
+        room.all.clock.sleep(Duration::from_secs(1)).await;
+        let now = room.all.clock.now();
+        let lost = room.storage.claim_due(&sink("a"), now, now + HOUR, 9).await;
+        assert_eq!(lost.expect("it answers").len(), 1, "the other is under way");
+        room.all.clock.set_by(SignedDuration::from_hours(-5_000));
+        room.all.clock.sleep(Duration::from_mins(3)).await;
+        let done = room.count(EventType::MailReceived, DeliveryState::Done);
+        assert_eq!(done.await, 2);
+    };
+    // Longer than anybody waits before he looks at the clock again.
+    let slow = Slow::taking(Duration::from_secs(50), &room.all.clock);
+    tokio::join!(room.delivers(slow, Duration::from_mins(4)), told);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_under_way_at_the_stop_is_settled() {
     let room = Room::new();
     room.server.receive(1, 10);
@@ -745,7 +797,7 @@ async fn what_is_under_way_at_the_stop_is_settled() {
     let door = Arc::new(room.door.clone());
     let listener = room.all.listener(Room::watch(), door);
     tasks.start("listener", listener.run(tasks.stop()));
-    let slow = Arc::new(Slow(room.all.clock.clone()));
+    let slow = Slow::taking(Duration::from_secs(8), &room.all.clock);
     let courier = room.all.courier(Route::to(sink("a")), slow);
     tasks.start("courier", courier.run(tasks.stop()));
     room.all.clock.sleep(Duration::from_secs(3)).await;
@@ -758,12 +810,22 @@ async fn what_is_under_way_at_the_stop_is_settled() {
 
 /// A sink that takes its time.
 #[derive(Debug)]
-struct Slow(Clock);
+struct Slow {
+    takes: Duration,
+    clock: Clock,
+}
+
+impl Slow {
+    fn taking(takes: Duration, clock: &Clock) -> Arc<Self> {
+        let clock = clock.clone();
+        Arc::new(Self { takes, clock })
+    }
+}
 
 #[async_trait]
 impl Sink for Slow {
     async fn deliver(&self, _: Handover<'_>) -> Outcome {
-        self.0.sleep(Duration::from_secs(8)).await;
+        self.clock.sleep(self.takes).await;
         Outcome::Done
     }
 

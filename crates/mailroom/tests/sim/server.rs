@@ -71,6 +71,10 @@ impl Server {
         }
     }
 
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// The same server, for a process whose clock may show another time.
     pub(crate) fn seen_by(&self, theirs: &Clock) -> Self {
         Self {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use gatepost_fault::{After, Next, Owner};
@@ -46,6 +47,9 @@ impl Mortal {
         if trouble.is_locked() || trouble.strikes(10) {
             return Err(busy());
         }
+        if trouble.is_contended() {
+            self.disk.server.clock().sleep(CONTENTION).await;
+        }
         let answer = work.await;
         self.fuse.moment().await;
         if self.fuse.trouble().strikes(5) {
@@ -54,6 +58,9 @@ impl Mortal {
         answer
     }
 }
+
+/// How long a contended storage lets everybody wait.
+pub(crate) const CONTENTION: Duration = Duration::from_secs(9);
 
 impl Disk {
     /// The promise at every moment: no cursor is ahead of its record.
