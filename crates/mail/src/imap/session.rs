@@ -29,6 +29,8 @@ pub(super) struct Session {
     /// one by one.
     pub(super) uid_trails: bool,
     pub(super) idling: Option<Ticket>,
+    /// From when on a doubt ends a wait again.
+    pub(super) doubts_from: Timestamp,
     /// How the server writes those names that cannot be told from how people write them.
     pub(super) odd_names: BTreeMap<FolderName, WireName>,
 }
@@ -62,6 +64,7 @@ impl Session {
             upcoming: None,
             uid_trails: false,
             idling: None,
+            doubts_from: Timestamp::MIN,
             odd_names: BTreeMap::new(),
         }
     }

@@ -14,10 +14,18 @@ use crate::{MailError, Woke};
 impl Session {
     /// Waits until messages came to the open folder, at most until `until`. `TimeOver` is
     /// answered only by a server that has just proved to be alive.
+    ///
+    /// A server that says NO or BAD of its own accord is looked at, too: the folder may be gone.
+    /// One that says so all the time is asked as often as one that tells of nothing.
     pub(super) async fn wait_until(&mut self, until: Timestamp) -> Result<Woke, MailError> {
         loop {
             // Told once: whoever cannot look now must not be woken by the same news for ever.
             if std::mem::take(&mut self.link.news) {
+                self.leave_idle();
+                return Ok(Woke::Changed);
+            }
+            if self.until_doubt().is_zero() {
+                self.doubts_from = later(self.link.clock.now(), self.link.quirks.poll_every);
                 self.leave_idle();
                 return Ok(Woke::Changed);
             }
@@ -65,7 +73,7 @@ impl Session {
             return Ok(());
         };
         loop {
-            let left = self.until(deadline);
+            let left = self.until(deadline).min(self.until_doubt());
             // A server that never stops talking must not make the deadline pass unseen.
             let event = if left.is_zero() {
                 None
@@ -119,6 +127,15 @@ impl Session {
         self.link
             .must(&Command::Noop, Asked::Other("say what is new"), |_| {})
             .await
+    }
+
+    /// How long a doubt goes on waiting before it ends the wait; for ever if there is none.
+    fn until_doubt(&self) -> Duration {
+        if self.link.doubted {
+            self.until(self.doubts_from)
+        } else {
+            Duration::MAX
+        }
     }
 
     fn until(&self, at: Timestamp) -> Duration {

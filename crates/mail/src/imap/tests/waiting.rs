@@ -124,10 +124,11 @@ async fn a_no_out_of_the_blue_has_the_folder_opened_afresh() {
            S: A3 OK [READ-ONLY] done
            C: A4 UID FETCH 1:* (UID)
            S: A4 OK done";
-    against(&script, |mut session, _| async move {
+    against(&script, |mut session, clock| async move {
         let seen = session.present(&inbox()).await.expect("it opens");
         let woke = session.wait(minutes(5)).await.expect("it is alive");
-        assert_eq!(woke, Woke::TimeOver);
+        assert_eq!(woke, Woke::Changed);
+        assert_eq!(clock.now(), start(), "at once");
         let pull = Pull {
             since: Some(&seen),
             limit: 10,
@@ -135,6 +136,30 @@ async fn a_no_out_of_the_blue_has_the_folder_opened_afresh() {
         };
         let changes = session.changes(&inbox(), pull).await.expect("a look");
         assert!(matches!(changes, Changes::Lost(_)), "{changes:?}");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_no_all_the_time_is_looked_at_now_and_then() {
+    let script = OPEN.to_owned()
+        + "C: A2 IDLE
+           S: + idling
+           S: * NO Disk quota is nearly used up.
+           C: DONE
+           S: A2 OK done
+           C: A3 IDLE
+           S: + idling
+           S: * NO Disk quota is nearly used up.
+           C: DONE
+           S: A3 OK done";
+    against(&script, |mut session, clock| async move {
+        session.present(&inbox()).await.expect("it opens");
+        for seconds in [0, 30] {
+            let woke = session.wait(minutes(5)).await.expect("it is alive");
+            assert_eq!(woke, Woke::Changed);
+            assert_eq!(clock.now().duration_since(start()).as_secs(), seconds);
+        }
     })
     .await;
 }
