@@ -40,6 +40,7 @@ pub async fn obeys(counterpart: &mut dyn Counterpart) {
     reading::messages_are_listed_newest_first(counterpart).await;
     reading::a_query_finds_what_it_says(counterpart).await;
     reading::bodies_come_octet_for_octet_in_the_order_asked(counterpart).await;
+    reading::a_header_comes_alone(counterpart).await;
     reading::a_missing_message_is_gone_and_a_missing_folder_is_named(counterpart).await;
     watching::changes_come_oldest_first_in_pages(counterpart).await;
     watching::what_is_present_is_behind_the_cursor(counterpart).await;

@@ -4,6 +4,7 @@
 //! one, and stores nothing: what must survive is handed to the caller as a
 //! [`Cursor`] or streamed into an [`Intake`].
 
+mod beginning;
 pub mod content;
 #[doc(hidden)]
 pub mod contract;

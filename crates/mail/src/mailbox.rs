@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use crate::beginning::Beginning;
 use crate::{Arrival, Cursor, Flag, Folder, FolderName, MailError, MessageKey, Query, Summary};
 
 /// One signed-in session with one mailbox. A session that answered with an error whose
@@ -43,6 +44,20 @@ pub trait Mailbox: Send {
         keys: &[MessageKey],
         intake: &mut dyn Intake,
     ) -> Result<(), MailError>;
+
+    /// The header of a message with the empty line behind it; `None` if the message is no longer
+    /// in the folder. Never sets `\Seen`. Where the protocol has no question for it, the message
+    /// is streamed, and the rest of it is dropped.
+    async fn header(
+        &mut self,
+        folder: &FolderName,
+        key: &MessageKey,
+    ) -> Result<Option<Vec<u8>>, MailError> {
+        let mut beginning = Beginning::default();
+        let keys = std::slice::from_ref(key);
+        self.fetch(folder, keys, &mut beginning).await?;
+        Ok(beginning.header())
+    }
 
     /// Adds or removes flags.
     async fn mark(

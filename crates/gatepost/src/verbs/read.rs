@@ -52,6 +52,10 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
         let Some(key) = key(session, &folder, arguments.uid).await? else {
             return Ok(None);
         };
+        if arguments.headers {
+            let header = session.header(&folder, &key).await;
+            return header.map_err(UsageError::of_mailbox);
+        }
         if arguments.raw && !screen::is_terminal() {
             let mut through = Through::default();
             session.fetch(&folder, &[key], &mut through).await?;

@@ -123,6 +123,33 @@ pub(super) async fn bodies_come_octet_for_octet_in_the_order_asked(
     session.close().await;
 }
 
+pub(super) async fn a_header_comes_alone(counterpart: &mut dyn Counterpart) {
+    let long = format!("Subject: long\r\n\r\n{}\r\n", "x".repeat(300_000));
+    let many = format!("{}\r\nbody\r\n", "X-Many: a header\r\n".repeat(20_000));
+    let texts = [long.as_str(), many.as_str(), "Subject: gone\r\n\r\n"];
+    let (folder, mut session) = folder_with(counterpart, "headers", &texts).await;
+    let keys = keys(session.as_mut(), &folder).await;
+    let headers = [
+        "Subject: long\r\n\r\n",
+        &many[..many.len() - "body\r\n".len()],
+    ];
+    for (key, wanted) in keys.iter().zip(headers) {
+        let header = session.header(&folder, key).await.expect("it comes");
+        assert!(header.as_deref() == Some(wanted.as_bytes()), "{key}");
+    }
+    let deleted = session.delete(&folder, &keys[2..]).await;
+    deleted.expect("it is deleted");
+    let gone = session.header(&folder, &keys[2]).await;
+    assert_eq!(gone.expect("that is no error"), None);
+    let unread = Query {
+        unread: true,
+        ..everything()
+    };
+    let unread = subjects(session.as_mut(), &folder, &unread).await;
+    assert_eq!(unread.len(), 2, "nothing is marked as read");
+    session.close().await;
+}
+
 pub(super) async fn a_missing_message_is_gone_and_a_missing_folder_is_named(
     counterpart: &mut dyn Counterpart,
 ) {

@@ -1,15 +1,39 @@
-//! Asks about many messages, as many at a time as fit into a command.
+//! Asks about messages, as many at a time as fit into a command.
 
 use std::collections::BTreeSet;
 
 use gatepost_wire::imap::client::{Command, FetchItems, Fetched, Outcome, Untagged};
 
 use super::alter::UIDS_IN_COMMAND;
-use super::session::Session;
+use super::session::{Mode, Session};
 use super::verdict::Asked;
-use crate::MailError;
+use crate::beginning::Beginning;
+use crate::{FolderName, MailError, MessageKey};
 
 impl Session {
+    /// The header of one message.
+    pub(super) async fn header_of(
+        &mut self,
+        folder: &FolderName,
+        key: &MessageKey,
+    ) -> Result<Option<Vec<u8>>, MailError> {
+        let keys = std::slice::from_ref(key);
+        let selected = self.open(folder, Mode::Read).await?;
+        let uids = Self::uids(&selected, keys);
+        let mut header = None;
+        self.ask_about(&uids, FetchItems::Headers, |_, fetched| {
+            header = header.take().or(fetched.header);
+        })
+        .await?;
+        if let Some(header) = header {
+            return Ok(Some(header.to_vec()));
+        }
+        // It is gone, or too large to be kept, or not handed out: the message itself tells which.
+        let mut beginning = Beginning::default();
+        self.fetch_bodies(folder, keys, &mut beginning).await?;
+        Ok(beginning.header())
+    }
+
     /// Hands on what the server tells of these messages, whose UIDs ascend.
     ///
     /// Exchange refuses a whole command because of one damaged message: those left out are asked

@@ -234,6 +234,14 @@ impl Mailbox for Session {
         self.fetch_bodies(folder, keys, intake).await
     }
 
+    async fn header(
+        &mut self,
+        folder: &FolderName,
+        key: &MessageKey,
+    ) -> Result<Option<Vec<u8>>, MailError> {
+        self.header_of(folder, key).await
+    }
+
     async fn mark(
         &mut self,
         folder: &FolderName,

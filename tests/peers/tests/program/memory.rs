@@ -1,23 +1,117 @@
 //! How much memory the program takes for a large message.
 
+use std::fs::{self, File};
 use std::io::Read as _;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use gatepost_peers::large_message;
 
-use crate::stand::{ADA, Failure, Stand};
+use crate::stand::{ADA, Failure, Stand, TO_A_MAILDIR, message, until_it_holds};
 
 #[test]
 fn the_largest_message_of_exchange_streams_through() -> Result<(), Failure> {
     let stand = Stand::new("")?;
     let small = peak_for(&stand, SMALL)?;
     let large = peak_for(&stand, LARGE)?;
+    assert_little_more(large, small);
+    Ok(())
+}
+
+#[test]
+fn the_largest_message_of_exchange_is_written_to_a_file() -> Result<(), Failure> {
+    let stand = Stand::new("")?;
+    let written = |size: usize| -> Result<u64, Failure> {
+        let sent = large_message(size);
+        stand.dovecot.deliver(ADA, "INBOX", &sent)?;
+        let file = stand.program.folder().join("written.eml");
+        let arguments = ["read", ADA, "--raw"];
+        let peak = peak_of_a_run(&stand, &arguments, File::create(&file)?)?;
+        assert!(fs::read(&file)? == sent, "octet by octet");
+        Ok(peak)
+    };
+    assert_little_more(written(LARGE)?, written(SMALL)?);
+    Ok(())
+}
+
+#[test]
+fn of_the_largest_message_only_the_header_is_fetched() -> Result<(), Failure> {
+    let stand = Stand::new("")?;
+    stand.dovecot.deliver(ADA, "INBOX", &large_message(LARGE))?;
+    let file = stand.program.folder().join("header.txt");
+    let arguments = ["read", ADA, "--headers"];
+    let header = peak_of_a_run(&stand, &arguments, File::create(&file)?)?;
+    assert!(fs::read_to_string(&file)?.contains("Subject: large\n"));
+    assert!(fs::metadata(&file)?.len() < 1_000, "and nothing else");
+    let listing = peak_of_a_run(&stand, &["messages", ADA], File::create(&file)?)?;
+    assert_little_more(header, listing);
+    Ok(())
+}
+
+#[test]
+fn the_largest_message_of_exchange_reaches_a_maildir() -> Result<(), Failure> {
+    let stand = Stand::new(TO_A_MAILDIR)?;
+    stand.dovecot.deliver(ADA, "INBOX", &message("small"))?;
+    let mut serve = stand.program.start(&["serve"])?;
+    assert_eq!(stand.subjects(&mut serve, 1)?, ["small"]);
+    let new = stand.program.folder().join("Mail/new");
+    until_it_holds(&new, 1)?;
+    let idle = peak_of(serve.id())?;
+    let sent = large_message(LARGE);
+    stand.dovecot.deliver(ADA, "INBOX", &sent)?;
+    until_it_holds(&new, 2)?;
+    assert_eq!(stand.subjects(&mut serve, 1)?, ["large"]);
+    assert_little_more(peak_of(serve.id())?, idle);
+    let mut arrived = Vec::new();
+    for entry in fs::read_dir(&new)? {
+        let path = entry?.path();
+        if fs::metadata(&path)?.len() == LARGE as u64 {
+            arrived.push(fs::read(path)?);
+        }
+    }
+    assert!(arrived == [sent], "octet by octet");
+    assert!(serve.stop(), "{}", stand.program.log());
+    Ok(())
+}
+
+#[track_caller]
+fn assert_little_more(large: u64, small: u64) {
     let more = large.saturating_sub(small);
     assert!(
         more <= MOST_MORE,
-        "{more} KiB more than the {small} KiB for a small message"
+        "{more} KiB more than the {small} KiB without a large message"
     );
-    Ok(())
+}
+
+/// The most memory, in KiB, that a process has held until now.
+fn peak_of(process: u32) -> Result<u64, Failure> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB"))
+        .ok_or("Linux tells the peak")?;
+    Ok(peak.trim().parse()?)
+}
+
+/// The most memory, in KiB, that a run of the program held, its standard output being a file.
+/// It is the one who waits for its end who is told, and Rust's own library keeps that to itself.
+fn peak_of_a_run(stand: &Stand, arguments: &[&str], output: File) -> Result<u64, Failure> {
+    let program = stand.program.command();
+    let output = Command::new("python3")
+        .args(["-c", TELLS_THE_PEAK])
+        .arg(program.get_program())
+        .args(program.get_args())
+        .args(arguments)
+        .current_dir(stand.program.folder())
+        .stdout(output)
+        .stderr(Stdio::piped())
+        .spawn()?
+        .wait_with_output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        return Err(format!("{arguments:?} ended with {}: {said}", output.status).into());
+    }
+    let peak = said.lines().last().ok_or("the peak is told")?;
+    Ok(peak.trim().parse()?)
 }
 
 /// The most memory, in KiB, that the program ever held until it had written almost all of a
@@ -35,17 +129,19 @@ fn peak_for(stand: &Stand, size: usize) -> Result<u64, Failure> {
     let mut sink = std::io::sink();
     let passed = std::io::copy(&mut written.by_ref().take(almost), &mut sink)?;
     assert_eq!(passed, almost);
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()))?;
+    let peak = peak_of(child.id())?;
     let rest = std::io::copy(&mut written, &mut sink)?;
     assert_eq!(rest, REST as u64);
     assert!(child.wait()?.success());
-    let peak = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB"))
-        .ok_or("Linux tells the peak")?;
-    Ok(peak.trim().parse()?)
+    Ok(peak)
 }
 
+const TELLS_THE_PEAK: &str = "
+import resource, subprocess, sys
+ended = subprocess.run(sys.argv[1:])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
+sys.exit(ended.returncode)
+";
 const SMALL: usize = 1024 * 1024;
 /// What Exchange Online lets a tenant allow at most.
 const LARGE: usize = 150 * 1024 * 1024;
