@@ -3,6 +3,7 @@
 mod full_disk;
 mod memory;
 mod other_users;
+mod post_actions;
 mod reading;
 mod reloading;
 mod stand;
