@@ -1,13 +1,14 @@
 //! `gatepost serve` is killed again and again while mail arrives, and no message is lost.
 //!
 //! Several daemons, each with its mailbox and state folder, are killed at 200 random moments in
-//! all, while 2,000 messages arrive in a real Dovecot and a program refuses some of them at first.
-//! Afterwards every message has reached every sink, under one event id, and at no time was a
-//! cursor ahead of its events.
+//! all, while 2,000 messages arrive in a real Dovecot, a program refuses some of them at first, and
+//! the Maildir is out of reach now and then. Two lives in five have filed something before they are
+//! killed, another one has failed to, and none ends by itself. Afterwards every message has reached
+//! every sink, under one event id, and at no time was a cursor ahead of its events.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gatepost_host::{Chance, Clock, environment};
@@ -33,6 +34,28 @@ fn killed_at_any_moment_it_loses_no_message() {
             });
         }
     });
+}
+
+/// What happens in a life before it is ended.
+#[derive(Debug, Clone, Copy)]
+enum Life {
+    /// Mail arrives, and the end comes at any time, be it before the program has begun.
+    OfAnyLength,
+    /// Something was filed.
+    ThatFiles,
+    /// The Maildir is away, and that was noticed.
+    ThatCannotFile,
+}
+
+impl Life {
+    /// One after another, again and again.
+    const LIKE: [Self; 5] = [
+        Self::ThatFiles,
+        Self::OfAnyLength,
+        Self::ThatCannotFile,
+        Self::ThatFiles,
+        Self::OfAnyLength,
+    ];
 }
 
 /// One daemon with its mailbox.
@@ -69,12 +92,54 @@ impl<'a> Daemon<'a> {
     }
 
     fn live_through_kills(&self) {
-        for life in 0..LIVES {
-            let running = self.start();
-            self.receive(life * BATCH..(life + 1) * BATCH);
+        for number in 0..LIVES {
+            let messages = number * BATCH..(number + 1) * BATCH;
+            let served = self.logged(SERVES);
+            let mut running = self.start();
+            match Life::LIKE[number as usize % Life::LIKE.len()] {
+                Life::OfAnyLength => self.receive(messages),
+                Life::ThatFiles => {
+                    let filed = self.filed().len();
+                    self.receive(messages);
+                    self.until("it files something", || self.filed().len() > filed);
+                }
+                Life::ThatCannotFile => {
+                    // By then it has the Maildir, and makes none in its place.
+                    self.until("it serves", || self.logged(SERVES) > served);
+                    let failures = self.logged(FAILS_TO_FILE);
+                    let [place, aside] = self.places_of_the_maildir();
+                    fs::rename(&place, &aside).expect("our own folder");
+                    self.receive(messages);
+                    self.until("it fails to file", || self.logged(FAILS_TO_FILE) > failures);
+                    fs::rename(&aside, &place).expect("our own folder");
+                }
+            }
+            assert!(
+                running.is_alive(),
+                "it ended by itself\n{}",
+                self.program.log()
+            );
             running.kill();
             self.assert_cursor_is_not_ahead();
         }
+    }
+
+    /// Where messages are filed, and where that folder is meanwhile.
+    fn places_of_the_maildir(&self) -> [PathBuf; 2] {
+        ["Mail/new", "Mail/aside"].map(|name| self.program.folder().join(name))
+    }
+
+    /// How many lines with all of these words there are in the log of all lives so far.
+    fn logged(&self, words: [&str; 2]) -> usize {
+        let log = self.program.log();
+        let has_all = |line: &&str| words.iter().all(|word| line.contains(word));
+        log.lines().filter(has_all).count()
+    }
+
+    /// Waits until something has come to be.
+    fn until(&self, what: &str, is_so: impl Fn() -> bool) {
+        let mut looks = (0..LOOKS).inspect(|_| pause(LOOK));
+        assert!(looks.any(|_| is_so()), "{what}\n{}", self.program.log());
     }
 
     fn start(&self) -> Running {
@@ -271,6 +336,8 @@ fi
 echo "$GATEPOST_EVENT_ID $message" >> taken
 "#;
 
+const SERVES: [&str; 2] = ["INFO", "gatepost serves"];
+const FAILS_TO_FILE: [&str; 2] = ["sink=archive", "a delivery failed"];
 const DAEMONS: u64 = 4;
 /// Kills of one daemon.
 const LIVES: u32 = 50;
