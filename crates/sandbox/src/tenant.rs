@@ -299,6 +299,18 @@ impl Tenant {
         }
     }
 
+    /// Notes that a refresh token is used, which ends those before it where rotation is strict.
+    pub fn refresh_token_used(&self, token: &RefreshToken) {
+        let target = Target {
+            app: Some(&token.sign_in.client_id),
+            mailbox: Some(&token.sign_in.upn),
+        };
+        let faults = &self.inner.faults;
+        if faults.stands(FaultKind::StrictRotation, target) {
+            lock(&self.inner.sessions).revoke_before(token);
+        }
+    }
+
     /// Declares one refresh token void.
     pub fn revoke_refresh_token(&self, text: &str) {
         lock(&self.inner.sessions).revoke(text);

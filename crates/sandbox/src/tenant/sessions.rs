@@ -172,6 +172,16 @@ impl Sessions {
         }
     }
 
+    /// Declares void what the same sign-in was given before `token`.
+    pub(super) fn revoke_before(&mut self, token: &RefreshToken) {
+        let earlier = |other: &&mut RefreshToken| {
+            other.sign_in.stamp == token.sign_in.stamp && other.stamp < token.stamp
+        };
+        for other in self.refresh_tokens.values_mut().filter(earlier) {
+            other.revoked = true;
+        }
+    }
+
     pub(super) fn refresh_tokens_alive(&self) -> usize {
         self.refresh_tokens.len()
     }

@@ -371,6 +371,31 @@ async fn a_refresh_token_rotates_and_the_old_one_works_on() {
 }
 
 #[tokio::test]
+async fn where_rotation_is_strict_the_use_of_a_refresh_token_ends_those_before_it() {
+    let visitor = Visitor::new().await;
+    let other = signed_in(&visitor).await;
+    let first = signed_in(&visitor).await;
+    let faults = visitor.sandbox.faults();
+    faults.order(FaultOrder::everywhere(FaultKind::StrictRotation));
+    let first = first.text("refresh_token");
+    // An answer that is lost on its way costs nobody the sign-in.
+    assert_eq!(refresh(&visitor, first, &[]).await.status, 200);
+    let second = refresh(&visitor, first, &[]).await;
+    let third = refresh(&visitor, second.text("refresh_token"), &[]).await;
+    assert_eq!(third.status, 200, "{:?}", third.body);
+    let again = refresh(&visitor, first, &[]).await;
+    assert_eq!(
+        (again.code(), again.text("suberror")),
+        (50173, "bad_token"),
+        "what it led to is in use"
+    );
+    for alive in [&third, &other] {
+        let answer = refresh(&visitor, alive.text("refresh_token"), &[]).await;
+        assert_eq!(answer.status, 200, "{:?}", answer.body);
+    }
+}
+
+#[tokio::test]
 async fn consent_and_sessions_can_be_revoked() {
     let visitor = Visitor::new().await;
     let token = signed_in(&visitor).await.text("refresh_token").to_owned();
