@@ -13,6 +13,7 @@ mod credentials;
 mod dead_letters;
 mod exit_codes;
 mod fake_imap;
+mod killed_renewals;
 mod logs;
 mod machines;
 mod own_events;

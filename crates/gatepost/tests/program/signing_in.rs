@@ -313,7 +313,7 @@ fn login_elsewhere(stand: &Stand, arguments: &[&str]) -> (Running, String, Strin
 }
 
 /// Starts a sign-in; gives the address of the sign-in page.
-fn login(stand: &Stand) -> (Running, String) {
+pub(crate) fn login(stand: &Stand) -> (Running, String) {
     let mut command = stand.command();
     command.args(["login", ADA, "--no-browser"]);
     let mut login = Running::start(command);
