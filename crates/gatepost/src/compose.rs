@@ -10,6 +10,7 @@ mod mailboxes;
 mod reach;
 mod registrations;
 mod reload;
+mod secret_ends;
 mod sinks;
 mod statuses;
 mod watches;
@@ -30,6 +31,7 @@ pub use credentials::id as credential_id;
 use reach::Reach;
 pub use registrations::certificate;
 pub use reload::{Recomposed, ReloadError};
+use secret_ends::SecretEnds;
 pub use sinks::{MadeOf as SinkMadeOf, RoutedSink, SinkError};
 pub use watches::{MadeOf as WatchMadeOf, OpenedWatch};
 
@@ -51,6 +53,7 @@ pub struct Gatepost {
     /// The mailboxes that each credential opens.
     opened: BTreeMap<CredentialId, Vec<String>>,
     sinks: BTreeMap<String, RoutedSink>,
+    secret_ends: SecretEnds,
 }
 
 /// A keeper, and how it reaches its cloud.
@@ -105,6 +108,7 @@ pub async fn compose(config: Config, scope: Scope<'_>) -> Result<Gatepost, Failu
         keepers: BTreeMap::new(),
         opened: BTreeMap::new(),
         sinks: BTreeMap::new(),
+        secret_ends: SecretEnds::default(),
     };
     for mailbox in &wanted {
         gatepost.keep(mailbox, &registrations[&mailbox.registration]);

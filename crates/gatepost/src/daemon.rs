@@ -71,6 +71,7 @@ impl Daemon {
         // What was proved is read before the watches prove more.
         let unproven = mailroom.unproven().await;
         running.keep_house(&mailroom, unproven, (Arc::new(present.clone()), notices));
+        running.learn_secret_ends(&present);
         running.change(&present, watches, &mailroom);
         let daemon = Self {
             mailroom,
@@ -161,6 +162,29 @@ impl Running {
         ] {
             self.supervisor.keep((name.to_owned(), work), tasks, None);
         }
+    }
+
+    /// Sees to it that Microsoft Graph is asked once a day, and soon after each reload.
+    fn learn_secret_ends(&self, present: &Present) {
+        let present = present.clone();
+        let work: Work = Box::new(move |stop| {
+            let present = present.clone();
+            Box::pin(async move {
+                loop {
+                    let gatepost = present.get();
+                    let asked = async {
+                        gatepost.learn_secret_ends().await;
+                        gatepost.clock.sleep(LOOK_FOR_RELOAD).await;
+                    };
+                    if stop.or(asked).await.is_none() {
+                        return;
+                    }
+                }
+            })
+        });
+        let name = "ends of client secrets".to_owned();
+        self.supervisor
+            .keep((name, work), &self.supervisor.tasks, None);
     }
 
     /// Runs what is described at present, and nothing else.
@@ -285,6 +309,8 @@ impl std::fmt::Display for Reloaded {
     }
 }
 
+/// How soon after a reload Microsoft Graph is asked of new secrets.
+const LOOK_FOR_RELOAD: Duration = Duration::from_mins(1);
 /// How long deliveries that are settled can be looked at.
 const RETENTION: Duration = Duration::from_hours(7 * 24);
 /// Service managers wait 90 seconds before they kill.

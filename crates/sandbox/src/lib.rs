@@ -11,6 +11,7 @@ mod entra;
 mod env_file;
 mod error;
 pub mod faults;
+mod graph;
 mod https;
 mod imap;
 pub mod mailboxes;

@@ -17,6 +17,7 @@ use crate::entra::{Entra, FlowKey, Platform};
 use crate::env_file::EnvFile;
 use crate::error::SandboxError;
 use crate::faults::Faults;
+use crate::graph;
 use crate::https::{self, Listener};
 use crate::imap::{self, Imap};
 use crate::mailboxes::{MailboxKind, Mailboxes};
@@ -210,7 +211,10 @@ impl Sandbox {
             clock: clock.clone(),
             token: self.passwords.control.clone(),
         };
-        let router = Entra::new(platform).router().merge(control.router());
+        let router = Entra::new(platform)
+            .router()
+            .merge(control.router())
+            .merge(graph::router(self.tenant.clone()));
         https::serve(listener, router, clock, &self.tasks);
     }
 

@@ -159,8 +159,20 @@ impl Tenant {
     /// Whom an access token admits to a mail protocol: own signature, Exchange's audience, in
     /// time, not revoked, with the permission for the protocol.
     pub fn admit(&self, token: &str, protocol: MailProtocol) -> Result<Principal, TokenRefused> {
+        self.admit_to(token, Resource::Exchange, &|principal| {
+            protocol.permits(principal)
+        })
+    }
+
+    /// Whom an access token admits to `resource`, of those that it permits.
+    pub(crate) fn admit_to(
+        &self,
+        token: &str,
+        resource: Resource,
+        permits: &dyn Fn(&Principal) -> bool,
+    ) -> Result<Principal, TokenRefused> {
         let claims = self.inner.keys.open(token).ok_or(TokenRefused::Foreign)?;
-        let read = access_token::read(&claims, self.now(), protocol)?;
+        let read = access_token::read(&claims, self.now(), (resource, permits))?;
         let target = Target {
             app: Some(read.principal.client_id()),
             mailbox: match &read.principal {

@@ -78,6 +78,7 @@ impl Gatepost {
         let proof = match registration.proof.at_hand() {
             Some(Proof::Secret(_)) => settings
                 .and_then(|settings| settings.secret_expires)
+                .or_else(|| self.secret_ends.of(&app))
                 .map(|at| (at, ExpiringPart::ClientSecret)),
             Some(Proof::Certificate(certificate)) => {
                 Some((certificate.not_after, ExpiringPart::Certificate))

@@ -62,6 +62,21 @@ fn the_end_of_a_secret_is_told_ahead_and_shown() {
 }
 
 #[test]
+fn the_end_of_a_secret_is_read_from_graph_where_that_is_permitted() {
+    let stand = Stand::new();
+    let login = format!("login = \"{}\"", stand.variable("LOGIN"));
+    let with_graph = format!("{login}\ngraph = \"{}\"", stand.variable("LOGIN"));
+    let text = stand.configuration() + &watch_to_a_stream();
+    stand.write("gatepost.toml", &text.replace(&login, &with_graph));
+    let serve = stand.serve();
+    let ends = || credential(&stand)["expires"].clone();
+    let told = (0..MOST_QUESTIONS).any(|_| ends() != json!([]));
+    assert!(told, "{}", stand.log());
+    assert_eq!(ends()[0]["part"], "client_secret", "{}", ends());
+    assert_eq!(serve.stop(), 0, "{}", stand.log());
+}
+
+#[test]
 fn a_refusal_is_told_within_a_minute_in_the_log_and_to_a_program() {
     let stand = Stand::new();
     stand.write_program("pager", "cp \"$GATEPOST_EVENT\" paged.json");

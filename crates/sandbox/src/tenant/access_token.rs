@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{App, AskedClaims, MailProtocol, Person, Principal, Resource, TokenRefused};
+use super::{App, AskedClaims, Person, Principal, Resource, TokenRefused};
 use crate::faults::Stamp;
 
 /// What makes one access token differ from another.
@@ -124,17 +124,17 @@ pub(super) struct Read {
     pub(super) contexts: BTreeSet<String>,
 }
 
-/// Reads the claims of a token of ours for a mail protocol.
+/// Reads the claims of a token of ours for `resource`.
 pub(super) fn read(
     claims: &Value,
     now: Timestamp,
-    protocol: MailProtocol,
+    (resource, permits): (Resource, &dyn Fn(&Principal) -> bool),
 ) -> Result<Read, TokenRefused> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     let number = |name: &str| claims.get(name).and_then(Value::as_i64);
     let audience = text("aud").ok_or(TokenRefused::Foreign)?;
-    // An id_token is signed with the same key; its audience is an app, not Exchange.
-    if Resource::from_identifier(audience, "") != Some(Resource::Exchange) {
+    // An id_token is signed with the same key; its audience is an app, not an API.
+    if Resource::from_identifier(audience, "") != Some(resource) {
         return Err(TokenRefused::Audience);
     }
     let (start, end) = number("nbf")
@@ -145,11 +145,7 @@ pub(super) fn read(
     }
     let stamp = text("uti").and_then(|uti| u64::from_str_radix(uti.get(..16)?, 16).ok());
     let principal = principal(claims).ok_or(TokenRefused::Foreign)?;
-    let permitted = match &principal {
-        Principal::App { roles, .. } => roles.contains(protocol.role()),
-        Principal::Person { scopes, .. } => scopes.contains(protocol.scope()),
-    };
-    if !permitted {
+    if !permits(&principal) {
         return Err(TokenRefused::Permission);
     }
     Ok(Read {

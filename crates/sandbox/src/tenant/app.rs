@@ -125,6 +125,16 @@ impl ClientSecret {
         )
     }
 
+    /// Until when it works.
+    pub fn expires_at(&self) -> Timestamp {
+        self.expires_at
+    }
+
+    /// Its first three characters, by which people tell it from others.
+    pub fn hint(&self) -> String {
+        self.value.expose_secret().chars().take(3).collect()
+    }
+
     /// Whether it no longer works.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at <= now

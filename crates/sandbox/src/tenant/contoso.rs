@@ -185,7 +185,12 @@ impl Contoso {
             ),
             (
                 Resource::Graph,
-                roles(&["Mail.ReadWrite", "Mail.Send", "User.Read.All"]),
+                roles(&[
+                    "Application.Read.All",
+                    "Mail.ReadWrite",
+                    "Mail.Send",
+                    "User.Read.All",
+                ]),
             ),
         ]);
         app.permissions = BTreeMap::from([

@@ -44,6 +44,14 @@ pub enum MailProtocol {
 }
 
 impl MailProtocol {
+    /// Whether what is in a token opens it.
+    pub fn permits(self, principal: &Principal) -> bool {
+        match principal {
+            Principal::App { roles, .. } => roles.contains(self.role()),
+            Principal::Person { scopes, .. } => scopes.contains(self.scope()),
+        }
+    }
+
     /// The permission an app needs (`roles`).
     pub fn role(self) -> &'static str {
         match self {
@@ -71,7 +79,7 @@ pub enum TokenRefused {
     #[error("it was not signed by this tenant")]
     Foreign,
     /// It is for another resource.
-    #[error("its audience is not Exchange Online")]
+    #[error("its audience is another API")]
     Audience,
     /// Its time is over, or has not come.
     #[error("it is outside its time")]
