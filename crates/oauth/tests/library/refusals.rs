@@ -17,7 +17,7 @@ use super::{Failure, sandbox};
 async fn every_number_that_a_mail_integration_meets_is_understood() -> Result<(), Failure> {
     let tasks = Tasks::new();
     let sandbox = sandbox(&tasks).await?;
-    for ordered in OnDemand::ALL {
+    for ordered in OnDemand::all() {
         let order = format!("{},code={}", FaultKind::Refuse, ordered.code);
         sandbox.faults().order(order.parse()?);
         let refused = ask(&sandbox).await;

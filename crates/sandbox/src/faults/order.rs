@@ -161,8 +161,7 @@ fn names() -> String {
 }
 
 fn codes() -> String {
-    let codes: Vec<String> = OnDemand::ALL
-        .iter()
+    let codes: Vec<String> = OnDemand::all()
         .map(|refusal| refusal.code.to_string())
         .collect();
     codes.join(", ")
