@@ -302,25 +302,27 @@ impl Tenant {
             app: Some(&token.sign_in.client_id),
             mailbox: Some(&token.sign_in.upn),
         };
-        match self.inner.faults.latest(FaultKind::RevokeSessions, target) {
-            Some(order) if token.stamp < order.stamp => Err(SessionRefused::Revoked {
-                issued_at: token.issued_at,
-                since: order.since,
-            }),
-            _ => Ok(token),
+        let void = [
+            (FaultKind::RevokeSessions, Some(token.stamp)),
+            (FaultKind::RevokeUsed, token.used),
+        ];
+        for (kind, happened) in void {
+            let order = self.inner.faults.latest(kind, target);
+            let order = order.filter(|order| happened.is_some_and(|stamp| stamp < order.stamp));
+            if let Some(order) = order {
+                return Err(SessionRefused::Revoked {
+                    issued_at: token.issued_at,
+                    since: order.since,
+                });
+            }
         }
+        Ok(token)
     }
 
-    /// Notes that a refresh token is used, which ends those before it where rotation is strict.
-    pub fn refresh_token_used(&self, token: &RefreshToken) {
-        let target = Target {
-            app: Some(&token.sign_in.client_id),
-            mailbox: Some(&token.sign_in.upn),
-        };
-        let faults = &self.inner.faults;
-        if faults.stands(FaultKind::StrictRotation, target) {
-            lock(&self.inner.sessions).revoke_before(token);
-        }
+    /// Notes that a refresh token is used.
+    pub fn note_use(&self, refresh_token: &str) {
+        let stamp = self.inner.faults.stamp();
+        lock(&self.inner.sessions).note_use(refresh_token, stamp);
     }
 
     /// Declares one refresh token void.

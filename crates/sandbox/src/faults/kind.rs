@@ -47,9 +47,9 @@ pub enum FaultKind {
     /// A policy wants an authentication context: delegated tokens without `c1` open no mailbox, and
     /// the token endpoint says `interaction_required` with the claims to sign in with.
     RequireClaims,
-    /// Refresh tokens rotate strictly, as they do elsewhere: once one is used, those that the same
-    /// sign-in was given before it are void (RFC 9700 §4.14.2).
-    StrictRotation,
+    /// Refresh tokens that were used until now give AADSTS50173, as if each were good for one use
+    /// (RFC 9700 §4.14.2): whoever keeps the newest goes on.
+    RevokeUsed,
     /// The token endpoint refuses with the AADSTS number of the order.
     Refuse,
 }
@@ -75,7 +75,7 @@ impl FaultKind {
         Self::SkewedClock,
         Self::SlowDown,
         Self::RequireClaims,
-        Self::StrictRotation,
+        Self::RevokeUsed,
         Self::Refuse,
     ];
 
@@ -100,7 +100,7 @@ impl FaultKind {
             Self::SkewedClock => "skewed-clock",
             Self::SlowDown => "slow-down",
             Self::RequireClaims => "require-claims",
-            Self::StrictRotation => "strict-rotation",
+            Self::RevokeUsed => "revoke-used",
             Self::Refuse => "refuse",
         }
     }
@@ -130,7 +130,7 @@ impl FaultKind {
             Self::RequireClaims => {
                 "people's tokens need the context c1: `interaction_required` with claims"
             }
-            Self::StrictRotation => "the use of a refresh token voids those given before it",
+            Self::RevokeUsed => "refresh tokens that were used until now give AADSTS50173",
             Self::Refuse => "the token endpoint answers AADSTS`code`, as in `refuse,code=53003`",
         }
     }

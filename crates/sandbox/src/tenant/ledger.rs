@@ -38,10 +38,6 @@ impl<T> Ledger<T> {
         self.entries.get_mut(name)
     }
 
-    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.entries.values_mut()
-    }
-
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }

@@ -70,6 +70,8 @@ pub struct RefreshToken {
     pub issued_at: Timestamp,
     /// The place of that among all that happens.
     pub stamp: Stamp,
+    /// The place of its first use.
+    pub used: Option<Stamp>,
     /// Declared void, by name.
     revoked: bool,
 }
@@ -136,6 +138,7 @@ impl Sessions {
             sign_in,
             issued_at,
             stamp,
+            used: None,
             revoked: false,
         };
         self.refresh_tokens.enter(text, token);
@@ -172,13 +175,10 @@ impl Sessions {
         }
     }
 
-    /// Declares void what the same sign-in was given before `token`.
-    pub(super) fn revoke_before(&mut self, token: &RefreshToken) {
-        let earlier = |other: &&mut RefreshToken| {
-            other.sign_in.stamp == token.sign_in.stamp && other.stamp < token.stamp
-        };
-        for other in self.refresh_tokens.values_mut().filter(earlier) {
-            other.revoked = true;
+    /// Notes the first use of a refresh token.
+    pub(super) fn note_use(&mut self, text: &str, stamp: Stamp) {
+        if let Some(token) = self.refresh_tokens.get_mut(text) {
+            token.used.get_or_insert(stamp);
         }
     }
 

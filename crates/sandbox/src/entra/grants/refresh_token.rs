@@ -1,5 +1,5 @@
 //! A sign-in that goes on (RFC 6749 §6). Every use gives a new refresh token; the old one works
-//! on, as it does at Entra, unless a fault makes the rotation strict.
+//! on, as it does at Entra, unless a fault revokes what was used.
 
 use super::Grant;
 use crate::entra::answer::Granted;
@@ -31,7 +31,7 @@ impl Grant for RefreshToken {
         {
             return Err(refusals::grant_of_other_client());
         }
-        tenant.refresh_token_used(&token);
+        tenant.note_use(text);
         let scopes = asked(request, &token.sign_in.scopes)?;
         // Of several APIs the first one is meant.
         Delegation {
