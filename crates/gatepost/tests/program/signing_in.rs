@@ -281,10 +281,10 @@ fn whose_tenant_is_not_configured_is_told_it_by_the_sign_in() {
     let text = stand.configuration();
     let tenant = stand.variable("TENANT");
     // What acts alone needs a tenant before anything else.
-    let text = text.replace("client_credentials", "authorization_code");
-    let shared = text.replace(tenant, "organizations");
-    for (text, is_told) in [(shared, true), (text, false)] {
-        stand.write("gatepost.toml", &text);
+    let named = text.replace("client_credentials", "authorization_code");
+    let shared = named.replace(tenant, "organizations");
+    for (text, is_told) in [(&shared, true), (&named, false)] {
+        stand.write("gatepost.toml", text);
         let mut command = stand.command();
         command.args(["login", ADA, "--no-browser"]);
         command.stderr(std::process::Stdio::piped());
@@ -294,10 +294,14 @@ fn whose_tenant_is_not_configured_is_told_it_by_the_sign_in() {
         assert!(login.line().expect("it says who signed in").contains(ADA));
         let said = login.output().stderr;
         let note = format!(
-            "note: the tenant is {tenant}; it may stand as tenant in [registration.contoso]"
+            "note: the tenant is {tenant}; it may stand as tenant in [registration.contoso], after \
+             which everybody signs in once more"
         );
         assert_eq!(said.contains(&note), is_told, "{said}");
         stand.printed(&["token", ADA]);
+        // Who does as the note says, signs in anew.
+        stand.write("gatepost.toml", &named);
+        assert_eq!(stand.run(&["token", ADA]).exit == 77, is_told);
     }
 }
 
