@@ -142,6 +142,11 @@ const NEEDS: &[Need] = &[
         purpose: "as the IMAP server that judges ours",
     },
     Need {
+        program: "pop3",
+        package: "dovecot-pop3d",
+        purpose: "as the POP3 server that judges ours",
+    },
+    Need {
         program: "lmtp",
         package: "dovecot-lmtpd",
         purpose: "to deliver what Postfix takes",

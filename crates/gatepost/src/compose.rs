@@ -198,12 +198,10 @@ impl Gatepost {
                     made_of: watches::MadeOf {
                         watch: watches::watch(settings, &self.config),
                         mailbox: mailbox.clone(),
-                        imap: self
-                            .config
-                            .registration(&mailbox.registration)
-                            .cloud
-                            .imap
-                            .clone(),
+                        host: mailbox
+                            .read
+                            .host(&self.config.registration(&mailbox.registration).cloud)
+                            .cloned(),
                         reach: Arc::clone(self.reach(mailbox)),
                         keeper: self.keeper(mailbox).clone(),
                     },

@@ -147,7 +147,9 @@ impl UsageError {
     /// The failure that `error` is for a verb whose folder stands on the command line.
     pub fn of_mailbox(error: MailError) -> Failure {
         match error {
-            missing @ MailError::FolderMissing { .. } => Self::named(missing).into(),
+            missing @ (MailError::FolderMissing { .. }
+            | MailError::OnlyInbox { .. }
+            | MailError::NotInPop3 { .. }) => Self::named(missing).into(),
             other => other.into(),
         }
     }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gatepost_host::{Chance, Clock, Tasks, Trust};
-use gatepost_mail::contract::{Counterpart, obeys};
+use gatepost_mail::contract::{Counterpart, View, obeys};
 use gatepost_mail::imap::{ImapOpener, ImapSettings, Quirks, Security, TimeLimits};
+use gatepost_mail::pop3::{Pop3Opener, Pop3Settings};
 use gatepost_mail::{FolderName, Opener, TRANSPORTS};
 use gatepost_oauth::{AccessToken, Audience, TokenError, TokenSource};
 use gatepost_sandbox::mailboxes::NewMessage;
@@ -20,11 +21,16 @@ async fn every_transport_obeys_the_contract() {
         let clock = Clock::system();
         let sandbox = Sandbox::start(SandboxConfig::default(), clock, Chance::system(), &tasks);
         let sandbox = sandbox.await.expect("the sandbox starts");
-        let opener: Box<dyn Opener> = match transport.name {
-            "imap" => Box::new(imap(&sandbox)),
+        let (opener, view): (Box<dyn Opener>, View) = match transport.name {
+            "imap" => (Box::new(imap(&sandbox)), View::Whole),
+            "pop3" => (Box::new(pop3(&sandbox)), View::Inbox),
             other => panic!("say how {other} reaches the sandbox"),
         };
-        let mut served = Served { sandbox, opener };
+        let mut served = Served {
+            sandbox,
+            opener,
+            view,
+        };
         obeys(&mut served).await;
         served.sandbox.end().await;
     }
@@ -46,9 +52,26 @@ fn imap(sandbox: &Sandbox) -> ImapOpener {
     })
 }
 
+fn pop3(sandbox: &Sandbox) -> Pop3Opener {
+    let trust = Trust::with_authority(&sandbox.ca_file()).expect("the authority is readable");
+    Pop3Opener::new(Pop3Settings {
+        host: "localhost".to_owned(),
+        port: sandbox.addresses().pop3.port(),
+        security: Security::ImplicitTls,
+        tls: trust.client_config().expect("TLS can be set up"),
+        mailbox: USER.to_owned(),
+        tokens: Arc::new(Minted(sandbox.tenant().clone())),
+        clock: Clock::system(),
+        poll_every: Duration::from_millis(200),
+        limits: TimeLimits::default(),
+        largest_message: Pop3Settings::LARGEST_MESSAGE,
+    })
+}
+
 struct Served {
     sandbox: Sandbox,
     opener: Box<dyn Opener>,
+    view: View,
 }
 
 #[async_trait]
@@ -57,13 +80,26 @@ impl Counterpart for Served {
         self.opener.as_ref()
     }
 
+    fn view(&self) -> View {
+        self.view
+    }
+
     fn clock(&self) -> Clock {
         Clock::system()
     }
 
     async fn create_folder(&mut self, folder: &FolderName) {
         let mailbox = self.sandbox.mailboxes().open(USER).expect("it is there");
-        mailbox.create(folder.as_str()).expect("a folder is made");
+        match self.view {
+            View::Whole => {
+                mailbox.create(folder.as_str()).expect("a folder is made");
+            }
+            View::Inbox => {
+                let messages = mailbox.messages(mailbox.inbox());
+                let uids: Vec<u32> = messages.iter().map(|message| message.uid).collect();
+                mailbox.remove(mailbox.inbox(), &uids);
+            }
+        }
     }
 
     async fn deliver(&mut self, folder: &FolderName, message: &[u8]) {

@@ -42,6 +42,14 @@ pub fn envelope(header: &[u8]) -> Envelope {
     parsed.as_ref().map(envelope_of).unwrap_or_default()
 }
 
+/// When the last server on the way received the message, by its line on top of the header
+/// (RFC 5321 §4.4).
+pub(crate) fn received_at(header: &[u8]) -> Option<Timestamp> {
+    let parsed = MessageParser::default().parse_headers(readable::header_of(header))?;
+    let date = parsed.received_all().next()?.date()?;
+    Timestamp::from_second(date.to_timestamp()).ok()
+}
+
 impl<'a> Content<'a> {
     /// Parses a message; of one that was built to do harm, its beginning.
     pub fn parse(octets: &'a [u8]) -> Self {

@@ -5,6 +5,7 @@
 
 mod changing;
 mod collector;
+mod inbox_only;
 mod reading;
 mod watching;
 
@@ -24,7 +25,13 @@ pub trait Counterpart: Send {
     /// The time that the opener goes by.
     fn clock(&self) -> Clock;
 
-    /// Makes a folder in that mailbox.
+    /// What the transport shows of a mailbox.
+    fn view(&self) -> View {
+        View::Whole
+    }
+
+    /// Makes a folder of this name in that mailbox, or, where there is only the inbox, empties
+    /// that.
     async fn create_folder(&mut self, folder: &FolderName);
 
     /// Puts a message into a folder of it; lines end in CRLF.
@@ -34,9 +41,21 @@ pub trait Counterpart: Send {
     async fn forget_keys(&mut self, folder: &FolderName);
 }
 
+/// What a transport shows of a mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    /// Every folder, with marks on the messages.
+    Whole,
+    /// The inbox, without marks: POP3.
+    Inbox,
+}
+
 /// Tries every sentence; panics with the first that is broken.
 pub async fn obeys(counterpart: &mut dyn Counterpart) {
-    reading::folders_are_listed_by_their_names(counterpart).await;
+    match counterpart.view() {
+        View::Whole => reading::folders_are_listed_by_their_names(counterpart).await,
+        View::Inbox => inbox_only::it_is_the_only_folder(counterpart).await,
+    }
     reading::messages_are_listed_newest_first(counterpart).await;
     reading::a_query_finds_what_it_says(counterpart).await;
     reading::bodies_come_octet_for_octet_in_the_order_asked(counterpart).await;
@@ -47,8 +66,16 @@ pub async fn obeys(counterpart: &mut dyn Counterpart) {
     watching::looking_changes_nothing(counterpart).await;
     watching::a_wait_ends_with_an_arrival_or_with_its_time(counterpart).await;
     watching::forgotten_keys_are_told_with_fingerprints(counterpart).await;
-    changing::flags_are_put_on_and_taken_off(counterpart).await;
-    changing::messages_move_and_go(counterpart).await;
+    match counterpart.view() {
+        View::Whole => {
+            changing::flags_are_put_on_and_taken_off(counterpart).await;
+            changing::messages_move_and_go(counterpart).await;
+        }
+        View::Inbox => {
+            inbox_only::what_it_has_not_is_refused(counterpart).await;
+            inbox_only::messages_go(counterpart).await;
+        }
+    }
 }
 
 /// A fresh folder with these messages, and a session.
@@ -57,7 +84,10 @@ async fn folder_with(
     name: &str,
     messages: &[&str],
 ) -> (FolderName, Box<dyn Mailbox>) {
-    let folder = FolderName::new(name);
+    let folder = match counterpart.view() {
+        View::Whole => FolderName::new(name),
+        View::Inbox => FolderName::inbox(),
+    };
     counterpart.create_folder(&folder).await;
     for message in messages {
         counterpart.deliver(&folder, message.as_bytes()).await;
@@ -73,6 +103,6 @@ async fn folder_with(
 /// A small message with this subject.
 fn message(subject: &str) -> String {
     format!(
-        "From: Ada <ada@contoso.com>\r\nSubject: {subject}\r\nMessage-ID: <{subject}@contract>\r\n\r\nText of {subject}.\r\n"
+        "Received: by contract; Thu, 26 Nov 2020 08:00:00 +0000\r\nFrom: Ada <ada@contoso.com>\r\nSubject: {subject}\r\nMessage-ID: <{subject}@contract>\r\n\r\nText of {subject}.\r\n"
     )
 }

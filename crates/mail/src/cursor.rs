@@ -11,6 +11,27 @@ pub struct Cursor {
     pub state: String,
 }
 
+impl Cursor {
+    /// The text of `transport` in this version of its format.
+    pub(crate) fn state_of(
+        &self,
+        transport: &'static str,
+        version: u32,
+    ) -> Result<&str, CursorError> {
+        if self.transport != transport {
+            return Err(CursorError::OtherTransport {
+                found: self.transport.clone(),
+                wanted: transport,
+            });
+        }
+        if self.version != version {
+            let reason = format!("it has version {} and {version} is known", self.version);
+            return Err(CursorError::Unreadable { reason });
+        }
+        Ok(&self.state)
+    }
+}
+
 /// A stored cursor cannot be used with the transport that is now configured.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CursorError {

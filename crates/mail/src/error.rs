@@ -1,5 +1,6 @@
 //! What can go wrong with a mailbox, as sentences that say what to do.
 
+use std::fmt;
 use std::time::Duration;
 
 use gatepost_fault::{After, Fault, Next, Owner};
@@ -15,9 +16,12 @@ pub enum MailError {
     Token(#[from] TokenError),
     /// The server does not take the token for this mailbox.
     #[error(
-        "{host} refused the token for {mailbox}: there is no such mailbox, or the app lacks the permission IMAP.AccessAsApp (app-only) or IMAP.AccessAsUser.All (delegated), or consent to it, or the token belongs to another tenant or person; {host} said: {said}"
+        "{host} refused the token for {mailbox}: there is no such mailbox, {}the app lacks the permission {}.AccessAsApp (app-only) or {}.AccessAsUser.All (delegated), or consent to it, or the token belongs to another tenant or person; {host} said: {said}",
+        .protocol.hidden_causes(), .protocol.permission(), .protocol.permission()
     )]
     SignInRefused {
+        /// What it was asked by.
+        protocol: Protocol,
         /// The server.
         host: String,
         /// The mailbox.
@@ -27,9 +31,12 @@ pub enum MailError {
     },
     /// The token is good, and does not open this mailbox.
     #[error(
-        "{host} accepted the token but does not open {mailbox} with it. The usual causes: the app has no FullAccess to the mailbox (Add-MailboxPermission), its service principal was made with the ObjectId of the registration instead of the enterprise application (New-ServicePrincipal), IMAP is off for the mailbox (Set-CASMailbox -ImapEnabled), it has no licence, or too many connections are open; {host} said: {said}"
+        "{host} accepted the token but does not open {mailbox} with it. The usual causes: the app has no FullAccess to the mailbox (Add-MailboxPermission), its service principal was made with the ObjectId of the registration instead of the enterprise application (New-ServicePrincipal), {protocol} is off for the mailbox (Set-CASMailbox -{}), it has no licence, or too many connections are open; {host} said: {said}",
+        .protocol.switch()
     )]
     NotConnected {
+        /// What it was asked by.
+        protocol: Protocol,
         /// The server.
         host: String,
         /// The mailbox.
@@ -37,11 +44,14 @@ pub enum MailError {
         /// The server's words.
         said: String,
     },
-    /// IMAP is not allowed for this mailbox.
+    /// The protocol is not allowed for this mailbox.
     #[error(
-        "IMAP is switched off for {mailbox}: an administrator can run Set-CASMailbox {mailbox} -ImapEnabled $true; {host} said: {said}"
+        "{protocol} is switched off for {mailbox}: an administrator can run Set-CASMailbox {mailbox} -{} $true; {host} said: {said}",
+        .protocol.switch()
     )]
-    ImapSwitchedOff {
+    SwitchedOff {
+        /// What is switched off.
+        protocol: Protocol,
         /// The server.
         host: String,
         /// The mailbox.
@@ -51,9 +61,11 @@ pub enum MailError {
     },
     /// The server has no sign-in with tokens.
     #[error(
-        "{host} offers no sign-in with a token (AUTH=XOAUTH2); is it the right server and port for {mailbox}?"
+        "{host} offers no sign-in with a token over {protocol} (XOAUTH2); is it the right server and port for {mailbox}?"
     )]
     NoTokenSignIn {
+        /// What it was asked by.
+        protocol: Protocol,
         /// The server.
         host: String,
         /// The mailbox.
@@ -78,6 +90,38 @@ pub enum MailError {
         back_off: Option<Duration>,
         /// The server's words.
         said: String,
+    },
+    /// Another session holds the mailbox, and POP3 lets one in at a time (RFC 2449 §8.1.2).
+    #[error(
+        "another session holds {mailbox} at {host}, and POP3 lets in one at a time: it is tried again; if this goes on, another program reads the same mailbox by POP3; {host} said: {said}"
+    )]
+    InUse {
+        /// The server.
+        host: String,
+        /// The mailbox.
+        mailbox: String,
+        /// The server's words.
+        said: String,
+    },
+    /// POP3 has nothing of the kind.
+    #[error(
+        "{mailbox} is read by POP3, which has no {what}: set read = \"imap\" for it, or do without"
+    )]
+    NotInPop3 {
+        /// The mailbox.
+        mailbox: String,
+        /// What there is none of.
+        what: &'static str,
+    },
+    /// Another folder than POP3 shows.
+    #[error(
+        "{mailbox} is read by POP3, which shows INBOX and no other folder, and {folder} was asked for: set read = \"imap\" for it"
+    )]
+    OnlyInbox {
+        /// The mailbox.
+        mailbox: String,
+        /// The folder.
+        folder: String,
     },
     /// The server has trouble of its own.
     #[error("{host} cannot serve {mailbox} now; {host} said: {said}")]
@@ -178,19 +222,25 @@ pub enum MailError {
     },
     /// The server does not start TLS on this port.
     #[error(
-        "{host}:{port} does not offer STARTTLS, and nothing is sent unprotected; use port 993 with TLS from the start"
+        "{host}:{port} does not offer {command}, and nothing is sent unprotected; use port {instead} with TLS from the start"
     )]
     NoStartTls {
         /// The server.
         host: String,
         /// Its port.
         port: u16,
+        /// The command that starts it.
+        command: &'static str,
+        /// The port where it would come first.
+        instead: u16,
     },
-    /// What the server sends is no IMAP, or passes every bound.
+    /// What the server sends is not the protocol, or passes every bound.
     #[error(
-        "{host} does not speak IMAP as it should, so the connection for {mailbox} is given up: {reason}"
+        "{host} does not speak {protocol} as it should, so the connection for {mailbox} is given up: {reason}"
     )]
     Garbled {
+        /// What it should speak.
+        protocol: Protocol,
         /// The server.
         host: String,
         /// The mailbox.
@@ -200,15 +250,15 @@ pub enum MailError {
     },
     /// One message is larger than this transport takes.
     #[error(
-        "a message in {folder} of {mailbox} has {size} octets, more than the {most} that are taken; UID {uid}"
+        "a message in {folder} of {mailbox} has {size} octets, more than the {most} that are taken; {message}"
     )]
     MessageTooLarge {
         /// The mailbox.
         mailbox: String,
         /// The folder.
         folder: String,
-        /// Its UID.
-        uid: u32,
+        /// Its name, such as `UID 7`.
+        message: String,
         /// Its size in octets.
         size: u64,
         /// The largest that is taken.
@@ -216,15 +266,15 @@ pub enum MailError {
     },
     /// The server does not hand out one message, also when it is asked for it alone.
     #[error(
-        "the server does not hand out a message in {folder} of {mailbox}, UID {uid}; it said: {said}"
+        "the server does not hand out a message in {folder} of {mailbox}, {message}; it said: {said}"
     )]
     MessageRefused {
         /// The mailbox.
         mailbox: String,
         /// The folder.
         folder: String,
-        /// Its UID.
-        uid: u32,
+        /// Its name, such as `UID 7`.
+        message: String,
         /// The server's words.
         said: String,
     },
@@ -250,6 +300,52 @@ pub enum MailError {
     },
 }
 
+/// By what a mailbox is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// IMAP.
+    Imap,
+    /// POP3.
+    Pop3,
+}
+
+impl Protocol {
+    /// How the names of its permissions begin.
+    fn permission(self) -> &'static str {
+        match self {
+            Self::Imap => "IMAP",
+            Self::Pop3 => "POP",
+        }
+    }
+
+    /// What `Set-CASMailbox` calls it.
+    fn switch(self) -> &'static str {
+        match self {
+            Self::Imap => "ImapEnabled",
+            Self::Pop3 => "PopEnabled",
+        }
+    }
+
+    /// What Exchange tells after the sign-in over IMAP, and not at all over POP3.
+    fn hidden_causes(self) -> &'static str {
+        match self {
+            Self::Imap => "or ",
+            Self::Pop3 => {
+                "or it is not opened to the app (Add-MailboxPermission), or POP3 is off for it (Set-CASMailbox -PopEnabled), or "
+            }
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Imap => "IMAP",
+            Self::Pop3 => "POP3",
+        })
+    }
+}
+
 impl MailError {
     /// Every code that [`Fault::code`] can answer, besides those of [`TokenError`].
     pub const CODES: &'static [&'static str] = &[
@@ -257,6 +353,12 @@ impl MailError {
         "imap_not_connected",
         "imap_switched_off",
         "imap_no_token_sign_in",
+        "pop3_sign_in_refused",
+        "pop3_not_connected",
+        "pop3_switched_off",
+        "pop3_no_token_sign_in",
+        "mailbox_in_use",
+        "not_in_pop3",
         "mailbox_name_unusable",
         "mailbox_throttled",
         "mailbox_unavailable",
@@ -310,14 +412,28 @@ impl Fault for MailError {
     fn code(&self) -> &'static str {
         match self {
             Self::Token(token) => token.code(),
-            Self::SignInRefused { .. } => "imap_sign_in_refused",
-            Self::NotConnected { .. } => "imap_not_connected",
-            Self::ImapSwitchedOff { .. } => "imap_switched_off",
-            Self::NoTokenSignIn { .. } => "imap_no_token_sign_in",
+            Self::SignInRefused { protocol, .. } => match protocol {
+                Protocol::Imap => "imap_sign_in_refused",
+                Protocol::Pop3 => "pop3_sign_in_refused",
+            },
+            Self::NotConnected { protocol, .. } => match protocol {
+                Protocol::Imap => "imap_not_connected",
+                Protocol::Pop3 => "pop3_not_connected",
+            },
+            Self::SwitchedOff { protocol, .. } => match protocol {
+                Protocol::Imap => "imap_switched_off",
+                Protocol::Pop3 => "pop3_switched_off",
+            },
+            Self::NoTokenSignIn { protocol, .. } => match protocol {
+                Protocol::Imap => "imap_no_token_sign_in",
+                Protocol::Pop3 => "pop3_no_token_sign_in",
+            },
+            Self::InUse { .. } => "mailbox_in_use",
+            Self::NotInPop3 { .. } => "not_in_pop3",
             Self::UnusableName { .. } => "mailbox_name_unusable",
             Self::Throttled { .. } => "mailbox_throttled",
             Self::Unavailable { .. } => "mailbox_unavailable",
-            Self::FolderMissing { .. } => "folder_missing",
+            Self::FolderMissing { .. } | Self::OnlyInbox { .. } => "folder_missing",
             Self::Refused { .. } => "mailbox_command_refused",
             Self::Disconnected { .. } => "mailbox_disconnected",
             Self::Silent { .. } => "mail_server_silent",
@@ -336,11 +452,13 @@ impl Fault for MailError {
     fn owner(&self) -> Owner {
         match self {
             Self::Token(token) => token.owner(),
-            Self::SignInRefused { .. }
-            | Self::NotConnected { .. }
-            | Self::ImapSwitchedOff { .. } => Owner::TenantAdmin,
+            Self::SignInRefused { .. } | Self::NotConnected { .. } | Self::SwitchedOff { .. } => {
+                Owner::TenantAdmin
+            }
             Self::NoTokenSignIn { .. }
             | Self::UnusableName { .. }
+            | Self::NotInPop3 { .. }
+            | Self::OnlyInbox { .. }
             | Self::FolderMissing { .. }
             | Self::Unreachable { .. }
             | Self::CertificateName { .. }
@@ -349,6 +467,7 @@ impl Fault for MailError {
             | Self::Intake { .. }
             | Self::Cursor { .. } => Owner::Operator,
             Self::Throttled { .. }
+            | Self::InUse { .. }
             | Self::Unavailable { .. }
             | Self::Refused { .. }
             | Self::Disconnected { .. }
@@ -364,9 +483,11 @@ impl Fault for MailError {
             Self::Token(token) => token.next(),
             Self::SignInRefused { .. }
             | Self::NotConnected { .. }
-            | Self::ImapSwitchedOff { .. }
+            | Self::SwitchedOff { .. }
             | Self::NoTokenSignIn { .. }
             | Self::UnusableName { .. }
+            | Self::NotInPop3 { .. }
+            | Self::OnlyInbox { .. }
             | Self::FolderMissing { .. }
             | Self::CertificateName { .. }
             | Self::Tls { .. }
@@ -377,6 +498,7 @@ impl Fault for MailError {
                 ..
             } => Next::Retry(After::AtLeast(*least)),
             Self::Throttled { back_off: None, .. }
+            | Self::InUse { .. }
             | Self::Unavailable { .. }
             | Self::Refused { .. }
             | Self::Disconnected { .. }

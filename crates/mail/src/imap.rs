@@ -20,7 +20,6 @@ mod quirks;
 mod session;
 mod settings;
 mod sign_in;
-mod stream;
 mod verdict;
 mod wait;
 
@@ -29,11 +28,13 @@ mod tests;
 
 pub use opener::ImapOpener;
 pub use quirks::{Meaning, Phrase, Pushing, Quirks};
-pub use settings::{ImapSettings, Security, TimeLimits};
+pub use settings::ImapSettings;
+pub(crate) use verdict::back_off;
 
 use gatepost_oauth::Audience;
 
 use crate::Transport;
+pub use crate::connection::{Security, TimeLimits};
 
 /// This transport in the list of all.
 pub const TRANSPORT: Transport = Transport {

@@ -1,10 +1,11 @@
 //! One trait to read a mailbox, whatever protocol is behind it.
 //!
-//! [`TRANSPORTS`] lists the ways to do it; the first is [`imap`]. A transport gets its tokens from a `TokenSource`, never refreshes
+//! [`TRANSPORTS`] lists the ways to do it: [`imap`] and [`pop3`]. A transport gets its tokens from a `TokenSource`, never refreshes
 //! one, and stores nothing: what must survive is handed to the caller as a
 //! [`Cursor`] or streamed into an [`Intake`].
 
 mod beginning;
+mod connection;
 pub mod content;
 #[doc(hidden)]
 pub mod contract;
@@ -14,10 +15,13 @@ mod fingerprint;
 pub mod imap;
 mod mailbox;
 mod message;
+pub mod pop3;
+#[cfg(test)]
+mod scripted;
 mod transports;
 
 pub use cursor::{Cursor, CursorError};
-pub use error::MailError;
+pub use error::{MailError, Protocol};
 pub use fingerprint::fingerprint;
 pub use mailbox::{Changes, Intake, IntakeError, Mailbox, Opener, Pull, Resync, Woke};
 pub use message::{

@@ -88,12 +88,18 @@ pub enum MessageKey {
         /// The UID of the message.
         uid: u32,
     },
+    /// POP3: the unique name of the message (UIDL, RFC 1939 §7).
+    Pop3 {
+        /// The name.
+        uidl: String,
+    },
 }
 
 impl fmt::Display for MessageKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Imap { uidvalidity, uid } => write!(f, "imap:{uidvalidity}:{uid}"),
+            Self::Pop3 { uidl } => write!(f, "pop3:{uidl}"),
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use gatepost_oauth::Audience;
 
-use crate::imap;
+use crate::{imap, pop3};
 
 /// Every transport there is. Configuration, help, documentation and the contract tests are made
 /// from this list.
-pub const TRANSPORTS: &[Transport] = &[imap::TRANSPORT];
+pub const TRANSPORTS: &[Transport] = &[imap::TRANSPORT, pop3::TRANSPORT];
 
 /// One way to read a mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -26,7 +26,7 @@ pub struct SandboxConfig {
 pub enum Ports {
     /// Whatever is free.
     Free,
-    /// This one for HTTPS, the next for IMAP.
+    /// This one for HTTPS, the next for IMAP, and the one after that for POP3.
     From(u16),
 }
 

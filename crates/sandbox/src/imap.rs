@@ -3,26 +3,21 @@
 mod admission;
 mod answers;
 mod connection;
-mod exchange;
+pub(crate) mod exchange;
 mod letter;
-mod places;
 mod session;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
 
 use gatepost_host::{Clock, Stop, Tasks};
-use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_rustls::TlsAcceptor;
 
+use crate::door;
 use crate::faults::{FaultKind, Faults, Stamp, Target};
 use crate::https::Listener;
 use crate::mailboxes::Mailboxes;
+use crate::places::Places;
 use crate::tenant::Tenant;
 use connection::Connection;
-use places::Places;
 
 /// What the IMAP server works with. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -43,59 +38,14 @@ pub(crate) fn serve(listener: Listener, imap: Imap, tasks: &Tasks) {
         "sandbox uidvalidity",
         bump_on_order(imap.clone(), tasks.stop()),
     );
-    let (owner, stop) = (tasks.clone(), tasks.stop());
-    let Listener { socket, tls } = listener;
-    let acceptor = TlsAcceptor::from(tls);
-    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let places = Places::default();
-    tasks.start("sandbox imap", async move {
-        while let Some(Ok(permit)) = stop.or(Arc::clone(&room).acquire_owned()).await {
-            let stream = match stop.or(socket.accept()).await {
-                None => return,
-                Some(Ok((stream, _))) => stream,
-                Some(Err(error)) => {
-                    // Out of file handles, mostly; a pause keeps this from spinning.
-                    tracing::warn!(%error, "the sandbox could not accept a connection");
-                    imap.clock.sleep(PAUSE_AFTER_ERROR).await;
-                    continue;
-                }
-            };
-            let arrival = Arrival {
-                stream,
-                acceptor: acceptor.clone(),
-                imap: imap.clone(),
-                places: places.clone(),
-                stop: owner.stop(),
-                _permit: permit,
-            };
-            owner.start("sandbox imap connection", arrival.serve());
-        }
-    });
-}
-
-/// A connection that was just accepted.
-struct Arrival {
-    stream: TcpStream,
-    acceptor: TlsAcceptor,
-    imap: Imap,
-    places: Places,
-    stop: Stop,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Arrival {
-    async fn serve(self) {
-        // New mail is a short line that must not wait for more (RFC 9293 §3.7.4).
-        let _ = self.stream.set_nodelay(true);
-        let clock = self.imap.clock.clone();
-        let handshake = clock.within(HANDSHAKE_LIMIT, self.acceptor.accept(self.stream));
-        let Some(Ok(Ok(stream))) = self.stop.or(handshake).await else {
-            return;
-        };
-        Connection::new(stream, self.imap, self.places)
-            .converse(self.stop)
-            .await;
-    }
+    let clock = imap.clock.clone();
+    door::open(
+        listener,
+        ("sandbox imap", clock),
+        tasks,
+        move |stream, stop| Connection::new(stream, imap.clone(), places.clone()).converse(stop),
+    );
 }
 
 /// Carries out [`FaultKind::BumpUidvalidity`]: once for each order and mailbox.
@@ -122,10 +72,6 @@ async fn bump_on_order(imap: Imap, stop: Stop) {
         }
     }
 }
-
-const MOST_CONNECTIONS: usize = 2_000;
-const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
-const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests;

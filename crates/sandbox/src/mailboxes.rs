@@ -70,6 +70,20 @@ impl Mailboxes {
             })
     }
 
+    /// The mailbox that `user=` of a sign-in means. `delegate@contoso.com\shared` is another way
+    /// to name `shared@contoso.com`.
+    pub(crate) fn named(&self, user: &str) -> Result<Arc<Mailbox>, MailboxError> {
+        let address = match user.split_once('\\') {
+            Some((delegate, alias)) if !alias.contains('@') => {
+                let domain = delegate.rsplit_once('@').map_or("", |(_, domain)| domain);
+                format!("{alias}@{domain}")
+            }
+            Some((_, address)) => address.to_owned(),
+            None => user.to_owned(),
+        };
+        self.open(&address)
+    }
+
     /// Every mailbox, in the order of the addresses.
     pub fn all(&self) -> Vec<Arc<Mailbox>> {
         self.read().values().cloned().collect()

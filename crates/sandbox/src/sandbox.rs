@@ -22,6 +22,7 @@ use crate::https::{self, Listener};
 use crate::imap::{self, Imap};
 use crate::mailboxes::{MailboxKind, Mailboxes};
 use crate::mailset;
+use crate::pop3::{self, Pop3};
 use crate::state_folder::{Passwords, StateFolder};
 use crate::tenant::{
     CLIENT_ID, Contoso, HeaderForm, Surroundings, TENANT_ID, Tenant, TokenKeys, USER,
@@ -48,6 +49,8 @@ pub struct Addresses {
     pub https: SocketAddr,
     /// IMAP with implicit TLS.
     pub imap: SocketAddr,
+    /// POP3 with implicit TLS.
+    pub pop3: SocketAddr,
 }
 
 impl Sandbox {
@@ -81,8 +84,9 @@ impl Sandbox {
         );
         let (https_socket, https) = bind(config.ports, 0).await?;
         let (imap_socket, imap) = bind(config.ports, 1).await?;
+        let (pop3_socket, pop3) = bind(config.ports, 2).await?;
         let sandbox = Self {
-            addresses: Addresses { https, imap },
+            addresses: Addresses { https, imap, pop3 },
             ca_pem: ground.authority.ca_pem.clone(),
             tenant,
             mailboxes,
@@ -104,7 +108,9 @@ impl Sandbox {
         let listener = Listener::new(https_socket, authority.server_config(&[b"http/1.1"]));
         sandbox.serve_https(listener, platform);
         let listener = Listener::new(imap_socket, authority.server_config(&[]));
-        sandbox.serve_imap(listener, clock);
+        sandbox.serve_imap(listener, clock.clone());
+        let listener = Listener::new(pop3_socket, authority.server_config(&[]));
+        sandbox.serve_pop3(listener, clock);
         if let Some(path) = config.env_file {
             sandbox.env().write(&path)?;
         }
@@ -186,6 +192,7 @@ impl Sandbox {
             ("PRIVATE_KEY", path(key)),
             ("FEDERATED_TOKEN", path(self.workload_token_file())),
             ("IMAP", format!("localhost:{}", self.addresses.imap.port())),
+            ("POP3", format!("localhost:{}", self.addresses.pop3.port())),
             ("CA", path(self.ca_file())),
             ("USER", USER.to_owned()),
             ("PASSWORD", self.passwords.person.expose_secret().to_owned()),
@@ -226,6 +233,16 @@ impl Sandbox {
             clock,
         };
         imap::serve(listener, server, &self.tasks);
+    }
+
+    fn serve_pop3(&self, listener: Listener, clock: Clock) {
+        let server = Pop3 {
+            tenant: self.tenant.clone(),
+            mailboxes: self.mailboxes.clone(),
+            faults: self.faults.clone(),
+            clock,
+        };
+        pop3::serve(listener, server, &self.tasks);
     }
 }
 

@@ -25,6 +25,7 @@ pub struct Dovecot {
     folder: TempDir,
     owner: Owner,
     ports: Ports,
+    pop3_ports: Ports,
     running: Option<Running>,
     delivered: AtomicU64,
 }
@@ -58,11 +59,12 @@ impl Dovecot {
         let mut last = None;
         // Between choosing a free port and Dovecot's bind, somebody else may take it.
         for _ in 0..START_ATTEMPTS {
-            let ports = Ports::free()?;
+            let (ports, pop3_ports) = (Ports::free()?, Ports::free()?);
             let configuration = Configuration {
                 root: folder.path(),
                 owner,
-                ports,
+                imap: ports,
+                pop3: pop3_ports,
                 entrance,
             };
             configuration.write()?;
@@ -73,6 +75,7 @@ impl Dovecot {
                         folder,
                         owner,
                         ports,
+                        pop3_ports,
                         running,
                         delivered: AtomicU64::new(0),
                     });
@@ -92,6 +95,16 @@ impl Dovecot {
     /// The address in clear, for STARTTLS.
     pub fn imap(&self) -> SocketAddr {
         self.ports.clear()
+    }
+
+    /// Where it speaks POP3 with TLS from the first byte.
+    pub fn pop3s(&self) -> SocketAddr {
+        self.pop3_ports.tls()
+    }
+
+    /// Where it speaks POP3 in clear, for STLS.
+    pub fn pop3(&self) -> SocketAddr {
+        self.pop3_ports.clear()
     }
 
     /// Stops it: connected clients are cut off, the ports refuse.

@@ -34,6 +34,7 @@ impl Program {
              [cloud.peers]\n\
              login = \"{}\"\n\
              imap = \"localhost:{}\"\n\
+             pop3 = \"localhost:{}\"\n\
              ca_file = \"{}\"\n\n\
              [registration.peers]\n\
              cloud = \"peers\"\n\
@@ -43,6 +44,7 @@ impl Program {
              {rest}",
             identity.login_url(),
             dovecot.imaps().port(),
+            dovecot.pop3s().port(),
             identity.authority().certificate_file().display(),
             IdentityEndpoint::TENANT,
             IdentityEndpoint::CLIENT_ID,

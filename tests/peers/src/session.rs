@@ -7,7 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gatepost_host::{Clock, Trust};
 use gatepost_mail::imap::{ImapOpener, ImapSettings, Quirks, Security, TimeLimits};
+use gatepost_mail::pop3::{Pop3Opener, Pop3Settings};
 use gatepost_oauth::{AccessToken, Audience, TokenError, TokenSource};
+use rustls::ClientConfig;
 
 use crate::{Dovecot, IdentityEndpoint, PeerError};
 
@@ -32,13 +34,11 @@ impl Sessions<'_> {
             Security::ImplicitTls => self.dovecot.imaps(),
             Security::StartTls => self.dovecot.imap(),
         };
-        let authority = self.identity.authority().certificate_file();
-        let tls = Trust::with_authority(authority).and_then(|trust| trust.client_config());
         Ok(ImapOpener::new(ImapSettings {
             host: "localhost".to_owned(),
             port: address.port(),
             security,
-            tls: tls.map_err(PeerError::unexpected("cannot trust the test's authority"))?,
+            tls: self.tls()?,
             mailbox: mailbox.to_owned(),
             tokens: Arc::new(Held(token.to_owned())),
             clock: Clock::system(),
@@ -46,6 +46,39 @@ impl Sessions<'_> {
             limits: TimeLimits::default(),
             largest_message: ImapSettings::LARGEST_MESSAGE,
         }))
+    }
+}
+
+impl Sessions<'_> {
+    /// The same over POP3.
+    pub fn pop3_opener(
+        &self,
+        mailbox: &str,
+        token: &str,
+        security: Security,
+    ) -> Result<Pop3Opener, PeerError> {
+        let address = match security {
+            Security::ImplicitTls => self.dovecot.pop3s(),
+            Security::StartTls => self.dovecot.pop3(),
+        };
+        Ok(Pop3Opener::new(Pop3Settings {
+            host: "localhost".to_owned(),
+            port: address.port(),
+            security,
+            tls: self.tls()?,
+            mailbox: mailbox.to_owned(),
+            tokens: Arc::new(Held(token.to_owned())),
+            clock: Clock::system(),
+            poll_every: Duration::from_millis(200),
+            limits: TimeLimits::default(),
+            largest_message: Pop3Settings::LARGEST_MESSAGE,
+        }))
+    }
+
+    fn tls(&self) -> Result<Arc<ClientConfig>, PeerError> {
+        let authority = self.identity.authority().certificate_file();
+        let tls = Trust::with_authority(authority).and_then(|trust| trust.client_config());
+        tls.map_err(PeerError::unexpected("cannot trust the test's authority"))
     }
 }
 

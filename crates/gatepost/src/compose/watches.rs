@@ -28,7 +28,7 @@ pub struct MadeOf {
     /// The watch.
     pub watch: Watch,
     pub(super) mailbox: MailboxSettings,
-    pub(super) imap: Option<HostPort>,
+    pub(super) host: Option<HostPort>,
     pub(super) reach: Arc<Reach>,
     pub(super) keeper: TokenKeeper,
 }
@@ -37,7 +37,7 @@ impl PartialEq for MadeOf {
     fn eq(&self, other: &Self) -> bool {
         self.watch == other.watch
             && self.mailbox == other.mailbox
-            && self.imap == other.imap
+            && self.host == other.host
             && Arc::ptr_eq(&self.reach, &other.reach)
             && self.keeper.is(&other.keeper)
     }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use gatepost_host::SecretSource;
 use gatepost_mailroom::sinks::webhook::Network;
 use gatepost_mailroom::{EventType, Ordering};
-use gatepost_oauth::{Cloud, EndpointVersion, PasswordFrom, Signing, Tenant, WhichIdentity};
+use gatepost_oauth::{
+    Cloud, EndpointVersion, HostPort, PasswordFrom, Signing, Tenant, WhichIdentity,
+};
 use gatepost_store::{KeySource, StateFolder};
 use jiff::Timestamp;
 use url::Url;
@@ -226,6 +228,34 @@ impl GrantSettings {
 pub enum ReadBy {
     /// By IMAP.
     Imap,
+    /// By POP3.
+    Pop3,
+}
+
+impl ReadBy {
+    /// What the configuration and the list of transports call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Imap => gatepost_mail::imap::TRANSPORT.name,
+            Self::Pop3 => gatepost_mail::pop3::TRANSPORT.name,
+        }
+    }
+
+    /// Where it answers in a cloud, if anywhere.
+    pub fn host(self, cloud: &Cloud) -> Option<&HostPort> {
+        match self {
+            Self::Imap => cloud.imap.as_ref(),
+            Self::Pop3 => cloud.pop3.as_ref(),
+        }
+    }
+
+    /// The key of a cloud that says where it answers, with what it takes.
+    pub fn host_key(self) -> &'static str {
+        match self {
+            Self::Imap => "imap = \"HOST:PORT\"",
+            Self::Pop3 => "pop3 = \"HOST:PORT\"",
+        }
+    }
 }
 
 /// How a mailbox sends.

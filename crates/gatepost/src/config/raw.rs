@@ -238,4 +238,7 @@ pub enum RawSend {
 pub enum RawRead {
     /// By IMAP.
     Imap,
+    /// By POP3, where IMAP is off: the inbox only, asked for new mail every half minute. Nothing is
+    /// marked or moved there.
+    Pop3,
 }

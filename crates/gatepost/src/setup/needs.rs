@@ -78,9 +78,9 @@ impl<'a> Needs<'a> {
                 needed.extend([OFFLINE_ACCESS, OPENID, PROFILE]);
                 continue;
             }
-            needed.insert(match mailbox.read {
-                ReadBy::Imap => IMAP_AS_APP,
-            });
+            if self.is_read_by_imap(mailbox) {
+                needed.insert(IMAP_AS_APP);
+            }
             if self.is_read_by_pop(mailbox) {
                 needed.insert(POP_AS_APP);
             }
@@ -98,7 +98,12 @@ impl<'a> Needs<'a> {
         needed
     }
 
-    /// Whether another program reads `mailbox` by POP3, with a token from a file.
+    /// Whether `mailbox` is read by IMAP, or another program does so with a token from a file.
+    pub fn is_read_by_imap(&self, mailbox: &MailboxSettings) -> bool {
+        is_read_by_imap(self.config, mailbox)
+    }
+
+    /// Whether `mailbox` is read by POP3, or another program does so with a token from a file.
     pub fn is_read_by_pop(&self, mailbox: &MailboxSettings) -> bool {
         is_read_by_pop(self.config, mailbox)
     }
@@ -162,13 +167,16 @@ impl<'a> Needs<'a> {
             told.push(format!("It needs {name} of {title} ({who}).{unsure}"));
         }
         if self.by_app().next().is_some() {
-            told.push(
-                "With IMAP.AccessAsApp alone the app opens no mailbox: Exchange also asks for \
-                 FullAccess of its service principal, mailbox by mailbox. Whoever may grant that \
-                 can open every mailbox of the tenant to it. Exchange documents no role with a \
-                 scope for IMAP and POP."
-                    .to_owned(),
-            );
+            let reading = self.roles();
+            let reading = reading.iter().filter(|role| **role != SMTP_AS_APP);
+            let reading: Vec<&str> = reading.map(|role| role.name).collect();
+            told.push(format!(
+                "With {} alone the app opens no mailbox: Exchange also asks for FullAccess of its \
+                 service principal, mailbox by mailbox. Whoever may grant that can open every \
+                 mailbox of the tenant to it. Exchange documents no role with a scope for IMAP and \
+                 POP.",
+                reading.join(" and ")
+            ));
         }
         if self.sent_by_app().next().is_some() {
             told.push(match self.smtp {
@@ -204,15 +212,21 @@ pub fn asked_of_person(
     config: &Config,
     mailbox: &MailboxSettings,
 ) -> impl Iterator<Item = Permission> + use<> {
-    let read = match mailbox.read {
-        ReadBy::Imap => IMAP_AS_USER,
-    };
+    let imap = is_read_by_imap(config, mailbox).then_some(IMAP_AS_USER);
     let send = mailbox.send.map(|SendBy::Smtp| SMTP_AS_USER);
     let pop = is_read_by_pop(config, mailbox).then_some(POP_AS_USER);
-    std::iter::once(read).chain(pop).chain(send)
+    imap.into_iter().chain(pop).chain(send)
+}
+
+fn is_read_by_imap(config: &Config, mailbox: &MailboxSettings) -> bool {
+    mailbox.read == ReadBy::Imap || has_file_for(config, mailbox, TokenUse::Imap)
 }
 
 fn is_read_by_pop(config: &Config, mailbox: &MailboxSettings) -> bool {
+    mailbox.read == ReadBy::Pop3 || has_file_for(config, mailbox, TokenUse::Pop3)
+}
+
+fn has_file_for(config: &Config, mailbox: &MailboxSettings, purpose: TokenUse) -> bool {
     let mut files = config.token_files.iter();
-    files.any(|file| file.mailbox == mailbox.address && file.purpose == TokenUse::Pop3)
+    files.any(|file| file.mailbox == mailbox.address && file.purpose == purpose)
 }

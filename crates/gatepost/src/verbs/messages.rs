@@ -93,10 +93,15 @@ fn query(arguments: &Arguments, now: Timestamp) -> Result<Query, UsageError> {
 fn number(key: &MessageKey) -> String {
     match key {
         MessageKey::Imap { uid, .. } => uid.to_string(),
+        MessageKey::Pop3 { uidl } => uidl.clone(),
     }
 }
 
 fn marks(message: &Summary) -> String {
+    if let MessageKey::Pop3 { .. } = message.key {
+        // POP3 does not tell what was read.
+        return String::new();
+    }
     let marks = [(Flag::Flagged, '!'), (Flag::Answered, 'R')];
     let unread = (!message.flags.contains(&Flag::Seen)).then_some('N');
     let others = marks

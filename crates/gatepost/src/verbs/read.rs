@@ -20,7 +20,7 @@ pub struct Arguments {
     #[command(flatten)]
     chosen: Chosen,
     /// The message, by its UID as `gatepost messages` shows it; the newest one if it is left away.
-    uid: Option<u32>,
+    uid: Option<String>,
     /// The folder.
     #[arg(long, default_value = "INBOX")]
     folder: String,
@@ -44,12 +44,10 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     let missing = || UsageError::NoMessage {
         mailbox: mailbox.address.clone(),
         folder: folder.to_string(),
-        message: arguments
-            .uid
-            .map_or_else(|| "at all".to_owned(), |uid| uid.to_string()),
+        message: arguments.uid.clone().unwrap_or_else(|| "at all".to_owned()),
     };
     let fetched = session::within((config, settings), &mailbox, async |session| {
-        let Some(key) = key(session, &folder, arguments.uid).await? else {
+        let Some(key) = key(session, &folder, arguments.uid.as_deref()).await? else {
             return Ok(None);
         };
         if arguments.headers {
@@ -79,15 +77,22 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
 async fn key(
     session: &mut dyn Mailbox,
     folder: &FolderName,
-    uid: Option<u32>,
+    uid: Option<&str>,
 ) -> Result<Option<MessageKey>, Failure> {
     let newest = session.list(folder, &newest_one()).await;
     let newest = newest.map_err(UsageError::of_mailbox)?;
     let newest = newest.into_iter().next().map(|summary| summary.key);
     Ok(match (newest, uid) {
         (Some(MessageKey::Imap { uidvalidity, .. }), Some(uid)) => {
+            let uid = uid.parse().map_err(|_| UsageError::Argument {
+                argument: "UID".to_owned(),
+                reason: format!("`{uid}` is no number; `gatepost messages` shows the UIDs"),
+            })?;
             Some(MessageKey::Imap { uidvalidity, uid })
         }
+        (Some(MessageKey::Pop3 { .. }), Some(uid)) => Some(MessageKey::Pop3 {
+            uidl: uid.to_owned(),
+        }),
         (newest, _) => newest,
     })
 }

@@ -27,7 +27,8 @@ pub struct Arguments {
 
 #[derive(Debug, clap::Args)]
 struct Start {
-    /// Listen on this port for HTTPS and on the next for IMAP; otherwise on free ones.
+    /// Listen on this port for HTTPS, on the next for IMAP and on the one after that for POP3;
+    /// otherwise on free ones.
     #[arg(long, value_name = "PORT")]
     port_base: Option<u16>,
     /// Where the env file is written once everything listens.
@@ -89,6 +90,10 @@ fn tell(sandbox: &Sandbox, env_file: &Path) -> Result<(), Failure> {
     screen::line(&format!(
         "  IMAP      localhost:{} (TLS)",
         addresses.imap.port()
+    ))?;
+    screen::line(&format!(
+        "  POP3      localhost:{} (TLS)",
+        addresses.pop3.port()
     ))?;
     screen::line(&format!("  trust     {}", sandbox.ca_file().display()))?;
     screen::line(&format!("  env file  {}", env_file.display()))?;

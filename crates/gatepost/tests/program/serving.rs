@@ -34,6 +34,50 @@ fn mail_reaches_a_maildir_a_program_and_a_stream() {
 }
 
 #[test]
+fn a_mailbox_is_listed_read_and_watched_over_pop3() {
+    let stand = Stand::new();
+    let text = stand.configuration().replacen(
+        "grant = \"client_credentials\"",
+        "grant = \"client_credentials\"\nread = \"pop3\"",
+        1,
+    );
+    let watch = format!(
+        "[sink.out]\nkind = \"stream\"\n\n[[watch]]\nmailbox = \"{SUPPORT}\"\nsinks = [\"out\"]\n\
+         from = \"beginning\"\npoll = \"1s\"\n"
+    );
+    stand.write("gatepost.toml", &format!("{text}{watch}"));
+    stand.deliver(SUPPORT, "older");
+    stand.deliver(SUPPORT, "newer");
+    let listed = stand.listed(&["messages", SUPPORT]);
+    let subjects: Vec<_> = listed
+        .iter()
+        .map(|row| row["envelope"]["subject"].as_str())
+        .collect();
+    assert_eq!(subjects, [Some("newer"), Some("older")]);
+    let uidl = listed[1]["key"]["uidl"].as_str().expect("a name");
+    let read = stand.printed(&["read", SUPPORT, uidl]);
+    assert!(read.ends_with("\n\nolder\n"), "{read}");
+    assert_eq!(stand.listed(&["folders", SUPPORT]).len(), 1);
+    stand
+        .run(&["read", SUPPORT, "no-such-name"])
+        .assert_fails(65, &["no-such-name", SUPPORT]);
+    stand
+        .run(&["messages", SUPPORT, "--folder", "Archive"])
+        .assert_fails(65, &["POP3", "Archive"]);
+    let mut serve = stand.serve();
+    assert_eq!(serve.subject(), "older");
+    assert_eq!(serve.subject(), "newer");
+    stand.deliver(SUPPORT, "newest");
+    assert_eq!(serve.subject(), "newest");
+    assert_eq!(
+        stand.listed(&["messages", SUPPORT]).len(),
+        3,
+        "all are kept"
+    );
+    assert_eq!(serve.stop(), 0, "{}", stand.log());
+}
+
+#[test]
 fn two_serves_on_one_state_folder_are_one_too_many() {
     let stand = Stand::new();
     let first = stand.serve();

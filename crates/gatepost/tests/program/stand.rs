@@ -80,12 +80,13 @@ impl Stand {
     pub(crate) fn configuration(&self) -> String {
         format!(
             "state = \"state\"\n\n[cloud.sandbox]\nlogin = \"{}\"\nimap = \"{}\"\n\
-             ca_file = \"{}\"\n\n[registration.contoso]\ncloud = \"sandbox\"\ntenant = \"{}\"\n\
+             pop3 = \"{}\"\nca_file = \"{}\"\n\n[registration.contoso]\ncloud = \"sandbox\"\ntenant = \"{}\"\n\
              client_id = \"{}\"\nsecret = {{ file = \"client.secret\" }}\n\n\
              [mailbox.\"{SUPPORT}\"]\nregistration = \"contoso\"\ngrant = \"client_credentials\"\n\n\
              [mailbox.\"{ADA}\"]\nregistration = \"contoso\"\ngrant = \"authorization_code\"\n\n",
             self.variable("LOGIN"),
             self.variable("IMAP"),
+            self.variable("POP3"),
             self.variable("CA"),
             self.variable("TENANT"),
             self.variable("CLIENT_ID"),

@@ -2,7 +2,7 @@
 
 use gatepost_fault::Fault as _;
 
-use super::{Collected, Collector, Counterpart, folder_with, message};
+use super::{Collected, Collector, Counterpart, View, folder_with, message};
 use crate::{FolderName, Mailbox, MessageKey, Query};
 
 pub(super) async fn folders_are_listed_by_their_names(counterpart: &mut dyn Counterpart) {
@@ -82,7 +82,11 @@ pub(super) async fn a_query_finds_what_it_says(counterpart: &mut dyn Counterpart
             vec!["beta"],
         ),
     ];
+    let whole = counterpart.view() == View::Whole;
     for ((query, folder), subjects_wanted) in cases {
+        if !whole && (query.unread || query.text.is_some()) {
+            continue;
+        }
         assert_eq!(
             subjects(session.as_mut(), &folder, &query).await,
             subjects_wanted,
@@ -141,12 +145,14 @@ pub(super) async fn a_header_comes_alone(counterpart: &mut dyn Counterpart) {
     deleted.expect("it is deleted");
     let gone = session.header(&folder, &keys[2]).await;
     assert_eq!(gone.expect("that is no error"), None);
-    let unread = Query {
-        unread: true,
-        ..everything()
-    };
-    let unread = subjects(session.as_mut(), &folder, &unread).await;
-    assert_eq!(unread.len(), 2, "nothing is marked as read");
+    if counterpart.view() == View::Whole {
+        let unread = Query {
+            unread: true,
+            ..everything()
+        };
+        let unread = subjects(session.as_mut(), &folder, &unread).await;
+        assert_eq!(unread.len(), 2, "nothing is marked as read");
+    }
     session.close().await;
 }
 

@@ -27,19 +27,9 @@ impl TryFrom<&Cursor> for Position {
     type Error = CursorError;
 
     fn try_from(cursor: &Cursor) -> Result<Self, CursorError> {
-        if cursor.transport != TRANSPORT.name {
-            let found = cursor.transport.clone();
-            return Err(CursorError::OtherTransport {
-                found,
-                wanted: TRANSPORT.name,
-            });
-        }
-        if cursor.version != VERSION {
-            let reason = format!("it has version {} and {VERSION} is known", cursor.version);
-            return Err(CursorError::Unreadable { reason });
-        }
+        let state = cursor.state_of(TRANSPORT.name, VERSION)?;
         let position: Self =
-            serde_json::from_str(&cursor.state).map_err(|error| CursorError::Unreadable {
+            serde_json::from_str(state).map_err(|error| CursorError::Unreadable {
                 reason: error.to_string(),
             })?;
         // UID 0 names nothing and cannot be asked for (RFC 9051 §9, `uniqueid`).

@@ -101,7 +101,7 @@ impl Session {
                 MailError::MessageTooLarge {
                     mailbox,
                     folder,
-                    uid,
+                    message: format!("UID {uid}"),
                     size,
                     most,
                 },
@@ -166,7 +166,7 @@ impl Session {
                     MailError::MessageRefused {
                         mailbox,
                         folder,
-                        uid,
+                        message: format!("UID {uid}"),
                         said,
                     },
                 );
@@ -207,6 +207,7 @@ impl Fetching<'_> {
     fn is_foreign(&self, key: &MessageKey) -> bool {
         match key {
             MessageKey::Imap { uidvalidity, .. } => *uidvalidity != self.selected.uidvalidity,
+            MessageKey::Pop3 { .. } => true,
         }
     }
 

@@ -3,7 +3,6 @@
 mod bounds;
 
 use std::fmt;
-use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -14,11 +13,13 @@ use gatepost_wire::imap::client::{
 
 use bounds::Spent;
 
+use super::TimeLimits;
 use super::quirks::Quirks;
-use super::settings::{ImapSettings, TimeLimits};
-use super::stream::{Moved, Outgoing, Stream};
+use super::settings::ImapSettings;
 use super::verdict::{self, Asked};
-use crate::MailError;
+use crate::connection::stream::{Moved, Outgoing, Stream};
+use crate::connection::words_of;
+use crate::{MailError, Protocol};
 
 /// One connection. Dropping a future of it in the middle loses nothing: what has been read and
 /// what is still to be written is kept here.
@@ -245,6 +246,7 @@ impl Link {
     pub(super) fn garbled(&self, reason: &str) -> MailError {
         let Place { host, mailbox } = self.place.clone();
         MailError::Garbled {
+            protocol: Protocol::Imap,
             host,
             mailbox,
             reason: reason.to_owned(),
@@ -326,27 +328,5 @@ impl Reading {
     }
 }
 
-/// What the operating system or TLS says, without the address of somebody's manual.
-fn words_of(error: &io::Error) -> String {
-    let said = error.to_string();
-    let words = said.split("http").next().unwrap_or_default();
-    words.trim_end_matches([' ', ':', '(', ';', ',']).to_owned()
-}
-
 const BULK: usize = 64 * 1024;
 const QUIET: usize = 1024;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lost_connection_is_told_without_the_address_of_a_manual() {
-        let rustls = "peer closed connection without sending TLS close_notify: https://docs.rs/rustls/latest/rustls/manual/_03_howto/index.html#unexpected-eof";
-        let error = io::Error::new(io::ErrorKind::UnexpectedEof, rustls);
-        let words = "peer closed connection without sending TLS close_notify";
-        assert_eq!(words_of(&error), words);
-        let reset = io::Error::other("connection reset by peer");
-        assert_eq!(words_of(&reset), "connection reset by peer");
-    }
-}

@@ -190,6 +190,7 @@ impl Session {
                 MessageKey::Imap { uidvalidity, uid } => {
                     (*uidvalidity == selected.uidvalidity).then_some(*uid)
                 }
+                MessageKey::Pop3 { .. } => None,
             })
             .collect()
     }

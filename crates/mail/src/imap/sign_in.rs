@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use super::link::Link;
 use super::names::{self, Delimiter};
 use super::verdict::Asked;
-use crate::MailError;
+use crate::{MailError, Protocol};
 
 /// Signs in with `token` and proves that the mailbox is open: on Exchange the sign-in may
 /// succeed and the first command after it be refused.
@@ -17,6 +17,7 @@ pub(super) async fn sign_in(link: &mut Link, token: &AccessToken) -> Result<Deli
     if !link.client.capabilities().has(Capability::Xoauth2) {
         let place = link.place.clone();
         return Err(MailError::NoTokenSignIn {
+            protocol: Protocol::Imap,
             host: place.host,
             mailbox: place.mailbox,
         });

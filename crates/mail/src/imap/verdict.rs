@@ -6,7 +6,7 @@ use gatepost_wire::imap::client::{Code, Outcome, Reply};
 
 use super::link::Place;
 use super::quirks::{Meaning, Quirks};
-use crate::MailError;
+use crate::{MailError, Protocol};
 
 /// What we asked for when the server refused.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +63,7 @@ fn refusal(reply: &Reply, asked: Asked<'_>, place: &Place, quirks: &Quirks) -> M
             said,
         },
         (_, Asked::SignIn) => MailError::SignInRefused {
+            protocol: Protocol::Imap,
             host,
             mailbox,
             said,
@@ -109,11 +110,13 @@ fn special(said: &str, place: &Place, quirks: &Quirks) -> Option<MailError> {
     let said = said.to_owned();
     Some(match quirks.meaning(&said)? {
         Meaning::NotConnected => MailError::NotConnected {
+            protocol: Protocol::Imap,
             host,
             mailbox,
             said,
         },
-        Meaning::SwitchedOff => MailError::ImapSwitchedOff {
+        Meaning::SwitchedOff => MailError::SwitchedOff {
+            protocol: Protocol::Imap,
             host,
             mailbox,
             said,
@@ -162,7 +165,7 @@ fn words_of(reply: &Reply) -> String {
 
 /// `Suggested Backoff Time: 92415 milliseconds`, up to about five minutes; a larger number is
 /// not believed beyond an hour.
-fn back_off(said: &str) -> Option<Duration> {
+pub(crate) fn back_off(said: &str) -> Option<Duration> {
     let (_, rest) = said
         .to_ascii_lowercase()
         .split_once("backoff time:")

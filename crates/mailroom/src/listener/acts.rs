@@ -159,10 +159,21 @@ fn message(event: &Event) -> Option<&MessageData> {
     }
 }
 
-/// Whether a key was given out under the same UIDVALIDITY as the witness (RFC 9051 §2.3.1.1).
+/// Whether a key still holds as the witness does: over IMAP, if it was given out under the same
+/// UIDVALIDITY (RFC 9051 §2.3.1.1).
 fn holds(key: &MessageKey, witness: &MessageKey) -> bool {
-    let MessageKey::Imap { uidvalidity, .. } = witness;
-    matches!(key, MessageKey::Imap { uidvalidity: mine, .. } if mine == uidvalidity)
+    match (key, witness) {
+        (
+            MessageKey::Imap {
+                uidvalidity: mine, ..
+            },
+            MessageKey::Imap { uidvalidity, .. },
+        ) => mine == uidvalidity,
+        // A name is never given to another message (RFC 1939 §7).
+        (MessageKey::Pop3 { .. }, MessageKey::Pop3 { .. }) => true,
+        (MessageKey::Imap { .. }, MessageKey::Pop3 { .. })
+        | (MessageKey::Pop3 { .. }, MessageKey::Imap { .. }) => false,
+    }
 }
 
 fn is_same(summary: &Summary, message: &MessageData) -> bool {

@@ -221,8 +221,9 @@ async fn a_spool_that_cannot_be_written_says_so_and_is_tried_again() {
 }
 
 fn uids(batch: &[Taken]) -> Vec<u32> {
-    let uids = batch.iter().map(|taken| match &taken.key {
-        MessageKey::Imap { uid, .. } => *uid,
+    let uids = batch.iter().filter_map(|taken| match &taken.key {
+        MessageKey::Imap { uid, .. } => Some(*uid),
+        MessageKey::Pop3 { .. } => None,
     });
     uids.collect()
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gatepost_host::{Chance, Clock, SealingKey, Stop};
-use gatepost_mail::{Flag, FolderName, MailError, Mailbox, Opener};
+use gatepost_mail::{Flag, FolderName, MailError, Mailbox, Opener, Protocol};
 use gatepost_mailroom::{
     Bell, Board, Deliveries as _, DeliveryFilter, DeliveryState, EventType, Handover,
     MailboxStatus, Mailroom, Marks, MemoryStorage, Outcome, PostAction, ReportTo, Route, Sink,
@@ -167,6 +167,7 @@ impl Opener for Door {
         match says {
             Says::Welcome => self.server.open().await,
             Says::Refused => Err(MailError::SignInRefused {
+                protocol: Protocol::Imap,
                 host: "sim".to_owned(),
                 mailbox: "support@contoso.com".to_owned(),
                 said: "AUTHENTICATE failed".to_owned(),

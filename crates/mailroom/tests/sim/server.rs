@@ -206,7 +206,9 @@ impl Contents {
     }
 
     fn find(&mut self, key: &MessageKey) -> Option<&mut Message> {
-        let MessageKey::Imap { uidvalidity, uid } = key;
+        let MessageKey::Imap { uidvalidity, uid } = key else {
+            return None;
+        };
         let mine = *uidvalidity == self.uidvalidity;
         mine.then(|| self.messages.get_mut(uid)).flatten()
     }
@@ -415,8 +417,9 @@ impl Mailbox for Session {
         self.answer().await?;
         let mut folder = self.server.folder();
         for key in keys {
-            if folder.find(key).is_some() {
-                let MessageKey::Imap { uid, .. } = key;
+            if let MessageKey::Imap { uid, .. } = key
+                && folder.find(key).is_some()
+            {
                 folder.messages.remove(uid);
             }
         }

@@ -14,9 +14,11 @@ pub enum FaultKind {
     RevokeConsent,
     /// The sessions are revoked: refresh tokens handed out until now give AADSTS50173.
     RevokeSessions,
-    /// Too many requests: HTTP 429 with `Retry-After`, `BAD Request is throttled.` in IMAP.
+    /// Too many requests: HTTP 429 with `Retry-After`, `Request is throttled.` in IMAP
+    /// and POP3.
     Throttle,
-    /// HTTP 503 with AADSTS90033, `BAD Server Unavailable. 15` and a closed line in IMAP.
+    /// HTTP 503 with AADSTS90033, `Server Unavailable. 15` and a closed line in IMAP
+    /// and POP3.
     ServerError,
     /// No answer at all.
     Hang,
@@ -24,18 +26,20 @@ pub enum FaultKind {
     HtmlAnswer,
     /// A connection in IDLE is closed without a word.
     DropIdle,
-    /// The inbox gets a new UIDVALIDITY, as after a migration of the mailbox.
+    /// The inbox gets a new UIDVALIDITY and other unique names (UIDL), as after a migration of the
+    /// mailbox.
     BumpUidvalidity,
-    /// An IMAP session ends with `* BYE Connection closed. 14` at its next command.
+    /// An IMAP session ends with `* BYE Connection closed. 14` at its next command; a POP3 session
+    /// without a word, when a message is asked for.
     CloseSession,
-    /// RFC822.SIZE is a bad estimate, as Exchange's is.
+    /// RFC822.SIZE of IMAP and LIST of POP3 are bad estimates, as Exchange's are.
     WrongSizes,
     /// COPYUID of an IMAP MOVE comes on a line of its own, without `* OK`.
     BareCopyuid,
     /// IMAP's BODYSTRUCTURE has a disposition that is a string instead of a list.
     MalformedStructure,
     /// IMAP accepts the token and answers the next command with
-    /// `BAD User is authenticated but not connected.`
+    /// `BAD User is authenticated but not connected.`; POP3 says as much at the sign-in.
     AuthenticatedButNotConnected,
     /// The client secret has expired: AADSTS7000222.
     SecretExpired,
@@ -111,17 +115,17 @@ impl FaultKind {
             Self::ExpireTokens => "access tokens handed out until now are refused",
             Self::RevokeConsent => "AADSTS65001 until somebody consents anew",
             Self::RevokeSessions => "refresh tokens handed out until now give AADSTS50173",
-            Self::Throttle => "HTTP 429 with Retry-After; IMAP `Request is throttled.`",
-            Self::ServerError => "HTTP 503 with AADSTS90033; IMAP `Server Unavailable.`",
+            Self::Throttle => "HTTP 429 with Retry-After; IMAP and POP3 `Request is throttled.`",
+            Self::ServerError => "HTTP 503 with AADSTS90033; IMAP and POP3 `Server Unavailable.`",
             Self::Hang => "no answer",
             Self::HtmlAnswer => "a web page instead of JSON",
             Self::DropIdle => "IMAP connections in IDLE are closed without a word",
-            Self::BumpUidvalidity => "the inbox gets a new UIDVALIDITY",
-            Self::CloseSession => "IMAP sessions end with BYE at their next command",
-            Self::WrongSizes => "IMAP's RFC822.SIZE is a bad estimate",
+            Self::BumpUidvalidity => "the inbox gets a new UIDVALIDITY, and other names over POP3",
+            Self::CloseSession => "IMAP and POP3 sessions end in the middle",
+            Self::WrongSizes => "the sizes that IMAP and POP3 tell are bad estimates",
             Self::BareCopyuid => "IMAP's COPYUID comes without `* OK`",
             Self::MalformedStructure => "IMAP's BODYSTRUCTURE cannot be parsed",
-            Self::AuthenticatedButNotConnected => "IMAP accepts the token and refuses the mailbox",
+            Self::AuthenticatedButNotConnected => "the token is accepted and the mailbox refused",
             Self::SecretExpired => "AADSTS7000222",
             Self::SkewedClock => {
                 "the server's clock is 15 minutes ahead; assertions give AADSTS700024"

@@ -9,10 +9,10 @@ use tokio::sync::watch;
 use super::exchange::{
     CLOSED, NOT_CONNECTED, SIGN_IN_REFUSED, THROTTLED, TOKEN_EXPIRED, UNAVAILABLE,
 };
-use super::places::Place;
 use super::session::{Act, Session};
 use crate::faults::{FaultKind, Target};
 use crate::mailboxes::Mailbox;
+use crate::places::Place;
 use crate::tenant::{MailProtocol, Principal};
 
 /// Who is at the other end.
@@ -41,7 +41,7 @@ impl Session {
             .imap
             .tenant
             .admit(token.expose_secret(), MailProtocol::Imap);
-        let (principal, mailbox) = match (admitted, self.imap.mailboxes.open(&named(user))) {
+        let (principal, mailbox) = match (admitted, self.imap.mailboxes.named(user)) {
             (Ok(principal), Ok(mailbox)) => (principal, mailbox),
             (Err(reason), _) => {
                 tracing::info!(?user, %reason, "the sandbox refused an access token");
@@ -129,18 +129,5 @@ impl Session {
     /// Whether a connection in IDLE is to be dropped.
     pub(super) fn drops_idle(&self) -> bool {
         self.imap.faults.strikes(FaultKind::DropIdle, self.target())
-    }
-}
-
-/// The mailbox that `user=` means. `delegate@contoso.com\shared` is another way to name
-/// `shared@contoso.com`.
-fn named(user: &str) -> String {
-    match user.split_once('\\') {
-        Some((delegate, alias)) if !alias.contains('@') => {
-            let domain = delegate.rsplit_once('@').map_or("", |(_, domain)| domain);
-            format!("{alias}@{domain}")
-        }
-        Some((_, address)) => address.to_owned(),
-        None => user.to_owned(),
     }
 }

@@ -13,8 +13,8 @@ use tokio_rustls::server::TlsStream;
 
 use super::Imap;
 use super::exchange::{TIMED_OUT, UNAVAILABLE, persona};
-use super::places::Places;
 use super::session::{Act, Session};
+use crate::places::Places;
 
 /// A connection whose TLS is up.
 pub(super) struct Connection {

@@ -43,7 +43,7 @@ pub(super) fn persona() -> Persona {
 }
 
 /// The name of the front end, as the greeting hides it: base64 of UTF-16, little endian.
-fn server_name(name: &str) -> String {
+pub(crate) fn server_name(name: &str) -> String {
     let octets: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
     STANDARD.encode(octets)
 }
@@ -66,7 +66,7 @@ pub(super) const UNAVAILABLE: &str = "Server Unavailable. 15";
 /// After `NO `: an uploaded message is too large.
 pub(super) const TOO_LARGE: &str = "Maximum size of appendable message has been exceeded.";
 
-const SERVER: &str = "SC1P152CA0001.LAMP152.PROD.OUTLOOK.COM";
+pub(crate) const SERVER: &str = "SC1P152CA0001.LAMP152.PROD.OUTLOOK.COM";
 
 #[cfg(test)]
 mod tests {

@@ -16,9 +16,9 @@ use super::admission::Client;
 use super::answers::{copied, listed, missing, opened, refusal, status};
 use super::exchange::{CLOSED, NOT_CONNECTED, TOO_LARGE, UNAVAILABLE};
 use super::letter::Letter;
-use super::places::Places;
 use crate::faults::{FaultKind, Target};
 use crate::mailboxes::{Changes, Flag, FolderId, Mailbox, Message, NewMessage, Subscription};
+use crate::places::Places;
 
 /// What one signed-in client sees.
 pub(super) struct Session {

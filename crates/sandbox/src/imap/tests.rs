@@ -7,9 +7,7 @@ use crate::faults::FaultKind;
 use crate::mailboxes::Flags;
 use crate::tenant::{ADMIN_ONLY_MAILBOX, USER};
 
-use house::House;
-
-mod house;
+use crate::house::House;
 
 /// Word for word as the transcripts of real sessions have it.
 #[tokio::test]

@@ -13,7 +13,8 @@ use crate::ports::Ports;
 pub(super) struct Configuration<'a> {
     pub(super) root: &'a Path,
     pub(super) owner: Owner,
-    pub(super) ports: Ports,
+    pub(super) imap: Ports,
+    pub(super) pop3: Ports,
     pub(super) entrance: Entrance<'a>,
 }
 
@@ -81,14 +82,18 @@ impl Configuration<'_> {
     /// unless changed): Dovecot looks for itself then, and every half minute if not told.
     fn main(&self) -> Result<String, PeerError> {
         let root = self.root.display();
-        let Ports { tls, clear } = self.ports;
+        let Ports { tls, clear } = self.imap;
+        let Ports {
+            tls: pop3s,
+            clear: pop3,
+        } = self.pop3;
         let mut text = format!(
             "base_dir = {root}/run\n\
              state_dir = {root}/run\n\
              log_path = {root}/{LOG}\n\
              auth_verbose = yes\n\
              auth_failure_delay = 0\n\
-             protocols = imap lmtp\n\
+             protocols = imap pop3 lmtp\n\
              listen = 127.0.0.1\n\
              ssl = required\n\
              ssl_cert = <{root}/server.pem\n\
@@ -117,6 +122,10 @@ impl Configuration<'_> {
                inet_listener imaps {{\n    port = {tls}\n    ssl = yes\n  }}\n\
              }}\n\
              service imap {{\n  process_limit = 5000\n}}\n\
+             service pop3-login {{\n  service_count = 0\n  \
+               inet_listener pop3 {{\n    port = {pop3}\n  }}\n  \
+               inet_listener pop3s {{\n    port = {pop3s}\n    ssl = yes\n  }}\n\
+             }}\n\
              service anvil {{\n  unix_listener anvil-auth-penalty {{\n    mode = 0\n  }}\n}}\n\
              service auth {{\n  unix_listener {root}/{AUTH} {{\n    mode = 0666\n  }}\n}}\n\
              service lmtp {{\n  unix_listener {root}/{LMTP} {{\n    mode = 0666\n  }}\n}}\n"
@@ -137,7 +146,14 @@ fn unprivileged(owner: Owner) -> Result<String, PeerError> {
          default_internal_group = {group}\n\
          default_login_user = {user}\n"
     );
-    for service in ["anvil", "auth", "auth-worker", "imap-login", "stats"] {
+    for service in [
+        "anvil",
+        "auth",
+        "auth-worker",
+        "imap-login",
+        "pop3-login",
+        "stats",
+    ] {
         let _ = writeln!(
             text,
             "service {service} {{\n  chroot =\n  user = {user}\n  group = {group}\n}}"

@@ -24,8 +24,9 @@ impl Running {
     /// Starts the master on the configuration in `root`; returns when it greets on its port.
     pub(super) fn start(root: &Path, ports: Ports) -> Result<Self, PeerError> {
         let binary = program("dovecot")?;
-        // Its configuration names LMTP, and Dovecot does not start without it.
+        // Its configuration names LMTP and POP3, and Dovecot does not start without them.
         installed::program("lmtp", "dovecot-lmtpd")?;
+        installed::program("pop3", "dovecot-pop3d")?;
         // Dovecot tells its service manager when it listens; here that is us.
         let socket = root.join("ready");
         let _ = std::fs::remove_file(&socket);

@@ -24,10 +24,16 @@ pub(crate) struct Stand {
 impl Stand {
     /// The program knows Ada's mailbox; `rest` is what else its configuration says.
     pub(crate) fn new(rest: &str) -> Result<Self, Failure> {
+        Self::with(rest, "imap")
+    }
+
+    /// The same where her mailbox is read by this transport.
+    pub(crate) fn with(rest: &str, read: &str) -> Result<Self, Failure> {
         let identity = IdentityEndpoint::start()?;
         let dovecot = Dovecot::start(&identity)?;
         let mailbox = format!(
-            "[mailbox.\"{ADA}\"]\nregistration = \"peers\"\ngrant = \"client_credentials\"\n\n{rest}"
+            "[mailbox.\"{ADA}\"]\nregistration = \"peers\"\ngrant = \"client_credentials\"\n\
+             read = \"{read}\"\n\n{rest}"
         );
         let program = Program::new(&identity, &dovecot, &mailbox)?;
         Ok(Self {

@@ -57,6 +57,36 @@ fn a_renumbered_folder_is_no_flood() -> Result<(), Failure> {
 }
 
 #[test]
+fn a_mailbox_is_watched_over_pop3() -> Result<(), Failure> {
+    let rest =
+        TO_STANDARD_OUTPUT.replace("\"INBOX\"", "\"INBOX\"\npoll = \"1s\"\nafter = \"delete\"");
+    let stand = Stand::with(&rest, "pop3")?;
+    for subject in ["one", "two"] {
+        stand.dovecot.deliver(ADA, "INBOX", &message(subject))?;
+        stand
+            .dovecot
+            .doveadm(&["mailbox", "status", "-u", ADA, "messages", "INBOX"])?;
+    }
+    let listed = stand.listed(&["messages", ADA])?;
+    assert_eq!(listed[0]["envelope"]["subject"], "two", "the newest first");
+    let uidl = listed[1]["key"]["uidl"].as_str().ok_or("no UIDL")?;
+    let read = String::from_utf8(stand.printed(&["read", ADA, uidl])?)?;
+    assert!(read.ends_with("\n\none\n"), "{read}");
+    let mut serve = stand.program.start(&["serve"])?;
+    assert_eq!(stand.subjects(&mut serve, 2)?, ["one", "two"]);
+    stand.dovecot.deliver(ADA, "INBOX", &message("three"))?;
+    assert_eq!(stand.subjects(&mut serve, 1)?, ["three"]);
+    stand.dovecot.renumber_folder(ADA, "INBOX")?;
+    stand.dovecot.deliver(ADA, "INBOX", &message("four"))?;
+    assert_eq!(stand.subjects(&mut serve, 1)?, ["four"]);
+    while !stand.listed(&["messages", ADA])?.is_empty() {
+        std::thread::yield_now();
+    }
+    assert!(serve.stop(), "{}", stand.program.log());
+    Ok(())
+}
+
+#[test]
 fn a_recreated_folder_is_watched_on() -> Result<(), Failure> {
     // Dovecot 2.3 says `* NO` and then nothing any more to whoever idles in a folder that was
     // removed. That NO is enough to look again: nobody waits for the next look, which would be

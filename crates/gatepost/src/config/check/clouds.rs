@@ -9,7 +9,7 @@ use gatepost_oauth::{Cloud, CustomCloud};
 
 use super::Check;
 use crate::config::HostError;
-use crate::config::checked::{MailboxSettings, ReadBy, RegistrationSettings};
+use crate::config::checked::{MailboxSettings, RegistrationSettings};
 use crate::config::raw::{Placed, RawCloud, RawConfig};
 
 /// A cloud with the authorities that are trusted there besides the system's.
@@ -27,19 +27,18 @@ pub(super) fn check(
 /// Reports the clouds that leave out where a mailbox is which the configuration reads there.
 pub(super) fn have_hosts(raw: &RawConfig, opened: &Opened<'_>, check: &mut Check<'_>) {
     for name in raw.cloud.keys() {
-        let needs = |mailbox: &&MailboxSettings| match mailbox.read {
-            ReadBy::Imap => {
-                let registration = opened.registrations.get(&mailbox.registration);
-                registration.is_some_and(|registration| {
-                    registration.cloud.name == **name && registration.cloud.imap.is_none()
-                })
-            }
+        let needs = |mailbox: &&MailboxSettings| {
+            let registration = opened.registrations.get(&mailbox.registration);
+            registration.is_some_and(|registration| {
+                let cloud = &registration.cloud;
+                cloud.name == **name && mailbox.read.host(cloud).is_none()
+            })
         };
         if let Some(mailbox) = opened.mailboxes.values().find(needs) {
             let error = HostError {
                 cloud: name.to_string(),
                 missing: format!("{} is read", mailbox.address),
-                key: "imap = \"HOST:PORT\"",
+                key: mailbox.read.host_key(),
             };
             check.report(name, error.code(), error.to_string());
         }

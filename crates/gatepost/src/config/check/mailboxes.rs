@@ -36,6 +36,7 @@ pub(super) fn check(
             grant,
             read: match mailbox.read.as_deref() {
                 None | Some(RawRead::Imap) => ReadBy::Imap,
+                Some(RawRead::Pop3) => ReadBy::Pop3,
             },
             send: mailbox.send.map(|RawSend::Smtp| SendBy::Smtp),
         };

@@ -7,7 +7,7 @@ use gatepost_mail::FolderName;
 
 use super::Check;
 use crate::config::checked::{Begin, WatchSettings};
-use crate::config::raw::{Placed, RawAfter, RawConfig, RawWatch};
+use crate::config::raw::{Placed, RawAfter, RawConfig, RawRead, RawWatch};
 
 pub(super) fn check(raw: &RawConfig, check: &mut Check<'_>) -> Vec<WatchSettings> {
     let mut seen = BTreeSet::new();
@@ -58,6 +58,13 @@ fn one(raw: &RawConfig, watch: &RawWatch, check: &mut Check<'_>) -> Option<Watch
         .as_ref()
         .map_or("INBOX", |folder| folder.as_str());
     let folder = FolderName::new(folder);
+    let read = raw
+        .mailbox
+        .iter()
+        .find(|(name, _)| name.to_lowercase() == mailbox);
+    if let Some(RawRead::Pop3) = read.and_then(|(_, mailbox)| mailbox.read.as_deref()) {
+        in_pop3(watch, &folder, check);
+    }
     if let Some(after) = &watch.after {
         not_in_a_circle(after, &folder, check);
     }
@@ -83,6 +90,33 @@ fn not_in_a_circle(after: &Placed<RawAfter>, folder: &FolderName, check: &mut Ch
         let sentence = format!("`move_to` names {folder}, the very folder that is watched");
         check.report(after, "config_contradiction", sentence);
     }
+}
+
+/// POP3 shows the inbox without marks, and knows nothing but to delete.
+fn in_pop3(watch: &RawWatch, folder: &FolderName, check: &mut Check<'_>) {
+    let mailbox = watch.mailbox.as_str();
+    if let Some(at) = watch
+        .folder
+        .as_ref()
+        .filter(|_| *folder != FolderName::inbox())
+    {
+        let sentence = format!(
+            "{mailbox} is read by POP3, which shows INBOX and no other folder: leave `folder` away, \
+             or read the mailbox by IMAP"
+        );
+        check.report(at, "config_contradiction", sentence);
+    }
+    let Some(after) = &watch.after else { return };
+    let what = match &**after {
+        RawAfter::Delete => return,
+        RawAfter::MarkRead => "no marks on messages",
+        RawAfter::MoveTo(_) => "no folder to move messages to",
+    };
+    let sentence = format!(
+        "{mailbox} is read by POP3, which has {what}: use `delete` or nothing, or read the mailbox by \
+         IMAP"
+    );
+    check.report(after, "config_contradiction", sentence);
 }
 
 fn begin(raw: Option<&Placed<String>>, check: &mut Check<'_>) -> Begin {

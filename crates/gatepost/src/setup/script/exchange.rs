@@ -2,7 +2,7 @@
 //! application's object id in `$enterprise`.
 
 use super::{Extent, Lines, Setup, Tools};
-use crate::config::{MailboxSettings, ReadBy, SendBy};
+use crate::config::{MailboxSettings, SendBy};
 use crate::setup::SmtpWay;
 use crate::setup::quoting::powershell as quoted;
 
@@ -66,7 +66,7 @@ fn opened(setup: &Setup<'_>, mailbox: &MailboxSettings, lines: &mut Lines) {
     };
     if let Some(trustee) = &trustee {
         lines.step(&format!(
-            "{}: {owner} opens it. IMAP knows no smaller right than FullAccess.",
+            "{}: {owner} opens it. IMAP and POP3 know no smaller right than FullAccess.",
             mailbox.address
         ));
         // Outlook would show a shared mailbox to the person without being asked to.
@@ -102,13 +102,14 @@ fn opened(setup: &Setup<'_>, mailbox: &MailboxSettings, lines: &mut Lines) {
             "Set-CASMailbox -Identity {address} -SmtpClientAuthenticationDisabled $false"
         ));
     }
-    let ReadBy::Imap = mailbox.read;
-    lines.why("It is read by IMAP, which may be off for it.");
-    lines.run(&format!(
-        "Set-CASMailbox -Identity {address} -ImapEnabled $true"
-    ));
+    if setup.needs.is_read_by_imap(mailbox) {
+        lines.why("It is read by IMAP, which may be off for it.");
+        lines.run(&format!(
+            "Set-CASMailbox -Identity {address} -ImapEnabled $true"
+        ));
+    }
     if setup.needs.is_read_by_pop(mailbox) {
-        lines.why("Another program reads it by POP3, which may be off for it.");
+        lines.why("It is read by POP3, which may be off for it.");
         lines.run(&format!(
             "Set-CASMailbox -Identity {address} -PopEnabled $true"
         ));

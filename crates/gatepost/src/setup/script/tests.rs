@@ -300,6 +300,24 @@ fn a_token_file_for_pop3_needs_the_permission_for_it() {
 }
 
 #[test]
+fn a_mailbox_that_is_read_by_pop3_needs_no_permission_for_imap() {
+    for (text, one, other) in [
+        (APP, "POP.AccessAsApp", "IMAP.AccessAsApp"),
+        (PEOPLE, "POP.AccessAsUser.All", "IMAP.AccessAsUser.All"),
+    ] {
+        let text = text.replace("\ngrant = ", "\nread = \"pop3\"\ngrant = ");
+        let config = loaded(&text);
+        let setup = setup(&config);
+        let needed = setup.needs.permissions();
+        let names: Vec<_> = needed.iter().map(|needed| needed.name).collect();
+        assert!(names.contains(&one) && !names.contains(&other), "{names:?}");
+        let script = setup.script(Style::Powershell).expect("a script");
+        assert!(script.contains("-PopEnabled $true"), "{script}");
+        assert!(!script.contains("-ImapEnabled"), "{script}");
+    }
+}
+
+#[test]
 fn the_manifest_has_what_is_needed_for_each_reader() {
     let config = loaded(APP);
     let setup = setup(&config);

@@ -7,7 +7,7 @@ use gatepost_store::KeySource;
 use serde_json::{Map, Value, json};
 
 use crate::config::{
-    After, Begin, Config, GrantSettings, LogFormat, MailboxSettings, ProofSource, ReadBy,
+    After, Begin, Config, GrantSettings, LogFormat, MailboxSettings, ProofSource,
     RegistrationSettings, SendBy, SinkSettings, SinkTarget, StreamTarget, TokenFileSettings,
     WatchSettings,
 };
@@ -123,7 +123,7 @@ fn identity(which: &WhichIdentity) -> Value {
 fn mailbox(mailbox: &MailboxSettings) -> Value {
     let mut shown = json!({
         "registration": mailbox.registration,
-        "read": match mailbox.read { ReadBy::Imap => "imap" },
+        "read": mailbox.read.name(),
     });
     if let Some(SendBy::Smtp) = mailbox.send {
         shown["send"] = json!("smtp");

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 /// What a connection runs over.
-pub(super) enum Stream {
+pub(crate) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
     #[cfg(test)]
@@ -20,15 +20,15 @@ pub(super) enum Stream {
 
 /// What is still to be sent.
 #[derive(Default)]
-pub(super) struct Outgoing {
-    pub(super) octets: Bytes,
+pub(crate) struct Outgoing {
+    pub(crate) octets: Bytes,
     /// Whether the stream may hold octets that were written to it.
     unflushed: bool,
 }
 
 /// What happened next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Moved {
+pub(crate) enum Moved {
     /// Something was sent.
     Sent,
     /// So many octets came; none is the end.
@@ -40,7 +40,7 @@ trait Octets: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Octets for T {}
 
 impl Outgoing {
-    pub(super) fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.octets.is_empty() && !self.unflushed
     }
 }
@@ -48,7 +48,7 @@ impl Outgoing {
 impl Stream {
     /// Sends or receives, whichever is possible first: a server that does not read on before we
     /// have taken its answer must not wait for us while we wait for it.
-    pub(super) async fn exchange(
+    pub(crate) async fn exchange(
         &mut self,
         outgoing: &mut Outgoing,
         incoming: &mut BytesMut,
@@ -76,7 +76,7 @@ impl Stream {
     }
 
     /// Sends some octets; the stream is flushed behind the last.
-    pub(super) async fn send(&mut self, outgoing: &mut Outgoing) -> io::Result<()> {
+    pub(crate) async fn send(&mut self, outgoing: &mut Outgoing) -> io::Result<()> {
         let octets = self.octets();
         poll_fn(|cx| poll_send(octets, outgoing, cx)).await
     }

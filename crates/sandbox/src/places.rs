@@ -1,22 +1,22 @@
-//! How many connections a mailbox bears at a time.
+//! How many connections of one protocol a mailbox bears at a time.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Counts the connections of each mailbox. Clones count together.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Places(Arc<Mutex<BTreeMap<String, usize>>>);
+pub(crate) struct Places(Arc<Mutex<BTreeMap<String, usize>>>);
 
 /// One connection's place; free again when it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     places: Places,
     mailbox: String,
 }
 
 impl Places {
     /// Takes a place, if one is free.
-    pub(super) fn take(&self, mailbox: &str) -> Option<Place> {
+    pub(crate) fn take(&self, mailbox: &str) -> Option<Place> {
         let mailbox = mailbox.to_lowercase();
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = taken.entry(mailbox.clone()).or_default();
@@ -43,7 +43,7 @@ impl Drop for Place {
     }
 }
 
-/// `MaxConnectionsPerUser` of Set-ImapSettings, by default.
+/// `MaxConnectionsPerUser` of Set-ImapSettings and Set-PopSettings, by default.
 const MOST_CONNECTIONS: usize = 16;
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A sandbox for a test, and a client that reads and writes lines.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,13 +21,13 @@ use crate::tenant::{AccessToken, AskedClaims, Bearer, CLIENT_ID, ClientStrength,
 use crate::{Sandbox, SandboxConfig};
 
 /// A running sandbox.
-pub(super) struct House {
-    pub(super) sandbox: Sandbox,
+pub(crate) struct House {
+    pub(crate) sandbox: Sandbox,
     tasks: Tasks,
 }
 
 impl House {
-    pub(super) async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let tasks = Tasks::new();
         let start = Sandbox::start(
             SandboxConfig::default(),
@@ -38,13 +39,13 @@ impl House {
         Self { sandbox, tasks }
     }
 
-    pub(super) async fn close(self) {
+    pub(crate) async fn close(self) {
         self.sandbox.end().await;
         self.tasks.end().await;
     }
 
     /// A token for Exchange, of the app itself or in the name of a person.
-    pub(super) fn token(&self, person: Option<&str>) -> String {
+    pub(crate) fn token(&self, person: Option<&str>) -> String {
         let tenant = self.sandbox.tenant();
         let (app, person) = {
             let directory = tenant.directory();
@@ -70,11 +71,11 @@ impl House {
         tenant.mint(&token, Duration::from_hours(1))
     }
 
-    pub(super) fn order(&self, kind: FaultKind) {
+    pub(crate) fn order(&self, kind: FaultKind) {
         self.sandbox.faults().order(FaultOrder::everywhere(kind));
     }
 
-    pub(super) fn deliver(&self, raw: impl Into<bytes::Bytes>) {
+    pub(crate) fn deliver(&self, raw: impl Into<bytes::Bytes>) {
         let at = "2026-01-02T03:04:05Z".parse().expect("a literal timestamp");
         self.sandbox
             .mailboxes()
@@ -82,7 +83,15 @@ impl House {
             .expect("the mailbox is there");
     }
 
-    pub(super) async fn connect(&self) -> Client {
+    pub(crate) async fn connect(&self) -> Client {
+        let mut client = self.connect_to(self.sandbox.addresses().imap).await;
+        let greeting = client.line().await;
+        assert!(greeting.starts_with("* OK The Microsoft Exchange IMAP4 service"));
+        client
+    }
+
+    /// A connection over which nothing has been said.
+    pub(crate) async fn connect_to(&self, address: SocketAddr) -> Client {
         let mut roots = RootCertStore::empty();
         let ca = CertificateDer::from_pem_slice(self.sandbox.ca_pem().as_bytes());
         roots
@@ -95,24 +104,16 @@ impl House {
         .expect("the provider has them")
         .with_root_certificates(roots)
         .with_no_client_auth();
-        let address = self.sandbox.addresses().imap;
         let stream = TcpStream::connect(address).await.expect("it listens");
         let name = ServerName::try_from("localhost").expect("a name");
         let connector = TlsConnector::from(Arc::new(config));
         let stream = connector.connect(name, stream).await.expect("TLS starts");
-        let mut client = Client {
+        Client {
             stream: BufReader::new(stream),
-        };
-        assert!(
-            client
-                .line()
-                .await
-                .starts_with("* OK The Microsoft Exchange IMAP4 service")
-        );
-        client
+        }
     }
 
-    pub(super) async fn sign_in(&self) -> Client {
+    pub(crate) async fn sign_in(&self) -> Client {
         let mut client = self.connect().await;
         let answer = client.authenticate(USER, &self.token(None)).await;
         assert_eq!(answer, "a OK AUTHENTICATE completed.");
@@ -121,12 +122,12 @@ impl House {
 }
 
 /// A client that says what the test says.
-pub(super) struct Client {
+pub(crate) struct Client {
     stream: BufReader<TlsStream<TcpStream>>,
 }
 
 impl Client {
-    pub(super) async fn line(&mut self) -> String {
+    pub(crate) async fn line(&mut self) -> String {
         let mut line = String::new();
         self.stream
             .read_line(&mut line)
@@ -135,7 +136,7 @@ impl Client {
         line.trim_end_matches("\r\n").to_owned()
     }
 
-    pub(super) async fn send(&mut self, line: &str) {
+    pub(crate) async fn send(&mut self, line: &str) {
         let line = format!("{line}\r\n");
         self.stream
             .get_mut()
@@ -145,7 +146,7 @@ impl Client {
     }
 
     /// Sends a command with the tag `a` and gathers the answer up to its tagged line.
-    pub(super) async fn command(&mut self, command: &str) -> Vec<String> {
+    pub(crate) async fn command(&mut self, command: &str) -> Vec<String> {
         self.send(&format!("a {command}")).await;
         let mut lines = Vec::new();
         loop {
@@ -158,7 +159,7 @@ impl Client {
         }
     }
 
-    pub(super) async fn authenticate(&mut self, user: &str, token: &str) -> String {
+    pub(crate) async fn authenticate(&mut self, user: &str, token: &str) -> String {
         let message = STANDARD.encode(format!("user={user}\x01auth=Bearer {token}\x01\x01"));
         self.command(&format!("AUTHENTICATE XOAUTH2 {message}"))
             .await
@@ -166,12 +167,12 @@ impl Client {
     }
 
     /// Reads so many octets, if they come.
-    pub(super) async fn takes(&mut self, octets: usize) -> bool {
+    pub(crate) async fn takes(&mut self, octets: usize) -> bool {
         let mut taken = vec![0; octets];
         self.stream.read_exact(&mut taken).await.is_ok()
     }
 
-    pub(super) async fn is_closed(&mut self) -> bool {
+    pub(crate) async fn is_closed(&mut self) -> bool {
         matches!(self.stream.read(&mut [0; 1]).await, Ok(0) | Err(_))
     }
 }

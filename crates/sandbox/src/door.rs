@@ -1,0 +1,55 @@
+//! The door of a mail server with TLS from the first octet: a bounded number of connections,
+//! each with an owner.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatepost_host::{Clock, Stop, Tasks};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::https::Listener;
+
+/// Lets clients in until the tasks are told to end. `converse` serves one connection.
+pub(crate) fn open<F: Future<Output = ()> + Send + 'static>(
+    listener: Listener,
+    (name, clock): (&'static str, Clock),
+    tasks: &Tasks,
+    converse: impl Fn(TlsStream<TcpStream>, Stop) -> F + Clone + Send + Sync + 'static,
+) {
+    let (owner, stop) = (tasks.clone(), tasks.stop());
+    let Listener { socket, tls } = listener;
+    let acceptor = TlsAcceptor::from(tls);
+    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    tasks.start(name, async move {
+        while let Some(Ok(permit)) = stop.or(Arc::clone(&room).acquire_owned()).await {
+            let stream = match stop.or(socket.accept()).await {
+                None => return,
+                Some(Ok((stream, _))) => stream,
+                Some(Err(error)) => {
+                    // Out of file handles, mostly; a pause keeps this from spinning.
+                    tracing::warn!(%error, "the sandbox could not accept a connection");
+                    clock.sleep(PAUSE_AFTER_ERROR).await;
+                    continue;
+                }
+            };
+            let (acceptor, clock, stop) = (acceptor.clone(), clock.clone(), owner.stop());
+            let converse = converse.clone();
+            owner.start("sandbox mail connection", async move {
+                let _permit = permit;
+                // New mail is a short line that must not wait for more (RFC 9293 §3.7.4).
+                let _ = stream.set_nodelay(true);
+                let handshake = clock.within(HANDSHAKE_LIMIT, acceptor.accept(stream));
+                if let Some(Ok(Ok(stream))) = stop.or(handshake).await {
+                    converse(stream, stop).await;
+                }
+            });
+        }
+    });
+}
+
+const MOST_CONNECTIONS: usize = 2_000;
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
