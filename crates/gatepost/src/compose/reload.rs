@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gatepost_fault::{Fault, Next, Owner};
 use gatepost_oauth::{Registration, TokenKeeper};
 
-use super::{Gatepost, SecretEnds, registrations};
+use super::{Gatepost, registrations};
 use crate::config::Config;
 use crate::failure::Failure;
 
@@ -45,7 +45,7 @@ impl Recomposed {
             keepers: BTreeMap::new(),
             opened: BTreeMap::new(),
             sinks: BTreeMap::new(),
-            secret_ends: SecretEnds::default(),
+            secret_ends: before.secret_ends.to_be_asked(),
         };
         let mut news = Vec::new();
         for mailbox in &wanted {

@@ -19,47 +19,70 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
-use super::{Gatepost, Kept, credentials};
+use super::{Gatepost, Kept};
 
-/// What Graph told of the secrets of one composition.
-#[derive(Debug, Default)]
-pub(super) struct SecretEnds(Mutex<Told>);
+/// What Graph told, by registration. Clones share it: a reload forgets nothing.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SecretEnds(Arc<Mutex<Told>>);
 
 #[derive(Debug, Default)]
 struct Told {
-    ends: BTreeMap<String, Timestamp>,
-    at: Option<Timestamp>,
+    ends: BTreeMap<String, End>,
+    /// When Graph is asked again; `None` is at once.
+    next: Option<Timestamp>,
+}
+
+/// When this secret ends.
+#[derive(Debug)]
+struct End {
+    secret: SecretString,
+    at: Timestamp,
 }
 
 impl SecretEnds {
-    /// When the present secret of `app` ends.
-    pub(super) fn of(&self, app: &str) -> Option<Timestamp> {
-        self.lock().ends.get(app).copied()
+    /// When `secret` of a registration ends. Nothing is known of one that took its place since.
+    pub(super) fn of(&self, registration: &str, secret: &SecretString) -> Option<Timestamp> {
+        let told = self.lock();
+        let end = told.ends.get(registration)?;
+        (end.secret.expose_secret() == secret.expose_secret()).then_some(end.at)
     }
 
-    /// Whether it is time to ask, from now on no more for a day.
+    /// What was told before, to be asked again soon.
+    pub(super) fn to_be_asked(&self) -> Self {
+        self.lock().next = None;
+        self.clone()
+    }
+
     fn is_due(&self, now: Timestamp) -> bool {
-        let mut told = self.lock();
-        let is_due = told
-            .at
-            .is_none_or(|at| now.duration_since(at).abs() >= EVERY);
-        if is_due {
-            told.at = Some(now);
-        }
-        is_due
+        let next = self.lock().next;
+        // A clock that was ahead must not put it off for years.
+        next.is_none_or(|next| next <= now || next > later(now, EVERY))
     }
 
-    fn learned(&self, app: String, end: Option<Timestamp>) {
+    fn learned(&self, registration: &str, secret: &SecretString, end: Option<Timestamp>) {
         let ends = &mut self.lock().ends;
         match end {
-            Some(end) => _ = ends.insert(app, end),
-            None => _ = ends.remove(&app),
+            Some(at) => {
+                let secret = secret.clone();
+                ends.insert(registration.to_owned(), End { secret, at });
+            }
+            None => _ = ends.remove(registration),
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Told> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What became of a question.
+enum Answer {
+    /// Graph showed the app.
+    Shown(Application),
+    /// The app may not know, or there is no Graph.
+    MayNotKnow,
+    /// Graph has trouble of its own.
+    NotNow,
 }
 
 /// The part of an `application` that is asked for.
@@ -80,33 +103,45 @@ impl Gatepost {
     /// Asks Graph once a day when the client secrets end of which the configuration does not say
     /// it. Whoever may not know is told nothing, and nothing depends on it.
     pub async fn learn_secret_ends(&self) {
-        if !self.secret_ends.is_due(self.clock.now()) {
+        let now = self.clock.now();
+        if !self.secret_ends.is_due(now) {
             return;
         }
         let mut asked = BTreeSet::new();
+        let mut next = EVERY;
         for kept in self.keepers.values() {
             let registration = Arc::clone(&kept.keeper.credential().registration);
             let settings = self.config.registrations.get(&registration.name);
-            if settings.is_none_or(|settings| settings.secret_expires.is_some()) {
+            if settings.is_none_or(|settings| settings.secret_expires.is_some())
+                || registration.tenant.is_shared()
+                || !asked.insert(registration.name.clone())
+            {
                 continue;
             }
             let Some(Proof::Secret(secret)) = registration.proof.at_hand() else {
                 continue;
             };
-            let (cloud, tenant) = (&registration.cloud, &registration.tenant);
-            let app = credentials::app(cloud, tenant, &registration.client_id);
-            if !asked.insert(app.clone()) {
-                continue;
-            }
+            let name = &registration.name;
             match self.ask_graph(kept, &registration, &secret).await {
-                Ok(end) => self.secret_ends.learned(app, end),
-                Err(error) => tracing::debug!(
-                    registration = registration.name,
-                    code = error.code(),
-                    "Microsoft Graph does not tell when the client secret ends: {error}"
-                ),
+                Ok(Answer::Shown(application)) => {
+                    let end = end_of(&application, &secret, now);
+                    self.secret_ends.learned(name, &secret, end);
+                }
+                Ok(Answer::MayNotKnow) => {
+                    tracing::debug!(registration = name, "Microsoft Graph is not for this app");
+                }
+                Ok(Answer::NotNow) => next = SOON,
+                Err(error) => {
+                    next = SOON;
+                    tracing::debug!(
+                        registration = name,
+                        code = error.code(),
+                        "Microsoft Graph does not tell when the client secret ends: {error}"
+                    );
+                }
             }
         }
+        self.secret_ends.lock().next = Some(later(now, next));
     }
 
     async fn ask_graph(
@@ -114,9 +149,9 @@ impl Gatepost {
         kept: &Kept,
         registration: &Arc<Registration>,
         secret: &SecretString,
-    ) -> Result<Option<Timestamp>, TokenError> {
+    ) -> Result<Answer, TokenError> {
         let Some(mut graph) = registration.cloud.graph.clone() else {
-            return Ok(None);
+            return Ok(Answer::MayNotKnow);
         };
         let opening = Opening {
             asking: Asking {
@@ -142,30 +177,33 @@ impl Gatepost {
             .header("authorization", bearer.into())
             .plain("$select", "passwordCredentials");
         let reply = kept.reach.post(&question).await?;
-        if reply.status != 200 {
-            tracing::debug!(
-                registration = registration.name,
-                status = reply.status,
-                "the app may not read in Microsoft Graph when its client secret ends"
-            );
-            return Ok(None);
-        }
-        let application = serde_json::from_slice(&reply.body).ok();
-        Ok(application.and_then(|application| end_of(&application, secret)))
+        Ok(match reply.status {
+            200 => serde_json::from_slice(&reply.body).map_or(Answer::NotNow, Answer::Shown),
+            401 | 403 | 404 => Answer::MayNotKnow,
+            _ => Answer::NotNow,
+        })
     }
 }
 
-/// The end of the one of the app's secrets that is ours: the soonest, if several begin alike.
-fn end_of(application: &Application, secret: &SecretString) -> Option<Timestamp> {
+/// The end of the one of the app's secrets that is ours: the soonest, if several begin alike. One
+/// that is over is not ours: ours works.
+fn end_of(application: &Application, secret: &SecretString, now: Timestamp) -> Option<Timestamp> {
     let ours = application.passwords.iter().filter(|password| {
         let hint = password.hint.as_deref().unwrap_or_default();
         !hint.is_empty() && secret.expose_secret().starts_with(hint)
     });
-    ours.filter_map(|password| password.end).min()
+    let ends = ours.filter_map(|password| password.end);
+    ends.filter(|end| *end > now).min()
+}
+
+fn later(at: Timestamp, duration: SignedDuration) -> Timestamp {
+    at.checked_add(duration).unwrap_or(Timestamp::MAX)
 }
 
 /// How often Graph is asked.
 const EVERY: SignedDuration = SignedDuration::from_hours(24);
+/// How soon it is asked again when it could not answer.
+const SOON: SignedDuration = SignedDuration::from_mins(15);
 
 #[cfg(test)]
 mod tests {
@@ -173,7 +211,8 @@ mod tests {
 
     fn end(text: &str) -> Option<String> {
         let application = serde_json::from_str(text).expect("an application");
-        let end = end_of(&application, &"Q8x~secret".into());
+        let now = "2026-11-26T12:00:00Z".parse().expect("a time");
+        let end = end_of(&application, &"Q8x~secret".into(), now);
         end.map(|end| end.to_string())
     }
 
@@ -183,8 +222,22 @@ mod tests {
             {"hint": "abc", "endDateTime": "2027-01-01T00:00:00Z"},
             {"hint": "Q8x", "endDateTime": "2028-02-02T12:00:00.123Z"},
             {"hint": "Q8x", "endDateTime": "2029-01-01T00:00:00Z"},
+            {"hint": "Q8x", "endDateTime": "2026-11-01T00:00:00Z"},
             {"hint": null, "endDateTime": "2026-12-01T00:00:00Z"}]}"#;
         assert_eq!(end(text).as_deref(), Some("2028-02-02T12:00:00.123Z"));
+    }
+
+    #[test]
+    fn nothing_is_known_of_a_secret_that_took_the_place_of_another() {
+        let (ends, end) = (SecretEnds::default(), Timestamp::MAX);
+        ends.learned("contoso", &"old".into(), Some(end));
+        assert_eq!(ends.of("contoso", &"old".into()), Some(end));
+        assert_eq!(ends.of("contoso", &"new".into()), None);
+        ends.lock().next = Some(Timestamp::MAX);
+        assert!(ends.is_due(Timestamp::UNIX_EPOCH), "the clock was ahead");
+        ends.lock().next = Some(later(Timestamp::UNIX_EPOCH, SOON));
+        assert!(!ends.is_due(Timestamp::UNIX_EPOCH));
+        assert!(ends.to_be_asked().is_due(Timestamp::UNIX_EPOCH));
     }
 
     #[test]

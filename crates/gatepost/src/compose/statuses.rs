@@ -76,9 +76,9 @@ impl Gatepost {
         );
         let settings = self.config.registrations.get(&registration.name);
         let proof = match registration.proof.at_hand() {
-            Some(Proof::Secret(_)) => settings
+            Some(Proof::Secret(secret)) => settings
                 .and_then(|settings| settings.secret_expires)
-                .or_else(|| self.secret_ends.of(&app))
+                .or_else(|| self.secret_ends.of(&registration.name, &secret))
                 .map(|at| (at, ExpiringPart::ClientSecret)),
             Some(Proof::Certificate(certificate)) => {
                 Some((certificate.not_after, ExpiringPart::Certificate))

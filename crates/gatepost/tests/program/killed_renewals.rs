@@ -22,7 +22,7 @@ fn killed_at_any_moment_of_a_renewal_it_stays_signed_in() {
     let (mut signing_in, url) = login(&stand);
     browser.get(browser.sign_in(&url).as_str());
     assert!(signing_in.line().expect("who signed in").contains(ADA));
-    let longest = longest_life(&stand);
+    let mut longest = longest_life(&stand);
 
     let mut renewed = 0;
     for round in 0..KILLS {
@@ -40,7 +40,14 @@ fn killed_at_any_moment_of_a_renewal_it_stays_signed_in() {
 
         // This shows what is stored, and asks nobody.
         let after = stand.printed(&["token", ADA]);
-        renewed += usize::from(after != before);
+        let has_renewed = after != before;
+        renewed += usize::from(has_renewed);
+        // The machine may be busier than when it was measured, or less so.
+        longest = if has_renewed {
+            longest * 4 / 5
+        } else {
+            longest * 5 / 4
+        };
         let ran = stand.run(&["messages", ADA]);
         assert_eq!(ran.exit, 0, "after {round} kills: {}", ran.stderr);
         stand.fault("revoke-used");
