@@ -461,9 +461,10 @@ impl Keeper {
         }
         let mut slots = self.slots();
         let slot = slots.entry(audience).or_default();
-        match result {
-            Ok(token) if self.heard(audience) != heard => slot.land_late(token),
-            result => slot.land(result, now, &self.around.chance),
+        if self.heard(audience) == heard {
+            slot.land(result, now, &self.around.chance);
+        } else {
+            slot.land_late(result, now, &self.around.chance);
         }
     }
 

@@ -113,27 +113,47 @@ impl Slot {
                 self.failure = None;
                 self.held = Some(Held::new(token.clone(), now, chance));
             }
+            Err(error) => self.failure = Some(self.failed(error, now, chance)),
+        }
+    }
+
+    /// The request ended that was begun before a server wanted more of the token. A token would be
+    /// challenged at once: it is not held. A failure says nothing of the challenge, and shortens no
+    /// wait for it.
+    pub(super) fn land_late(
+        &mut self,
+        result: &Result<AccessToken, TokenError>,
+        now: Timestamp,
+        chance: &Chance,
+    ) {
+        self.request = None;
+        match result {
+            Ok(token) => self.refusals.token = Some(token.clone()),
             Err(error) => {
-                let in_a_row = self
-                    .failure
-                    .as_ref()
-                    .map_or(0, |failure| failure.in_a_row)
-                    .saturating_add(1);
-                let pause = pause_after(error, in_a_row, chance);
-                self.failure = Some(Failure {
-                    error: error.clone(),
-                    pause: Pause::new(now, pause),
-                    in_a_row,
-                });
+                let failed = self.failed(error, now, chance);
+                let outlasts = |standing: &Failure| {
+                    let left = standing.pause.left(now);
+                    left.is_some() && standing.pause.until > failed.pause.until
+                };
+                if !self.failure.as_ref().is_some_and(outlasts) {
+                    self.failure = Some(failed);
+                }
             }
         }
     }
 
-    /// The request brought a token that was asked for before a server wanted more of it: it would be
-    /// challenged at once. It is not held, and what was said of the challenge stands.
-    pub(super) fn land_late(&mut self, token: &AccessToken) {
-        self.request = None;
-        self.refusals.token = Some(token.clone());
+    /// One more failure in a row.
+    fn failed(&self, error: &TokenError, now: Timestamp, chance: &Chance) -> Failure {
+        let before = self.failure.as_ref();
+        let in_a_row = before
+            .map_or(0, |failure| failure.in_a_row)
+            .saturating_add(1);
+        let pause = pause_after(error, in_a_row, chance);
+        Failure {
+            error: error.clone(),
+            pause: Pause::new(now, pause),
+            in_a_row,
+        }
     }
 
     /// A server refused `token`. Only the one that is held counts: a hundred connections report

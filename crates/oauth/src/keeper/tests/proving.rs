@@ -221,7 +221,14 @@ async fn servers_that_contradict_each_other_are_not_obeyed_for_ever() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_from_before_a_challenge_neither_lifts_a_wait_nor_brings_what_is_handed_out() {
-    for (before, error) in [(4, Some("token_challenged_in_turn")), (0, None)] {
+    let in_turn = Some("token_challenged_in_turn");
+    for (before, renewal, error) in [
+        (4, (200, TOKEN), in_turn),
+        (4, (503, ""), in_turn),
+        (4, (401, SECRET_WRONG), in_turn),
+        (0, (200, TOKEN), None),
+        (0, (401, SECRET_WRONG), Some("secret_wrong")),
+    ] {
         let world = World::new();
         let keeper = world.app();
         for turn in 0..before {
@@ -231,6 +238,7 @@ async fn a_request_from_before_a_challenge_neither_lifts_a_wait_nor_brings_what_
         world.issuer.will_answer(200, SHORT_LIVED);
         let old = keeper.token(Audience::Graph).await.expect("a token");
         world.clock.sleep(Duration::from_secs(265)).await;
+        world.issuer.will_answer(renewal.0, renewal.1);
         let again = keeper.token(Audience::Graph).await.expect("it lives");
         assert_eq!(again.expose(), old.expose(), "it is renewed meanwhile");
         world.clock.sleep(ANSWER_TIME / 2).await;
