@@ -136,7 +136,8 @@ impl Memory {
     }
 
     /// After the clock was set forward, what was stored before seems older than it is. Once the
-    /// retention has passed again, it is old by both clocks.
+    /// retention has passed again, it is old by both clocks. One that is set back was ahead at the
+    /// start, or is behind now: what was unproven then is less by it.
     fn holds(&mut self) -> Holds {
         let set = self.metronome.set_by();
         if set > STEP {
@@ -146,6 +147,8 @@ impl Memory {
                 self.retention.as_secs() / 3600
             );
             self.until = self.metronome.elapsed() + self.retention;
+        } else if set < -STEP {
+            self.unproven = self.unproven.set_back(set.unsigned_abs());
         }
         if self.metronome.elapsed() < self.until {
             Holds::All
@@ -170,7 +173,8 @@ fn log(error: &SweepError) {
     tracing::warn!(code, "the spool was not swept, it is tried again: {error}");
 }
 
-/// A clock that is set forward by less makes nothing old.
+/// A clock that is set forward by less makes nothing old, and one that is set back by less was not
+/// ahead.
 const STEP: SignedDuration = SignedDuration::from_mins(1);
 const PAUSE: Duration = Duration::from_mins(10);
 const AT_ONCE: usize = 500;

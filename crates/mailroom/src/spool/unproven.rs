@@ -41,6 +41,19 @@ impl Unproven {
         }
     }
 
+    /// What it is once the clock was set back `by` this much: the start was that much earlier than
+    /// the clock said, and so much of the time had not passed. If the clock was right at the start
+    /// and is behind now, nothing is forgotten earlier by it.
+    pub(super) fn set_back(self, by: Duration) -> Self {
+        match self {
+            Self::For { time, until } => Self::For {
+                time: time.saturating_sub(by),
+                until: until.checked_sub(by).unwrap_or(Timestamp::MIN),
+            },
+            Self::Unknown => Self::Unknown,
+        }
+    }
+
     async fn read(cursors: &dyn Cursors, now: Timestamp) -> Result<Self, StorageError> {
         let standings = cursors.standings().await?;
         let proofs = standings.iter();

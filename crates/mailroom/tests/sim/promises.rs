@@ -722,6 +722,32 @@ async fn a_clock_that_is_ahead_at_the_start_makes_nobody_forget_what_is_young() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_clock_that_was_ahead_at_the_start_and_is_put_right_makes_nobody_keep_what_is_old() {
+    let room = Room::new();
+    room.server.receive(1, 10);
+    let sinks = [("a", Fickle::answering(Outcome::Done))];
+    room.works(&Room::watch(), &sinks, 10).await;
+    room.all.clock.set_by(SignedDuration::from_hours(9_000));
+    let unproven = room.all.unproven().await;
+    let done = async || {
+        room.count(EventType::MailReceived, DeliveryState::Done)
+            .await
+    };
+    let told = async {
+        room.all.clock.sleep(HOUR).await;
+        room.all.clock.set_by(SignedDuration::from_hours(-9_000));
+        room.all.clock.sleep(22 * HOUR).await;
+        assert_eq!(done().await, 1, "it is less than a day old");
+        room.all.clock.sleep(2 * HOUR).await;
+        assert_eq!(done().await, 0, "it is old by the clock that is right now");
+    };
+    let sweeping = Box::pin(room.all.sweeper(24 * HOUR, unproven).run(Stop::never()));
+    let sweeping = room.all.clock.within(26 * HOUR, sweeping);
+    let (.., over) = tokio::join!(told, sweeping);
+    over.expect_err("nobody ends before he is told to");
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_cannot_read_what_was_proved_forgets_nothing_for_a_whole_retention() {
     let room = Room::new().with_lock();
     room.server.receive(1, 10);
