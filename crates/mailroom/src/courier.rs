@@ -227,7 +227,8 @@ impl Courier {
     }
 
     /// What an attempt may take that begins now under a claim `until` then: it ends, and is
-    /// settled, while the claim holds. Making the claim may have taken a part of its time.
+    /// settled, while the claim holds. Making the claim may have taken a part of its time; where
+    /// less is left than the sink's own limit, none begins.
     fn limit(&self, until: Timestamp) -> Duration {
         let left = until.duration_since(self.room.clock.now());
         let left = Duration::try_from(left).unwrap_or_default();
@@ -329,8 +330,13 @@ impl Courier {
             }
         }
         let limit = self.limit(until);
-        if limit.is_zero() {
+        if claimed > 0 && limit < self.sink.longest_attempt() {
+            tracing::warn!(
+                %sink, deliveries = claimed,
+                "claims took so long to make that too little time is left for an attempt; they are given back and made again"
+            );
             self.unsettled.give_back(due);
+            self.settle().await?;
             return Ok(claimed);
         }
         for due in due {

@@ -19,7 +19,7 @@ pub(super) struct Unsettled {
 }
 
 impl Unsettled {
-    /// Claims that took as long to make as they hold lead to no attempt.
+    /// Claims that took so long to make that too little time is left lead to no attempt.
     pub(super) fn give_back(&mut self, due: Vec<Due>) {
         let released = due.into_iter().map(|due| (due.lease, Settled::Released));
         self.settled.extend(released);

@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::fuse::{Fuse, Lock, Trouble};
 use crate::server::Server;
-use crate::storage::{Disk, Mortal};
+use crate::storage::{CONTENTION, Disk, Mortal};
 
 /// A room with one mailbox that always works, unless its door says otherwise.
 struct Room {
@@ -210,6 +210,8 @@ fn sink(name: &str) -> SinkName {
 }
 
 const HOUR: Duration = Duration::from_hours(1);
+const MINUTE: Duration = Duration::from_mins(1);
+const SECOND: Duration = Duration::from_secs(1);
 
 fn no() -> String {
     "the sink says no".to_owned()
@@ -793,6 +795,35 @@ async fn an_attempt_ends_within_its_claim_however_long_that_took_to_make() {
     };
     let endless = Slow::taking(HOUR, &room.all.clock);
     tokio::join!(room.delivers(endless, Duration::from_mins(10)), told);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_the_sink_could_not_end_in_time_does_not_begin() {
+    let room = Room::new().with_lock();
+    room.server.receive(1, 10);
+    room.works(&Room::watch(), &[], 1).await;
+    room.trouble.lock(Lock::Contended);
+    let kind = EventType::MailReceived;
+    let told = async {
+        // The claim is being made.
+        room.all.clock.sleep(2 * CONTENTION + SECOND).await;
+        room.all.clock.set_by(SignedDuration::from_secs(40));
+        room.all.clock.sleep(CONTENTION).await;
+        assert_eq!(room.count(kind, DeliveryState::Claimed).await, 1);
+        room.trouble.lock(Lock::Open);
+        room.all.clock.sleep(CONTENTION + 2 * MINUTE).await;
+        let filter = DeliveryFilter {
+            limit: 1,
+            ..DeliveryFilter::default()
+        };
+        let all = room.storage.list(&filter).await.expect("it answers");
+        let delivery = &all[0];
+        let ended = (delivery.state, delivery.attempts, delivery.reason.clone());
+        assert_eq!(ended, (DeliveryState::Done, 1, None));
+    };
+    // Less than the sink may take, and more than the claim leaves.
+    let slow = Slow::taking(Duration::from_secs(110), &room.all.clock);
+    tokio::join!(room.delivers(slow, Duration::from_mins(4)), told);
 }
 
 #[tokio::test(start_paused = true)]
