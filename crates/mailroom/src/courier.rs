@@ -75,6 +75,8 @@ pub struct Courier {
     unsettled: Unsettled,
     /// What is to be put right before anything is claimed, or as soon as nothing is under way.
     repairs: BTreeSet<Repair>,
+    /// Goes for as long as claims are to be put right and attempts are under way.
+    held_up: Option<Metronome>,
 }
 
 /// What the storage says and is no longer true. It stays to be put right until that is done.
@@ -113,6 +115,7 @@ impl Courier {
             ear,
             unsettled: Unsettled::default(),
             repairs: BTreeSet::from([Repair::FormerProcess]),
+            held_up: None,
         }
     }
 
@@ -175,10 +178,17 @@ impl Courier {
     /// now is tried again in the next round.
     async fn repair(&mut self, attempts: &JoinSet<Attempted>) -> Result<(), StorageError> {
         for repair in Repair::ALL {
-            let waits = repair == Repair::OtherClaims && !attempts.is_empty();
-            // What is under way is not attempted a second time beside it.
-            if waits || !self.repairs.contains(&repair) {
+            if !self.repairs.contains(&repair) {
                 continue;
+            }
+            if repair == Repair::OtherClaims {
+                // What is under way is not attempted a second time beside it.
+                if !attempts.is_empty() {
+                    let clock = &self.room.clock;
+                    self.held_up.get_or_insert_with(|| Metronome::beside(clock));
+                    continue;
+                }
+                self.held_up = None;
             }
             let now = self.room.clock.now();
             let horizon = match repair {
@@ -346,8 +356,13 @@ impl Courier {
     }
 
     /// How many more attempts there is place for. A few places among many are not worth a
-    /// transaction of their own.
+    /// transaction of their own. There is none once claims have waited to be put right for longer
+    /// than an attempt takes: a sink that is always busy would let them wait for ever.
     fn places(&self, attempts: &JoinSet<Attempted>) -> usize {
+        let held_up = self.held_up.as_ref();
+        if held_up.is_some_and(|metronome| metronome.elapsed() > self.lease()) {
+            return 0;
+        }
         let all = self.route.concurrency.get();
         let free = all.saturating_sub(attempts.len());
         if free * 4 < all { 0 } else { free }

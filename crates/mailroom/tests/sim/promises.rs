@@ -1,6 +1,7 @@
 //! Single promises, each in a small room in virtual time.
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -848,6 +849,38 @@ async fn a_claim_of_a_clock_that_was_ahead_is_taken_back_once_nothing_is_under_w
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_claim_of_a_clock_that_was_ahead_is_taken_back_from_a_sink_that_is_always_busy_too() {
+    let room = Room::new();
+    for number in 1..=60 {
+        room.server.receive(number, 10);
+    }
+    room.works(&Room::watch(), &[], 1).await;
+    let told = async {
+        room.all.clock.sleep(SECOND).await;
+        let now = room.all.clock.now();
+        let lost = room.storage.claim_due(&sink("a"), now, now + HOUR, 1).await;
+        let lost = lost.expect("it answers")[0].lease.delivery;
+        room.all.clock.set_by(SignedDuration::from_hours(-5_000));
+        let attempts = async || {
+            let lost = room.storage.show(lost).await.expect("it answers");
+            lost.expect("it is there").attempts
+        };
+        room.all.clock.sleep(Duration::from_mins(4)).await;
+        assert_eq!(attempts().await, 2, "it is attempted after it was lost");
+    };
+    let busy = Slow::never_idle(Duration::from_secs(20), &room.all.clock);
+    let route = Route {
+        concurrency: NonZeroUsize::new(2).expect("not zero"),
+        ..Route::to(sink("a"))
+    };
+    let courier = room.all.courier(route, busy).run(Stop::never());
+    let courier = Box::pin(courier);
+    let time = Duration::from_mins(5);
+    let (over, ()) = tokio::join!(room.all.clock.within(time, courier), told);
+    over.expect_err("nobody ends before he is told to");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_under_way_at_the_stop_is_settled() {
     let room = Room::new();
     room.server.receive(1, 10);
@@ -871,19 +904,35 @@ async fn what_is_under_way_at_the_stop_is_settled() {
 struct Slow {
     takes: Duration,
     clock: Clock,
+    /// Whether the next delivery takes half of it.
+    hurries: AtomicBool,
 }
 
 impl Slow {
     fn taking(takes: Duration, clock: &Clock) -> Arc<Self> {
-        let clock = clock.clone();
-        Arc::new(Self { takes, clock })
+        Arc::new(Self {
+            takes,
+            clock: clock.clone(),
+            hurries: AtomicBool::new(false),
+        })
+    }
+
+    /// Of two deliveries at the same time, one always ends while the other is under way.
+    fn never_idle(takes: Duration, clock: &Clock) -> Arc<Self> {
+        Arc::new(Self {
+            takes,
+            clock: clock.clone(),
+            hurries: AtomicBool::new(true),
+        })
     }
 }
 
 #[async_trait]
 impl Sink for Slow {
     async fn deliver(&self, _: Handover<'_>) -> Outcome {
-        self.clock.sleep(self.takes).await;
+        let hurries = self.hurries.swap(false, Ordering::Relaxed);
+        let takes = if hurries { self.takes / 2 } else { self.takes };
+        self.clock.sleep(takes).await;
         Outcome::Done
     }
 
