@@ -25,7 +25,7 @@ fn a_certificate_that_does_not_match_its_key() {
         ran.assert_fails(CONFIGURATION, &words);
         ran.assert_fails(
             CONFIGURATION,
-            &["gatepost.toml:12:15", "certificate_key_mismatch"],
+            &["gatepost.toml:13:15", "certificate_key_mismatch"],
         );
     }
 }
@@ -38,7 +38,7 @@ fn a_key_that_is_none() {
     use_certificate(&stand);
     for verb in [&["config", "check"][..], &["serve"]] {
         let ran = stand.run(verb);
-        ran.assert_fails(CONFIGURATION, &["app.key", "gatepost.toml:12:15"]);
+        ran.assert_fails(CONFIGURATION, &["app.key", "gatepost.toml:13:15"]);
     }
     assert!(!stand.path("state").exists(), "nothing was begun");
 }
@@ -55,7 +55,7 @@ fn a_key_that_is_encrypted() {
     let ran = stand.run(&check);
     ran.assert_fails(
         CONFIGURATION,
-        &["private_key_password", "gatepost.toml:12:15"],
+        &["private_key_password", "gatepost.toml:13:15"],
     );
 
     let text = std::fs::read_to_string(stand.path("gatepost.toml")).expect("the configuration");
@@ -90,7 +90,7 @@ fn a_certificate_outside_its_time() {
             .assert_fails(CONFIGURATION, &words);
         let ran = stand.run(&["config", "check"]);
         ran.assert_fails(CONFIGURATION, &words);
-        ran.assert_fails(CONFIGURATION, &["gatepost.toml:12:15"]);
+        ran.assert_fails(CONFIGURATION, &["gatepost.toml:13:15"]);
     }
 }
 
@@ -122,7 +122,7 @@ fn an_expired_certificate_stops_no_other_mailbox() {
     });
     assert_eq!(code.as_deref(), Some("certificate_expired"));
     assert!(
-        stand.log().contains("gatepost.toml:26:15: "),
+        stand.log().contains("gatepost.toml:27:15: "),
         "{}",
         stand.log()
     );
@@ -141,7 +141,7 @@ fn a_certificate_that_ends_soon() {
     assert!(ran.stdout.starts_with("good "), "{}", ran.stdout);
     for word in [
         "warning: ",
-        "gatepost.toml:12:15",
+        "gatepost.toml:13:15",
         &format!("expires on {soon}"),
     ] {
         assert!(

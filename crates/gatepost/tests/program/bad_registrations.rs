@@ -48,7 +48,7 @@ fn a_secret_that_everybody_may_read() {
         let ran = stand.run(verb);
         ran.assert_fails(
             CONFIGURATION,
-            &["client.secret", "chmod 600", "gatepost.toml:12"],
+            &["client.secret", "chmod 600", "gatepost.toml:13"],
         );
     }
 }

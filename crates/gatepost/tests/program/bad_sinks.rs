@@ -36,14 +36,14 @@ fn a_program_that_cannot_be_started_is_found_by_the_check() {
             &[
                 word,
                 "sink bad",
-                "gatepost.toml:24:7",
+                "gatepost.toml:25:7",
                 "sink_program_unusable",
             ],
         );
     }
     let serve = stand.serve();
     assert!(
-        stand.log().contains("gatepost.toml:24:7: sink bad"),
+        stand.log().contains("gatepost.toml:25:7: sink bad"),
         "{}",
         stand.log()
     );
