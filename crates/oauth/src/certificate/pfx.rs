@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use p12_keystore::Pkcs12Archive;
 use p12_keystore::error::Error;
 use secrecy::{ExposeSecret as _, SecretString};
+use x509_parser::asn1_rs::{Any, FromDer as _};
 use x509_parser::pem::Pem;
 use zeroize::Zeroizing;
 
@@ -35,10 +36,11 @@ pub(super) fn blocks(
     let given = password.map_or("", |password| password.expose_secret());
     let archive = Pkcs12Archive::from_pkcs12(der, given).map_err(|error| match error {
         // Without a check sum, a wrong password shows as nonsense behind the encryption.
-        Error::MacError(_) | Error::UnpadError | Error::Pkcs5Error(_) => match password {
-            Some(_) => ProofProblem::PasswordWrong,
-            None => ProofProblem::PasswordMissing,
-        },
+        Error::MacError(_)
+        | Error::UnpadError
+        | Error::Pkcs5Error(_)
+        | Error::InvalidPrivateKey => sealed(password),
+        Error::DerError(_) | Error::X509Error(_) if is_whole(der) => sealed(password),
         Error::UnsupportedEncryptionScheme | Error::UnsupportedMacAlgorithm => {
             ProofProblem::PfxEncryption
         }
@@ -53,6 +55,20 @@ pub(super) fn blocks(
         contents: bag.key.as_der().to_vec(),
     });
     Ok(certificates.chain(keys).collect())
+}
+
+/// What keeps the file shut.
+fn sealed(password: Option<&SecretString>) -> ProofProblem {
+    match password {
+        Some(_) => ProofProblem::PasswordWrong,
+        None => ProofProblem::PasswordMissing,
+    }
+}
+
+/// Whether it is a PFX file from its beginning, the version 3, to its end.
+fn is_whole(der: &[u8]) -> bool {
+    Any::from_der(der)
+        .is_ok_and(|(rest, outer)| rest.is_empty() && outer.data.starts_with(&[0x02, 0x01, 0x03]))
 }
 
 /// With this octet every DER file begins that holds anything of ours.
