@@ -9,6 +9,7 @@ mod program;
 mod run;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -46,19 +47,34 @@ pub struct Command {
     settings: CommandSettings,
     clock: Clock,
     chance: Chance,
+    /// When leftovers were last removed, in seconds.
+    tidied: AtomicI64,
 }
 
 impl Command {
     /// A sink that starts a program. The folder for its events is made if it is missing, and
-    /// what processes that were killed left in it long ago is removed.
+    /// what processes that were killed left in it long ago is removed: the programs that they
+    /// started may outlive them for a while, and read it.
     pub fn new(settings: CommandSettings, clock: Clock, chance: Chance) -> Result<Self, FileError> {
         files::make_private_folder(&settings.scratch)?;
-        remove_leftovers(&settings, clock.now());
+        let now = clock.now();
+        remove_leftovers(&settings, now);
         Ok(Self {
             settings,
             clock,
             chance,
+            tidied: AtomicI64::new(now.as_second()),
         })
+    }
+
+    /// Removes once an hour what became old since.
+    fn tidy(&self) {
+        let now = self.clock.now();
+        let before = self.tidied.load(Ordering::Relaxed);
+        if now.as_second().abs_diff(before) > OVER.as_secs() {
+            self.tidied.store(now.as_second(), Ordering::Relaxed);
+            remove_leftovers(&self.settings, now);
+        }
     }
 
     fn command(&self, handover: &Handover<'_>, event_file: &Path) -> tokio::process::Command {
@@ -116,6 +132,7 @@ impl Sink for Command {
         {
             return outcome;
         }
+        self.tidy();
         let name = format!("{}.{}.json", handover.event.id, self.chance.token(6));
         let event_file = EventFile(self.settings.scratch.join(name));
         if let Err(error) = event_file.write(payload(&handover)).await {
@@ -201,4 +218,4 @@ const TEMPORARY: i32 = 75;
 /// All of `sysexits.h`.
 const PERMANENT: std::ops::RangeInclusive<i32> = 64..=78;
 /// A run that began this long ago is over, unless its own limit is longer.
-const OVER: Duration = Duration::from_hours(24);
+const OVER: Duration = Duration::from_hours(1);
