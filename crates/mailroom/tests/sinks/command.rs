@@ -122,16 +122,16 @@ async fn what_a_killed_process_left_behind_is_removed_when_it_is_old() {
     let folder = given.folder.path();
     let events = folder.join("events");
     std::fs::create_dir(&events).expect("ours");
-    let put = |name: &str, hours: u64| {
+    let put = |name: &str, minutes: u64| {
         let file = std::fs::File::create(events.join(name)).expect("ours");
         let modified = file.metadata().and_then(|file| file.modified());
-        let age = Duration::from_hours(hours);
+        let age = Duration::from_mins(minutes);
         let set = file.set_modified(modified.expect("it was just made") - age);
         set.expect("it is ours");
     };
-    put("evt_old.json", 30);
-    put("evt_young.json", 20);
-    put("another.json", 30);
+    put("evt_old.json", 70);
+    put("evt_young.json", 50);
+    put("another.json", 70);
     drop(shell(folder, "true"));
     let mut left: Vec<_> = std::fs::read_dir(&events)
         .expect("the folder")
