@@ -132,7 +132,10 @@ impl Gatepost {
                 }
                 Ok(Answer::NotNow) => next = SOON,
                 Err(error) => {
-                    next = SOON;
+                    // What a person must put right is not asked every quarter of an hour.
+                    if error.next().is_retry() {
+                        next = SOON;
+                    }
                     tracing::debug!(
                         registration = name,
                         code = error.code(),
