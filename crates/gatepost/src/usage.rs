@@ -149,7 +149,8 @@ impl UsageError {
         match error {
             missing @ (MailError::FolderMissing { .. }
             | MailError::OnlyInbox { .. }
-            | MailError::NotInPop3 { .. }) => Self::named(missing).into(),
+            | MailError::NotInPop3 { .. }
+            | MailError::AsciiSearch { .. }) => Self::named(missing).into(),
             other => other.into(),
         }
     }

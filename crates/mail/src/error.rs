@@ -160,6 +160,18 @@ pub enum MailError {
         /// The server's words.
         said: String,
     },
+    /// The server searches for ASCII letters only.
+    #[error(
+        "{host} searches the texts of {mailbox} for ASCII letters only: search for a word without other letters, or by --from or --subject, which are compared here; {host} said: {said}"
+    )]
+    AsciiSearch {
+        /// The server.
+        host: String,
+        /// The mailbox.
+        mailbox: String,
+        /// The server's words.
+        said: String,
+    },
     /// The connection is gone.
     #[error("the connection to {host} for {mailbox} was lost: {reason}; it is opened again")]
     Disconnected {
@@ -364,6 +376,7 @@ impl MailError {
         "mailbox_unavailable",
         "folder_missing",
         "mailbox_command_refused",
+        "search_ascii_only",
         "mailbox_disconnected",
         "mail_server_silent",
         "mail_server_unreachable",
@@ -435,6 +448,7 @@ impl Fault for MailError {
             Self::Unavailable { .. } => "mailbox_unavailable",
             Self::FolderMissing { .. } | Self::OnlyInbox { .. } => "folder_missing",
             Self::Refused { .. } => "mailbox_command_refused",
+            Self::AsciiSearch { .. } => "search_ascii_only",
             Self::Disconnected { .. } => "mailbox_disconnected",
             Self::Silent { .. } => "mail_server_silent",
             Self::Unreachable { .. } => "mail_server_unreachable",
@@ -459,6 +473,7 @@ impl Fault for MailError {
             | Self::UnusableName { .. }
             | Self::NotInPop3 { .. }
             | Self::OnlyInbox { .. }
+            | Self::AsciiSearch { .. }
             | Self::FolderMissing { .. }
             | Self::Unreachable { .. }
             | Self::CertificateName { .. }
@@ -488,6 +503,7 @@ impl Fault for MailError {
             | Self::UnusableName { .. }
             | Self::NotInPop3 { .. }
             | Self::OnlyInbox { .. }
+            | Self::AsciiSearch { .. }
             | Self::FolderMissing { .. }
             | Self::CertificateName { .. }
             | Self::Tls { .. }

@@ -104,9 +104,24 @@ impl Session {
             let ascii = self::criteria(&ascii_part(query));
             uids.clear();
             let search = Command::UidSearch(ascii);
-            self.link
+            let searched = self
+                .link
                 .must(&search, Asked::Other("search"), |u| found(u, &mut uids))
-                .await?;
+                .await;
+            searched.map_err(|error| match error {
+                // A text cannot be looked for here: that would fetch every message.
+                MailError::Refused {
+                    host,
+                    mailbox,
+                    said,
+                    ..
+                } if has_other_letters(query.text.as_deref()) => MailError::AsciiSearch {
+                    host,
+                    mailbox,
+                    said,
+                },
+                other => other,
+            })?;
         } else {
             self.link.check(&reply, Asked::Other("search"))?;
         }
@@ -200,7 +215,14 @@ fn found(untagged: Untagged, uids: &mut Vec<u32>) {
 
 fn is_in_need_of_charset(query: &Query) -> bool {
     let texts = [&query.from, &query.subject, &query.text];
-    texts.into_iter().flatten().any(|text| !text.is_ascii())
+    texts
+        .into_iter()
+        .any(|text| has_other_letters(text.as_deref()))
+}
+
+/// Whether there is more in it than ASCII.
+fn has_other_letters(text: Option<&str>) -> bool {
+    text.is_some_and(|text| !text.is_ascii())
 }
 
 fn folded(text: &str) -> String {

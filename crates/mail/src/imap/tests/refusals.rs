@@ -1,6 +1,6 @@
 //! What servers refuse, and what becomes of the rest.
 
-use gatepost_fault::Fault as _;
+use gatepost_fault::{Fault as _, Next};
 use gatepost_wire::imap::mailbox_name;
 use jiff::SignedDuration;
 
@@ -177,6 +177,31 @@ async fn a_search_is_sifted_here_whatever_words_refuse_its_character_set() {
         });
         assert_eq!(found.await.expect("it works").len(), 1, "{refusal}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_text_that_the_server_cannot_search_is_a_sentence_and_is_not_tried_again() {
+    let script = OPEN.to_owned()
+        + "C: A2 UID SEARCH CHARSET UTF-8 TEXT {6+}
+           C: Grüß
+           S: A2 NO [BADCHARSET (US-ASCII)] The specified charset is not supported.
+           C: A3 UID SEARCH CHARSET UTF-8 TEXT {6+}
+           C: Grüß
+           S: A3 NO [BADCHARSET (US-ASCII)] The specified charset is not supported.";
+    let query = Query {
+        text: Some("Grüß".to_owned()),
+        ..everything()
+    };
+    let error = against(&script, |mut session, _| async move {
+        session
+            .list(&inbox(), &query)
+            .await
+            .expect_err("only ASCII")
+    });
+    let error = error.await;
+    assert_eq!(error.code(), "search_ascii_only");
+    assert_eq!(error.next(), Next::Reconfigure);
+    assert!(error.to_string().contains("--subject"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
