@@ -213,9 +213,41 @@ pub fn asked_of_person(
     mailbox: &MailboxSettings,
 ) -> impl Iterator<Item = Permission> + use<> {
     let imap = is_read_by_imap(config, mailbox).then_some(IMAP_AS_USER);
-    let send = mailbox.send.map(|SendBy::Smtp| SMTP_AS_USER);
     let pop = is_read_by_pop(config, mailbox).then_some(POP_AS_USER);
+    let sends = mailbox.send.is_some() || has_file_for(config, mailbox, TokenUse::Smtp);
+    let send = sends.then_some(SMTP_AS_USER);
     imap.into_iter().chain(pop).chain(send)
+}
+
+/// A permission that nobody is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unasked {
+    /// Its name, such as `SMTP.Send`.
+    pub permission: &'static str,
+    /// What makes the sign-in ask for it, as part of a sentence.
+    pub way: &'static str,
+}
+
+/// What a token for `purpose` needs and the person who opens `mailbox` is not asked for; `None`
+/// also where nobody signs in.
+pub fn unasked(config: &Config, mailbox: &MailboxSettings, purpose: TokenUse) -> Option<Unasked> {
+    let (needed, way) = match purpose {
+        TokenUse::Imap => (IMAP_AS_USER, "set read = \"imap\" for the mailbox"),
+        TokenUse::Pop3 => (POP_AS_USER, "set read = \"pop3\" for the mailbox"),
+        TokenUse::Smtp => (SMTP_AS_USER, "set send = \"smtp\" for the mailbox"),
+        TokenUse::Graph => return None,
+    };
+    let person = mailbox.grant.person()?;
+    // One sign-in may open several mailboxes.
+    let opened = config.mailboxes.values().filter(|other| {
+        other.registration == mailbox.registration && other.grant.person() == Some(person)
+    });
+    let mut asked = opened.flat_map(|other| asked_of_person(config, other));
+    let is_asked = asked.any(|permission| permission.name == needed.name);
+    (!is_asked).then_some(Unasked {
+        permission: needed.name,
+        way,
+    })
 }
 
 fn is_read_by_imap(config: &Config, mailbox: &MailboxSettings) -> bool {

@@ -11,6 +11,7 @@ use crate::compose::{Scope, compose};
 use crate::config::{Config, MailboxSettings};
 use crate::control::{Answer, Question, ask_within};
 use crate::failure::Failure;
+use crate::setup::{Unasked, unasked};
 use crate::token_form::{TokenForm, TokenUse};
 use crate::usage::UsageError;
 use crate::verbs::{Chosen, configuration};
@@ -47,6 +48,13 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
         })?;
     let config = configuration(settings)?;
     let mailbox = arguments.chosen.mailbox(&config)?;
+    if let Some(Unasked { permission, way }) = unasked(&config, &mailbox, arguments.purpose) {
+        let address = &mailbox.address;
+        screen::warn(&format!(
+            "the sign-in of {address} does not ask for {permission}, without which the server \
+             refuses the token: {way}, then: gatepost login {address}"
+        ));
+    }
     let clock = Clock::system();
     let deadline = clock.now() + arguments.timeout;
     let asked = if arguments.chosen.is_configured() {

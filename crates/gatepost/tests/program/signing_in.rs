@@ -6,6 +6,27 @@ use crate::stand::{ADA, Running, SUPPORT, Stand};
 const JUN: &str = "jun.tanaka@contoso.com";
 
 #[test]
+fn a_token_that_lacks_what_its_protocol_needs_is_warned_of() {
+    let stand = Stand::new();
+    stand.configure("");
+    let warned = stand.run(&["token", ADA, "--for", "smtp"]).stderr;
+    assert!(warned.contains("does not ask for SMTP.Send"), "{warned}");
+    assert!(warned.contains("set send = \"smtp\""), "{warned}");
+    for (person, protocol) in [(ADA, "imap"), (SUPPORT, "smtp")] {
+        let ran = stand.run(&["token", person, "--for", protocol]);
+        assert!(!ran.stderr.contains("does not ask"), "{}", ran.stderr);
+    }
+    let grant = "grant = \"authorization_code\"";
+    let sends = format!("{grant}\nsend = \"smtp\"");
+    stand.write(
+        "gatepost.toml",
+        &stand.configuration().replace(grant, &sends),
+    );
+    let ran = stand.run(&["token", ADA, "--for", "smtp"]);
+    assert!(!ran.stderr.contains("does not ask"), "{}", ran.stderr);
+}
+
+#[test]
 fn nobody_signs_in_where_the_app_acts_alone() {
     let stand = Stand::new();
     stand
