@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use gatepost_wire::imap::client::{
-    Append, Client, Command, Criterion, Event, FetchItems, Flag, FlagChange, UidSet, Untagged,
+    Append, Client, Command, Criterion, Event, FetchItems, Flag, FlagChange, UidSet, Violation,
     WireName,
 };
 use gatepost_wire::imap::codec::{self, types};
@@ -15,126 +15,61 @@ use types::fetch::MacroOrMessageDataItemNames;
 use types::flag::StoreType;
 use types::search::SearchKey;
 
-use crate::dialogue::{self, Dialogue, Step};
+use crate::client_side::{self, ClientSide, client_lines};
+use crate::dialogue::{Dialogue, Step};
 
 #[test]
 fn our_client_holds_its_side_of_every_dialogue() {
-    for dialogue in dialogue::all("imap")
-        .into_iter()
-        .filter(|dialogue| dialogue.for_client)
-    {
-        let whole = Run::new(&dialogue, usize::MAX).run();
-        insta::assert_snapshot!(dialogue.name.as_str(), whole);
-        let octetwise = Run::new(&dialogue, 1).run();
-        assert_eq!(
-            whole, octetwise,
-            "{}: the reads make no difference",
-            dialogue.name
-        );
+    for (name, log) in client_side::logs("imap", Side::default) {
+        insta::assert_snapshot!(name.as_str(), log);
     }
 }
 
-/// One run of the client through a dialogue.
-struct Run<'a> {
-    dialogue: &'a Dialogue,
-    /// How many octets a read brings.
-    read: usize,
+/// The client, and whether it is in the midst of an upload.
+#[derive(Default)]
+struct Side {
     client: Client,
-    /// What the client wrote and the dialogue has not yet confirmed.
-    sent: Vec<u8>,
     appending: bool,
-    log: String,
 }
 
-impl<'a> Run<'a> {
-    fn new(dialogue: &'a Dialogue, read: usize) -> Self {
-        let client = Client::new();
-        Self {
-            dialogue,
-            read,
-            client,
-            sent: Vec::new(),
-            appending: false,
-            log: String::new(),
-        }
+impl ClientSide for Side {
+    type Event = Event;
+    type Violation = Violation;
+
+    fn receive(&mut self, octets: &[u8]) {
+        self.client.receive(octets);
     }
 
-    fn run(mut self) -> String {
-        for (index, step) in self.dialogue.steps.iter().enumerate() {
-            match step {
-                Step::Client(line) => self.client_line(index, line),
-                // Nobody goes on with a server that broke the protocol.
-                Step::Server(_) if self.log.contains("violation") => {}
-                Step::Server(octets) => self.server_octets(octets),
-                Step::Wait(_) => {}
-                Step::Drop => self.log.push_str("(the connection is gone)\n"),
-            }
-        }
-        self.sent.extend_from_slice(&self.client.take_output());
-        let left = String::from_utf8_lossy(&self.sent);
-        assert!(
-            self.sent.is_empty(),
-            "{}: the client also wrote {left:?}",
-            self.dialogue.name
-        );
-        self.log
+    fn next_event(&mut self) -> Result<Option<Event>, Violation> {
+        self.client.next_event()
     }
 
-    fn client_line(&mut self, index: usize, line: &[u8]) {
-        self.sent.extend_from_slice(&self.client.take_output());
-        if !self.sent.starts_with(line) {
-            self.act(index, line);
-            self.sent.extend_from_slice(&self.client.take_output());
-        }
-        assert!(
-            self.sent.starts_with(line),
-            "{}: expected {:?}, the client wrote {:?}",
-            self.dialogue.name,
-            String::from_utf8_lossy(line),
-            String::from_utf8_lossy(&self.sent),
-        );
-        self.sent.drain(..line.len());
+    fn take_output(&mut self) -> Vec<u8> {
+        self.client.take_output().to_vec()
     }
 
-    fn server_octets(&mut self, octets: &[u8]) {
-        for octets in octets.chunks(self.read) {
-            self.client.receive(octets);
-            loop {
-                match self.client.next_event() {
-                    Ok(None) => break,
-                    Ok(Some(event)) => self.note(&event),
-                    Err(violation) => {
-                        writeln!(self.log, "violation: {violation}").expect("a string is writable");
-                        return;
-                    }
-                }
-            }
-        }
-    }
+    /// What happens by itself in IMAP is the server's to say.
+    fn waited(&mut self) {}
 
-    /// Chunks are joined, since where they are cut depends on the reads.
-    fn note(&mut self, event: &Event) {
+    fn note(log: &mut String, event: &Event) {
         match event {
             Event::BodyChunk(octets) => {
-                if self.log.ends_with('\n') {
-                    self.log.push_str("BodyChunk ");
+                if log.ends_with('\n') {
+                    log.push_str("BodyChunk ");
                 }
-                self.log.push_str(&octets.escape_ascii().to_string());
+                log.push_str(&octets.escape_ascii().to_string());
                 return;
             }
-            Event::Untagged(untagged) => self.note_untagged(untagged),
-            Event::BodyEnds => self.log.push_str("\nBodyEnds"),
-            other => write!(self.log, "{other:?}").expect("a string is writable"),
+            Event::Untagged(untagged) => {
+                write!(log, "{untagged:?}").expect("a string is writable");
+            }
+            Event::BodyEnds => log.push_str("\nBodyEnds"),
+            other => write!(log, "{other:?}").expect("a string is writable"),
         }
-        self.log.push('\n');
+        log.push('\n');
     }
 
-    fn note_untagged(&mut self, untagged: &Untagged) {
-        write!(self.log, "{untagged:?}").expect("a string is writable");
-    }
-
-    /// Makes the client do what writes this line.
-    fn act(&mut self, index: usize, line: &[u8]) {
+    fn act(&mut self, dialogue: &Dialogue, index: usize, line: &[u8]) {
         if self.appending && self.client.append_octets(line) > 0 {
             return;
         }
@@ -145,52 +80,52 @@ impl<'a> Run<'a> {
             _ if text.starts_with("DONE") => return self.client.done(),
             "IDLE" => self.client.idle(),
             "STARTTLS" => self.client.start_tls(),
-            "AUTHENTICATE" => self.client.authenticate(&self.credentials_at(index)),
+            "AUTHENTICATE" => self
+                .client
+                .authenticate(&credentials_at(dialogue, index, line)),
             "APPEND" => {
                 self.appending = true;
                 self.client.append(&append_of(&text))
             }
             _ => {
-                if self.dialogue.steps[..index].iter().any(is_starttls) {
+                if dialogue.steps[..index].iter().any(is_starttls) {
                     self.client.tls_started();
                 }
-                self.client.send(&self.command_at(index))
+                self.client.send(&command_at(dialogue, index))
             }
         };
         ticket.expect("the dialogue sends only what can be sent");
     }
+}
 
-    /// The credentials stand at the end of the line, or are the next thing the client says.
-    fn credentials_at(&self, index: usize) -> Xoauth2 {
-        let mut lines = self.dialogue.steps[index..]
-            .iter()
-            .filter_map(|step| match step {
-                Step::Client(line) => Some(line.trim_ascii_end()),
-                _ => None,
-            });
-        let line = lines.next().expect("the line that signs in");
-        let words: Vec<&[u8]> = line.split(|octet| *octet == b' ').collect();
-        let message = words.get(3).copied().or_else(|| lines.next());
-        Xoauth2::parse(message.expect("the credentials")).expect("they are well-formed")
-    }
+/// The credentials stand at the end of the line, or are the next thing the client says.
+fn credentials_at(dialogue: &Dialogue, index: usize, line: &[u8]) -> Xoauth2 {
+    let words: Vec<&[u8]> = line
+        .trim_ascii_end()
+        .split(|octet| *octet == b' ')
+        .collect();
+    let next = || client_lines(dialogue, index).next();
+    let message = words.get(3).copied().or_else(next);
+    let message = message.expect("the credentials").trim_ascii_end();
+    Xoauth2::parse(message).expect("they are well-formed")
+}
 
-    /// A command with a literal goes over several lines.
-    fn command_at(&self, index: usize) -> Command {
-        let mut octets = Vec::new();
-        for step in &self.dialogue.steps[index..] {
-            if let Step::Client(line) = step {
-                octets.extend_from_slice(line);
-                if let Some(command) = codec::decode_command(&octets) {
-                    return as_ours(&command.body);
-                }
+/// A command with a literal goes over several lines.
+fn command_at(dialogue: &Dialogue, index: usize) -> Command {
+    let mut octets = Vec::new();
+    for step in &dialogue.steps[index..] {
+        if let Step::Client(line) = step {
+            octets.extend_from_slice(line);
+            if let Some(command) = codec::decode_command(&octets) {
+                return as_ours(&command.body);
             }
         }
-        panic!(
-            "{}: no command: {:?}",
-            self.dialogue.name,
-            String::from_utf8_lossy(&octets)
-        );
     }
+    panic!(
+        "{}: no command: {:?}",
+        dialogue.name,
+        String::from_utf8_lossy(&octets)
+    );
 }
 
 fn is_starttls(step: &Step) -> bool {

@@ -3,6 +3,8 @@
 mod any_octets;
 mod bounds;
 mod client;
+#[path = "../dialogues/client_side.rs"]
+mod client_side;
 mod codec;
 mod corpus;
 #[path = "../dialogues/dialogue.rs"]
@@ -13,3 +15,5 @@ mod pair;
 mod seeds;
 mod server;
 mod server_limits;
+#[path = "../dialogues/server_side.rs"]
+mod server_side;

@@ -5,57 +5,12 @@ use gatepost_wire::imap::server::{
 };
 use proptest::prelude::*;
 
-use crate::dialogue::{self, Dialogue, Step};
 use crate::owner::Owner;
+use crate::server_side::{self, ServerSide};
 
 #[test]
 fn the_server_holds_its_part_of_every_dialogue() {
-    let dialogues: Vec<Dialogue> = dialogue::all("imap")
-        .into_iter()
-        .filter(|d| d.for_server)
-        .collect();
-    assert!(
-        dialogues.len() >= 8,
-        "the dialogues for the server are there"
-    );
-    for dialogue in dialogues {
-        for octets_at_once in [usize::MAX, 7, 1] {
-            replay(&dialogue, octets_at_once);
-        }
-    }
-}
-
-fn replay(dialogue: &Dialogue, octets_at_once: usize) {
-    let mut conversation = Conversation::new();
-    let mut expected = Vec::new();
-    for step in &dialogue.steps {
-        match step {
-            Step::Server(octets) => expected.extend_from_slice(octets),
-            Step::Client(octets) => {
-                conversation.said(&dialogue.name, &mut expected);
-                for some in octets.chunks(octets_at_once) {
-                    conversation.server.push(some);
-                    conversation.go_on();
-                }
-            }
-            Step::Wait(_) => {
-                conversation.said(&dialogue.name, &mut expected);
-                conversation
-                    .owner
-                    .deliver("Subject: new\r\n\r\n", [].into_iter().collect());
-                conversation.server.changed();
-            }
-            Step::Drop => {
-                conversation.said(&dialogue.name, &mut expected);
-                assert!(
-                    conversation.closed,
-                    "{}: the server hangs up",
-                    dialogue.name
-                );
-            }
-        }
-    }
-    conversation.said(&dialogue.name, &mut expected);
+    server_side::holds_its_part("imap", 8, |_, _| Conversation::new());
 }
 
 /// A server with its owner, and what it wrote.
@@ -103,13 +58,29 @@ impl Conversation {
             }
         }
     }
+}
 
-    fn said(&mut self, name: &str, expected: &mut Vec<u8>) {
+impl ServerSide for Conversation {
+    const PIPELINES: bool = false;
+
+    fn push(&mut self, octets: &[u8]) {
+        self.server.push(octets);
         self.go_on();
-        let said = String::from_utf8_lossy(&self.written);
-        assert_eq!(said, String::from_utf8_lossy(expected), "in {name}");
-        self.written.clear();
-        expected.clear();
+    }
+
+    fn said(&mut self) -> Vec<u8> {
+        self.go_on();
+        std::mem::take(&mut self.written)
+    }
+
+    fn waited(&mut self, _what: &str) {
+        self.owner
+            .deliver("Subject: new\r\n\r\n", [].into_iter().collect());
+        self.server.changed();
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed
     }
 }
 

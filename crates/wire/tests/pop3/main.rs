@@ -3,6 +3,8 @@
 mod any_octets;
 mod bounds;
 mod client;
+#[path = "../dialogues/client_side.rs"]
+mod client_side;
 mod codec;
 mod corpus;
 #[path = "../dialogues/dialogue.rs"]
@@ -12,3 +14,5 @@ mod pair;
 #[path = "../dialogues/seeds.rs"]
 mod seeds;
 mod server;
+#[path = "../dialogues/server_side.rs"]
+mod server_side;

@@ -10,22 +10,13 @@ use gatepost_wire::smtp::{
     Sender, Transfer,
 };
 
-use crate::dialogue::{self, Dialogue, Step};
+use crate::client_side::{self, ClientSide, client_lines};
+use crate::dialogue::{Dialogue, Step};
 
 #[test]
 fn our_client_holds_its_side_of_every_dialogue() {
-    for dialogue in dialogue::all("smtp")
-        .into_iter()
-        .filter(|dialogue| dialogue.for_client)
-    {
-        let whole = Run::new(&dialogue, usize::MAX).run();
-        insta::assert_snapshot!(dialogue.name.as_str(), whole);
-        let octetwise = Run::new(&dialogue, 1).run();
-        assert_eq!(
-            whole, octetwise,
-            "{}: the reads make no difference",
-            dialogue.name
-        );
+    for (name, log) in client_side::logs("smtp", Side::default) {
+        insta::assert_snapshot!(name.as_str(), log);
     }
 }
 
@@ -43,99 +34,43 @@ fn nothing_that_came_before_tls_is_read_behind_it() {
     assert_eq!(client.next_event(), Err(Violation::InjectedBeforeTls));
 }
 
-/// One run of the client through a dialogue.
-struct Run<'a> {
-    dialogue: &'a Dialogue,
-    /// How many octets a read brings.
-    read: usize,
+/// The client, and where it is in a message.
+#[derive(Default)]
+struct Side {
     client: Client,
-    /// What the client wrote and the dialogue has not yet confirmed.
-    sent: Vec<u8>,
     /// Whether the lines of the client are those of a message.
     within_data: bool,
     /// Whether the message of this envelope has begun in chunks.
     chunked: bool,
-    log: String,
 }
 
-impl<'a> Run<'a> {
-    fn new(dialogue: &'a Dialogue, read: usize) -> Self {
-        Self {
-            dialogue,
-            read,
-            client: Client::new(),
-            sent: Vec::new(),
-            within_data: false,
-            chunked: false,
-            log: String::new(),
-        }
+impl ClientSide for Side {
+    type Event = Event;
+    type Violation = Violation;
+
+    fn receive(&mut self, octets: &[u8]) {
+        self.client.receive(octets);
     }
 
-    fn run(mut self) -> String {
-        for (index, step) in self.dialogue.steps.iter().enumerate() {
-            match step {
-                Step::Client(line) => self.client_line(index, line),
-                // Nobody goes on with a server that broke the protocol.
-                Step::Server(_) if self.is_over() => {}
-                Step::Server(octets) => self.server_octets(octets),
-                Step::Wait(_) => self.client.tls_started().expect("nothing came before TLS"),
-                Step::Drop => self.log.push_str("(the connection is gone)\n"),
-            }
-        }
-        self.sent.extend_from_slice(&self.client.take_output());
-        let left = String::from_utf8_lossy(&self.sent);
-        assert!(
-            self.sent.is_empty(),
-            "{}: the client also wrote {left:?}",
-            self.dialogue.name
-        );
-        self.log
+    fn next_event(&mut self) -> Result<Option<Event>, Violation> {
+        self.client.next_event()
     }
 
-    fn is_over(&self) -> bool {
-        self.log.lines().any(|line| line.starts_with("violation: "))
+    fn take_output(&mut self) -> Vec<u8> {
+        self.client.take_output().to_vec()
     }
 
-    fn client_line(&mut self, index: usize, line: &[u8]) {
-        self.sent.extend_from_slice(&self.client.take_output());
-        if !self.sent.starts_with(line) {
-            self.act(index, line);
-            self.sent.extend_from_slice(&self.client.take_output());
-        }
-        assert!(
-            self.sent.starts_with(line),
-            "{}: expected {:?}, the client wrote {:?}",
-            self.dialogue.name,
-            String::from_utf8_lossy(line),
-            String::from_utf8_lossy(&self.sent),
-        );
-        self.sent.drain(..line.len());
+    fn waited(&mut self) {
+        self.client.tls_started().expect("nothing came before TLS");
     }
 
-    fn server_octets(&mut self, octets: &[u8]) {
-        for octets in octets.chunks(self.read) {
-            self.client.receive(octets);
-            loop {
-                match self.client.next_event() {
-                    Ok(None) => break,
-                    Ok(Some(event)) => self.note(&event),
-                    Err(violation) => {
-                        writeln!(self.log, "violation: {violation}").expect("a string is writable");
-                        return;
-                    }
-                }
-            }
-        }
+    fn note(log: &mut String, event: &Event) {
+        writeln!(log, "{event:?}").expect("a string is writable");
     }
 
-    fn note(&mut self, event: &Event) {
-        writeln!(self.log, "{event:?}").expect("a string is writable");
-    }
-
-    /// Makes the client do what writes this line.
-    fn act(&mut self, index: usize, line: &[u8]) {
+    fn act(&mut self, dialogue: &Dialogue, index: usize, line: &[u8]) {
         if self.within_data {
-            return self.act_within_data(line);
+            return self.act_within_data(dialogue, line);
         }
         let text = String::from_utf8_lossy(line);
         let mut words = text.split_ascii_whitespace();
@@ -146,8 +81,8 @@ impl<'a> Run<'a> {
             "STARTTLS" => self.client.start_tls(),
             "AUTH" => {
                 let message = second.map(str::to_owned).or_else(|| {
-                    self.next_client_line(index)
-                        .map(|line| line.trim_end().to_owned())
+                    let line = client_lines(dialogue, index).next()?;
+                    Some(String::from_utf8_lossy(line).trim_end().to_owned())
                 });
                 let message = message.expect("the credentials");
                 let credentials = Xoauth2::parse(message.as_bytes()).expect("well-formed");
@@ -155,7 +90,7 @@ impl<'a> Run<'a> {
             }
             "MAIL" => {
                 self.chunked = false;
-                self.client.send_envelope(&self.envelope_at(index))
+                self.client.send_envelope(&envelope_at(dialogue, index))
             }
             "DATA" => {
                 self.within_data = true;
@@ -171,19 +106,21 @@ impl<'a> Run<'a> {
                 if second == Some("LAST") {
                     self.client.end_message()
                 } else {
-                    let octets = self.chunk_at(index, &text);
+                    let octets = chunk_at(dialogue, index, &text);
                     self.client.message_octets(&octets)
                 }
             }
             "RSET" => self.client.reset(),
             "NOOP" => self.client.noop(),
             "QUIT" => self.client.quit(),
-            other => panic!("{}: no command {other:?}", self.dialogue.name),
+            other => panic!("{}: no command {other:?}", dialogue.name),
         }
         .expect("the dialogue sends only what can be sent");
     }
+}
 
-    fn act_within_data(&mut self, line: &[u8]) {
+impl Side {
+    fn act_within_data(&mut self, dialogue: &Dialogue, line: &[u8]) {
         let done = if line == b".\r\n" {
             self.within_data = false;
             self.client.end_message()
@@ -194,54 +131,40 @@ impl<'a> Run<'a> {
         if done.is_err() {
             // The server did not want the message.
             self.within_data = false;
-            self.act(usize::MAX, line);
+            self.act(dialogue, usize::MAX, line);
         }
     }
+}
 
-    fn client_lines(&self, index: usize) -> impl Iterator<Item = &[u8]> {
-        let behind = self.dialogue.steps.iter().skip(index.saturating_add(1));
-        behind.filter_map(|step| match step {
-            Step::Client(line) => Some(line.as_slice()),
-            _ => None,
-        })
+/// The octets that follow a BDAT.
+fn chunk_at(dialogue: &Dialogue, index: usize, bdat: &str) -> Vec<u8> {
+    let length = bdat.trim_end().trim_start_matches("BDAT ").parse();
+    let length: usize = length.expect("a length");
+    let mut octets = Vec::new();
+    let mut lines = client_lines(dialogue, index);
+    while octets.len() < length {
+        octets.extend_from_slice(lines.next().expect("the chunk goes on"));
     }
+    octets
+}
 
-    fn next_client_line(&self, index: usize) -> Option<String> {
-        let line = self.client_lines(index).next()?;
-        Some(String::from_utf8_lossy(line).into_owned())
-    }
-
-    /// The octets that follow a BDAT.
-    fn chunk_at(&self, index: usize, bdat: &str) -> Vec<u8> {
-        let length = bdat.trim_end().trim_start_matches("BDAT ").parse();
-        let length: usize = length.expect("a length");
-        let mut octets = Vec::new();
-        let mut lines = self.client_lines(index);
-        while octets.len() < length {
-            octets.extend_from_slice(lines.next().expect("the chunk goes on"));
-        }
-        octets
-    }
-
-    /// A recipient that is never sent is not in the dialogue.
-    fn envelope_at(&self, index: usize) -> Envelope {
-        let Some(Step::Client(mail)) = self.dialogue.steps.get(index) else {
-            panic!("the line of MAIL");
-        };
-        let recipients: Vec<Recipient> = self
-            .client_lines(index)
-            .take_while(|line| line.starts_with(b"RCPT"))
-            .map(recipient)
-            .collect();
-        let unsent = || vec![recipient(b"RCPT TO:<unsent@x.test>\r\n")];
-        Envelope {
-            sender: sender(mail),
-            recipients: if recipients.is_empty() {
-                unsent()
-            } else {
-                recipients
-            },
-        }
+/// A recipient that is never sent is not in the dialogue.
+fn envelope_at(dialogue: &Dialogue, index: usize) -> Envelope {
+    let Some(Step::Client(mail)) = dialogue.steps.get(index) else {
+        panic!("the line of MAIL");
+    };
+    let recipients: Vec<Recipient> = client_lines(dialogue, index)
+        .take_while(|line| line.starts_with(b"RCPT"))
+        .map(recipient)
+        .collect();
+    let unsent = || vec![recipient(b"RCPT TO:<unsent@x.test>\r\n")];
+    Envelope {
+        sender: sender(mail),
+        recipients: if recipients.is_empty() {
+            unsent()
+        } else {
+            recipients
+        },
     }
 }
 

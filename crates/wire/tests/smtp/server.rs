@@ -3,67 +3,19 @@
 use gatepost_wire::smtp::server::{Limits, Mechanism, Persona, Replies, Server, SignIn, Want};
 use gatepost_wire::smtp::{Extension, Extensions, Reply};
 
-use crate::dialogue::{self, Dialogue, Step};
 use crate::owner::Owner;
+use crate::server_side::{self, ServerSide};
 
 #[test]
 fn the_server_holds_its_part_of_every_dialogue() {
-    let dialogues: Vec<Dialogue> = dialogue::all("smtp")
-        .into_iter()
-        .filter(|d| d.for_server)
-        .collect();
-    assert!(
-        dialogues.len() >= 8,
-        "the dialogues for the server are there"
-    );
-    for dialogue in dialogues {
-        for octets_at_once in [usize::MAX, 7, 1] {
-            replay(&dialogue, octets_at_once);
-        }
-    }
-}
-
-fn replay(dialogue: &Dialogue, octets_at_once: usize) {
-    let mut conversation = if dialogue.name.contains("tls") {
-        Conversation::of(before_tls())
-    } else {
-        Conversation::new()
-    };
-    let mut expected = Vec::new();
-    let mut after_client = true;
-    for step in &dialogue.steps {
-        match step {
-            Step::Server(octets) => {
-                expected.extend_from_slice(octets);
-                after_client = false;
-            }
-            Step::Client(octets) => {
-                if !after_client {
-                    conversation.said(&dialogue.name, &mut expected);
-                }
-                after_client = true;
-                for some in octets.chunks(octets_at_once) {
-                    conversation.server.push(some);
-                    conversation.go_on();
-                }
-            }
-            Step::Wait(what) => {
-                conversation.said(&dialogue.name, &mut expected);
-                assert_eq!(what, "TLS", "{}", dialogue.name);
-                assert!(conversation.starts_tls, "{}", dialogue.name);
-                conversation.server.tls_started(persona());
-            }
-            Step::Drop => {
-                conversation.said(&dialogue.name, &mut expected);
-                assert!(
-                    conversation.closed,
-                    "{}: the server hangs up",
-                    dialogue.name
-                );
-            }
-        }
-    }
-    conversation.said(&dialogue.name, &mut expected);
+    server_side::holds_its_part("smtp", 8, |dialogue, _| {
+        let persona = if dialogue.name.contains("tls") {
+            before_tls()
+        } else {
+            persona()
+        };
+        Conversation::of(persona)
+    });
 }
 
 /// A server with its owner, and what it wrote.
@@ -113,13 +65,29 @@ impl Conversation {
             }
         }
     }
+}
 
-    fn said(&mut self, name: &str, expected: &mut Vec<u8>) {
+impl ServerSide for Conversation {
+    const PIPELINES: bool = true;
+
+    fn push(&mut self, octets: &[u8]) {
+        self.server.push(octets);
         self.go_on();
-        let said = String::from_utf8_lossy(&self.written);
-        assert_eq!(said, String::from_utf8_lossy(expected), "in {name}");
-        self.written.clear();
-        expected.clear();
+    }
+
+    fn said(&mut self) -> Vec<u8> {
+        self.go_on();
+        std::mem::take(&mut self.written)
+    }
+
+    fn waited(&mut self, what: &str) {
+        assert_eq!(what, "TLS");
+        assert!(self.starts_tls);
+        self.server.tls_started(persona());
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed
     }
 }
 
