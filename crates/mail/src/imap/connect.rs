@@ -32,7 +32,9 @@ pub(super) async fn connect(settings: &ImapSettings) -> Result<Link, MailError> 
                 .map_err(|Elapsed| silent(&site, "STARTTLS", limit))??;
             let stream = protect(tcp, &site).await?;
             let mut link = Link::resumed(stream, client, settings);
-            link.client.tls_started();
+            link.client
+                .tls_started()
+                .map_err(|violation| link.garbled(&violation.to_string()))?;
             Ok(link)
         }
     }
@@ -62,10 +64,6 @@ async fn ask_for_tls(
     if reply.outcome != Outcome::Ok {
         return Err(missing());
     }
-    // One more look: what came in the same read must not be taken for protected.
-    link.client
-        .next_event()
-        .map_err(|violation| link.garbled(&violation.to_string()))?;
     match link.into_parts() {
         (Stream::Plain(tcp), client) => Ok((tcp, client)),
         _ => Err(missing()),

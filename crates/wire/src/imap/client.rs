@@ -223,10 +223,16 @@ impl Client {
         Ok(ticket)
     }
 
-    /// TLS protects the connection now; what was announced before it is forgotten.
-    pub fn tls_started(&mut self) {
+    /// TLS protects the connection now; what was announced before it is forgotten
+    /// (RFC 9051 §6.2.1). Octets that came before TLS may be anybody's: then the connection must be
+    /// closed.
+    pub fn tls_started(&mut self) -> Result<(), Violation> {
+        if self.assembler.has_leftover() {
+            return Err(Violation::InjectedBeforeTls);
+        }
         self.phase = Phase::Talking;
         self.capabilities = Capabilities::default();
+        Ok(())
     }
 
     /// Signs in with a token, in one step where the server allows it (RFC 4959).

@@ -25,6 +25,20 @@ fn our_client_holds_its_side_of_every_dialogue() {
     }
 }
 
+/// What somebody sends behind the answer to STARTTLS is not believed, also by a driver that shakes
+/// hands as soon as it hears the answer.
+#[test]
+fn nothing_that_came_before_tls_is_read_behind_it() {
+    let mut client = Client::new();
+    client.receive(b"* OK ready\r\n");
+    assert!(matches!(client.next_event(), Ok(Some(Event::Greeting(_)))));
+    client.start_tls().expect("nothing is in the way");
+    client.receive(b"A1 OK begin\r\n* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n");
+    assert!(matches!(client.next_event(), Ok(Some(_))));
+    assert_eq!(client.tls_started(), Err(Violation::InjectedBeforeTls));
+    assert_eq!(client.next_event(), Err(Violation::InjectedBeforeTls));
+}
+
 /// The client, and whether it is in the midst of an upload.
 #[derive(Default)]
 struct Side {
@@ -89,7 +103,7 @@ impl ClientSide for Side {
             }
             _ => {
                 if dialogue.steps[..index].iter().any(is_starttls) {
-                    self.client.tls_started();
+                    self.client.tls_started().expect("nothing came before TLS");
                 }
                 self.client.send(&command_at(dialogue, index))
             }
