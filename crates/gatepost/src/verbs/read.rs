@@ -84,9 +84,10 @@ async fn key(
     let newest = newest.into_iter().next().map(|summary| summary.key);
     Ok(match (newest, uid) {
         (Some(MessageKey::Imap { uidvalidity, .. }), Some(uid)) => {
-            let uid = uid.parse().map_err(|_| UsageError::Argument {
+            let number = uid.parse().ok().filter(|number| *number > 0);
+            let uid = number.ok_or_else(|| UsageError::Argument {
                 argument: "UID".to_owned(),
-                reason: format!("`{uid}` is no number; `gatepost messages` shows the UIDs"),
+                reason: format!("`{uid}` is no UID; `gatepost messages` shows them"),
             })?;
             Some(MessageKey::Imap { uidvalidity, uid })
         }

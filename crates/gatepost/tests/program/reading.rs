@@ -39,6 +39,20 @@ fn a_token_for_graph_is_another_one() {
 }
 
 #[test]
+fn what_is_no_uid_is_said_to_be_none() {
+    let stand = Stand::with_mail();
+    for uid in ["0", "first", "4294967296"] {
+        let ran = stand.run(&["read", SUPPORT, uid]);
+        assert_eq!(ran.exit, 65, "{}", ran.stderr);
+        assert!(
+            ran.stderr.contains(&format!("`{uid}` is no UID")),
+            "{}",
+            ran.stderr
+        );
+    }
+}
+
+#[test]
 fn the_configuration_may_stand_before_or_behind_the_verb() {
     let stand = Stand::new();
     let file = stand.path("gatepost.toml").display().to_string();
