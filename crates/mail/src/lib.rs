@@ -18,6 +18,7 @@ mod message;
 pub mod pop3;
 #[cfg(test)]
 mod scripted;
+mod submit;
 mod transports;
 
 pub use cursor::{Cursor, CursorError};
@@ -26,5 +27,9 @@ pub use fingerprint::fingerprint;
 pub use mailbox::{Changes, Intake, IntakeError, Mailbox, Opener, Pull, Resync, Woke};
 pub use message::{
     Address, Arrival, Envelope, Flag, Folder, FolderName, MessageKey, Query, SpecialUse, Summary,
+};
+pub use submit::{
+    Departure, DepartureError, Outgoing, OutgoingError, Receipt, RefusedRecipient, Submit,
+    SubmitError, SubmitOpener, Trace,
 };
 pub use transports::{TRANSPORTS, Transport};

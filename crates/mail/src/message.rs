@@ -152,6 +152,23 @@ pub struct Query {
     pub subject: Option<String>,
     /// Only those with this text anywhere.
     pub text: Option<String>,
+    /// Only those with this `Message-ID`, without angle brackets.
+    pub message_id: Option<String>,
+}
+
+impl Query {
+    /// The newest `top` messages, whatever they are.
+    pub const fn newest(top: usize) -> Self {
+        Self {
+            top,
+            unread: false,
+            since: None,
+            from: None,
+            subject: None,
+            text: None,
+            message_id: None,
+        }
+    }
 }
 
 /// A message in a listing.

@@ -141,7 +141,7 @@ impl Listener {
         match want {
             Want::Baseline => {
                 let cursor = self.answered(ANSWER, mailbox.present(folder)).await??;
-                let newest = newest(ENOUGH);
+                let newest = Query::newest(ENOUGH);
                 let newest = self.answered(ANSWER, mailbox.list(folder, &newest));
                 let newest = newest.await??;
                 let newest = newest.iter().filter_map(|one| one.received_at).max();
@@ -330,17 +330,6 @@ impl Listener {
             Want::Sleep { until } => return self.room.board.retrying(key, *until),
         };
         self.room.board.state(key, state);
-    }
-}
-
-const fn newest(top: usize) -> Query {
-    Query {
-        top,
-        unread: false,
-        since: None,
-        from: None,
-        subject: None,
-        text: None,
     }
 }
 

@@ -84,15 +84,8 @@ pub(super) async fn messages(stage: &Stage) -> Result<(), Failure> {
         .opener(&stage.mailbox(SUPPORT))?
         .open()
         .await?;
-    let query = Query {
-        top: 4,
-        unread: false,
-        since: None,
-        from: None,
-        subject: None,
-        text: None,
-    };
-    let newest = session.list(&FolderName::inbox(), &query).await?;
+    let inbox = FolderName::inbox();
+    let newest = session.list(&inbox, &Query::newest(4)).await?;
     session.close().await;
     let now = stage.gatepost().clock.now();
     for message in &newest {

@@ -87,6 +87,7 @@ fn query(arguments: &Arguments, now: Timestamp) -> Result<Query, UsageError> {
         from: arguments.from.clone(),
         subject: arguments.subject.clone(),
         text: arguments.search.clone(),
+        message_id: None,
     })
 }
 

@@ -79,7 +79,7 @@ async fn key(
     folder: &FolderName,
     uid: Option<&str>,
 ) -> Result<Option<MessageKey>, Failure> {
-    let newest = session.list(folder, &newest_one()).await;
+    let newest = session.list(folder, &Query::newest(1)).await;
     let newest = newest.map_err(UsageError::of_mailbox)?;
     let newest = newest.into_iter().next().map(|summary| summary.key);
     Ok(match (newest, uid) {
@@ -96,15 +96,4 @@ async fn key(
         }),
         (newest, _) => newest,
     })
-}
-
-fn newest_one() -> Query {
-    Query {
-        top: 1,
-        unread: false,
-        since: None,
-        from: None,
-        subject: None,
-        text: None,
-    }
 }

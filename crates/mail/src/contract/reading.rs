@@ -75,6 +75,20 @@ pub(super) async fn a_query_finds_what_it_says(counterpart: &mut dyn Counterpart
         ),
         (
             found(Query {
+                message_id: Some("alpha@contract".into()),
+                ..everything()
+            }),
+            vec!["alpha"],
+        ),
+        (
+            found(Query {
+                message_id: Some("lpha@contract".into()),
+                ..everything()
+            }),
+            vec![],
+        ),
+        (
+            found(Query {
                 unread: true,
                 subject: Some("beta".into()),
                 ..everything()
@@ -201,14 +215,7 @@ pub(super) async fn keys(session: &mut dyn Mailbox, folder: &FolderName) -> Vec<
 }
 
 pub(super) fn everything() -> Query {
-    Query {
-        top: 1000,
-        unread: false,
-        since: None,
-        from: None,
-        subject: None,
-        text: None,
-    }
+    Query::newest(1000)
 }
 
 async fn subjects(session: &mut dyn Mailbox, folder: &FolderName, query: &Query) -> Vec<String> {

@@ -81,6 +81,7 @@ impl Session {
     ) -> Result<(Vec<u32>, Sieve), MailError> {
         let mut sieve = Sieve {
             since: query.since,
+            message_id: query.message_id.clone(),
             ..Sieve::default()
         };
         let mut uids = Vec::new();
@@ -152,6 +153,8 @@ struct Sieve {
     since: Option<Timestamp>,
     from: Option<String>,
     subject: Option<String>,
+    /// The server finds parts of it too.
+    message_id: Option<String>,
 }
 
 impl Sieve {
@@ -178,6 +181,7 @@ impl Sieve {
                 .subject
                 .as_deref()
                 .is_none_or(|wanted| contains(envelope.subject.as_deref().unwrap_or(""), wanted))
+            && (self.message_id.is_none() || self.message_id == envelope.message_id)
     }
 }
 
@@ -194,6 +198,7 @@ fn criteria(query: &Query) -> Vec<Criterion> {
     criteria.extend(query.from.clone().map(Criterion::From));
     criteria.extend(query.subject.clone().map(Criterion::Subject));
     criteria.extend(query.text.clone().map(Criterion::Text));
+    criteria.extend(query.message_id.clone().map(Criterion::MessageId));
     criteria
 }
 

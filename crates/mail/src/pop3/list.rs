@@ -19,7 +19,10 @@ impl Session {
             return Err(self.not_in_pop3("search in the text of messages"));
         }
         let Open { link, maildrop, .. } = self.look().await?;
-        let is_sifted = query.since.is_some() || query.from.is_some() || query.subject.is_some();
+        let is_sifted = query.since.is_some()
+            || query.from.is_some()
+            || query.subject.is_some()
+            || query.message_id.is_some();
         // Each header costs a question: no more than are wanted, unless some will not match.
         let least = if is_sifted { PAGE } else { 1 };
         let mut summaries = Vec::new();
@@ -74,6 +77,7 @@ fn matches(summary: &Summary, query: &Query) -> bool {
     !is_before(summary, query)
         && contains(query.from.as_deref(), from)
         && contains(query.subject.as_deref(), subject)
+        && (query.message_id.is_none() || query.message_id == summary.envelope.message_id)
 }
 
 fn contains(wanted: Option<&str>, text: impl FnOnce() -> String) -> bool {

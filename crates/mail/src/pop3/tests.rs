@@ -256,14 +256,7 @@ async fn a_command_that_was_given_up_is_not_answered_by_another() {
     let script = with_three("TOP, UIDL", "C: TOP 3 0");
     against(&script, async |session| {
         let mut session = session.expect("it is let in");
-        let query = Query {
-            top: 1,
-            unread: false,
-            since: None,
-            from: None,
-            subject: None,
-            text: None,
-        };
+        let query = Query::newest(1);
         let inbox = FolderName::inbox();
         let clock = Clock::starting_at(start());
         let listing = session.list(&inbox, &query);

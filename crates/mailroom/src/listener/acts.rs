@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use gatepost_mail::{Flag, Mailbox, MessageKey, Query, Summary};
 
+use super::ListenError;
 use super::words::Outstanding;
-use super::{ListenError, newest};
 use crate::{Event, EventData, EventId, Mailroom, MessageData, PostAction, SinkName, WatchKey};
 
 /// What is to be done, and where.
@@ -104,7 +104,7 @@ impl Acts<'_> {
         mailbox: &mut dyn Mailbox,
     ) -> Result<Vec<MessageKey>, ListenError> {
         if self.witness.is_none() {
-            let newest = mailbox.list(&self.watch.folder, &newest(1)).await?;
+            let newest = mailbox.list(&self.watch.folder, &Query::newest(1)).await?;
             *self.witness = newest.into_iter().next().map(|one| one.key);
         }
         let Some(witness) = self.witness.as_ref() else {
@@ -132,7 +132,7 @@ impl Acts<'_> {
         let oldest = forgotten.iter().map(|one| one.received_at).min();
         let query = Query {
             since: oldest.flatten(),
-            ..newest(LOOKED_THROUGH)
+            ..Query::newest(LOOKED_THROUGH)
         };
         let mut present = mailbox.list(&self.watch.folder, &query).await?;
         let mut keys = Vec::new();

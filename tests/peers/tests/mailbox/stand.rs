@@ -139,14 +139,7 @@ impl Intake for Digested {
 
 /// Everything, newest first.
 pub(crate) fn everything() -> Query {
-    Query {
-        top: 1_000,
-        unread: false,
-        since: None,
-        from: None,
-        subject: None,
-        text: None,
-    }
+    Query::newest(1_000)
 }
 
 /// The keys of what is new since a cursor, and the next one, once there are `expected` of them.

@@ -386,12 +386,9 @@ async fn what_the_server_cannot_search_is_sifted_here() {
            S: * 3 FETCH (UID 4 BODY[HEADER] \"Subject: other\")
            S: A4 OK done";
     let query = Query {
-        top: 10,
         unread: true,
-        since: None,
-        from: None,
         subject: Some("Grüß".to_owned()),
-        text: None,
+        ..Query::newest(10)
     };
     let found = against(&script, |mut session, _| async move {
         session.list(&inbox(), &query).await.expect("it works")

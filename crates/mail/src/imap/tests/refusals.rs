@@ -35,14 +35,7 @@ const THREE: &str = "C: A2 UID FETCH 1:* (UID)
     S: A2 OK done\n";
 
 fn everything() -> Query {
-    Query {
-        top: 10,
-        unread: false,
-        since: None,
-        from: None,
-        subject: None,
-        text: None,
-    }
+    Query::newest(10)
 }
 
 #[tokio::test(start_paused = true)]

@@ -140,6 +140,8 @@ pub enum Criterion {
     Subject(String),
     /// With this text anywhere.
     Text(String),
+    /// With this text in `Message-ID`.
+    MessageId(String),
 }
 
 /// A piece of a command that is sent in one go.
@@ -279,6 +281,7 @@ fn write_search(criteria: &[Criterion], writer: &mut Writer<'_>) {
             Criterion::From(text) => writer.verb_and_string(" FROM ", text),
             Criterion::Subject(text) => writer.verb_and_string(" SUBJECT ", text),
             Criterion::Text(text) => writer.verb_and_string(" TEXT ", text),
+            Criterion::MessageId(text) => writer.verb_and_string(" HEADER MESSAGE-ID ", text),
         }
     }
 }
@@ -286,7 +289,9 @@ fn write_search(criteria: &[Criterion], writer: &mut Writer<'_>) {
 impl Criterion {
     fn text(&self) -> Option<&str> {
         match self {
-            Self::From(text) | Self::Subject(text) | Self::Text(text) => Some(text),
+            Self::From(text) | Self::Subject(text) | Self::Text(text) | Self::MessageId(text) => {
+                Some(text)
+            }
             Self::Unseen | Self::Since(_) | Self::Deleted | Self::NotUid(_) => None,
         }
     }

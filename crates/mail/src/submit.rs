@@ -1,0 +1,103 @@
+//! The one trait to submit a message.
+
+mod error;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use gatepost_wire::smtp::{Envelope, Path};
+
+pub use error::SubmitError;
+
+/// One signed-in session that takes messages on their way out (RFC 6409).
+#[async_trait]
+pub trait Submit: Send {
+    /// Hands one message over to be sent to everybody in `envelope`.
+    ///
+    /// Whatever fails before `departure` was told has sent nothing. What fails afterwards is
+    /// either a refusal, and then nothing was sent, or an error whose
+    /// [`is_unknown`](SubmitError::is_unknown) is true: the message may be on its way.
+    async fn submit(
+        &mut self,
+        envelope: &Envelope,
+        message: &mut dyn Outgoing,
+        departure: &mut dyn Departure,
+    ) -> Result<Receipt, SubmitError>;
+
+    /// Whether another message can be handed over in this session.
+    fn is_open(&self) -> bool;
+
+    /// Says goodbye. Errors are of no interest.
+    async fn close(&mut self);
+}
+
+/// Opens sessions in the name of one mailbox: knows where messages are handed over and whose
+/// token allows it.
+#[async_trait]
+pub trait SubmitOpener: Send + Sync + std::fmt::Debug {
+    /// Connects and signs in.
+    async fn open(&self) -> Result<Box<dyn Submit>, SubmitError>;
+}
+
+/// A message on its way out, read once from its beginning. Its lines end in CRLF.
+#[async_trait]
+pub trait Outgoing: Send {
+    /// How many octets [`chunk`](Self::chunk) gives in all.
+    fn size(&self) -> u64;
+
+    /// Whether it holds octets above 127.
+    fn is_eight_bit(&self) -> bool;
+
+    /// The next octets, `None` behind the last. An error ends the try, and the server is not
+    /// told that the message was complete.
+    async fn chunk(&mut self) -> Result<Option<Bytes>, OutgoingError>;
+}
+
+/// Is told of what cannot be taken back before it happens.
+#[async_trait]
+pub trait Departure: Send {
+    /// The next octets may make the server send the message; `trace` says how to find out later
+    /// whether it did. An error ends the try, with nothing sent.
+    async fn begins(&mut self, trace: Trace) -> Result<(), DepartureError>;
+}
+
+/// How to find out whether a message was sent whose handing over was cut short.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum Trace {
+    /// Sent Items holds a message with its Message-ID once it was sent.
+    MessageId,
+    /// It was a draft with this immutable id, which moves to Sent Items when it is sent
+    /// (<https://learn.microsoft.com/graph/outlook-immutable-id>).
+    Draft {
+        /// The immutable id.
+        id: String,
+    },
+}
+
+/// The server has taken a message.
+#[derive(Debug)]
+pub struct Receipt {
+    /// What the server said, or the number under which it can be asked about the message.
+    pub said: String,
+    /// Who will not get it; everybody else of the envelope will.
+    pub refused: Vec<RefusedRecipient>,
+}
+
+/// A recipient whom the server does not take a message for.
+#[derive(Debug)]
+pub struct RefusedRecipient {
+    /// Who.
+    pub recipient: Path,
+    /// Why, and whether another try may help.
+    pub error: SubmitError,
+}
+
+/// The message cannot be read; `0` is what stopped it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct OutgoingError(#[from] pub Box<dyn std::error::Error + Send + Sync>);
+
+/// That a message departs could not be recorded; `0` is what stopped it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct DepartureError(#[from] pub Box<dyn std::error::Error + Send + Sync>);

@@ -1,0 +1,144 @@
+//! Why a message could not be handed over, as sentences that say what to do.
+
+use gatepost_fault::{Fault, Next, Owner};
+use gatepost_wire::smtp::Phase;
+use gatepost_wire::smtp::exchange::Meaning;
+
+use super::{DepartureError, OutgoingError, RefusedRecipient};
+use crate::MailError;
+
+/// Why a message could not be handed over.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// The server cannot be reached, or there is no token for it.
+    #[error(transparent)]
+    Session(#[from] MailError),
+    /// The server refused, and nothing was sent.
+    #[error("{host} refused {phase} for {mailbox}{}; {host} said: {said}", advice(*.meaning))]
+    Refused {
+        /// The server.
+        host: String,
+        /// The mailbox in whose name it was asked.
+        mailbox: String,
+        /// What it refused.
+        phase: Phase,
+        /// What Exchange Online means by it, if it is known.
+        meaning: Option<Meaning>,
+        /// What happens next.
+        next: Next,
+        /// The server's words.
+        said: String,
+    },
+    /// Every recipient was refused, and nothing was sent.
+    #[error("no recipient was taken: {}", list(.0))]
+    NoRecipient(Vec<RefusedRecipient>),
+    /// The connection ended when the message may have been taken.
+    #[error(
+        "nobody knows whether {host} sent this message for {mailbox}, because its answer did not come: {reason}"
+    )]
+    Unknown {
+        /// The server.
+        host: String,
+        /// The mailbox in whose name it was sent.
+        mailbox: String,
+        /// How the answer was lost.
+        reason: String,
+    },
+    /// The message is larger than the server says it takes; nothing was sent.
+    #[error("the message has {size} octets, and {host} takes {limit} from {mailbox}")]
+    TooLarge {
+        /// The server.
+        host: String,
+        /// The mailbox in whose name it was to be sent.
+        mailbox: String,
+        /// The size in octets.
+        size: u64,
+        /// The most that is taken, in octets.
+        limit: u64,
+    },
+    /// The message or its envelope cannot be expressed to this server; nothing was sent.
+    #[error("{host} cannot be given this message for {mailbox}: {reason}")]
+    Unsendable {
+        /// The server.
+        host: String,
+        /// The mailbox in whose name it was to be sent.
+        mailbox: String,
+        /// What stands against it.
+        reason: String,
+    },
+    /// The message could not be read; nothing was sent.
+    #[error("the message cannot be read: {0}")]
+    Outgoing(#[from] OutgoingError),
+    /// It could not be recorded that the message departs; nothing was sent.
+    #[error("nothing was sent, because it could not be recorded that the message departs: {0}")]
+    Departure(#[from] DepartureError),
+}
+
+impl SubmitError {
+    /// Every code that [`Fault::code`] can answer, besides those of [`MailError`].
+    pub const CODES: &'static [&'static str] = &[
+        "submission_refused",
+        "submission_unknown",
+        "submission_too_large",
+        "submission_unsendable",
+        "submission_not_read",
+        "submission_not_recorded",
+        "recipients_refused",
+    ];
+
+    /// Whether the message may have been sent all the same.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unknown { .. })
+    }
+}
+
+impl Fault for SubmitError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Session(error) => error.code(),
+            Self::Refused { .. } => "submission_refused",
+            Self::NoRecipient(_) => "recipients_refused",
+            Self::Unknown { .. } => "submission_unknown",
+            Self::TooLarge { .. } => "submission_too_large",
+            Self::Unsendable { .. } => "submission_unsendable",
+            Self::Outgoing(_) => "submission_not_read",
+            Self::Departure(_) => "submission_not_recorded",
+        }
+    }
+
+    fn owner(&self) -> Owner {
+        match self {
+            Self::Session(error) => error.owner(),
+            Self::Refused { meaning, .. } => meaning.map_or(Owner::Remote, Meaning::owner),
+            Self::Unknown { .. } => Owner::Remote,
+            Self::NoRecipient(_) | Self::TooLarge { .. } | Self::Unsendable { .. } => Owner::Person,
+            Self::Outgoing(_) | Self::Departure(_) => Owner::Operator,
+        }
+    }
+
+    fn next(&self) -> Next {
+        match self {
+            Self::Session(error) => error.next(),
+            Self::Refused { next, .. } => *next,
+            Self::NoRecipient(refused) => {
+                let mut retries = refused.iter().map(|one| one.error.next());
+                retries
+                    .find(|next| next.is_retry())
+                    .unwrap_or(Next::Discard)
+            }
+            Self::Outgoing(_) | Self::Departure(_) | Self::Unknown { .. } => {
+                Next::Retry(gatepost_fault::After::Backoff)
+            }
+            Self::TooLarge { .. } | Self::Unsendable { .. } => Next::Discard,
+        }
+    }
+}
+
+fn advice(meaning: Option<Meaning>) -> String {
+    meaning.map_or_else(String::new, |meaning| format!(": {}", meaning.advice()))
+}
+
+fn list(refused: &[RefusedRecipient]) -> String {
+    let each = refused.iter().map(|one| one.error.to_string());
+    each.collect::<Vec<_>>().join("; ")
+}
