@@ -53,6 +53,7 @@ const ALL: &[&[&str]] = &[
     gatepost_oauth::ProofError::CODES,
     gatepost_oauth::TokenError::CODES,
     gatepost_mail::MailError::CODES,
+    gatepost_mail::SubmitError::CODES,
     gatepost_mailroom::ListenError::CODES,
     gatepost_mailroom::SpoolError::CODES,
     gatepost_mailroom::StorageError::CODES,
