@@ -7,5 +7,5 @@
 mod measure;
 mod waiting;
 
-pub use measure::{Sample, Stopwatch, compare, judge, report};
+pub use measure::{Sample, Stopwatch, Workload, compare, judge, report};
 pub use waiting::{count_files, pause, until};

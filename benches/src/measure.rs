@@ -18,6 +18,28 @@ impl Stopwatch {
     }
 }
 
+/// Measures what the processor does for this thread: what else the machine has to do does not
+/// count.
+#[derive(Debug, Clone, Copy)]
+pub struct Workload(Duration);
+
+impl Workload {
+    /// Starts it.
+    pub fn start() -> Self {
+        Self(processor_time())
+    }
+
+    /// The processor time since it was started.
+    pub fn so_far(self) -> Duration {
+        processor_time().saturating_sub(self.0)
+    }
+}
+
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
 /// The same thing measured several times.
 #[derive(Debug, Clone, Default)]
 pub struct Sample(Vec<Duration>);

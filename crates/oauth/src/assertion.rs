@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatepost_host::Chance;
 use jiff::Timestamp;
-use jsonwebtoken::{Algorithm, Header};
 use secrecy::SecretString;
 use serde::Serialize;
 
@@ -50,17 +53,61 @@ impl Claims {
 pub fn sign(certificate: &Certificate, claims: &Claims) -> Result<SecretString, ProofError> {
     let made = Timestamp::from_second(claims.iat).unwrap_or(Timestamp::MAX);
     certificate.check_validity(made)?;
-    let mut header = match certificate.signing {
-        Signing::Ps256 => Header::new(Algorithm::PS256),
-        Signing::Rs256 => Header::new(Algorithm::RS256),
+    let mut jwt = part(&Header::naming(certificate));
+    jwt.push('.');
+    jwt.push_str(&part(claims));
+    let key = certificate.key();
+    let mut signature = vec![0; key.public_modulus_len()];
+    let encoding: &dyn RsaEncoding = match certificate.signing {
+        Signing::Ps256 => &RSA_PSS_SHA256,
+        Signing::Rs256 => &RSA_PKCS1_SHA256,
     };
-    match certificate.signing {
-        Signing::Ps256 => header.x5t_s256 = Some(certificate.sha256_thumbprint().to_owned()),
-        Signing::Rs256 => header.x5t = Some(certificate.sha1_thumbprint().to_owned()),
+    // The library throws its own dice, whatever it is given.
+    key.sign(
+        encoding,
+        &SystemRandom::new(),
+        jwt.as_bytes(),
+        &mut signature,
+    )
+    .map_err(|error| certificate.unsignable(error.to_string()))?;
+    jwt.push('.');
+    URL_SAFE_NO_PAD.encode_string(&signature, &mut jwt);
+    Ok(SecretString::from(jwt))
+}
+
+/// What is said of the signature (RFC 7515 §4.1).
+#[derive(Serialize)]
+struct Header<'a> {
+    typ: &'static str,
+    alg: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    x5t: Option<&'a str>,
+    #[serde(rename = "x5t#S256", skip_serializing_if = "Option::is_none")]
+    x5t_s256: Option<&'a str>,
+}
+
+impl<'a> Header<'a> {
+    fn naming(certificate: &'a Certificate) -> Self {
+        let typ = "JWT";
+        match certificate.signing {
+            Signing::Ps256 => Self {
+                typ,
+                alg: "PS256",
+                x5t: None,
+                x5t_s256: Some(certificate.sha256_thumbprint()),
+            },
+            Signing::Rs256 => Self {
+                typ,
+                alg: "RS256",
+                x5t: Some(certificate.sha1_thumbprint()),
+                x5t_s256: None,
+            },
+        }
     }
-    jsonwebtoken::encode(&header, claims, certificate.key())
-        .map(SecretString::from)
-        .map_err(|error| certificate.unsignable(error.to_string()))
+}
+
+fn part(value: &impl Serialize) -> String {
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(value).expect("strings and numbers are always JSON"))
 }
 
 /// Microsoft advises five to ten minutes; an assertion is sent at once and used once.

@@ -5,11 +5,12 @@ mod pfx;
 mod self_signed;
 mod thumbprint;
 
+use std::sync::Arc;
+
 use aws_lc_rs::rsa::KeyPair;
 use aws_lc_rs::signature::KeyPair as _;
 use gatepost_fault::{Fault, Next, Owner};
 use jiff::Timestamp;
-use jsonwebtoken::EncodingKey;
 use secrecy::SecretString;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use zeroize::Zeroizing;
@@ -24,7 +25,8 @@ pub struct Certificate {
     /// The subject, as OpenSSL writes it.
     pub subject: String,
     der: Vec<u8>,
-    key: EncodingKey,
+    /// Read and checked once: both take longer than to sign.
+    key: Arc<KeyPair>,
     sha256: String,
     sha1: String,
     /// From when it is valid.
@@ -70,6 +72,7 @@ impl Certificate {
         let key = Zeroizing::new(found.key);
         let pair = KeyPair::from_der(&key)
             .map_err(|error| fail(ProofProblem::KeyDamaged(error.to_string())))?;
+        let pair = Arc::new(pair);
         let public = pair.public_key().as_ref();
         let mut damaged = None;
         for der in &found.certificates {
@@ -77,7 +80,8 @@ impl Certificate {
                 Ok((_, certificate))
                     if *certificate.public_key().subject_public_key.data == *public =>
                 {
-                    return Self::of(files.name, &key, (der, &certificate)).map_err(fail);
+                    let key = Arc::clone(&pair);
+                    return Self::of(files.name, key, (der, &certificate)).map_err(fail);
                 }
                 Ok(_) => {}
                 Err(error) => damaged = Some(error.to_string()),
@@ -91,7 +95,7 @@ impl Certificate {
 
     fn of(
         name: &str,
-        key: &[u8],
+        key: Arc<KeyPair>,
         (der, certificate): (&[u8], &X509Certificate<'_>),
     ) -> Result<Self, ProofProblem> {
         let at = |time: x509_parser::time::ASN1Time| {
@@ -102,8 +106,7 @@ impl Certificate {
             name: name.to_owned(),
             subject: certificate.subject().to_string(),
             der: der.to_vec(),
-            // This constructor takes PKCS#1 only, whatever its name says.
-            key: EncodingKey::from_rsa_der(key),
+            key,
             sha256: Thumbprint::sha256(der).base64url(),
             sha1: Thumbprint::sha1(der).base64url(),
             not_before: at(certificate.validity().not_before)?,
@@ -159,7 +162,7 @@ impl Certificate {
         &self.der
     }
 
-    pub(crate) fn key(&self) -> &EncodingKey {
+    pub(crate) fn key(&self) -> &KeyPair {
         &self.key
     }
 

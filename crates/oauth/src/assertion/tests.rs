@@ -1,4 +1,5 @@
-use jsonwebtoken::{DecodingKey, Validation};
+use aws_lc_rs::signature::KeyPair as _;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
@@ -36,9 +37,8 @@ fn claims(certificate: &Certificate) -> Claims {
 
 /// Verifies as the issuer would: with the public key of the certificate.
 fn verified(jwt: &str, algorithm: Algorithm, claims: &Claims) -> Value {
-    let pair = aws_lc_rs::rsa::KeyPair::from_der(certificate(Signing::Ps256).key().as_bytes())
-        .expect("it is an RSA key");
-    let public = aws_lc_rs::signature::KeyPair::public_key(&pair);
+    let certificate = certificate(Signing::Ps256);
+    let public = certificate.key().public_key();
     let mut validation = Validation::new(algorithm);
     validation.set_audience(&[&claims.aud]);
     validation.set_issuer(&["client-1"]);
