@@ -8,11 +8,11 @@ mod clock_watch;
 mod flight;
 mod keepsake;
 mod pause;
+mod per_audience;
 mod slot;
 mod standing;
 mod upkeep;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -31,6 +31,7 @@ use crate::{
 use challenged::{Challenged, Heard};
 use clock_watch::ClockWatch;
 use flight::Vault;
+use per_audience::PerAudience;
 use slot::{Look, Slot};
 pub use standing::{CredentialStanding, CredentialState};
 use upkeep::Upkeep;
@@ -140,10 +141,10 @@ struct Keeper {
     /// The app as it is now; in the credential it is as it was at first.
     registration: Mutex<Arc<Registration>>,
     around: Surroundings,
-    slots: Mutex<BTreeMap<Audience, Slot>>,
+    slots: Mutex<PerAudience<Slot>>,
     upkeep: Mutex<Upkeep>,
     /// What servers want tokens to carry, for as long as this process lives.
-    challenges: Mutex<BTreeMap<Audience, Challenged>>,
+    challenges: Mutex<PerAudience<Challenged>>,
     watch: ClockWatch,
     /// Whoever holds it may talk to the issuer. Refresh tokens rotate per credential, so the
     /// audiences take turns. Made to be held over awaits.
@@ -298,7 +299,7 @@ impl TokenSource for TokenKeeper {
 
     fn refused(&self, token: &AccessToken) {
         let now = self.0.around.clock.now();
-        if let Some(slot) = self.0.slots().get_mut(&token.audience) {
+        if let Some(slot) = self.0.slots().get_mut(token.audience) {
             slot.refuse(token, now);
         }
         self.0.changed.notify_one();
@@ -323,11 +324,11 @@ impl TokenSource for TokenKeeper {
 }
 
 impl Keeper {
-    fn slots(&self) -> MutexGuard<'_, BTreeMap<Audience, Slot>> {
+    fn slots(&self) -> MutexGuard<'_, PerAudience<Slot>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn challenges(&self) -> MutexGuard<'_, BTreeMap<Audience, Challenged>> {
+    fn challenges(&self) -> MutexGuard<'_, PerAudience<Challenged>> {
         self.challenges
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -372,7 +373,7 @@ impl Keeper {
             audience,
             challenge: self
                 .challenges()
-                .get(&audience)
+                .get(audience)
                 .map(|challenged| challenged.challenge().clone()),
             chance: self.around.chance.clone(),
         }
@@ -385,10 +386,10 @@ impl Keeper {
         let audience = token.audience;
         let is_held = self
             .slots()
-            .get(&audience)
+            .get(audience)
             .is_some_and(|slot| slot.holds(token));
         let mut challenges = self.challenges();
-        match challenges.get_mut(&audience) {
+        match challenges.get_mut(audience) {
             Some(_) if !is_held => Heard::Again,
             Some(known) => known.hear(challenge, now),
             None => {
@@ -401,7 +402,7 @@ impl Keeper {
     /// Holds `token` no longer; with an error, nobody asks for another one until it says.
     fn give_up(&self, token: &AccessToken, error: Option<TokenError>) {
         let now = self.around.clock.now();
-        if let Some(slot) = self.slots().get_mut(&token.audience) {
+        if let Some(slot) = self.slots().get_mut(token.audience) {
             slot.give_up(token);
             if let Some(error) = error {
                 slot.land(&Err(error), now, &self.around.chance);
@@ -419,7 +420,7 @@ impl Keeper {
     fn look(self: &Arc<Self>, audience: Audience) -> Look {
         let now = self.around.clock.now();
         let mut slots = self.slots();
-        let slot = slots.entry(audience).or_default();
+        let slot = slots.or_default(audience);
         slot.look(now, || self.start(audience))
     }
 
@@ -433,7 +434,7 @@ impl Keeper {
             keeper.land(audience, &result, heard);
             // What failed for a secret that was replaced meanwhile says nothing of the new one.
             if !keepsake::is_asked_alike(&asked_as, &keeper.registration())
-                && let Some(slot) = keeper.slots().get_mut(&audience)
+                && let Some(slot) = keeper.slots().get_mut(audience)
             {
                 slot.forgive();
             }
@@ -446,7 +447,7 @@ impl Keeper {
     /// Which of its challenges the tokens of an audience are asked for with; none is 0.
     fn heard(&self, audience: Audience) -> u64 {
         self.challenges()
-            .get(&audience)
+            .get(audience)
             .map_or(0, Challenged::number)
     }
 
@@ -460,7 +461,7 @@ impl Keeper {
             self.log_failure(error);
         }
         let mut slots = self.slots();
-        let slot = slots.entry(audience).or_default();
+        let slot = slots.or_default(audience);
         if self.heard(audience) == heard {
             slot.land(result, now, &self.around.chance);
         } else {
@@ -495,7 +496,7 @@ impl Keeper {
             let due = slots
                 .iter()
                 .filter(|(_, slot)| slot.next_renewal().is_some_and(|at| at <= now));
-            due.map(|(audience, _)| *audience).collect()
+            due.map(|(audience, _)| audience).collect()
         };
         for audience in due {
             self.look(audience);

@@ -1,5 +1,7 @@
 //! What everybody else sees of a token: its audience, its secret, where to get one.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -18,7 +20,8 @@ pub enum Audience {
 /// An access token with what is known about it. The secret cannot be printed.
 #[derive(Debug, Clone)]
 pub struct AccessToken {
-    secret: SecretString,
+    /// In one place, whoever holds the token: a keeper, its store, a hundred connections.
+    secret: Arc<SecretString>,
     /// What the token is for.
     pub audience: Audience,
     /// When the issuer stops honouring it.
@@ -31,7 +34,7 @@ impl AccessToken {
     /// Wraps a token as the issuer sent it.
     pub fn new(secret: SecretString, audience: Audience, expires_at: Timestamp) -> Self {
         Self {
-            secret,
+            secret: Arc::new(secret),
             audience,
             expires_at,
             scope: None,
@@ -64,5 +67,17 @@ pub trait TokenSource: Send + Sync + std::fmt::Debug {
     fn challenged(&self, token: &AccessToken, challenge: &Challenge) {
         let _ = challenge;
         self.refused(token);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_holds_a_token_it_is_in_memory_once() {
+        let at = Timestamp::UNIX_EPOCH;
+        let token = AccessToken::new("canary".into(), Audience::Exchange, at);
+        assert!(std::ptr::eq(token.expose(), token.clone().expose()));
     }
 }

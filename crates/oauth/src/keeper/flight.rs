@@ -1,6 +1,5 @@
 //! One request for a token, from what is stored to what is stored again.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::clock_watch::Watched;
 use super::keepsake::{Keepsake, asked_as, digest_of};
 use super::pause::Pause;
+use super::per_audience::PerAudience;
 use super::upkeep::Stored;
 use super::{Keeper, PasswordFrom};
 use crate::conversation::converse;
@@ -30,7 +30,7 @@ pub(super) struct Vault {
     unsaved: bool,
     /// The issuer declared this state dead, for these audiences: consent or a second factor may
     /// be missing for one of them only.
-    dead: BTreeMap<Audience, Dead>,
+    dead: PerAudience<Dead>,
     /// The issuer asked this credential to wait, whatever the audience.
     throttled: Option<(TokenError, Pause)>,
 }
@@ -246,11 +246,11 @@ impl Keeper {
     }
 
     fn stored_token(&self, vault: &Vault, audience: Audience) -> Option<AccessToken> {
-        let token = vault.keepsake.access.get(&audience)?;
+        let token = vault.keepsake.access.get(audience)?;
         let now = self.around.clock.now();
         let refused = self
             .slots()
-            .get(&audience)
+            .get(audience)
             .is_some_and(|slot| slot.was_refused(token) || slot.holds(token));
         (!refused && is_worth_keeping(token, now)).then(|| token.clone())
     }
@@ -411,7 +411,7 @@ impl Keeper {
     /// What the issuer wanted a person to bring when it last refused.
     pub(super) async fn kept_challenge(&self, audience: Audience) -> Option<Challenge> {
         let (keepsake, _) = self.read_store().await.ok()?;
-        keepsake.challenges.get(&audience).cloned()
+        keepsake.challenges.get(audience).cloned()
     }
 
     /// Makes a granted token durable where it matters, then hands it on.
@@ -420,7 +420,7 @@ impl Keeper {
         vault
             .keepsake
             .access
-            .retain(|_, token| is_worth_keeping(token, now));
+            .retain(|token| is_worth_keeping(token, now));
         vault.note(&granted, now);
         self.noted(vault, granted.access.audience);
         match self.save(vault).await {
@@ -497,7 +497,7 @@ impl Vault {
         self.keepsake
             .access
             .insert(granted.access.audience, granted.access.clone());
-        self.dead.remove(&granted.access.audience);
+        self.dead.remove(granted.access.audience);
     }
 
     /// Remembers a refusal that stands for longer than one request: a wait, or that only a
@@ -536,7 +536,7 @@ impl Vault {
             return Some(error.clone().with_wait(left));
         }
         self.dead
-            .get(&audience)
+            .get(audience)
             .filter(|dead| dead.generation == self.seen && dead.pause.left(now).is_some())
             .filter(|dead| Arc::ptr_eq(&dead.registration, registration))
             .map(|dead| dead.error.clone())

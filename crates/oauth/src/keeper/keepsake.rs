@@ -1,7 +1,6 @@
 //! What a credential keeps between runs: its refresh token, and access tokens that still live.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use base64::Engine as _;
@@ -11,6 +10,7 @@ use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::per_audience::PerAudience;
 use crate::scopes::Wanted;
 use crate::{
     AccessToken, Audience, Challenge, CredentialId, GrantState, GrantStoreError, Registration,
@@ -20,13 +20,13 @@ use crate::{
 #[derive(Debug, Clone, Default)]
 pub(super) struct Keepsake {
     pub(super) refresh: Option<SecretString>,
-    pub(super) access: BTreeMap<Audience, AccessToken>,
+    pub(super) access: PerAudience<AccessToken>,
     /// How the access tokens were asked for, as [`asked_as`] tells it.
     pub(super) asked_as: Option<SecretString>,
     /// When the issuer last gave a token for it.
     pub(super) renewed_at: Option<Timestamp>,
     /// What the issuer wants a person to bring to the next sign-in, by audience.
-    pub(super) challenges: BTreeMap<Audience, Challenge>,
+    pub(super) challenges: PerAudience<Challenge>,
     /// The person's password, if the configuration wants it kept.
     pub(super) password: Option<SecretString>,
     /// A digest of the password that was refused last: trying it again and again would lock the
@@ -169,9 +169,9 @@ struct WrittenChallenge {
 }
 
 impl WrittenChallenge {
-    fn of((audience, challenge): (&Audience, &Challenge)) -> Self {
+    fn of((audience, challenge): (Audience, &Challenge)) -> Self {
         Self {
-            audience: (*audience).into(),
+            audience: audience.into(),
             claims: challenge.json(),
         }
     }

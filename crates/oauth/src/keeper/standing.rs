@@ -48,10 +48,7 @@ impl TokenKeeper {
 
 impl Keeper {
     fn standing(&self) -> CredentialStanding {
-        let slot = self
-            .slots()
-            .get(&self.home())
-            .map(super::slot::Slot::latest);
+        let slot = self.slots().get(self.home()).map(super::slot::Slot::latest);
         let (held, failure) = slot.unwrap_or_default();
         let upkeep = self.upkeep();
         let renewed_at = match upkeep.stored() {
