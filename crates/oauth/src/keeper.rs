@@ -429,9 +429,7 @@ impl Keeper {
         let keeper = Arc::clone(self);
         let asked_as = self.registration();
         self.around.tasks.start("token request", async move {
-            let heard = keeper.heard(audience);
-            let result = keeper.fly(audience).await;
-            keeper.land(audience, &result, heard);
+            let result = keeper.take_turn(audience).await;
             // What failed for a secret that was replaced meanwhile says nothing of the new one.
             if !keepsake::is_asked_alike(&asked_as, &keeper.registration())
                 && let Some(slot) = keeper.slots().get_mut(audience)
@@ -442,6 +440,16 @@ impl Keeper {
             keeper.changed.notify_one();
         });
         outcome
+    }
+
+    /// A request, from when nobody else may talk to the issuer until its outcome is taken in: who
+    /// is next must know what a late token lacks.
+    async fn take_turn(&self, audience: Audience) -> Result<AccessToken, TokenError> {
+        let mut vault = self.turn.lock().await;
+        let heard = self.heard(audience);
+        let result = self.fly(&mut vault, audience).await;
+        self.land(audience, &result, heard);
+        result
     }
 
     /// Which of its challenges the tokens of an audience are asked for with; none is 0.

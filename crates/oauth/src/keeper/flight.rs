@@ -55,10 +55,13 @@ enum Saved {
 
 impl Keeper {
     /// Gets a token: from the store if one lives there, else from the issuer.
-    pub(super) async fn fly(&self, audience: Audience) -> Result<AccessToken, TokenError> {
-        let mut vault = self.turn.lock().await;
-        self.catch_up(&mut vault).await?;
-        if let Some(token) = self.stored_token(&vault, audience) {
+    pub(super) async fn fly(
+        &self,
+        vault: &mut Vault,
+        audience: Audience,
+    ) -> Result<AccessToken, TokenError> {
+        self.catch_up(vault).await?;
+        if let Some(token) = self.stored_token(vault, audience) {
             return Ok(token);
         }
         let registration = self.registration();
@@ -67,25 +70,25 @@ impl Keeper {
             return Err(error);
         }
         let asked_with = vault.seen;
-        let mut answer = self.ask(&mut vault, audience).await;
+        let mut answer = self.ask(vault, audience).await;
         if needs_sign_in(&answer) {
             // Another process may have rotated the refresh token while we asked with the old one.
-            self.load_newer(&mut vault).await?;
+            self.load_newer(vault).await?;
             if vault.seen != asked_with {
-                match self.stored_token(&vault, audience) {
+                match self.stored_token(vault, audience) {
                     Some(token) => return Ok(token),
-                    None => answer = self.ask(&mut vault, audience).await,
+                    None => answer = self.ask(vault, audience).await,
                 }
             }
         }
         if needs_sign_in(&answer) && self.credential.password != PasswordFrom::Nowhere {
-            answer = self.ask_with_password(&mut vault, audience).await;
+            answer = self.ask_with_password(vault, audience).await;
         }
         match answer {
-            Ok(granted) => self.keep(&mut vault, granted).await,
+            Ok(granted) => self.keep(vault, granted).await,
             Err(error) => {
                 let error = self.explained(error).await;
-                self.note_challenge(&mut vault, audience, &error).await;
+                self.note_challenge(vault, audience, &error).await;
                 vault.note_refusal(audience, &error, (registration, self.around.clock.now()));
                 Err(error)
             }
@@ -94,20 +97,29 @@ impl Keeper {
 
     /// Looks what is stored, and renews it if it was not used for long.
     pub(super) async fn tend(&self) {
-        let looked = {
-            let mut vault = self.turn.lock().await;
-            self.catch_up(&mut vault).await
-        };
+        let mut vault = self.turn.lock().await;
+        let looked = self.catch_up(&mut vault).await;
         let (clock, chance) = (&self.around.clock, &self.around.chance);
         let is_due = self.upkeep().due() <= clock.now();
         let outcome = match looked {
-            Ok(()) if is_due => self.fly(self.home()).await.map(drop),
+            Ok(()) if is_due => self.renew_at_home(&mut vault).await,
             looked => looked,
         };
+        drop(vault);
         if let Err(error) = &outcome {
             self.log_failure(error);
         }
         self.upkeep().tended(outcome, clock.now(), chance);
+    }
+
+    async fn renew_at_home(&self, vault: &mut Vault) -> Result<(), TokenError> {
+        let home = self.home();
+        let heard = self.heard(home);
+        let token = self.fly(vault, home).await?;
+        if self.heard(home) != heard {
+            self.slots().or_default(home).note_late(&token);
+        }
+        Ok(())
     }
 
     /// Stores what a sign-in brought and hands it out from now on.

@@ -119,16 +119,15 @@ impl Slot {
 
     /// The request ended that was begun before a server wanted more of the token. A token would be
     /// challenged at once: it is not held. A failure says nothing of the challenge, and shortens no
-    /// wait for it.
+    /// wait for it. Who asked since waits for another request, which goes on.
     pub(super) fn land_late(
         &mut self,
         result: &Result<AccessToken, TokenError>,
         now: Timestamp,
         chance: &Chance,
     ) {
-        self.request = None;
         match result {
-            Ok(token) => self.refusals.token = Some(token.clone()),
+            Ok(token) => self.note_late(token),
             Err(error) => {
                 let failed = self.failed(error, now, chance);
                 let outlasts = |standing: &Failure| {
@@ -140,6 +139,12 @@ impl Slot {
                 }
             }
         }
+    }
+
+    /// A token came that lacks what a server wants since it was asked for: nobody takes it from
+    /// the store again.
+    pub(super) fn note_late(&mut self, token: &AccessToken) {
+        self.refusals.token = Some(token.clone());
     }
 
     /// One more failure in a row.
@@ -171,12 +176,14 @@ impl Slot {
         }
     }
 
-    /// A server wants `token` to carry more: another one is wanted at once.
+    /// A server wants `token` to carry more: another one is wanted at once. What the request under
+    /// way brings lacks it, too: who asks from now on waits for a new one.
     pub(super) fn give_up(&mut self, token: &AccessToken) {
         if self.holds(token) {
             self.held = None;
         }
         self.failure = None;
+        self.request = None;
         self.refusals.token = Some(token.clone());
     }
 

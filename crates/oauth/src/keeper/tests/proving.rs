@@ -256,6 +256,27 @@ async fn a_request_from_before_a_challenge_neither_lifts_a_wait_nor_brings_what_
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_asks_after_a_challenge_gets_nothing_that_was_asked_for_before_it() {
+    let world = World::new();
+    let keeper = world.app();
+    let old = keeper.token(Audience::Exchange).await.expect("a token");
+    let (runner, stop) = (keeper.clone(), world.tasks.stop());
+    let running = async move { runner.run(&stop).await };
+    world.tasks.start("tokens", running);
+    while world.issuer.book().began == 1 {
+        world.clock.sleep(ANSWER_TIME / 4).await;
+    }
+    keeper.challenged(&old, &context(9));
+    let next = keeper.token(Audience::Exchange).await.expect("another");
+    let asked = world.issuer.book().asked.clone();
+    assert_eq!(asked.len(), 3, "the first, the late one and the next");
+    assert!(!asked[1].contains("claims"), "it is from before");
+    assert!(asked[2].contains("c9"), "{}", asked[2]);
+    assert_eq!(next.expose(), "a3");
+    world.tasks.end().await;
+}
+
 fn context(number: usize) -> Challenge {
     let json = format!(r#"{{"access_token":{{"acrs":{{"value":"c{number}"}}}}}}"#);
     Challenge::of_json(&json).expect("a challenge")

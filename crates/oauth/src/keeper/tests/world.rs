@@ -18,6 +18,8 @@ pub(super) struct Issuer(Arc<Mutex<Book>>, Clock);
 
 #[derive(Debug, Default)]
 pub(super) struct Book {
+    /// How many requests came, answered or not.
+    pub(super) began: usize,
     pub(super) asked: Vec<String>,
     pub(super) scripted: VecDeque<Reply>,
     pub(super) rotation: Rotation,
@@ -78,6 +80,7 @@ impl Issuer {
 #[async_trait]
 impl Endpoint for Issuer {
     async fn post(&self, form: &Form) -> Result<Reply, TokenError> {
+        self.book().began += 1;
         self.1.sleep(ANSWER_TIME).await;
         Ok(self.judge(form))
     }
