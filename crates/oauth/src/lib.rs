@@ -26,8 +26,8 @@
 //! # }
 //! ```
 //!
-//! `examples` has this for an app and for a person who signs in with a browser, to be run against
-//! `gatepost sandbox`.
+//! `examples` has this for an app with a secret or a certificate and for a person who signs in with a
+//! browser or on another device, to be run against `gatepost sandbox`.
 //!
 //! # What holds
 //!
@@ -100,5 +100,5 @@ pub use token::{AccessToken, Audience, TokenSource};
 
 // What the signatures above name of other crates, so that nobody needs these for them.
 pub use gatepost_fault::{Fault, Next, Owner};
-pub use gatepost_host::{Chance, Clock, HttpError, Tasks, Trust};
+pub use gatepost_host::{Chance, Clock, HttpError, SecretSource, Tasks, Trust};
 pub use secrecy::SecretString;

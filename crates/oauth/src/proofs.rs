@@ -60,3 +60,21 @@ impl From<Proof> for Arc<dyn Proofs> {
         Arc::new(proof)
     }
 }
+
+impl From<Certificates> for Arc<dyn Proofs> {
+    fn from(certificates: Certificates) -> Self {
+        Arc::new(certificates)
+    }
+}
+
+impl From<AssertionFile> for Arc<dyn Proofs> {
+    fn from(file: AssertionFile) -> Self {
+        Arc::new(file)
+    }
+}
+
+impl From<MachineAssertion> for Arc<dyn Proofs> {
+    fn from(assertion: MachineAssertion) -> Self {
+        Arc::new(assertion)
+    }
+}

@@ -8,19 +8,41 @@ use crate::Failure;
 
 /// Opens the address, signs the sandbox's person in, consents, and goes where it is sent back.
 pub(crate) async fn sign_in(sandbox: &Sandbox, address: &str) -> Result<(), Failure> {
-    let env = sandbox.env();
-    let user = env.get("GATEPOST_SANDBOX_USER").ok_or("there is a user")?;
-    let password = sandbox.password();
-    let trust = Trust::with_authority(&sandbox.ca_file())?;
-    let http = http_client(&trust, HttpLimits::default())?;
-
+    let http = http(sandbox)?;
     let page = http.get(address).send().await?.text().await?;
-    let who = [("username", user), ("password", password.expose_secret())];
-    let page = submit(&http, &page, &who).await?.text().await?;
-    let response = submit(&http, &page, &[("answer", "accept")]).await?;
+    let response = consent(sandbox, &http, &page).await?;
     let back = response.headers().get("location").ok_or("not sent back")?;
     http.get(back.to_str()?).send().await?.error_for_status()?;
     Ok(())
+}
+
+/// Opens the address, enters the code, signs the sandbox's person in and consents.
+pub(crate) async fn enter(sandbox: &Sandbox, address: &str, code: &str) -> Result<(), Failure> {
+    let http = http(sandbox)?;
+    let page = http.get(address).send().await?.text().await?;
+    let response = submit(&http, &page, &[("otc", code)]).await?;
+    let page = response.error_for_status()?.text().await?;
+    consent(sandbox, &http, &page).await?.error_for_status()?;
+    Ok(())
+}
+
+fn http(sandbox: &Sandbox) -> Result<reqwest::Client, Failure> {
+    let trust = Trust::with_authority(&sandbox.ca_file())?;
+    Ok(http_client(&trust, HttpLimits::default())?)
+}
+
+/// Signs the sandbox's person in on this page, and accepts what the next one asks.
+async fn consent(
+    sandbox: &Sandbox,
+    http: &reqwest::Client,
+    page: &str,
+) -> Result<reqwest::Response, Failure> {
+    let env = sandbox.env();
+    let user = env.get("GATEPOST_SANDBOX_USER").ok_or("there is a user")?;
+    let password = sandbox.password();
+    let who = [("username", user), ("password", password.expose_secret())];
+    let page = submit(http, page, &who).await?.text().await?;
+    submit(http, &page, &[("answer", "accept")]).await
 }
 
 /// Sends the form of a page, with its hidden fields and those that are filled in.

@@ -38,6 +38,30 @@ async fn a_person_signs_in_and_gets_a_token() -> Result<(), Failure> {
     Ok(())
 }
 
+#[tokio::test]
+async fn an_app_with_a_certificate_gets_a_token() -> Result<(), Failure> {
+    let tasks = Tasks::new();
+    let sandbox = sandbox(&tasks).await?;
+    let mut example = Example::start("certificate", &sandbox)?;
+    assert_is_token(&example.line().await?);
+    example.succeeds().await?;
+    tasks.end().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_person_signs_in_on_another_device_and_gets_a_token() -> Result<(), Failure> {
+    let tasks = Tasks::new();
+    let sandbox = sandbox(&tasks).await?;
+    let mut example = Example::start("device", &sandbox)?;
+    let (address, code) = (example.line().await?, example.line().await?);
+    browser::enter(&sandbox, &address, &code).await?;
+    assert_is_token(&example.line().await?);
+    example.succeeds().await?;
+    tasks.end().await;
+    Ok(())
+}
+
 async fn sandbox(tasks: &Tasks) -> Result<Sandbox, Failure> {
     let config = SandboxConfig::default();
     Ok(Sandbox::start(config, Clock::system(), Chance::system(), tasks).await?)
