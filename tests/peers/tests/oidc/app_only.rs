@@ -36,6 +36,39 @@ async fn discovery_names_the_addresses_that_we_use() -> Result<(), Failure> {
         found["authorization_endpoint"],
         registration.authorize_endpoint().as_str()
     );
+    assert_eq!(
+        found["device_authorization_endpoint"],
+        registration.device_code_endpoint().as_str()
+    );
+    assert_eq!(found["issuer"], login);
+    // It says that it knows each thing that the tests beside this one do with it.
+    for (name, used) in [
+        (
+            "grant_types_supported",
+            &[
+                "authorization_code",
+                "refresh_token",
+                "client_credentials",
+                "urn:ietf:params:oauth:grant-type:device_code",
+            ][..],
+        ),
+        ("response_types_supported", &["code"]),
+        ("code_challenge_methods_supported", &["S256"]),
+        (
+            "token_endpoint_auth_methods_supported",
+            &["private_key_jwt", "client_secret_post", "none"],
+        ),
+        (
+            "token_endpoint_auth_signing_alg_values_supported",
+            &["PS256", "RS256"],
+        ),
+        ("claims_supported", &["preferred_username"]),
+    ] {
+        let known = found[name].as_array().ok_or(name)?;
+        for one in used {
+            assert!(known.iter().any(|known| known == one), "{name}: {known:?}");
+        }
+    }
     Ok(())
 }
 

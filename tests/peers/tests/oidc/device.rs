@@ -3,11 +3,13 @@
 use gatepost_fault::Fault as _;
 use gatepost_host::Clock;
 use gatepost_oauth::{
-    DeviceCode, Endpoint as _, Event, Flow, Grant, Means, Opening, Prompt, Step, TokenError,
+    Audience, DeviceCode, Endpoint as _, Event, Flow, Grant, Granted, Means, Opening, Prompt,
+    Proof, SignIn, Step, TokenError, TokenKeeper, TokenSource as _,
 };
+use tokio::sync::oneshot;
 
 use crate::browser::Browser;
-use crate::stand::{ADA, Failure, Stand};
+use crate::stand::{ADA, DESKTOP, Failure, Stand};
 
 #[tokio::test]
 async fn a_code_entered_elsewhere_signs_in() -> Result<(), Failure> {
@@ -27,14 +29,53 @@ async fn a_code_entered_elsewhere_signs_in() -> Result<(), Failure> {
 }
 
 #[tokio::test]
-async fn who_declines_elsewhere_is_told_so_here() -> Result<(), Failure> {
+async fn a_person_signs_in_elsewhere_and_tokens_rotate() -> Result<(), Failure> {
     let stand = Stand::new()?;
-    let mut device = Device::begin(&stand).await?;
-    enter(&stand, &device.shown, Some(("abort", "yes"))).await?;
-    let error = device.poll().await.err().ok_or("declined")?;
-    let error = error.downcast::<TokenError>()?;
-    assert_eq!(error.code(), "access_denied", "{error}");
+    let registration = stand.registration(DESKTOP, Proof::None)?;
+    let keeper = stand.keeper(registration, "device_code", Some(ADA))?;
+    let (granted, entered) = signed_in(&stand, &keeper, None).await;
+    entered?;
+    let granted = granted?;
+    assert_eq!(granted.person.ok_or("the id token says who")?.name, ADA);
+    let held = keeper.token(Audience::Exchange).await?;
+    assert_eq!(held.expose(), granted.access.expose());
+    for _ in 0..2 {
+        stand.let_an_hour_pass().await;
+        let renewed = keeper.token(Audience::Exchange).await?;
+        assert_ne!(renewed.expose(), held.expose());
+    }
     Ok(())
+}
+
+#[tokio::test]
+async fn who_declines_elsewhere_is_told_so_by_the_sign_in() -> Result<(), Failure> {
+    let stand = Stand::new()?;
+    let registration = stand.registration(DESKTOP, Proof::None)?;
+    let keeper = stand.keeper(registration, "device_code", Some(ADA))?;
+    let (granted, entered) = signed_in(&stand, &keeper, Some(("abort", "yes"))).await;
+    entered?;
+    let error = granted.err().ok_or("declined")?;
+    assert_eq!(error.code(), "access_denied", "{error}");
+    let error = keeper.token(Audience::Exchange).await.err();
+    assert_eq!(error.ok_or("nobody signed in")?.code(), "sign_in_needed");
+    Ok(())
+}
+
+/// Signs in as the program does, while the person enters the code that it shows.
+async fn signed_in(
+    stand: &Stand,
+    keeper: &TokenKeeper,
+    also: Option<(&str, &str)>,
+) -> (Result<Granted, TokenError>, Result<(), Failure>) {
+    let (show, shown) = oneshot::channel();
+    let mut show = Some(show);
+    let signing_in = keeper.sign_in(SignIn::by_device(Audience::Exchange), |prompt| {
+        if let (Prompt::Enter(shown), Some(show)) = (prompt, show.take()) {
+            let _ = show.send(shown.clone());
+        }
+    });
+    let entering = async { enter(stand, &shown.await?, also).await };
+    tokio::join!(signing_in, entering)
 }
 
 /// The conversation on the machine without a browser. It does not wait between its questions.
