@@ -26,13 +26,17 @@ pub enum KeyringProblem {
     Unsupported,
 }
 
+#[cfg(target_os = "linux")]
+use linux_keyutils::KeyError;
+
 /// Reads the key of the type `user` with this description: from the keyring of the session, else
 /// from the user's, to which the session of a service need not lead.
 #[cfg(target_os = "linux")]
 pub(crate) fn read(name: &str) -> Result<Zeroizing<Vec<u8>>, KeyringProblem> {
-    use linux_keyutils::{KeyError, KeyRing, KeyRingIdentifier};
+    use linux_keyutils::{KeyRing, KeyRingIdentifier};
 
-    let of_session = || KeyRing::from_special_id(KeyRingIdentifier::Session, false)?.search(name);
+    let of_session = KeyRing::from_special_id(KeyRingIdentifier::Session, false);
+    let of_session = of_session.map(|ring| ring.search(name));
     // Whatever lies in the user's keyring can be read by who possesses that, which takes a link
     // from a keyring of one's own; this one is gone with its thread.
     let of_user = || {
@@ -40,11 +44,7 @@ pub(crate) fn read(name: &str) -> Result<Zeroizing<Vec<u8>>, KeyringProblem> {
         own.link_keyring_id(KeyRingIdentifier::User)?;
         own.search(name)
     };
-    let key = match of_session() {
-        Err(KeyError::KeyDoesNotExist) => of_user(),
-        found => found,
-    };
-    let octets = key.and_then(|key| key.read_to_vec());
+    let octets = found(of_session, of_user).and_then(|key| key.read_to_vec());
     octets.map(Zeroizing::new).map_err(|error| match error {
         KeyError::KeyDoesNotExist | KeyError::MissingFileOrDirectory => KeyringProblem::Absent,
         KeyError::KeyRevoked => KeyringProblem::Revoked,
@@ -52,6 +52,20 @@ pub(crate) fn read(name: &str) -> Result<Zeroizing<Vec<u8>>, KeyringProblem> {
         KeyError::AccessDenied => KeyringProblem::Denied,
         _ => KeyringProblem::Unsupported,
     })
+}
+
+/// What was found in the keyring of the session, if there is one, else what is in the user's. A key
+/// of the session that somebody took back stands for no other; a keyring that was taken back, as
+/// that of a session that has ended is (`pam_keyinit`), says nothing of its keys.
+#[cfg(target_os = "linux")]
+fn found<K>(
+    of_session: Result<Result<K, KeyError>, KeyError>,
+    of_user: impl FnOnce() -> Result<K, KeyError>,
+) -> Result<K, KeyError> {
+    match of_session {
+        Ok(Err(KeyError::KeyDoesNotExist)) | Err(_) => of_user(),
+        Ok(found) => found,
+    }
 }
 
 /// Other systems have no such keyrings.
@@ -62,7 +76,7 @@ pub(crate) fn read(_name: &str) -> Result<Zeroizing<Vec<u8>>, KeyringProblem> {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use linux_keyutils::{Key, KeyError, KeyPermissions, KeyRing, KeyRingIdentifier};
+    use linux_keyutils::{Key, KeyPermissions, KeyRing, KeyRingIdentifier};
 
     use super::*;
     use crate::Chance;
@@ -82,6 +96,19 @@ mod tests {
             }
             Err(other) => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_keyring_that_is_gone_hides_no_other_and_a_key_that_was_taken_back_does() {
+        let of_user = || Ok("of the user");
+        for gone in [KeyError::KeyRevoked, KeyError::KeyExpired] {
+            assert!(matches!(found(Err(gone), of_user), Ok("of the user")));
+            assert!(found(Ok(Err(gone)), of_user).is_err());
+        }
+        let absent = Ok(Err(KeyError::KeyDoesNotExist));
+        assert!(matches!(found(absent, of_user), Ok("of the user")));
+        let of_session = Ok(Ok("of the session"));
+        assert!(matches!(found(of_session, of_user), Ok("of the session")));
     }
 
     fn new_name() -> String {
