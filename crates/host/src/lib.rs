@@ -6,6 +6,7 @@
 
 mod chance;
 mod clock;
+mod countdown;
 pub mod environment;
 pub mod files;
 mod http;
@@ -18,6 +19,7 @@ mod tls;
 
 pub use chance::Chance;
 pub use clock::{Clock, Elapsed};
+pub use countdown::Countdown;
 pub use files::FileError;
 pub use http::{HttpError, HttpLimits, http_client, http_client_direct, http_client_resolving};
 pub use keyring::KeyringProblem;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use gatepost_host::Countdown;
 use gatepost_wire::imap::client::{Code, Command, StatusLine, Ticket, Untagged, WireName};
 use jiff::Timestamp;
 
@@ -29,8 +30,8 @@ pub(super) struct Session {
     /// one by one.
     pub(super) uid_trails: bool,
     pub(super) idling: Option<Ticket>,
-    /// From when on a doubt ends a wait again.
-    pub(super) doubts_from: Timestamp,
+    /// At its end a doubt ends a wait again; at once if there is none.
+    pub(super) doubts_from: Option<Countdown>,
     /// How the server writes those names that cannot be told from how people write them.
     pub(super) odd_names: BTreeMap<FolderName, WireName>,
 }
@@ -64,7 +65,7 @@ impl Session {
             upcoming: None,
             uid_trails: false,
             idling: None,
-            doubts_from: Timestamp::MIN,
+            doubts_from: None,
             odd_names: BTreeMap::new(),
         }
     }

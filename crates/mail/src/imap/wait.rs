@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gatepost_host::Countdown;
 use gatepost_wire::imap::client::{Capability, Command, Event, Outcome};
 use jiff::Timestamp;
 
@@ -18,6 +19,7 @@ impl Session {
     /// A server that says NO or BAD of its own accord is looked at, too: the folder may be gone.
     /// One that says so all the time is asked as often as one that tells of nothing.
     pub(super) async fn wait_until(&mut self, until: Timestamp) -> Result<Woke, MailError> {
+        let until = Countdown::until(&self.link.clock, until);
         loop {
             // Told once: whoever cannot look now must not be woken by the same news for ever.
             if std::mem::take(&mut self.link.news) {
@@ -25,11 +27,11 @@ impl Session {
                 return Ok(Woke::Changed);
             }
             if self.until_doubt().is_zero() {
-                self.doubts_from = later(self.link.clock.now(), self.link.quirks.poll_every);
+                self.doubts_from = Some(self.countdown(self.link.quirks.poll_every));
                 self.leave_idle();
                 return Ok(Woke::Changed);
             }
-            let left = self.until(until);
+            let left = until.left();
             let renewal = self.link.limits.probe.min(self.link.quirks.renew_idle);
             if self.selected.is_some() && self.can_be_pushed() {
                 self.idle(left.min(renewal)).await?;
@@ -38,7 +40,7 @@ impl Session {
                 self.pause(pause).await?;
                 self.ask().await?;
             }
-            if !self.link.news && self.until(until).is_zero() {
+            if !self.link.news && until.left().is_zero() {
                 return Ok(Woke::TimeOver);
             }
         }
@@ -60,7 +62,7 @@ impl Session {
 
     /// Idles until there is news, or for this long; then the server must confirm the end.
     async fn idle(&mut self, at_most: Duration) -> Result<(), MailError> {
-        let deadline = later(self.link.clock.now(), at_most);
+        let deadline = self.countdown(at_most);
         if self.idling.is_none() {
             self.idling = Some(
                 self.link
@@ -73,7 +75,7 @@ impl Session {
             return Ok(());
         };
         loop {
-            let left = self.until(deadline).min(self.until_doubt());
+            let left = deadline.left().min(self.until_doubt());
             // A server that never stops talking must not make the deadline pass unseen.
             let event = if left.is_zero() {
                 None
@@ -108,9 +110,9 @@ impl Session {
 
     /// Lets time pass; what the server says meanwhile is taken note of.
     async fn pause(&mut self, pause: Duration) -> Result<(), MailError> {
-        let deadline = later(self.link.clock.now(), pause);
+        let deadline = self.countdown(pause);
         loop {
-            let left = self.until(deadline);
+            let left = deadline.left();
             if left.is_zero()
                 || self
                     .link
@@ -132,17 +134,14 @@ impl Session {
     /// How long a doubt goes on waiting before it ends the wait; for ever if there is none.
     fn until_doubt(&self) -> Duration {
         if self.link.doubted {
-            self.until(self.doubts_from)
+            let from = self.doubts_from.as_ref();
+            from.map(Countdown::left).unwrap_or_default()
         } else {
             Duration::MAX
         }
     }
 
-    fn until(&self, at: Timestamp) -> Duration {
-        Duration::try_from(at.duration_since(self.link.clock.now())).unwrap_or(Duration::ZERO)
+    fn countdown(&self, time: Duration) -> Countdown {
+        Countdown::of(&self.link.clock, time)
     }
-}
-
-fn later(now: Timestamp, by: Duration) -> Timestamp {
-    now.checked_add(by).unwrap_or(Timestamp::MAX)
 }

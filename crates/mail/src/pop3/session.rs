@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use gatepost_host::Countdown;
 use gatepost_wire::pop3::client::Command;
 use jiff::Timestamp;
 
@@ -165,10 +166,11 @@ impl Session {
     }
 
     async fn wait_until(&mut self, until: Timestamp) -> Result<Woke, MailError> {
+        let clock = self.settings.clock.clone();
+        let until = Countdown::until(&clock, until);
         loop {
             self.leave().await;
-            let clock = self.settings.clock.clone();
-            let left = until_then(clock.now(), until);
+            let left = until.left();
             let pause = left.min(self.settings.poll_every);
             let delayed = self.delayed().min(left + PATIENCE);
             clock.sleep(pause.max(delayed)).await;
@@ -181,7 +183,7 @@ impl Session {
             if news {
                 return Ok(Woke::Changed);
             }
-            if until_then(clock.now(), until).is_zero() {
+            if until.left().is_zero() {
                 return Ok(Woke::TimeOver);
             }
         }

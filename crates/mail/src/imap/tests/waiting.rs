@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use gatepost_fault::Fault as _;
-use gatepost_host::Clock;
+use gatepost_host::{Clock, Metronome};
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::TimeLimits;
@@ -162,6 +162,52 @@ async fn a_server_that_says_no_all_the_time_is_looked_at_now_and_then() {
         }
     })
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_prolongs_no_wait() {
+    let talks = "C: A2 IDLE
+           S: + idling
+           .. 60
+           S: * OK Still here
+           C: DONE
+           S: A2 OK done";
+    let doubts = "C: A2 IDLE
+           S: + idling
+           S: * NO Disk quota is nearly used up.
+           C: DONE
+           S: A2 OK done
+           C: A3 IDLE
+           S: + idling
+           .. 20
+           S: * NO Disk quota is nearly used up.
+           C: DONE
+           S: A3 OK done";
+    for (script, waits) in [
+        (talks, &[(180, Woke::TimeOver)][..]),
+        (doubts, &[(0, Woke::Changed), (30, Woke::Changed)]),
+    ] {
+        against(
+            &(OPEN.to_owned() + script),
+            |mut session, clock| async move {
+                session.present(&inbox()).await.expect("it opens");
+                let metronome = Metronome::beside(&clock);
+                let setting = async {
+                    clock.sleep(Duration::from_secs(10)).await;
+                    clock.set_by(SignedDuration::from_hours(-1));
+                };
+                let waiting = async {
+                    for (seconds, how) in waits {
+                        let woke = session.wait(minutes(3)).await;
+                        assert_eq!(woke.expect("it lives"), *how);
+                        assert_eq!(metronome.elapsed().as_secs(), *seconds);
+                    }
+                };
+                tokio::join!(setting, waiting);
+            },
+        )
+        .await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
