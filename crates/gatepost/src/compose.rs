@@ -20,10 +20,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use gatepost_host::{Chance, Clock, Tasks};
-use gatepost_mail::Opener;
+use gatepost_mail::{Opener, SubmitOpener};
 use gatepost_mailroom::{Bell, Board, Mailroom, Spool};
 use gatepost_oauth::{CredentialId, PasswordFrom, Proof, Registration, Surroundings, TokenKeeper};
 use gatepost_store::{Access, KeySource, Opening, Store};
+use rustls::ClientConfig;
 
 use crate::config::{Config, GrantSettings, MailboxSettings, ProofSource};
 use crate::failure::Failure;
@@ -163,13 +164,34 @@ impl Gatepost {
 
     /// An opener of `mailbox`, which was in the scope.
     pub fn opener(&self, mailbox: &MailboxSettings) -> Result<Arc<dyn Opener>, Failure> {
-        let way = mailboxes::Way {
+        let tls = self.reach(mailbox).tls()?;
+        Ok(mailboxes::opener(mailbox, &self.way(mailbox, &tls))?)
+    }
+
+    /// What submits messages for `mailbox`, which was in the scope; none if it does not send.
+    pub fn submitter(
+        &self,
+        mailbox: &MailboxSettings,
+    ) -> Result<Option<Arc<dyn SubmitOpener>>, Failure> {
+        let Some(by) = mailbox.send else {
+            return Ok(None);
+        };
+        let tls = self.reach(mailbox).tls()?;
+        let way = self.way(mailbox, &tls);
+        Ok(Some(mailboxes::submitter(mailbox, by, &way)?))
+    }
+
+    fn way<'a>(
+        &'a self,
+        mailbox: &'a MailboxSettings,
+        tls: &'a Arc<ClientConfig>,
+    ) -> mailboxes::Way<'a> {
+        mailboxes::Way {
             cloud: &self.config.registration(&mailbox.registration).cloud,
-            tls: &self.reach(mailbox).tls()?,
+            tls,
             keeper: self.keeper(mailbox),
             clock: &self.clock,
-        };
-        Ok(mailboxes::opener(mailbox, &way)?)
+        }
     }
 
     /// The mailroom over the store.

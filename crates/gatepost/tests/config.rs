@@ -172,11 +172,17 @@ fn a_cloud_needs_no_host_that_nobody_asks() {
 #[test]
 fn every_transport_can_be_configured() {
     for transport in gatepost_mail::TRANSPORTS {
-        loaded(&format!(
-            "[registration.one]\ntenant = \"contoso.com\"\nclient_id = \"bcdb5ae8-1ab8-47c3-b0b2-6756048e2ddc\"\n\
-             [mailbox.\"a@contoso.com\"]\nregistration = \"one\"\ngrant = \"authorization_code\"\nread = \"{}\"\n",
-            transport.name
-        ));
+        let keys = [
+            ("read", transport.direction.reads()),
+            ("send", transport.direction.sends()),
+        ];
+        for (key, _) in keys.into_iter().filter(|(_, is_able)| *is_able) {
+            loaded(&format!(
+                "[registration.one]\ntenant = \"contoso.com\"\nclient_id = \"bcdb5ae8-1ab8-47c3-b0b2-6756048e2ddc\"\n\
+                 [mailbox.\"a@contoso.com\"]\nregistration = \"one\"\ngrant = \"authorization_code\"\n{key} = \"{}\"\n",
+                transport.name
+            ));
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use gatepost_sandbox::{Sandbox, SandboxConfig};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_transport_obeys_the_contract() {
-    for transport in TRANSPORTS {
+    for transport in TRANSPORTS.iter().filter(|one| one.direction.reads()) {
         let tasks = Tasks::new();
         let clock = Clock::system();
         let sandbox = Sandbox::start(SandboxConfig::default(), clock, Chance::system(), &tasks);

@@ -19,9 +19,9 @@ use stream::Stream;
 /// How the connection is protected. Nothing is ever sent unprotected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Security {
-    /// TLS from the first octet (port 993 of IMAP, 995 of POP3).
+    /// TLS from the first octet (port 993 of IMAP, 995 of POP3, 465 of SMTP).
     ImplicitTls,
-    /// TLS before anything else is said (port 143 of IMAP, 110 of POP3).
+    /// TLS before anything else is said (port 143 of IMAP, 110 of POP3, 587 and 25 of SMTP).
     StartTls,
 }
 

@@ -16,8 +16,8 @@ pub enum MailError {
     Token(#[from] TokenError),
     /// The server does not take the token for this mailbox.
     #[error(
-        "{host} refused the token for {mailbox}: there is no such mailbox, {}the app lacks the permission {}.AccessAsApp (app-only) or {}.AccessAsUser.All (delegated), or consent to it, or the token belongs to another tenant or person; {host} said: {said}",
-        .protocol.hidden_causes(), .protocol.permission(), .protocol.permission()
+        "{host} refused the token for {mailbox}: there is no such mailbox, {}the app lacks the permission {} (app-only) or {} (delegated), or consent to it, or the token belongs to another tenant or person; {host} said: {said}",
+        .protocol.hidden_causes(), .protocol.app_permission(), .protocol.person_permission()
     )]
     SignInRefused {
         /// What it was asked by.
@@ -46,8 +46,8 @@ pub enum MailError {
     },
     /// The protocol is not allowed for this mailbox.
     #[error(
-        "{protocol} is switched off for {mailbox}: an administrator can run Set-CASMailbox {mailbox} -{} $true; {host} said: {said}",
-        .protocol.switch()
+        "{protocol} is switched off for {mailbox}: an administrator can run Set-CASMailbox {mailbox} -{} {}; {host} said: {said}",
+        .protocol.switch(), .protocol.switched_on()
     )]
     SwitchedOff {
         /// What is switched off.
@@ -312,21 +312,33 @@ pub enum MailError {
     },
 }
 
-/// By what a mailbox is read.
+/// By what a mailbox is read, or sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
     /// IMAP.
     Imap,
     /// POP3.
     Pop3,
+    /// SMTP submission.
+    Smtp,
 }
 
 impl Protocol {
-    /// How the names of its permissions begin.
-    fn permission(self) -> &'static str {
+    /// The permission of an app that acts in its own name.
+    fn app_permission(self) -> &'static str {
         match self {
-            Self::Imap => "IMAP",
-            Self::Pop3 => "POP",
+            Self::Imap => "IMAP.AccessAsApp",
+            Self::Pop3 => "POP.AccessAsApp",
+            Self::Smtp => "SMTP.SendAsApp",
+        }
+    }
+
+    /// The permission of an app that acts for a person.
+    fn person_permission(self) -> &'static str {
+        match self {
+            Self::Imap => "IMAP.AccessAsUser.All",
+            Self::Pop3 => "POP.AccessAsUser.All",
+            Self::Smtp => "SMTP.Send",
         }
     }
 
@@ -335,15 +347,27 @@ impl Protocol {
         match self {
             Self::Imap => "ImapEnabled",
             Self::Pop3 => "PopEnabled",
+            Self::Smtp => "SmtpClientAuthenticationDisabled",
         }
     }
 
-    /// What Exchange tells after the sign-in over IMAP, and not at all over POP3.
+    /// What that switch has to be.
+    fn switched_on(self) -> &'static str {
+        match self {
+            Self::Imap | Self::Pop3 => "$true",
+            Self::Smtp => "$false",
+        }
+    }
+
+    /// What Exchange tells after the sign-in over IMAP, and not at all over the others.
     fn hidden_causes(self) -> &'static str {
         match self {
             Self::Imap => "or ",
             Self::Pop3 => {
                 "or it is not opened to the app (Add-MailboxPermission), or POP3 is off for it (Set-CASMailbox -PopEnabled), or "
+            }
+            Self::Smtp => {
+                "or the app has no service principal in Exchange (New-ServicePrincipal), or "
             }
         }
     }
@@ -354,6 +378,7 @@ impl fmt::Display for Protocol {
         f.write_str(match self {
             Self::Imap => "IMAP",
             Self::Pop3 => "POP3",
+            Self::Smtp => "SMTP",
         })
     }
 }
@@ -369,6 +394,10 @@ impl MailError {
         "pop3_not_connected",
         "pop3_switched_off",
         "pop3_no_token_sign_in",
+        "smtp_sign_in_refused",
+        "smtp_not_connected",
+        "smtp_switched_off",
+        "smtp_no_token_sign_in",
         "mailbox_in_use",
         "not_in_pop3",
         "mailbox_name_unusable",
@@ -428,18 +457,22 @@ impl Fault for MailError {
             Self::SignInRefused { protocol, .. } => match protocol {
                 Protocol::Imap => "imap_sign_in_refused",
                 Protocol::Pop3 => "pop3_sign_in_refused",
+                Protocol::Smtp => "smtp_sign_in_refused",
             },
             Self::NotConnected { protocol, .. } => match protocol {
                 Protocol::Imap => "imap_not_connected",
                 Protocol::Pop3 => "pop3_not_connected",
+                Protocol::Smtp => "smtp_not_connected",
             },
             Self::SwitchedOff { protocol, .. } => match protocol {
                 Protocol::Imap => "imap_switched_off",
                 Protocol::Pop3 => "pop3_switched_off",
+                Protocol::Smtp => "smtp_switched_off",
             },
             Self::NoTokenSignIn { protocol, .. } => match protocol {
                 Protocol::Imap => "imap_no_token_sign_in",
                 Protocol::Pop3 => "pop3_no_token_sign_in",
+                Protocol::Smtp => "smtp_no_token_sign_in",
             },
             Self::InUse { .. } => "mailbox_in_use",
             Self::NotInPop3 { .. } => "not_in_pop3",

@@ -33,12 +33,13 @@ pub(crate) use verdict::back_off;
 
 use gatepost_oauth::Audience;
 
-use crate::Transport;
 pub use crate::connection::{Security, TimeLimits};
+use crate::{Direction, Transport};
 
 /// This transport in the list of all.
 pub const TRANSPORT: Transport = Transport {
     name: "imap",
     doc: "IMAP with a token (XOAUTH2); new mail is pushed by IDLE",
     audience: Audience::Exchange,
+    direction: Direction::Reads,
 };

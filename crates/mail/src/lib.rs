@@ -1,7 +1,7 @@
-//! One trait to read a mailbox, whatever protocol is behind it.
+//! One trait to read a mailbox and one to submit messages, whatever protocol is behind them.
 //!
-//! [`TRANSPORTS`] lists the ways to do it: [`imap`] and [`pop3`]. A transport gets its tokens from a `TokenSource`, never refreshes
-//! one, and stores nothing: what must survive is handed to the caller as a
+//! [`TRANSPORTS`] lists the ways to do it: [`imap`], [`pop3`] and [`smtp`]. A transport gets its
+//! tokens from a `TokenSource`, never refreshes one, and stores nothing: what must survive is handed to the caller as a
 //! [`Cursor`] or streamed into an [`Intake`].
 
 mod beginning;
@@ -18,6 +18,7 @@ mod message;
 pub mod pop3;
 #[cfg(test)]
 mod scripted;
+pub mod smtp;
 mod submit;
 mod transports;
 
@@ -32,4 +33,4 @@ pub use submit::{
     Departure, DepartureError, Outgoing, OutgoingError, Receipt, RefusedRecipient, Submit,
     SubmitError, SubmitOpener, Trace,
 };
-pub use transports::{TRANSPORTS, Transport};
+pub use transports::{Direction, TRANSPORTS, Transport};

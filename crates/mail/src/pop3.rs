@@ -26,12 +26,13 @@ pub use settings::Pop3Settings;
 
 use gatepost_oauth::Audience;
 
-use crate::Transport;
 pub use crate::connection::{Security, TimeLimits};
+use crate::{Direction, Transport};
 
 /// This transport in the list of all.
 pub const TRANSPORT: Transport = Transport {
     name: "pop3",
     doc: "POP3 with a token (XOAUTH2), for mailboxes where IMAP is off; the inbox only, and asked for new mail from time to time",
     audience: Audience::Exchange,
+    direction: Direction::Reads,
 };

@@ -13,9 +13,9 @@ pub use error::SubmitError;
 pub trait Submit: Send {
     /// Hands one message over to be sent to everybody in `envelope`.
     ///
-    /// Whatever fails before `departure` was told has sent nothing. What fails afterwards is
-    /// either a refusal, and then nothing was sent, or an error whose
-    /// [`is_unknown`](SubmitError::is_unknown) is true: the message may be on its way.
+    /// Whatever fails before `departure` was told has sent nothing. What fails afterwards has sent
+    /// nothing either, unless [`is_unknown`](SubmitError::is_unknown) is true: then the message
+    /// may be on its way.
     async fn submit(
         &mut self,
         envelope: &Envelope,

@@ -2,13 +2,13 @@
 
 use gatepost_oauth::Audience;
 
-use crate::{imap, pop3};
+use crate::{imap, pop3, smtp};
 
 /// Every transport there is. Configuration, help, documentation and the contract tests are made
 /// from this list.
-pub const TRANSPORTS: &[Transport] = &[imap::TRANSPORT, pop3::TRANSPORT];
+pub const TRANSPORTS: &[Transport] = &[imap::TRANSPORT, pop3::TRANSPORT, smtp::TRANSPORT];
 
-/// One way to read a mailbox.
+/// One way in or out of a mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Transport {
     /// What a configuration calls it, and what its cursors are marked with.
@@ -17,6 +17,31 @@ pub struct Transport {
     pub doc: &'static str,
     /// For whom its tokens are.
     pub audience: Audience,
+    /// What it is good for.
+    pub direction: Direction,
+}
+
+/// What a transport is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// To read and to watch a mailbox.
+    Reads,
+    /// To send in its name.
+    Sends,
+    /// To do both.
+    Both,
+}
+
+impl Direction {
+    /// Whether a mailbox can be read that way.
+    pub fn reads(self) -> bool {
+        matches!(self, Self::Reads | Self::Both)
+    }
+
+    /// Whether a mailbox can send that way.
+    pub fn sends(self) -> bool {
+        matches!(self, Self::Sends | Self::Both)
+    }
 }
 
 impl Transport {
@@ -36,5 +61,13 @@ mod tests {
             assert_eq!(Transport::named(transport.name), Some(transport));
         }
         assert_eq!(Transport::named("telepathy"), None);
+    }
+
+    #[test]
+    fn mail_can_be_read_and_sent() {
+        let directions = || TRANSPORTS.iter().map(|transport| transport.direction);
+        assert!(directions().any(Direction::reads));
+        assert!(directions().any(Direction::sends));
+        assert!(directions().all(|direction| direction.reads() || direction.sends()));
     }
 }

@@ -1,15 +1,16 @@
-//! Openers of mailboxes: where a mailbox is, and whose token opens it.
+//! Openers of mailboxes: where a mailbox is read, where it sends, and whose token opens it.
 
 use std::sync::Arc;
 
 use gatepost_host::Clock;
-use gatepost_mail::Opener;
 use gatepost_mail::imap::{ImapOpener, ImapSettings, Quirks, Security, TimeLimits};
 use gatepost_mail::pop3::{Pop3Opener, Pop3Settings};
+use gatepost_mail::smtp::{SmtpOpener, SmtpSettings, SmtpTimeLimits};
+use gatepost_mail::{Opener, SubmitOpener};
 use gatepost_oauth::{Cloud, HostPort, TokenKeeper};
 use rustls::ClientConfig;
 
-use crate::config::{HostError, MailboxSettings, ReadBy};
+use crate::config::{HostError, MailboxSettings, ReadBy, SendBy};
 
 /// What an opener is made of besides the mailbox.
 pub(super) struct Way<'a> {
@@ -41,12 +42,30 @@ pub(super) fn opener(
     })
 }
 
+/// What submits messages for `mailbox`, by its own way to send.
+pub(super) fn submitter(
+    mailbox: &MailboxSettings,
+    by: SendBy,
+    way: &Way<'_>,
+) -> Result<Arc<dyn SubmitOpener>, HostError> {
+    let Some(server) = by.host(way.cloud) else {
+        return Err(HostError {
+            cloud: way.cloud.name.clone(),
+            missing: format!("{} sends", mailbox.address),
+            key: by.host_key(),
+        });
+    };
+    Ok(match by {
+        SendBy::Smtp => Arc::new(smtp(mailbox, server, way)),
+    })
+}
+
 fn imap(mailbox: &MailboxSettings, server: &HostPort, way: &Way<'_>) -> ImapOpener {
     ImapOpener::new(ImapSettings {
         host: server.host.clone(),
         port: server.port,
         // Port 143 is where IMAP begins in clear and changes to TLS (RFC 9051 §11.1).
-        security: security(server, 143),
+        security: security(server, &[143]),
         tls: Arc::clone(way.tls),
         mailbox: mailbox.address.clone(),
         tokens: Arc::new(way.keeper.clone()),
@@ -62,7 +81,7 @@ fn pop3(mailbox: &MailboxSettings, server: &HostPort, way: &Way<'_>) -> Pop3Open
         host: server.host.clone(),
         port: server.port,
         // Port 110 is where POP3 begins in clear and changes to TLS (RFC 2595 §4).
-        security: security(server, 110),
+        security: security(server, &[110]),
         tls: Arc::clone(way.tls),
         mailbox: mailbox.address.clone(),
         tokens: Arc::new(way.keeper.clone()),
@@ -73,8 +92,25 @@ fn pop3(mailbox: &MailboxSettings, server: &HostPort, way: &Way<'_>) -> Pop3Open
     })
 }
 
-fn security(server: &HostPort, begins_in_clear: u16) -> Security {
-    if server.port == begins_in_clear {
+fn smtp(mailbox: &MailboxSettings, server: &HostPort, way: &Way<'_>) -> SmtpOpener {
+    // A shared mailbox has no sign-in of its own: the person whose token it is signs in.
+    let person = mailbox.grant.person();
+    SmtpOpener::new(SmtpSettings {
+        host: server.host.clone(),
+        port: server.port,
+        // Submission begins in clear and changes to TLS on 587 (RFC 8314 §3.3), and on 25.
+        security: security(server, &[587, 25]),
+        tls: Arc::clone(way.tls),
+        mailbox: mailbox.address.clone(),
+        sign_in_as: person.unwrap_or(&mailbox.address).to_owned(),
+        tokens: Arc::new(way.keeper.clone()),
+        clock: way.clock.clone(),
+        limits: SmtpTimeLimits::default(),
+    })
+}
+
+fn security(server: &HostPort, begin_in_clear: &[u16]) -> Security {
+    if begin_in_clear.contains(&server.port) {
         Security::StartTls
     } else {
         Security::ImplicitTls

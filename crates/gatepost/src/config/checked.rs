@@ -265,6 +265,29 @@ pub enum SendBy {
     Smtp,
 }
 
+impl SendBy {
+    /// What the configuration and the list of transports call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Smtp => gatepost_mail::smtp::TRANSPORT.name,
+        }
+    }
+
+    /// Where it answers in a cloud, if anywhere.
+    pub fn host(self, cloud: &Cloud) -> Option<&HostPort> {
+        match self {
+            Self::Smtp => cloud.smtp.as_ref(),
+        }
+    }
+
+    /// The key of a cloud that says where it answers, with what it takes.
+    pub fn host_key(self) -> &'static str {
+        match self {
+            Self::Smtp => "smtp = \"HOST:PORT\"",
+        }
+    }
+}
+
 /// Where events go, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SinkSettings {

@@ -105,7 +105,8 @@ pub struct RawCloud {
     pub imap: Option<Placed<String>>,
     /// Where POP3 over TLS is, as `host:port`.
     pub pop3: Option<Placed<String>>,
-    /// Where mail is submitted, as `host:port`.
+    /// Where mail is submitted, as `host:port`: with STARTTLS on the ports 587 and 25, with TLS
+    /// from the start on any other.
     pub smtp: Option<Placed<String>>,
     /// A PEM file with the certificates of an authority that is trusted besides the system's.
     pub ca_file: Option<Placed<PathBuf>>,
@@ -195,8 +196,8 @@ pub struct RawMailbox {
     pub grant: Placed<RawGrant>,
     /// How it is read; `imap` if it is not set.
     pub read: Option<Placed<RawRead>>,
-    /// How it sends. It decides what a person is asked to permit, and with it what
-    /// `gatepost token --for smtp` is good for; this version submits no mail itself.
+    /// How it sends, if it does. It decides what a person is asked to permit, and with it what
+    /// `gatepost token --for smtp` is good for.
     pub send: Option<RawSend>,
     /// The sign-in name of the person who opens it, if that is not its own address: for shared
     /// mailboxes, and for people who sign in under another name. Nobody else can sign in for it.

@@ -84,6 +84,9 @@ impl SubmitError {
         "submission_not_read",
         "submission_not_recorded",
         "recipients_refused",
+        "send_as_denied",
+        "smtp_sign_in_refused",
+        "smtp_not_connected",
     ];
 
     /// Whether the message may have been sent all the same.
@@ -96,7 +99,12 @@ impl Fault for SubmitError {
     fn code(&self) -> &'static str {
         match self {
             Self::Session(error) => error.code(),
-            Self::Refused { .. } => "submission_refused",
+            Self::Refused { phase, meaning, .. } => match (phase, meaning) {
+                (_, Some(Meaning::SendAsDenied)) => "send_as_denied",
+                (_, Some(Meaning::MailboxNotAccessible)) => "smtp_not_connected",
+                (Phase::Auth, _) => "smtp_sign_in_refused",
+                (_, _) => "submission_refused",
+            },
             Self::NoRecipient(_) => "recipients_refused",
             Self::Unknown { .. } => "submission_unknown",
             Self::TooLarge { .. } => "submission_too_large",
@@ -135,10 +143,14 @@ impl Fault for SubmitError {
 }
 
 fn advice(meaning: Option<Meaning>) -> String {
-    meaning.map_or_else(String::new, |meaning| format!(": {}", meaning.advice()))
+    meaning.map_or_else(String::new, |meaning| {
+        format!(": {}", meaning.advice().trim_end_matches('.'))
+    })
 }
 
 fn list(refused: &[RefusedRecipient]) -> String {
-    let each = refused.iter().map(|one| one.error.to_string());
+    let each = refused
+        .iter()
+        .map(|one| format!("{}: {}", one.recipient, one.error));
     each.collect::<Vec<_>>().join("; ")
 }

@@ -8,8 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::{
     After, Begin, Config, GrantSettings, LogFormat, MailboxSettings, ProofSource,
-    RegistrationSettings, SendBy, SinkSettings, SinkTarget, StreamTarget, TokenFileSettings,
-    WatchSettings,
+    RegistrationSettings, SinkSettings, SinkTarget, StreamTarget, TokenFileSettings, WatchSettings,
 };
 
 /// What `config` means, in the shape of the file.
@@ -125,8 +124,8 @@ fn mailbox(mailbox: &MailboxSettings) -> Value {
         "registration": mailbox.registration,
         "read": mailbox.read.name(),
     });
-    if let Some(SendBy::Smtp) = mailbox.send {
-        shown["send"] = json!("smtp");
+    if let Some(send) = mailbox.send {
+        shown["send"] = json!(send.name());
     }
     shown["grant"] = json!(mailbox.grant.name());
     if let Some(person) = mailbox.grant.person() {

@@ -1,0 +1,218 @@
+//! A signed-in session that takes messages.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gatepost_wire::smtp::client::{Event, Unsendable};
+use gatepost_wire::smtp::{Body, Envelope, Headers, Path, Phase};
+
+use super::link::{Link, Place};
+use super::transmission;
+use super::verdict::refusal;
+use crate::{
+    Departure, MailError, Outgoing, Receipt, RefusedRecipient, Submit, SubmitError, Trace,
+};
+
+/// One signed-in connection.
+#[derive(Debug)]
+pub(super) struct Session {
+    link: Link,
+    standing: Standing,
+}
+
+/// What the next message finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// It can begin.
+    Ready,
+    /// The envelope of the last one is still there.
+    Begun,
+    /// The connection is of no use any more.
+    Over,
+}
+
+impl Session {
+    pub(super) fn new(link: Link) -> Self {
+        Self {
+            link,
+            standing: Standing::Ready,
+        }
+    }
+
+    async fn hand_over(
+        &mut self,
+        envelope: &Envelope,
+        message: &mut dyn Outgoing,
+        departure: &mut dyn Departure,
+    ) -> Result<Receipt, SubmitError> {
+        let envelope = fitted(envelope, message);
+        let refused = self.settle(&envelope).await?;
+        transmission::begin(&mut self.link).await?;
+        departure.begins(Trace::MessageId).await?;
+        let said = transmission::send(&mut self.link, message).await?;
+        Ok(Receipt { said, refused })
+    }
+
+    /// Has the sender and at least one recipient taken; answers who was refused.
+    async fn settle(&mut self, envelope: &Envelope) -> Result<Vec<RefusedRecipient>, SubmitError> {
+        let link = &mut self.link;
+        let asked = link.client.send_envelope(envelope);
+        asked.map_err(|unsendable| unsent(unsendable, envelope, link))?;
+        let limit = link.limits.command;
+        let mut sender = Ok(());
+        let mut refused = Vec::new();
+        loop {
+            match link.event("its answer to the envelope", limit).await? {
+                Event::Replied(phase @ (Phase::Mail | Phase::Recipient(_)), reply) => {
+                    if reply.is_done() {
+                        continue;
+                    }
+                    let error = refusal(phase, &reply, &link.place);
+                    if reply.code == CLOSING {
+                        return Err(error);
+                    }
+                    match recipient(envelope, phase) {
+                        Some(recipient) => refused.push(RefusedRecipient { recipient, error }),
+                        None => sender = Err(error),
+                    }
+                }
+                Event::EnvelopeSettled { accepted } => {
+                    sender?;
+                    if accepted == 0 {
+                        return Err(SubmitError::NoRecipient(refused));
+                    }
+                    return Ok(refused);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Gives up what a refused message left behind.
+    async fn start_over(&mut self) -> Result<(), SubmitError> {
+        let asked = self.link.client.reset();
+        self.link.sent(asked)?;
+        let reply = self.link.answer(Phase::Reset).await?;
+        if reply.is_done() {
+            return Ok(());
+        }
+        Err(refusal(Phase::Reset, &reply, &self.link.place))
+    }
+}
+
+#[async_trait]
+impl Submit for Session {
+    async fn submit(
+        &mut self,
+        envelope: &Envelope,
+        message: &mut dyn Outgoing,
+        departure: &mut dyn Departure,
+    ) -> Result<Receipt, SubmitError> {
+        // Whoever drops this future in the middle leaves a connection that nobody understands.
+        let standing = std::mem::replace(&mut self.standing, Standing::Over);
+        if standing == Standing::Over {
+            return Err(SubmitError::Session(over(&self.link.place)));
+        }
+        if standing == Standing::Begun {
+            self.start_over().await?;
+        }
+        let outcome = self.hand_over(envelope, message, departure).await;
+        self.standing = match &outcome {
+            Ok(_) => Standing::Ready,
+            Err(error) => left_behind(error, &mut self.link),
+        };
+        outcome
+    }
+
+    fn is_open(&self) -> bool {
+        self.standing != Standing::Over
+    }
+
+    async fn close(&mut self) {
+        let standing = std::mem::replace(&mut self.standing, Standing::Over);
+        if standing == Standing::Over || self.link.client.quit().is_err() {
+            return;
+        }
+        let clock = self.link.clock.clone();
+        let goodbye = self.link.answer(Phase::Quit);
+        // The connection is dropped in any case, and nobody waits long for politeness.
+        let _ = clock.within(GOODBYE, goodbye).await;
+    }
+}
+
+/// What the session is good for behind this error.
+fn left_behind(error: &SubmitError, link: &mut Link) -> Standing {
+    match error {
+        SubmitError::Refused { .. } if link.is_over() => Standing::Over,
+        SubmitError::Refused { .. } | SubmitError::NoRecipient(_) => Standing::Begun,
+        // Found before anything was said.
+        SubmitError::TooLarge { .. } | SubmitError::Unsendable { .. } => Standing::Ready,
+        // Within DATA only the end of the message or of the connection ends it.
+        SubmitError::Session(_)
+        | SubmitError::Unknown { .. }
+        | SubmitError::Outgoing(_)
+        | SubmitError::Departure(_) => Standing::Over,
+    }
+}
+
+/// The envelope, with what the message itself says of its size and of what it is made.
+fn fitted(envelope: &Envelope, message: &dyn Outgoing) -> Envelope {
+    let mut fitted = envelope.clone();
+    let sender = &mut fitted.sender;
+    sender.size = sender.size.or(Some(message.size()));
+    if sender.body == Body::SevenBit && message.is_eight_bit() {
+        sender.body = Body::EightBitMime;
+    }
+    let mut paths = envelope.recipients.iter().map(|recipient| &recipient.path);
+    if sender.path.needs_utf8() || paths.any(Path::needs_utf8) {
+        sender.headers = Headers::Utf8;
+    }
+    fitted
+}
+
+fn recipient(envelope: &Envelope, phase: Phase) -> Option<Path> {
+    let Phase::Recipient(number) = phase else {
+        return None;
+    };
+    let recipient = envelope.recipients.get(number)?;
+    Some(recipient.path.clone())
+}
+
+/// Why an envelope cannot be sent; the connection is as it was, unless it is over.
+fn unsent(unsendable: Unsendable, envelope: &Envelope, link: &Link) -> SubmitError {
+    let Place { host, mailbox, .. } = link.place.clone();
+    match unsendable {
+        Unsendable::TooLarge { limit } => SubmitError::TooLarge {
+            host,
+            mailbox,
+            size: envelope.sender.size.unwrap_or_default(),
+            limit,
+        },
+        Unsendable::Busy
+        | Unsendable::NotListening
+        | Unsendable::TlsFirst
+        | Unsendable::NoSuchMechanism
+        | Unsendable::Name => SubmitError::Session(over(&link.place)),
+        Unsendable::NoRecipient
+        | Unsendable::NoUtf8
+        | Unsendable::NoEightBit
+        | Unsendable::NoChunks
+        | Unsendable::ParameterTooLong => SubmitError::Unsendable {
+            host,
+            mailbox,
+            reason: unsendable.to_string(),
+        },
+    }
+}
+
+fn over(place: &Place) -> MailError {
+    MailError::Disconnected {
+        host: place.host.clone(),
+        mailbox: place.mailbox.clone(),
+        reason: "this session is over".to_owned(),
+    }
+}
+
+const GOODBYE: Duration = Duration::from_secs(5);
+/// The server closes the connection behind it (RFC 5321 §3.8).
+const CLOSING: u16 = 421;

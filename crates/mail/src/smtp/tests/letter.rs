@@ -1,0 +1,91 @@
+//! A message on its way out, and who is told that it departs.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use gatepost_wire::smtp::{Envelope, Path, Recipient, ReversePath, Sender};
+
+use crate::{Departure, DepartureError, Outgoing, OutgoingError, Trace};
+
+pub(super) struct Letter {
+    size: u64,
+    eight_bit: bool,
+    rest: std::vec::IntoIter<Result<Bytes, &'static str>>,
+}
+
+impl Letter {
+    pub(super) fn new(pieces: &[&'static str]) -> Self {
+        Self::failing(pieces.iter().map(|piece| Ok(*piece)))
+    }
+
+    /// Of pieces, or of what stops it.
+    pub(super) fn failing(
+        pieces: impl IntoIterator<Item = Result<&'static str, &'static str>>,
+    ) -> Self {
+        let pieces: Vec<Result<Bytes, &str>> = pieces
+            .into_iter()
+            .map(|piece| piece.map(|text| Bytes::from_static(text.as_bytes())))
+            .collect();
+        let whole = || pieces.iter().flatten();
+        Self {
+            size: whole().map(|piece| piece.len() as u64).sum(),
+            eight_bit: whole().any(|piece| !piece.is_ascii()),
+            rest: pieces.into_iter(),
+        }
+    }
+
+    /// One that says it has so many octets.
+    pub(super) fn of_size(size: u64) -> Self {
+        Self {
+            size,
+            ..Self::new(&[])
+        }
+    }
+}
+
+#[async_trait]
+impl Outgoing for Letter {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn is_eight_bit(&self) -> bool {
+        self.eight_bit
+    }
+
+    async fn chunk(&mut self) -> Result<Option<Bytes>, OutgoingError> {
+        match self.rest.next() {
+            None => Ok(None),
+            Some(Ok(piece)) => Ok(Some(piece)),
+            Some(Err(why)) => Err(OutgoingError(why.into())),
+        }
+    }
+}
+
+/// Whether it was told.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) begun: Option<Trace>,
+    pub(super) is_out_of_order: bool,
+}
+
+#[async_trait]
+impl Departure for Told {
+    async fn begins(&mut self, trace: Trace) -> Result<(), DepartureError> {
+        if self.is_out_of_order {
+            return Err(DepartureError("the disk is full".into()));
+        }
+        assert_eq!(self.begun.replace(trace), None, "it is told once");
+        Ok(())
+    }
+}
+
+pub(super) fn envelope(recipients: &[&str]) -> Envelope {
+    let path = |text: &str| Path::parse(text).expect("an address");
+    Envelope {
+        sender: Sender::new(ReversePath::Address(path("ada@contoso.com"))),
+        recipients: recipients
+            .iter()
+            .map(|text| Recipient::new(path(text)))
+            .collect(),
+    }
+}

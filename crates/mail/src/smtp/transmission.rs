@@ -1,0 +1,152 @@
+//! The message itself on its way out.
+
+use bytes::{Bytes, BytesMut};
+use gatepost_wire::smtp::client::Event;
+use gatepost_wire::smtp::{Extension, Phase, Reply, Severity, Transfer};
+
+use super::link::Link;
+use super::verdict::{refusal, words};
+use crate::{MailError, Outgoing, SubmitError};
+
+/// Comes so far that the next octet is the first of the message: with BDAT where the server
+/// offers it (RFC 3030), else with DATA, which it may refuse.
+pub(super) async fn begin(link: &mut Link) -> Result<(), SubmitError> {
+    let transfer = transfer(link);
+    let begun = link.client.begin_message(transfer);
+    link.sent(begun)?;
+    if transfer == Transfer::Chunks {
+        return Ok(());
+    }
+    let reply = link.answer(Phase::BeforeData).await?;
+    if reply.severity() == Severity::Continue {
+        return Ok(());
+    }
+    Err(refusal(Phase::BeforeData, &reply, &link.place))
+}
+
+/// Sends the message and answers what the server said of it.
+pub(super) async fn send(
+    link: &mut Link,
+    message: &mut dyn Outgoing,
+) -> Result<String, SubmitError> {
+    let transfer = transfer(link);
+    let mut waiting = BytesMut::new();
+    while let Some(octets) = message.chunk().await? {
+        for block in blocks(octets, transfer, &mut waiting) {
+            send_block(link, &block).await?;
+        }
+    }
+    if !waiting.is_empty() {
+        send_block(link, &waiting).await?;
+    }
+    wait_for_room(link).await?;
+    // From here on the server may have the whole message.
+    let ended = link.client.end_message();
+    link.sent(ended)?;
+    match outcome(link).await {
+        Err(SubmitError::Session(lost)) => Err(unknown(link, &lost)),
+        outcome => outcome,
+    }
+}
+
+/// What becomes of a message whose end was sent. A chunk that is refused ends the envelope
+/// (RFC 3030 §2), so what the server says of the end behind it says only that there is none.
+async fn outcome(link: &mut Link) -> Result<String, SubmitError> {
+    let limit = link.limits.end;
+    let mut refused = Ok(());
+    loop {
+        match link.event("its answer to the message", limit).await? {
+            Event::Replied(Phase::Chunk, reply) => {
+                refused = refused.and(taken(Phase::Chunk, &reply, link));
+            }
+            Event::Replied(Phase::EndOfData, reply) => {
+                let end = taken(Phase::EndOfData, &reply, link);
+                if end.is_ok() && refused.is_err() {
+                    return Err(link
+                        .garbled("it took a message of which it refused a part")
+                        .into());
+                }
+                return refused.and(end).map(|()| words(&reply));
+            }
+            _ => {}
+        }
+    }
+}
+
+async fn send_block(link: &mut Link, block: &[u8]) -> Result<(), SubmitError> {
+    wait_for_room(link).await?;
+    let given = link.client.message_octets(block);
+    link.sent(given)?;
+    link.flush(link.limits.block).await?;
+    while let Some(event) = link.heard() {
+        heard(event, link)?;
+    }
+    Ok(())
+}
+
+/// Where the server wants to have answered a chunk before the next comes, it is waited for.
+async fn wait_for_room(link: &mut Link) -> Result<(), SubmitError> {
+    let limit = link.limits.block;
+    let pipelines = link.client.extensions().has(&Extension::Pipelining);
+    let most = if pipelines { MOST_CHUNKS } else { 0 };
+    while link.client.in_flight() > most {
+        let event = link.event("its answer to a part of a message", limit);
+        heard(event.await?, link)?;
+    }
+    Ok(())
+}
+
+/// What the server says before the end of a message: that it took a chunk, or that it wants no
+/// more.
+fn heard(event: Event, link: &Link) -> Result<(), SubmitError> {
+    match event {
+        Event::Replied(phase, reply) => taken(phase, &reply, link),
+        Event::Goodbye(reply) => Err(refusal(Phase::EndOfData, &reply, &link.place)),
+        Event::Challenge(_) | Event::EnvelopeSettled { .. } => Ok(()),
+    }
+}
+
+fn taken(phase: Phase, reply: &Reply, link: &Link) -> Result<(), SubmitError> {
+    if reply.is_done() {
+        return Ok(());
+    }
+    Err(refusal(phase, reply, &link.place))
+}
+
+/// Cuts what came into blocks. Each chunk of BDAT costs an answer, so small ones are collected.
+fn blocks(mut octets: Bytes, transfer: Transfer, waiting: &mut BytesMut) -> Vec<Bytes> {
+    let mut blocks = Vec::new();
+    if !waiting.is_empty() && waiting.len() + octets.len() >= BLOCK {
+        waiting.extend_from_slice(&octets.split_to(BLOCK - waiting.len()));
+        blocks.push(waiting.split().freeze());
+    }
+    while octets.len() >= BLOCK {
+        blocks.push(octets.split_to(BLOCK));
+    }
+    match transfer {
+        Transfer::Chunks => waiting.extend_from_slice(&octets),
+        Transfer::Data => blocks.push(octets),
+    }
+    blocks
+}
+
+fn transfer(link: &Link) -> Transfer {
+    if link.client.extensions().has(&Extension::Chunking) {
+        Transfer::Chunks
+    } else {
+        Transfer::Data
+    }
+}
+
+fn unknown(link: &Link, lost: &MailError) -> SubmitError {
+    SubmitError::Unknown {
+        host: link.place.host.clone(),
+        mailbox: link.place.mailbox.clone(),
+        reason: lost.to_string(),
+    }
+}
+
+/// In octets.
+const BLOCK: usize = 64 * 1024;
+/// How many chunks may wait for their answers.
+const MOST_CHUNKS: usize = 4;
