@@ -1,106 +1,79 @@
-//! Microsoft Graph, so far as a mail program looks at its own registration: when its secrets end.
+//! Microsoft Graph v1.0 over the mailboxes of the imaginary tenant, and so much of the directory
+//! as a mail program looks at.
+//!
+//! A new resource is one file in `graph/` and one line in `graph/dispatch.rs`.
 
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
-use axum::{Json, Router};
-use serde_json::{Value, json};
+mod access;
+mod answer;
+mod applications;
+mod batch;
+mod call;
+mod delta;
+mod dispatch;
+mod folders;
+mod ids;
+mod incoming;
+mod messages;
+mod options;
+mod refusal;
+mod shape;
+mod strike;
+mod users;
 
-use crate::tenant::{App, Principal, Resource, Tenant, TokenRefused};
+use std::sync::Arc;
 
-/// Every address of Graph.
-pub(crate) fn router(tenant: Tenant) -> Router {
-    Router::new()
-        .route("/v1.0/{object}", get(object))
-        .with_state(tenant)
+use axum::Router;
+use axum::routing::any;
+use gatepost_host::{Chance, Clock};
+
+use crate::faults::Faults;
+use crate::mailboxes::Mailboxes;
+use crate::places::Places;
+use crate::tenant::Tenant;
+
+/// What every request needs. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Graph(Arc<Exchange>);
+
+/// Graph's side of Exchange Online.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    /// Says who a token is and what they may do.
+    pub(crate) tenant: Tenant,
+    /// What is served.
+    pub(crate) mailboxes: Mailboxes,
+    /// What goes wrong on demand.
+    pub(crate) faults: Faults,
+    /// Tells the time.
+    pub(crate) clock: Clock,
+    /// Makes the numbers of requests.
+    pub(crate) chance: Chance,
+    /// The port it listens on: its address is `https://localhost:PORT`.
+    pub(crate) port: u16,
+    /// How many requests of each app to each mailbox are under way.
+    pub(crate) places: Places,
 }
 
-/// One object, such as `applications(appId='…')`
-/// (<https://learn.microsoft.com/graph/api/application-get>).
-async fn object(
-    State(tenant): State<Tenant>,
-    Path(object): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    if let Err(refused) = admit(&tenant, &headers) {
-        return refusal_of(refused);
+impl Graph {
+    pub(crate) fn new(exchange: Exchange) -> Self {
+        Self(Arc::new(exchange))
     }
-    let named = object
-        .strip_prefix("applications(appId='")
-        .and_then(|rest| rest.strip_suffix("')"));
-    let Some(client_id) = named else {
-        return refusal(
-            StatusCode::BAD_REQUEST,
-            "BadRequest",
-            &format!("Resource not found for the segment '{object}'."),
-        );
-    };
-    let directory = tenant.directory();
-    match directory.app(client_id) {
-        Some(app) => Json(shown(app)).into_response(),
-        None => refusal(
-            StatusCode::NOT_FOUND,
-            "Request_ResourceNotFound",
-            &format!(
-                "Resource '{client_id}' does not exist or one of its queried reference-property objects are not present."
-            ),
-        ),
-    }
-}
 
-fn admit(tenant: &Tenant, headers: &HeaderMap) -> Result<Principal, TokenRefused> {
-    let bearer = headers.get(header::AUTHORIZATION);
-    let token = bearer
-        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
-        .ok_or(TokenRefused::Foreign)?;
-    tenant.admit_to(token, Resource::Graph, &|principal| match principal {
-        Principal::App { roles, .. } => roles.contains(PERMISSION),
-        Principal::Person { scopes, .. } => scopes.contains(PERMISSION),
-    })
-}
-
-fn shown(app: &App) -> Value {
-    let secrets = app.secrets.iter().map(|secret| {
-        json!({
-            "displayName": app.name,
-            "endDateTime": secret.expires_at().to_string(),
-            "hint": secret.hint(),
-            "secretText": null,
-        })
-    });
-    json!({
-        "id": app.object_id,
-        "appId": app.client_id,
-        "displayName": app.name,
-        "passwordCredentials": secrets.collect::<Vec<_>>(),
-    })
-}
-
-fn refusal_of(refused: TokenRefused) -> Response {
-    match refused {
-        TokenRefused::Permission => refusal(
-            StatusCode::FORBIDDEN,
-            "Authorization_RequestDenied",
-            "Insufficient privileges to complete the operation.",
-        ),
-        TokenRefused::Foreign
-        | TokenRefused::Audience
-        | TokenRefused::Expired
-        | TokenRefused::Revoked
-        | TokenRefused::Claims => refusal(
-            StatusCode::UNAUTHORIZED,
-            "InvalidAuthenticationToken",
-            "Access token validation failure.",
-        ),
+    /// Every address of Graph.
+    pub(crate) fn router(self) -> Router {
+        Router::new()
+            .route("/v1.0/{*path}", any(dispatch::entry))
+            .with_state(self)
     }
 }
 
-/// An error in Graph's form (<https://learn.microsoft.com/graph/errors>).
-fn refusal(status: StatusCode, code: &str, message: &str) -> Response {
-    let body = json!({"error": {"code": code, "message": message}});
-    (status, Json(body)).into_response()
+impl std::ops::Deref for Graph {
+    type Target = Exchange;
+
+    fn deref(&self) -> &Exchange {
+        &self.0
+    }
 }
 
-/// What reading any registration needs.
-const PERMISSION: &str = "Application.Read.All";
+/// So many requests of one app to one mailbox are served at a time (`MailboxConcurrency`).
+pub(crate) const MAILBOX_CONCURRENCY: usize = 4;

@@ -6,9 +6,11 @@
 //! mailbox, does its work and returns.
 
 mod changes;
+mod contents;
 mod entry;
 mod error;
 mod folder;
+mod listing;
 mod mailbox;
 mod message;
 mod path;
@@ -21,13 +23,15 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use bytes::Bytes;
 use jiff::Timestamp;
 
-pub use changes::{Changes, Delta};
+pub use changes::{Changes, Delta, Touched};
+pub use contents::{Attached, Contents, Correspondent};
 pub use entry::{FolderEntry, Subscription};
 pub use error::MailboxError;
 pub use folder::{FolderId, FolderState};
 pub use gatepost_wire::imap::server::{Flag, FlagEdit, Flags};
+pub use listing::{Order, Placed, Scope, Slice};
 pub use mailbox::{Mailbox, MailboxKind};
-pub use message::{Filed, Message, MessageId, NewMessage};
+pub use message::{Filed, Marks, Message, MessageId, NewMessage, Stay};
 pub use path::FolderPath;
 pub use usual::Use;
 

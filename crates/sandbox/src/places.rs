@@ -1,11 +1,21 @@
-//! How many connections of one protocol a mailbox bears at a time.
+//! How many connections or requests a mailbox bears at a time.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Counts the connections of each mailbox. Clones count together.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Places(Arc<Mutex<BTreeMap<String, usize>>>);
+#[derive(Debug, Clone)]
+pub(crate) struct Places {
+    taken: Arc<Mutex<BTreeMap<String, usize>>>,
+    most: usize,
+}
+
+/// As many as IMAP and POP3 bear.
+impl Default for Places {
+    fn default() -> Self {
+        Self::of(MOST_CONNECTIONS)
+    }
+}
 
 /// One connection's place; free again when it is dropped.
 #[derive(Debug)]
@@ -15,12 +25,20 @@ pub(crate) struct Place {
 }
 
 impl Places {
+    /// So many for each mailbox.
+    pub(crate) fn of(most: usize) -> Self {
+        Self {
+            taken: Arc::default(),
+            most,
+        }
+    }
+
     /// Takes a place, if one is free.
     pub(crate) fn take(&self, mailbox: &str) -> Option<Place> {
         let mailbox = mailbox.to_lowercase();
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let count = taken.entry(mailbox.clone()).or_default();
-        if *count >= MOST_CONNECTIONS {
+        if *count >= self.most {
             return None;
         }
         *count += 1;
@@ -33,7 +51,11 @@ impl Places {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut taken = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self
+            .places
+            .taken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = taken.get_mut(&self.mailbox) {
             *count -= 1;
             if *count == 0 {

@@ -17,11 +17,12 @@ use crate::entra::{Entra, FlowKey, Platform};
 use crate::env_file::EnvFile;
 use crate::error::SandboxError;
 use crate::faults::Faults;
-use crate::graph;
+use crate::graph::{Exchange, Graph, MAILBOX_CONCURRENCY};
 use crate::https::{self, Listener};
 use crate::imap::{self, Imap};
 use crate::mailboxes::{MailboxKind, Mailboxes};
 use crate::mailset;
+use crate::places::Places;
 use crate::pop3::{self, Pop3};
 use crate::state_folder::{Passwords, StateFolder};
 use crate::tenant::{
@@ -127,6 +128,11 @@ impl Sandbox {
         format!("https://localhost:{}", self.addresses.https.port())
     }
 
+    /// The address of Microsoft Graph, without the version and a trailing slash.
+    pub fn graph(&self) -> String {
+        self.login()
+    }
+
     /// The certificate to trust, PEM.
     pub fn ca_pem(&self) -> &str {
         &self.ca_pem
@@ -191,6 +197,7 @@ impl Sandbox {
             ("CERTIFICATE", path(certificate)),
             ("PRIVATE_KEY", path(key)),
             ("FEDERATED_TOKEN", path(self.workload_token_file())),
+            ("GRAPH", self.graph()),
             ("IMAP", format!("localhost:{}", self.addresses.imap.port())),
             ("POP3", format!("localhost:{}", self.addresses.pop3.port())),
             ("CA", path(self.ca_file())),
@@ -218,10 +225,19 @@ impl Sandbox {
             clock: clock.clone(),
             token: self.passwords.control.clone(),
         };
+        let graph = Graph::new(Exchange {
+            tenant: self.tenant.clone(),
+            mailboxes: self.mailboxes.clone(),
+            faults: self.faults.clone(),
+            clock: clock.clone(),
+            chance: platform.chance.clone(),
+            port: platform.port,
+            places: Places::of(MAILBOX_CONCURRENCY),
+        });
         let router = Entra::new(platform)
             .router()
             .merge(control.router())
-            .merge(graph::router(self.tenant.clone()));
+            .merge(graph.router());
         https::serve(listener, router, clock, &self.tasks);
     }
 

@@ -54,6 +54,14 @@ pub enum FaultKind {
     /// Refresh tokens that were used until now give AADSTS50173, as if each were good for one use
     /// (RFC 9700 §4.14.2): whoever keeps the newest goes on.
     RevokeUsed,
+    /// Graph answers after three seconds.
+    SlowReply,
+    /// Graph answers HTTP 504 and did nothing.
+    GatewayTimeout,
+    /// Graph answers HTTP 401 and wants a newer token (continuous access evaluation).
+    ClaimsChallenge,
+    /// Graph leads to another host, which must not see a token.
+    ForeignRedirect,
     /// The token endpoint refuses with the AADSTS number of the order.
     Refuse,
 }
@@ -80,6 +88,10 @@ impl FaultKind {
         Self::SlowDown,
         Self::RequireClaims,
         Self::RevokeUsed,
+        Self::SlowReply,
+        Self::GatewayTimeout,
+        Self::ClaimsChallenge,
+        Self::ForeignRedirect,
         Self::Refuse,
     ];
 
@@ -105,6 +117,10 @@ impl FaultKind {
             Self::SlowDown => "slow-down",
             Self::RequireClaims => "require-claims",
             Self::RevokeUsed => "revoke-used",
+            Self::SlowReply => "slow-reply",
+            Self::GatewayTimeout => "gateway-timeout",
+            Self::ClaimsChallenge => "claims-challenge",
+            Self::ForeignRedirect => "foreign-redirect",
             Self::Refuse => "refuse",
         }
     }
@@ -135,6 +151,12 @@ impl FaultKind {
                 "people's tokens need the context c1: `interaction_required` with claims"
             }
             Self::RevokeUsed => "refresh tokens that were used until now give AADSTS50173",
+            Self::SlowReply => "Graph answers after three seconds",
+            Self::GatewayTimeout => "Graph answers HTTP 504 and did nothing",
+            Self::ClaimsChallenge => {
+                "Graph answers 401 and wants a newer token: `insufficient_claims`"
+            }
+            Self::ForeignRedirect => "Graph answers with a redirect to another host",
             Self::Refuse => "the token endpoint answers AADSTS`code`, as in `refuse,code=53003`",
         }
     }

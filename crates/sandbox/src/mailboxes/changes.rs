@@ -1,8 +1,10 @@
 //! What happened in a folder since somebody last looked.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use gatepost_wire::imap::server::Flags;
+
+use super::message::{Message, MessageId, Stay};
 
 /// The answer to "what changed since version `n`".
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,12 +28,23 @@ pub struct Delta {
     pub vanished: Vec<u32>,
 }
 
+/// What happened to the messages of a folder, by their lasting names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// The version after these changes.
+    pub version: u64,
+    /// Messages that are new or changed, by rising UID.
+    pub present: Vec<Message>,
+    /// Messages that are gone from the folder, with the UID they had.
+    pub gone: Vec<(u32, MessageId, Stay)>,
+}
+
 /// The last changes of a folder, each with its own version, so that a session catches up in
 /// time proportional to what happened and not to the size of the folder.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
     version: u64,
-    touched: VecDeque<u32>,
+    touched: VecDeque<(u32, MessageId, Stay)>,
 }
 
 impl Journal {
@@ -41,21 +54,22 @@ impl Journal {
     }
 
     /// Notes that the message `uid` came, changed or went.
-    pub(super) fn note(&mut self, uid: u32) {
+    pub(super) fn note(&mut self, uid: u32, id: MessageId, stay: Stay) {
         if self.touched.len() == LONGEST_JOURNAL {
             self.touched.pop_front();
         }
-        self.touched.push_back(uid);
+        self.touched.push_back((uid, id, stay));
         self.version += 1;
     }
 
     /// The messages touched since `version`; `None` if that is forgotten.
-    pub(super) fn since(&self, version: u64) -> Option<BTreeSet<u32>> {
+    pub(super) fn since(&self, version: u64) -> Option<BTreeMap<u32, (MessageId, Stay)>> {
         let missed = usize::try_from(self.version.checked_sub(version)?).ok()?;
         let first = self.touched.len().checked_sub(missed)?;
-        Some(self.touched.range(first..).copied().collect())
+        let touched = self.touched.range(first..);
+        Some(touched.map(|&(uid, id, stay)| (uid, (id, stay))).collect())
     }
 }
 
-/// At most this many changes are remembered for each folder; four octets each.
+/// At most this many changes are remembered for each folder; 24 octets each.
 const LONGEST_JOURNAL: usize = 65_536;

@@ -1,15 +1,31 @@
 //! One folder: its messages, their UIDs and its journal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::sync::Arc;
 
 use gatepost_wire::imap::server::{Flag, Flags};
+use jiff::Timestamp;
 
-use super::changes::Journal;
-use super::{Changes, Delta, FlagEdit, FolderPath, Message, MessageId, NewMessage, Use};
+use super::changes::{Journal, Touched};
+use super::message::Marks;
+use super::{Changes, Delta, FlagEdit, FolderPath, Message, Use};
 
 /// Names a folder for good, across renaming.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FolderId(pub(super) u64);
+
+impl FolderId {
+    /// The number in it; never zero.
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The folder with this number, if there ever was one.
+    pub(crate) fn of(number: u64) -> Self {
+        Self(number)
+    }
+}
 
 /// A folder in figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +50,7 @@ pub(super) struct Folder {
     uidvalidity: u32,
     uidnext: u32,
     messages: BTreeMap<u32, Message>,
+    by_date: BTreeSet<(Timestamp, u32)>,
     journal: Journal,
 }
 
@@ -46,6 +63,7 @@ impl Folder {
             uidvalidity,
             uidnext: 1,
             messages: BTreeMap::new(),
+            by_date: BTreeSet::new(),
             journal: Journal::default(),
         }
     }
@@ -77,33 +95,59 @@ impl Folder {
         self.messages.values()
     }
 
+    /// How many messages there are.
+    pub(super) fn held(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// The UIDs of the messages received from `from` on and before `until`, oldest first.
+    pub(super) fn dated(
+        &self,
+        from: Bound<Timestamp>,
+        until: Bound<Timestamp>,
+    ) -> impl DoubleEndedIterator<Item = u32> {
+        let from = match from {
+            Bound::Included(at) => Bound::Included((at, 0)),
+            Bound::Excluded(at) => Bound::Excluded((at, u32::MAX)),
+            Bound::Unbounded => Bound::Unbounded,
+        };
+        let until = match until {
+            Bound::Included(at) => Bound::Included((at, u32::MAX)),
+            Bound::Excluded(at) => Bound::Excluded((at, 0)),
+            Bound::Unbounded => Bound::Unbounded,
+        };
+        self.by_date.range((from, until)).map(|&(_, uid)| uid)
+    }
+
+    /// The messages above a UID, by rising UID.
+    pub(super) fn above(&self, uid: u32) -> impl Iterator<Item = &Message> {
+        let above = (Bound::Excluded(uid), Bound::Unbounded);
+        self.messages.range(above).map(|(_, message)| message)
+    }
+
     /// Adds a message under the next UID, which it answers.
-    pub(super) fn add(&mut self, id: MessageId, new: NewMessage) -> u32 {
+    pub(super) fn add(&mut self, message: Message) -> u32 {
         let uid = self.uidnext;
         self.uidnext += 1;
-        let NewMessage {
-            raw,
-            flags,
-            received_at,
-        } = new;
+        self.journal.note(uid, message.id, message.stay);
+        self.by_date.insert((message.received_at, uid));
+        let revision = self.journal.version();
         self.messages.insert(
             uid,
             Message {
-                id,
                 uid,
-                received_at,
-                flags,
-                raw,
+                revision,
+                ..message
             },
         );
-        self.journal.note(uid);
         uid
     }
 
     /// Takes a message out.
     pub(super) fn remove(&mut self, uid: u32) -> Option<Message> {
         let message = self.messages.remove(&uid)?;
-        self.journal.note(uid);
+        self.by_date.remove(&(message.received_at, uid));
+        self.journal.note(uid, message.id, message.stay);
         Some(message)
     }
 
@@ -113,9 +157,41 @@ impl Folder {
         let after = edit.apply(message.flags);
         if after != message.flags {
             message.flags = after;
-            self.journal.note(uid);
+            self.note_change(uid);
         }
         Some(after)
+    }
+
+    /// Changes what is kept of a message beside its flags.
+    pub(super) fn mark(&mut self, uid: u32, marks: Marks) -> Option<()> {
+        let message = self.messages.get_mut(&uid)?;
+        if *message.marks != marks {
+            message.marks = Arc::new(marks);
+            self.note_change(uid);
+        }
+        Some(())
+    }
+
+    fn note_change(&mut self, uid: u32) {
+        if let Some(message) = self.messages.get_mut(&uid) {
+            self.journal.note(uid, message.id, message.stay);
+            message.revision = self.journal.version();
+        }
+    }
+
+    /// What happened since `version`, by lasting names; `None` if that is forgotten.
+    pub(super) fn touched_since(&self, version: u64) -> Option<Touched> {
+        let mut touched = Touched {
+            version: self.journal.version(),
+            ..Touched::default()
+        };
+        for (uid, (id, stay)) in self.journal.since(version)? {
+            match self.messages.get(&uid) {
+                Some(message) => touched.present.push(message.clone()),
+                None => touched.gone.push((uid, id, stay)),
+            }
+        }
+        Some(touched)
     }
 
     pub(super) fn changes_since(&self, version: u64) -> Changes {
@@ -129,7 +205,7 @@ impl Folder {
             version: self.journal.version(),
             ..Delta::default()
         };
-        for uid in touched {
+        for uid in touched.into_keys() {
             match self.messages.get(&uid) {
                 Some(message) => delta.present.push((uid, message.flags)),
                 None => delta.vanished.push(uid),
@@ -144,22 +220,9 @@ impl Folder {
         self.uidvalidity = uidvalidity;
         self.uidnext = 1;
         self.journal = Journal::default();
+        self.by_date = BTreeSet::new();
         for message in std::mem::take(&mut self.messages).into_values() {
-            let Message {
-                id,
-                raw,
-                flags,
-                received_at,
-                ..
-            } = message;
-            self.add(
-                id,
-                NewMessage {
-                    raw,
-                    flags,
-                    received_at,
-                },
-            );
+            self.add(message);
         }
     }
 }

@@ -133,7 +133,7 @@ impl Mailbox {
                 .by_path
                 .remove(&path)
                 .ok_or_else(|| self.unknown(name))?;
-            folders.by_id.remove(&id);
+            folders.drop_folder(id);
         }
         self.tell();
         Ok(())
@@ -177,12 +177,8 @@ impl Mailbox {
         let filed = {
             let mut folders = self.lock();
             let id = folders.next_message();
-            let folder = folders.by_id.get_mut(&folder).ok_or_else(|| self.gone())?;
-            let uid = folder.add(id, new);
-            Filed {
-                uidvalidity: folder.uidvalidity(),
-                uid,
-            }
+            let put = folders.put(folder, Message::new(id, new));
+            put.ok_or_else(|| self.gone())?
         };
         self.tell();
         Ok(filed)
@@ -257,21 +253,16 @@ impl Mailbox {
         uids: &[u32],
         to: FolderId,
     ) -> Result<Vec<(u32, Filed)>, MailboxError> {
-        self.transfer(folder, uids, to, |folders, uid| {
-            folders.by_id.get_mut(&folder)?.remove(uid)
-        })
+        self.transfer(folder, uids, to, |folders, uid| folders.take(folder, uid))
     }
 
     /// Removes messages for good; answers those that were there.
     pub fn remove(&self, folder: FolderId, uids: &[u32]) -> Vec<u32> {
         let removed = {
             let mut folders = self.lock();
-            let Some(folder) = folders.by_id.get_mut(&folder) else {
-                return Vec::new();
-            };
             uids.iter()
                 .copied()
-                .filter(|uid| folder.remove(*uid).is_some())
+                .filter(|uid| folders.take(folder, *uid).is_some())
                 .collect()
         };
         self.tell();
@@ -283,13 +274,8 @@ impl Mailbox {
         let id = self.find(name)?;
         let state = {
             let mut folders = self.lock();
-            let uidvalidity = folders.next_uidvalidity();
-            let folder = folders
-                .by_id
-                .get_mut(&id)
-                .ok_or_else(|| self.unknown(name))?;
-            folder.renumber(uidvalidity);
-            folder.state()
+            let renumbered = folders.renumber(id);
+            renumbered.ok_or_else(|| self.unknown(name))?.state()
         };
         self.tell();
         Ok(state)
@@ -312,31 +298,9 @@ impl Mailbox {
                 let Some(message) = take(&mut folders, *uid) else {
                     continue;
                 };
-                let Some(target) = folders.by_id.get_mut(&to) else {
-                    continue;
-                };
-                let Message {
-                    id,
-                    raw,
-                    flags,
-                    received_at,
-                    ..
-                } = message;
-                let new = target.add(
-                    id,
-                    NewMessage {
-                        raw,
-                        flags,
-                        received_at,
-                    },
-                );
-                filed.push((
-                    *uid,
-                    Filed {
-                        uidvalidity: target.uidvalidity(),
-                        uid: new,
-                    },
-                ));
+                if let Some(there) = folders.put(to, message) {
+                    filed.push((*uid, there));
+                }
             }
             filed
         };
@@ -344,13 +308,13 @@ impl Mailbox {
         Ok(filed)
     }
 
-    fn tell(&self) {
+    pub(super) fn tell(&self) {
         self.changed
             .send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// A panic while the lock was held leaves whole messages behind: carry on.
-    fn lock(&self) -> MutexGuard<'_, Folders> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Folders> {
         self.folders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -361,7 +325,7 @@ impl Mailbox {
         }
     }
 
-    fn gone(&self) -> MailboxError {
+    pub(super) fn gone(&self) -> MailboxError {
         self.unknown("(deleted)")
     }
 

@@ -1,8 +1,12 @@
 //! Messages as mailboxes hold them.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use gatepost_wire::imap::server::Flags;
 use jiff::Timestamp;
+
+use super::contents::{Contents, Understood};
 
 /// Names a message for good, across moves between folders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,6 +25,80 @@ pub struct Message {
     pub flags: Flags,
     /// The message itself.
     pub raw: Bytes,
+    /// Its name for as long as it stays in this folder; another one after a move, also back.
+    pub stay: Stay,
+    /// Rises with each of its changes in this folder.
+    pub revision: u64,
+    /// What is kept of it beside the flags.
+    pub marks: Arc<Marks>,
+    pub(super) understood: Understood,
+}
+
+impl Message {
+    pub(super) fn new(id: MessageId, new: NewMessage) -> Self {
+        let NewMessage {
+            raw,
+            flags,
+            received_at,
+        } = new;
+        Self {
+            id,
+            uid: 0,
+            received_at,
+            flags,
+            raw,
+            stay: Stay(0),
+            revision: 0,
+            marks: Arc::default(),
+            understood: Understood::default(),
+        }
+    }
+
+    /// What it says, read from its MIME when somebody first asks.
+    pub fn contents(&self) -> &Contents {
+        self.understood.of(&self.raw)
+    }
+}
+
+/// Names the stay of a message in one folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Stay(pub(super) u64);
+
+impl Stay {
+    /// The number in it.
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The stay with this number, if there ever was one.
+    pub(crate) fn of(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+impl MessageId {
+    /// The number in it.
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The message with this number, if there ever was one.
+    pub(crate) fn of(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+/// What Outlook keeps of a message and IMAP does not show.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// The names of its categories.
+    pub categories: Vec<String>,
+    /// A flagged message whose matter is done.
+    pub completed: bool,
+    /// What somebody said of its importance, whatever its header says.
+    pub importance: Option<String>,
+    /// When it was last changed otherwise than by its flags.
+    pub modified_at: Option<Timestamp>,
 }
 
 /// A message on its way into a folder.

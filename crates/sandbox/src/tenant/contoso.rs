@@ -147,6 +147,7 @@ impl Contoso {
         for mailbox in people.chain(Self::SHARED.iter().copied()) {
             if mailbox != ADMIN_ONLY_MAILBOX {
                 rights.add_full_access(&app, mailbox);
+                rights.restrict_app(CLIENT_ID, mailbox);
             }
         }
         rights.add_full_access(&Trustee::Person(USER.to_owned()), "support@contoso.com");

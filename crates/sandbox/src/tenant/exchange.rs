@@ -1,6 +1,6 @@
 //! Who may open which mailbox: the part of the tenant that `Add-MailboxPermission` fills.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Principal;
 
@@ -10,6 +10,8 @@ pub struct MailboxRights {
     /// Apps that Exchange knows as a service principal (`New-ServicePrincipal`).
     service_principals: BTreeSet<String>,
     full_access: BTreeSet<(Trustee, String)>,
+    /// The mailboxes that apps are limited to, by client id (`New-ApplicationAccessPolicy`).
+    policies: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Who was given a permission.
@@ -37,6 +39,19 @@ impl MailboxRights {
     pub fn remove_full_access(&mut self, trustee: &Trustee, mailbox: &str) {
         self.full_access
             .remove(&(trustee.lowered(), mailbox.to_lowercase()));
+    }
+
+    /// Limits what an app may do by Graph in its own name to a mailbox, and to others that it is
+    /// limited to.
+    pub fn restrict_app(&mut self, client_id: &str, mailbox: &str) {
+        let limits = self.policies.entry(client_id.to_lowercase()).or_default();
+        limits.insert(mailbox.to_lowercase());
+    }
+
+    /// Whether no policy keeps an app from a mailbox.
+    pub fn policy_admits(&self, client_id: &str, mailbox: &str) -> bool {
+        let limits = self.policies.get(&client_id.to_lowercase());
+        limits.is_none_or(|limits| limits.contains(&mailbox.to_lowercase()))
     }
 
     /// Whether `principal` may open `mailbox`.

@@ -8,6 +8,7 @@ mod control;
 mod device;
 mod discovery;
 mod faults;
+mod graph;
 mod machine;
 mod password;
 mod person;

@@ -1,0 +1,238 @@
+//! What changed in a folder (<https://learn.microsoft.com/graph/delta-query-messages>).
+//!
+//! A round is a walk over the folder, or over what was touched since the last round, in pages;
+//! its last page has the link to the next round.
+
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::answer::{Answer, Outcome};
+use super::dispatch::Mail;
+use super::folders::{self, context};
+use super::ids::{self, Kind};
+use super::refusal::Refusal;
+use super::shape::Look;
+use crate::mailboxes::{FolderId, FolderState, MessageId, Placed, Stay, Touched};
+
+/// Where a client is: opaque to it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Round {
+    /// The folder, as an id, which is good in its mailbox only.
+    folder: String,
+    uidvalidity: u32,
+    /// What was touched after this version is told in this round; `None` is everything.
+    since: Option<u64>,
+    /// The version at the start of this round, after which the next round begins.
+    until: u64,
+    /// The last UID that was told.
+    after: u32,
+    /// Which properties.
+    select: Option<String>,
+}
+
+/// `GET …/messages/delta`.
+pub(super) fn answer(mail: Mail<'_>, folder: FolderId) -> Outcome {
+    let options = &mail.call.options;
+    let token = options
+        .get("$skiptoken")
+        .or_else(|| options.get("$deltatoken"));
+    let mut round = match token {
+        Some(token) => Round::read(mail, folder, token)?,
+        None => Round::first(mail, folder)?,
+    };
+    if options.get("$deltatoken").is_some() {
+        round.until = state(mail, folder)?.version;
+    }
+    let chosen = round.select.clone();
+    let select: Option<Vec<&str>> = chosen.as_deref().map(|names| names.split(',').collect());
+    let look = Look::of(mail.call, mail.mailbox, select.as_deref())?;
+    let step = round.step(mail, folder, &look)?;
+    let mut page = Map::new();
+    page.insert(
+        "@odata.context".to_owned(),
+        json!(context(mail, "messages/$delta")),
+    );
+    let (name, token, round) = match step.onward {
+        Onward::Page(round) => ("@odata.nextLink", "$skiptoken", round),
+        Onward::Round(round) => ("@odata.deltaLink", "$deltatoken", round),
+    };
+    page.insert("value".to_owned(), Value::Array(step.rows));
+    let link = format!("{}?{token}={}", mail.call.address, round.write());
+    page.insert(name.to_owned(), json!(link));
+    Ok(Answer::json(Value::Object(page)))
+}
+
+fn state(mail: Mail<'_>, folder: FolderId) -> Result<FolderState, Refusal> {
+    let state = mail.mailbox.state(folder);
+    state.ok_or_else(Refusal::folder_not_found)
+}
+
+struct Step {
+    rows: Vec<Value>,
+    onward: Onward,
+}
+
+enum Onward {
+    Page(Round),
+    Round(Round),
+}
+
+impl Round {
+    fn first(mail: Mail<'_>, folder: FolderId) -> Result<Self, Refusal> {
+        let state = state(mail, folder)?;
+        Ok(Self {
+            folder: folders::id(mail.mailbox, folder),
+            uidvalidity: state.uidvalidity,
+            since: None,
+            until: state.version,
+            after: 0,
+            select: mail.call.options.select().map(|names| names.join(",")),
+        })
+    }
+
+    fn read(mail: Mail<'_>, folder: FolderId, token: &str) -> Result<Self, Refusal> {
+        let octets = URL_SAFE_NO_PAD.decode(token).ok();
+        let round: Option<Self> = octets.and_then(|octets| serde_json::from_slice(&octets).ok());
+        round
+            .filter(|round| round.folder == folders::id(mail.mailbox, folder))
+            .ok_or_else(|| Refusal::bad("InvalidSyncStateData", "The sync state data is invalid."))
+    }
+
+    fn write(&self) -> String {
+        // A struct of numbers and texts always has a JSON form.
+        URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    fn step(self, mail: Mail<'_>, folder: FolderId, look: &Look<'_>) -> Result<Step, Refusal> {
+        match self.since {
+            None => self.walk(mail, folder, look),
+            Some(since) => self.changes(mail, folder, look, since),
+        }
+    }
+
+    /// The next page of a walk over all that is there.
+    fn walk(self, mail: Mail<'_>, folder: FolderId, look: &Look<'_>) -> Result<Step, Refusal> {
+        let size = page_size(mail)?;
+        let place = (folder, self.uidvalidity);
+        let mut found = mail
+            .mailbox
+            .walk(place, self.after, size + 1)
+            .ok_or_else(|| resync(mail, folder))?;
+        let more = found.len() > size;
+        found.truncate(size);
+        let after = found.last().map_or(self.after, |message| message.uid);
+        let rows = found
+            .into_iter()
+            .map(|message| look.message(&Placed { folder, message }));
+        Ok(Step {
+            rows: rows.collect(),
+            onward: self.onward(more, after),
+        })
+    }
+
+    /// The next page of what was touched.
+    fn changes(
+        self,
+        mail: Mail<'_>,
+        folder: FolderId,
+        look: &Look<'_>,
+        since: u64,
+    ) -> Result<Step, Refusal> {
+        let place = (folder, self.uidvalidity);
+        let touched = mail.mailbox.touched(place, since);
+        let touched = touched.ok_or_else(|| resync(mail, folder))?;
+        let size = page_size(mail)?;
+        let mut rows = told(mail, folder, look, touched, self.after);
+        let more = rows.len() > size;
+        rows.truncate(size);
+        let after = rows.last().map_or(self.after, |(uid, _)| *uid);
+        Ok(Step {
+            rows: rows.into_iter().map(|(_, row)| row).collect(),
+            onward: self.onward(more, after),
+        })
+    }
+
+    fn onward(self, more: bool, after: u32) -> Onward {
+        if more {
+            Onward::Page(Self { after, ..self })
+        } else {
+            Onward::Round(Self {
+                since: Some(self.until),
+                after: 0,
+                ..self
+            })
+        }
+    }
+}
+
+/// Rows for what was touched above a UID, by rising UID.
+fn told(
+    mail: Mail<'_>,
+    folder: FolderId,
+    look: &Look<'_>,
+    touched: Touched,
+    after: u32,
+) -> Vec<(u32, Value)> {
+    let mut rows: Vec<(u32, Value)> = Vec::new();
+    for message in touched.present {
+        if message.uid > after {
+            let uid = message.uid;
+            rows.push((uid, look.message(&Placed { folder, message })));
+        }
+    }
+    for (uid, id, stay) in touched.gone {
+        if uid > after && !is_there(mail, folder, look, (id, stay)) {
+            let id = if look.immutable_ids {
+                ids::write(Kind::Message, mail.mailbox, id.number())
+            } else {
+                ids::write(Kind::Stay, mail.mailbox, stay.number())
+            };
+            rows.push((uid, json!({"@removed": {"reason": "deleted"}, "id": id})));
+        }
+    }
+    rows.sort_by_key(|(uid, _)| *uid);
+    rows
+}
+
+/// Whether what left one UID is in the folder under another: a draft that was changed, or a
+/// message that came back and whose name did not change on the way.
+fn is_there(
+    mail: Mail<'_>,
+    folder: FolderId,
+    look: &Look<'_>,
+    (id, stay): (MessageId, Stay),
+) -> bool {
+    let placed = if look.immutable_ids {
+        mail.mailbox.locate(id)
+    } else {
+        mail.mailbox.staying(stay)
+    };
+    placed.is_some_and(|placed| placed.folder == folder)
+}
+
+/// Too much happened since: begin anew, there.
+fn resync(mail: Mail<'_>, folder: FolderId) -> Refusal {
+    if mail.mailbox.state(folder).is_none() {
+        return Refusal::folder_not_found();
+    }
+    gone(mail)
+}
+
+fn gone(mail: Mail<'_>) -> Refusal {
+    Refusal::new(
+        StatusCode::GONE,
+        "resyncRequired",
+        "Resync required. Replace any local items with the server's version (including deletes) if you're sure that the service was up to date with your local changes when you last sync'd.",
+    )
+    .with(LOCATION, &mail.call.address)
+}
+
+/// What the client prefers, or wants at most; ten, when nobody says otherwise.
+fn page_size(mail: Mail<'_>) -> Result<usize, Refusal> {
+    let top = mail.call.options.top()?;
+    Ok(mail.call.preferences.page.or(top).unwrap_or(10))
+}

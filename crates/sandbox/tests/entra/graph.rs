@@ -1,0 +1,9 @@
+//! Microsoft Graph, asked by a plain HTTP client.
+
+mod batch;
+mod client;
+mod delta;
+mod faults;
+mod folders;
+mod messages;
+mod permissions;

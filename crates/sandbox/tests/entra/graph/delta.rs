@@ -1,0 +1,153 @@
+//! What changed in a folder.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::client::{ADA, Client, INBOX, Told, told};
+
+/// A round of delta in pages of two: its rows and the link to the next round.
+pub(crate) async fn round(client: &Client, start: &str) -> (Vec<Value>, String) {
+    let ask = async |path: &str| -> Told {
+        let request = client.request(Method::GET, path);
+        told(request.header("Prefer", "odata.maxpagesize=2, IdType=\"ImmutableId\"")).await
+    };
+    let (mut rows, mut page) = (Vec::new(), ask(start).await);
+    loop {
+        assert_eq!(page.status, 200, "{}", page.body);
+        assert!(page.values().len() <= 2, "as many as were preferred");
+        rows.extend(page.values().iter().cloned());
+        if let Some(link) = page.body["@odata.deltaLink"].as_str() {
+            return (rows, link.to_owned());
+        }
+        let next = page.text("/@odata.nextLink").to_owned();
+        page = ask(&next).await;
+    }
+}
+
+pub(crate) fn start() -> String {
+    format!("{INBOX}/messages/delta?$select=subject,isRead")
+}
+
+#[tokio::test]
+async fn a_walk_tells_everything_and_the_next_rounds_what_happened_since() {
+    let client = Client::app().await;
+    for number in 0..5 {
+        client.deliver(&format!("{number}"), number);
+    }
+    let (rows, link) = round(&client, &start()).await;
+    let subjects: Vec<&str> = rows
+        .iter()
+        .filter_map(|row| row["subject"].as_str())
+        .collect();
+    assert_eq!(subjects, ["0", "1", "2", "3", "4"]);
+    let (rows, link) = round(&client, &link).await;
+    assert_eq!(rows, Vec::<Value>::new(), "nothing happened");
+
+    let id = |number: usize| rows_id(&client, number);
+    let (read, moved, removed) = (id(1).await, id(2).await, id(3).await);
+    let path = |id: &str| format!("{ADA}/messages/{id}");
+    client.patch(&path(&read), json!({"isRead": true})).await;
+    client
+        .post(
+            &format!("{}/move", path(&moved)),
+            json!({"destinationId": "archive"}),
+        )
+        .await;
+    client
+        .post(&format!("{}/permanentDelete", path(&removed)), json!({}))
+        .await;
+    client.deliver("5", 5);
+    let (rows, link) = round(&client, &link).await;
+    assert_eq!(rows.len(), 4, "{rows:?}");
+    assert_eq!(
+        (&rows[0]["id"], &rows[0]["isRead"]),
+        (&json!(read), &json!(true))
+    );
+    assert_eq!(
+        rows[1],
+        json!({"@removed": {"reason": "deleted"}, "id": moved})
+    );
+    assert_eq!(
+        rows[2],
+        json!({"@removed": {"reason": "deleted"}, "id": removed})
+    );
+    assert_eq!(rows[3]["subject"], "5");
+
+    client
+        .post(
+            &format!("{}/move", path(&moved)),
+            json!({"destinationId": "inbox"}),
+        )
+        .await;
+    let (rows, _) = round(&client, &link).await;
+    assert_eq!(rows.len(), 1);
+    assert_eq!(
+        (&rows[0]["id"], &rows[0]["subject"]),
+        (&json!(moved), &json!("2"))
+    );
+}
+
+/// The immutable id of the message with this number.
+async fn rows_id(client: &Client, number: usize) -> String {
+    let request = client.request(Method::GET, &format!("{INBOX}/messages?$select=subject"));
+    let list = told(request.header("Prefer", "IdType=\"ImmutableId\"")).await;
+    let row = list
+        .values()
+        .iter()
+        .find(|row| row["subject"].as_str() == Some(&*number.to_string()));
+    row.expect("it is there")["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned()
+}
+
+#[tokio::test]
+async fn what_happens_during_a_walk_comes_in_the_next_round() {
+    let client = Client::app().await;
+    for number in 0..3 {
+        client.deliver(&format!("{number}"), number);
+    }
+    let request = client.request(Method::GET, &start());
+    let first = told(request.header("Prefer", "odata.maxpagesize=2")).await;
+    client.deliver("3", 3);
+    client
+        .patch(
+            &format!("{ADA}/messages/{}", first.text("/value/0/id")),
+            json!({"isRead": true}),
+        )
+        .await;
+    let next = first.text("/@odata.nextLink").to_owned();
+    let (_, link) = round(&client, &next).await;
+    let (rows, _) = round(&client, &link).await;
+    let told: Vec<&str> = rows
+        .iter()
+        .filter_map(|row| row["subject"].as_str())
+        .collect();
+    assert_eq!(told, ["0", "3"]);
+}
+
+#[tokio::test]
+async fn a_link_is_good_in_its_own_folder_only() {
+    let client = Client::app().await;
+    client.deliver("one", 0);
+    let (_, link) = round(&client, &start()).await;
+    let elsewhere = link.replace("ada.berg@contoso.com", "support@contoso.com");
+    assert_ne!(elsewhere, link);
+    let refused = client.get(&elsewhere).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.code()),
+        (400, "InvalidSyncStateData")
+    );
+    let garbled = format!("{INBOX}/messages/delta?$deltatoken=xyz");
+    assert_eq!(client.get(&garbled).await.code(), "InvalidSyncStateData");
+    let mailbox = client
+        .visitor
+        .sandbox
+        .mailboxes()
+        .open("ada.berg@contoso.com")
+        .expect("hers");
+    mailbox.bump_uidvalidity("INBOX").expect("it is there");
+    let gone = client.get(&link).await;
+    assert_eq!((gone.status.as_u16(), gone.code()), (410, "resyncRequired"));
+    assert!(gone.header("location").ends_with("/messages/delta"));
+}
