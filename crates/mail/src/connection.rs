@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatepost_host::{Clock, Elapsed};
+use gatepost_oauth::UntimelyCertificate;
 use rustls::{CertificateError, ClientConfig};
 use rustls_pki_types::ServerName;
 use tokio::net::{TcpStream, lookup_host};
@@ -137,6 +138,16 @@ fn tls_error((host, port): (&str, u16), error: &io::Error) -> MailError {
         Some(rustls::Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
         )) => MailError::CertificateName { host, port, reason },
+        Some(rustls::Error::InvalidCertificate(distrust)) => {
+            match UntimelyCertificate::of(distrust) {
+                Some(certificate) => MailError::Untimely {
+                    host,
+                    port,
+                    certificate,
+                },
+                None => MailError::Tls { host, port, reason },
+            }
+        }
         _ => MailError::Tls { host, port, reason },
     }
 }
@@ -150,7 +161,9 @@ pub(crate) fn words_of(error: &io::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use gatepost_fault::Fault as _;
+    use gatepost_fault::{After, Fault as _, Next};
+    use jiff::SignedDuration;
+    use rustls_pki_types::UnixTime;
 
     use super::*;
 
@@ -163,6 +176,40 @@ mod tests {
         ] {
             let error = io::Error::other(rustls::Error::InvalidCertificate(problem));
             assert_eq!(tls_error(("imap.example", 993), &error).code(), code);
+        }
+    }
+
+    #[test]
+    fn a_certificate_out_of_its_time_is_compared_with_the_clock_of_the_sign_in_server() {
+        let at = |minutes: u64| UnixTime::since_unix_epoch(Duration::from_secs(minutes * 60));
+        let expired = || {
+            let problem = CertificateError::ExpiredContext {
+                time: at(20),
+                not_after: at(15),
+            };
+            let error = io::Error::other(rustls::Error::InvalidCertificate(problem));
+            tls_error(("imap.example", 993), &error)
+        };
+        for (ahead, code, next, said) in [
+            (
+                None,
+                "mail_tls_failed",
+                Next::Reconfigure,
+                "set the clock if",
+            ),
+            (Some(0), "mail_tls_failed", Next::Reconfigure, "not wrong"),
+            (
+                Some(10),
+                "clock_skew",
+                Next::Retry(After::Backoff),
+                "10 minutes ahead of",
+            ),
+        ] {
+            let error = expired().with_skew(ahead.map(SignedDuration::from_mins));
+            assert_eq!((error.code(), error.next()), (code, next));
+            for said in [said, "imap.example:993", "1970-01-01T00:15:00Z"] {
+                assert!(error.to_string().contains(said), "{error}");
+            }
         }
     }
 

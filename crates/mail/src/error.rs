@@ -4,7 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use gatepost_fault::{After, Fault, Next, Owner};
-use gatepost_oauth::TokenError;
+use gatepost_oauth::{TokenError, UntimelyCertificate};
+use jiff::SignedDuration;
 
 use crate::{CursorError, FolderName, IntakeError};
 
@@ -232,6 +233,16 @@ pub enum MailError {
         /// What the check said.
         reason: String,
     },
+    /// The certificate is not valid at the time that this machine has.
+    #[error("{}", certificate.sentence(&format!("{host}:{port}")))]
+    Untimely {
+        /// The server.
+        host: String,
+        /// Its port.
+        port: u16,
+        /// When its certificate is valid, and what is known of the clock.
+        certificate: UntimelyCertificate,
+    },
     /// The server does not start TLS on this port.
     #[error(
         "{host}:{port} does not offer {command}, and nothing is sent unprotected; use port {instead} with TLS from the start"
@@ -411,6 +422,7 @@ impl MailError {
         "mail_server_unreachable",
         "mail_certificate_name",
         "mail_tls_failed",
+        "clock_skew",
         "mail_starttls_missing",
         "mail_server_garbled",
         "message_too_large",
@@ -418,6 +430,14 @@ impl MailError {
         "message_not_taken",
         "cursor_unusable",
     ];
+
+    /// The same where it is known how far the clock of this machine is ahead of the sign-in server's.
+    pub(crate) fn with_skew(mut self, known: Option<SignedDuration>) -> Self {
+        if let Self::Untimely { certificate, .. } = &mut self {
+            certificate.skew = known;
+        }
+        self
+    }
 
     /// The same for a missing folder, with those that may be meant.
     pub(crate) fn with_near(self, near: Vec<FolderName>) -> Self {
@@ -486,7 +506,8 @@ impl Fault for MailError {
             Self::Silent { .. } => "mail_server_silent",
             Self::Unreachable { .. } => "mail_server_unreachable",
             Self::CertificateName { .. } => "mail_certificate_name",
-            Self::Tls { .. } => "mail_tls_failed",
+            Self::Untimely { certificate, .. } if certificate.is_of_clock() => "clock_skew",
+            Self::Tls { .. } | Self::Untimely { .. } => "mail_tls_failed",
             Self::NoStartTls { .. } => "mail_starttls_missing",
             Self::Garbled { .. } => "mail_server_garbled",
             Self::MessageTooLarge { .. } => "message_too_large",
@@ -511,6 +532,7 @@ impl Fault for MailError {
             | Self::Unreachable { .. }
             | Self::CertificateName { .. }
             | Self::Tls { .. }
+            | Self::Untimely { .. }
             | Self::NoStartTls { .. }
             | Self::Intake { .. }
             | Self::Cursor { .. } => Owner::Operator,
@@ -529,6 +551,9 @@ impl Fault for MailError {
     fn next(&self) -> Next {
         match self {
             Self::Token(token) => token.next(),
+            Self::Untimely { certificate, .. } if certificate.is_of_clock() => {
+                Next::Retry(After::Backoff)
+            }
             Self::SignInRefused { .. }
             | Self::NotConnected { .. }
             | Self::SwitchedOff { .. }
@@ -540,6 +565,7 @@ impl Fault for MailError {
             | Self::FolderMissing { .. }
             | Self::CertificateName { .. }
             | Self::Tls { .. }
+            | Self::Untimely { .. }
             | Self::NoStartTls { .. }
             | Self::Cursor { .. } => Next::Reconfigure,
             Self::Throttled {

@@ -6,16 +6,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gatepost_host::{Chance, Clock, HttpError, HttpLimits, Trust, http_client, http_client_direct};
-use jiff::Timestamp;
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use rustls::CertificateError;
-use rustls::pki_types::UnixTime;
 use url::Url;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::answers::{MOST_OCTETS, Reply};
 use crate::form::By;
-use crate::{Form, OutOfTime, TokenError};
+use crate::{Form, TokenError, UntimelyCertificate};
 
 /// Takes a form to a token endpoint and brings the answer, whatever it is.
 #[async_trait]
@@ -158,8 +156,10 @@ fn trouble(to: &Url, error: &reqwest::Error) -> TokenError {
     if error.is_timeout() {
         TokenError::TimedOut { host, limit: LIMIT }
     } else if let Some(distrust) = causes().find_map(distrust) {
-        match times(distrust) {
-            Some((when, now)) => TokenError::UntrustedNow { host, when, now },
+        match UntimelyCertificate::of(distrust) {
+            Some(UntimelyCertificate { when, now, .. }) => {
+                TokenError::UntrustedNow { host, when, now }
+            }
             None => TokenError::Untrusted { host, reason },
         }
     } else {
@@ -174,20 +174,6 @@ fn distrust<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a Cert
     }
     match cause.downcast_ref()? {
         rustls::Error::InvalidCertificate(error) => Some(error),
-        _ => None,
-    }
-}
-
-/// When the certificate is valid, and what our clock said, if it is out of its time.
-fn times(error: &CertificateError) -> Option<(OutOfTime, Timestamp)> {
-    let at = |time: &UnixTime| Timestamp::from_second(i64::try_from(time.as_secs()).ok()?).ok();
-    match error {
-        CertificateError::ExpiredContext { time, not_after } => {
-            Some((OutOfTime::Ended(at(not_after)?), at(time)?))
-        }
-        CertificateError::NotValidYetContext { time, not_before } => {
-            Some((OutOfTime::NotBegun(at(not_before)?), at(time)?))
-        }
         _ => None,
     }
 }

@@ -305,6 +305,10 @@ impl TokenSource for TokenKeeper {
         self.0.changed.notify_one();
     }
 
+    fn clock_skew(&self) -> Option<SignedDuration> {
+        self.0.watch.skew_lately(self.0.around.clock.now())
+    }
+
     fn challenged(&self, token: &AccessToken, challenge: &Challenge) {
         match self.0.hear(token, challenge) {
             Heard::Again => return self.refused(token),

@@ -91,7 +91,7 @@ pub use keeper::{
 };
 pub use loopback::Loopback;
 pub use managed_identity::{IdentityHost, ManagedIdentity, WhichIdentity};
-pub use out_of_time::OutOfTime;
+pub use out_of_time::{OutOfTime, UntimelyCertificate};
 pub use proofs::{AssertionFile, CertificateSource, Certificates, MachineAssertion, Proofs};
 pub use registration::{Permissions, Proof, Registration};
 pub use sign_in::{SignIn, Way};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{Challenge, TokenError};
@@ -60,6 +60,12 @@ pub trait TokenSource: Send + Sync + std::fmt::Debug {
 
     /// Reports that a server refused `token`, so that it is not handed out again.
     fn refused(&self, token: &AccessToken);
+
+    /// How far this machine's clock was ahead of the issuer's, negative if behind, where that was
+    /// measured within the last hour: it may explain what is not valid elsewhere.
+    fn clock_skew(&self) -> Option<SignedDuration> {
+        None
+    }
 
     /// Reports that a server wants `token` to carry what `challenge` names: the next token for
     /// its audience is asked for with that. Where a person must be asked for it, the next

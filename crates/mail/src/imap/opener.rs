@@ -26,7 +26,10 @@ impl ImapOpener {
 
     async fn session(&self, token: &AccessToken) -> Result<Session, MailError> {
         let settings = &self.settings;
-        let mut link = connect(settings).await?;
+        let skew = || settings.tokens.clock_skew();
+        let mut link = connect(settings)
+            .await
+            .map_err(|error| error.with_skew(skew()))?;
         match settings
             .clock
             .within(settings.limits.login, sign_in(&mut link, token))

@@ -62,7 +62,10 @@ pub(super) async fn enter(settings: &Pop3Settings) -> Result<Open, MailError> {
 }
 
 async fn enter_with(settings: &Pop3Settings, token: &AccessToken) -> Result<Open, MailError> {
-    let mut link = connect(settings).await?;
+    let skew = || settings.tokens.clock_skew();
+    let mut link = connect(settings)
+        .await
+        .map_err(|error| error.with_skew(skew()))?;
     let limit = settings.limits.login;
     let signed_in = settings.clock.within(limit, sign_in(&mut link, token));
     match signed_in.await {

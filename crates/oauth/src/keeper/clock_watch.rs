@@ -26,6 +26,13 @@ impl ClockWatch {
         self.measured().map(|measured| measured.skew)
     }
 
+    /// The same if it was measured lately: a clock may have been set since.
+    pub(super) fn skew_lately(&self, now: Timestamp) -> Option<SignedDuration> {
+        let measured = self.measured();
+        let measured = measured.filter(|measured| measured.is_fresh(now));
+        measured.map(|measured| measured.skew)
+    }
+
     fn measured(&self) -> Option<Measured> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -33,11 +40,10 @@ impl ClockWatch {
     /// Whether it must be measured at `now` before it is known if the clock explains `error`. A
     /// clock may have been set wrong since it was measured.
     pub(super) fn must_look(&self, error: &TokenError, now: Timestamp) -> bool {
-        let is_fresh = |measured: Measured| now.duration_since(measured.at).abs() < FRESH;
         // A server that cannot be trusted is not asked for the time either.
         !matches!(error, TokenError::UntrustedNow { .. })
             && OutOfTime::of(error).is_some()
-            && !self.measured().is_some_and(is_fresh)
+            && self.skew_lately(now).is_none()
     }
 
     /// The error with its explanation, if the clock is one: at this `now` something is out of its
@@ -69,6 +75,12 @@ impl ClockWatch {
                  true)"
             );
         }
+    }
+}
+
+impl Measured {
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        now.duration_since(self.at).abs() < FRESH
     }
 }
 
