@@ -39,7 +39,7 @@ pub use contoso::{
 pub(crate) use contoso::{WORKLOAD_ISSUER, WORKLOAD_SUBJECT};
 pub use devices::{Device, DeviceCodes, DeviceProgress};
 pub use directory::{Directory, Person, Trouble};
-pub use exchange::{MailboxRights, Trustee};
+pub use exchange::{MailboxRights, Sending, Trustee};
 pub use keys::{HeaderForm, TokenKeys};
 pub use principal::{MailProtocol, Principal, TokenRefused};
 pub use resource::{Permission, Resource};

@@ -150,7 +150,10 @@ impl Contoso {
                 rights.restrict_app(CLIENT_ID, mailbox);
             }
         }
-        rights.add_full_access(&Trustee::Person(USER.to_owned()), "support@contoso.com");
+        let ada = Trustee::Person(USER.to_owned());
+        rights.add_full_access(&ada, "support@contoso.com");
+        rights.add_send_as(&ada, "support@contoso.com");
+        rights.add_send_on_behalf(&ada, "invoices@contoso.com");
         rights
     }
 

@@ -10,8 +10,23 @@ pub struct MailboxRights {
     /// Apps that Exchange knows as a service principal (`New-ServicePrincipal`).
     service_principals: BTreeSet<String>,
     full_access: BTreeSet<(Trustee, String)>,
+    /// Who may send as whom (`Add-RecipientPermission`).
+    send_as: BTreeSet<(Trustee, String)>,
+    /// Who may send on behalf of whom (`Set-Mailbox -GrantSendOnBehalfTo`).
+    send_on_behalf: BTreeSet<(Trustee, String)>,
     /// The mailboxes that apps are limited to, by client id (`New-ApplicationAccessPolicy`).
     policies: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// How a message names another than the mailbox that it is sent from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sending {
+    /// It does not.
+    AsItself,
+    /// As if the other had sent it.
+    As,
+    /// The recipients see both.
+    OnBehalf,
 }
 
 /// Who was given a permission.
@@ -39,6 +54,40 @@ impl MailboxRights {
     pub fn remove_full_access(&mut self, trustee: &Trustee, mailbox: &str) {
         self.full_access
             .remove(&(trustee.lowered(), mailbox.to_lowercase()));
+    }
+
+    /// Lets somebody send as a mailbox.
+    pub fn add_send_as(&mut self, trustee: &Trustee, mailbox: &str) {
+        self.send_as
+            .insert((trustee.lowered(), mailbox.to_lowercase()));
+    }
+
+    /// Lets somebody send on behalf of a mailbox.
+    pub fn add_send_on_behalf(&mut self, trustee: &Trustee, mailbox: &str) {
+        self.send_on_behalf
+            .insert((trustee.lowered(), mailbox.to_lowercase()));
+    }
+
+    /// How `trustee`, or an app in the place of a person, may send a message `from` an address
+    /// out of its own mailbox; `None` if it may not (`SendAsDenied`).
+    pub fn sending(&self, trustee: &Trustee, own: &str, from: &str) -> Option<Sending> {
+        let from = from.to_lowercase();
+        if own.to_lowercase() == from {
+            return Some(Sending::AsItself);
+        }
+        let given = |to: &BTreeSet<(Trustee, String)>| {
+            let holder = Trustee::Person(own.to_owned());
+            [trustee, &holder]
+                .iter()
+                .any(|who| to.contains(&(who.lowered(), from.clone())))
+        };
+        if given(&self.send_as) {
+            Some(Sending::As)
+        } else if given(&self.send_on_behalf) {
+            Some(Sending::OnBehalf)
+        } else {
+            None
+        }
     }
 
     /// Limits what an app may do by Graph in its own name to a mailbox, and to others that it is
@@ -101,6 +150,37 @@ mod tests {
         rights.add_service_principal("app");
         assert!(rights.may_open(&app(), "ada@contoso.com"));
         assert!(!rights.may_open(&app(), "bob@contoso.com"));
+    }
+
+    #[test]
+    fn sending_for_others_needs_a_permission_of_its_own() {
+        let mut rights = MailboxRights::default();
+        let ada = Trustee::Person("ada@contoso.com".to_owned());
+        rights.add_full_access(&ada, "support@contoso.com");
+        let sending = |rights: &MailboxRights, trustee: &Trustee, from: &str| {
+            rights.sending(trustee, "Ada@contoso.com", from)
+        };
+        assert_eq!(
+            sending(&rights, &ada, "ada@Contoso.com"),
+            Some(Sending::AsItself)
+        );
+        assert_eq!(
+            sending(&rights, &ada, "support@contoso.com"),
+            None,
+            "full access is not enough"
+        );
+        rights.add_send_on_behalf(&ada, "support@contoso.com");
+        assert_eq!(
+            sending(&rights, &ada, "Support@contoso.com"),
+            Some(Sending::OnBehalf)
+        );
+        rights.add_send_as(&ada, "support@contoso.com");
+        let app = Trustee::App("app".to_owned());
+        assert_eq!(
+            sending(&rights, &app, "support@contoso.com"),
+            Some(Sending::As)
+        );
+        assert_eq!(sending(&rights, &app, "bob@contoso.com"), None);
     }
 
     #[test]
