@@ -5,7 +5,7 @@ use std::fmt;
 use gatepost_mail::{Envelope, Flag, FolderName, MessageKey};
 use jiff::Timestamp;
 
-use crate::{ExpiringPart, SinkName, WatchKey};
+use crate::{Addressee, ExpiringPart, SinkName, SubmissionId, WatchKey};
 
 /// The deterministic name of an event: the same happening has the same id after any crash.
 /// `evt_` and the first 40 hexadecimal digits of a SHA-256.
@@ -44,6 +44,12 @@ impl EventId {
     /// The id of something that happened to a sink at a time.
     pub fn of_sink(sink: &SinkName, kind: EventType, at: Timestamp) -> Self {
         Self::hashed(&[&sink.0, kind.as_str(), &at.to_string()])
+    }
+
+    /// The id of something that happened to a message on its way out; `what` tells it from others
+    /// of its kind.
+    pub fn of_submission(id: &SubmissionId, kind: EventType, what: &str) -> Self {
+        Self::hashed(&[id.as_str(), kind.as_str(), what])
     }
 
     /// The id of something that happened to a credential; `what` tells it from others of its kind.
@@ -120,11 +126,26 @@ pub enum EventType {
     /// A credential that was refused gives tokens again.
     #[serde(rename = "credential.recovered")]
     CredentialRecovered,
+    /// A message to be sent is in the outbox, and stays there until its fate is known.
+    #[serde(rename = "send.accepted")]
+    SendAccepted,
+    /// The server has taken a message.
+    #[serde(rename = "send.sent")]
+    SendSent,
+    /// Nobody knows whether a message was sent, or one of which nobody knows is sent again.
+    #[serde(rename = "send.unknown")]
+    SendUnknown,
+    /// A message was not sent, and is not tried any more.
+    #[serde(rename = "send.failed")]
+    SendFailed,
+    /// Recipients were refused for good.
+    #[serde(rename = "send.bounced")]
+    SendBounced,
 }
 
 impl EventType {
     /// The mailroom's own events: what it says of itself, and not of a message.
-    pub const OWN: [Self; 9] = [
+    pub const OWN: [Self; 14] = [
         Self::MailboxStalled,
         Self::MailboxRecovered,
         Self::MailboxResynced,
@@ -134,6 +155,11 @@ impl EventType {
         Self::CredentialExpiring,
         Self::CredentialFailed,
         Self::CredentialRecovered,
+        Self::SendAccepted,
+        Self::SendSent,
+        Self::SendUnknown,
+        Self::SendFailed,
+        Self::SendBounced,
     ];
 
     /// The name as sinks read it, such as `mail.received`.
@@ -149,6 +175,11 @@ impl EventType {
             Self::CredentialExpiring => "credential.expiring",
             Self::CredentialFailed => "credential.failed",
             Self::CredentialRecovered => "credential.recovered",
+            Self::SendAccepted => "send.accepted",
+            Self::SendSent => "send.sent",
+            Self::SendUnknown => "send.unknown",
+            Self::SendFailed => "send.failed",
+            Self::SendBounced => "send.bounced",
         }
     }
 }
@@ -199,6 +230,8 @@ pub enum EventData {
     },
     /// What becomes of a credential. It stands before the next, which is read from less.
     Credential(Box<CredentialData>),
+    /// What becomes of a message on its way out. It stands before the next, too.
+    Send(Box<SendData>),
     /// Why a mailbox or a delivery is in trouble, or since when it works again.
     Trouble {
         /// The fault's code, with its page in `docs/codes/`.
@@ -266,6 +299,43 @@ pub struct CredentialData {
     pub mailboxes: Vec<String>,
     /// How many it opens.
     pub mailbox_count: usize,
+}
+
+/// What becomes of a message on its way out.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct SendData {
+    /// Its name in the outbox.
+    pub submission: SubmissionId,
+    /// Its `Message-ID` without its angle brackets.
+    pub internet_message_id: String,
+    /// Its subject.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub subject: Option<String>,
+    /// To whom, and what became of it for each.
+    pub recipients: Vec<Addressee>,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// The fault's code, with its page in `docs/codes/`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub code: Option<String>,
+    /// The server's words when it took it, or the sentence for the operator.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    /// What follows, for `send.unknown`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub then: Option<UnknownThen>,
+}
+
+/// What follows when nobody knows whether a message was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnknownThen {
+    /// It waits for `gatepost outbox resolve`.
+    Hold,
+    /// It is sent again, and may arrive twice.
+    Resend,
+    /// It is not sent again.
+    Drop,
 }
 
 /// The names of a message.

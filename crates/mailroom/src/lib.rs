@@ -22,6 +22,7 @@ mod watch;
 pub use courier::{Bell, Call, Courier, Ear, Ordering, Route, Schedule};
 pub use event::{
     Attachment, CredentialData, Event, EventData, EventId, EventType, MessageData, MessageIds,
+    SendData, UnknownThen,
 };
 pub use health::{
     Board, Caretaker, CredentialHealth, CredentialStatus, Credentials, ExpiringPart, Expiry,
@@ -35,8 +36,10 @@ pub use spool::{Resealed, Spool, SpoolError, SpooledMessage, Sweeper, Unproven};
 #[doc(hidden)]
 pub use storage::contract;
 pub use storage::{
-    Advance, Cursors, Deliveries, Delivery, DeliveryFilter, DeliveryState, Due, Fingerprint,
-    Forgone, Horizon, Kept, Lease, MemoryStorage, NewEvent, Notices, Settled, Standing,
-    StorageError, WatchKey,
+    Accepted, Addressee, Advance, Cursors, Deliveries, Delivery, DeliveryFilter, DeliveryState,
+    Due, DueSubmission, Fate, Fingerprint, Forgone, Holder, Horizon, Kept, Lease, LeftBy, Letter,
+    MemoryStorage, NewEvent, NewSubmission, Notices, Outbox, Priority, RecipientFate, Recovered,
+    Resolution, SendLease, Settled, Settlement, Standing, StorageError, Submission,
+    SubmissionFilter, SubmissionId, SubmissionState, Term, Traffic, WatchKey,
 };
 pub use watch::{Marks, Pace, PostAction, StartFrom, Watch, Watermarks};

@@ -21,6 +21,7 @@
 #[doc(hidden)]
 pub mod contract;
 mod memory;
+mod outbox;
 
 use std::collections::BTreeMap;
 
@@ -30,6 +31,11 @@ use gatepost_mail::{Cursor, FolderName};
 use jiff::Timestamp;
 
 pub use memory::MemoryStorage;
+pub use outbox::{
+    Accepted, Addressee, DueSubmission, Fate, Holder, LeftBy, Letter, NewSubmission, Outbox,
+    Priority, RecipientFate, Recovered, Resolution, SendLease, Settlement, Submission,
+    SubmissionFilter, SubmissionId, SubmissionState, Term, Traffic,
+};
 
 use crate::{Event, EventId, SinkName};
 
@@ -378,11 +384,11 @@ pub trait Deliveries: Send + Sync + std::fmt::Debug {
     /// nobody may take it any more.
     async fn backlog(&self, mailbox: &str, sinks: &[SinkName]) -> Result<(u64, u64), StorageError>;
 
-    /// Which of these spool files no event refers to.
+    /// Which of these spool files neither an event nor a message in the outbox refers to.
     async fn unreferenced(&self, names: &[String]) -> Result<Vec<String>, StorageError>;
 
     /// Forgets events settled before `before`, at most `limit`; returns the names of spool files
-    /// that no event refers to any more. One with a dead letter stays until that is retried or
+    /// that nothing refers to any more. One with a dead letter stays until that is retried or
     /// discarded, and one whose post-action is due until that is done. One whose post-action still
     /// waits goes: a delivery was discarded, so it comes to nothing. Fingerprints are kept 90 days longer: a watch relies on
     /// knowing what it saw in the last 80.

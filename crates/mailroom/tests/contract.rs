@@ -12,7 +12,8 @@ async fn the_storage_in_memory_obeys() {
         Fresh {
             cursors: storage.clone(),
             deliveries: storage.clone(),
-            notices: storage,
+            notices: storage.clone(),
+            outbox: storage,
         }
     })
     .await;

@@ -1,7 +1,7 @@
 //! What is on its way to the sinks.
 
 mod claim;
-mod forget;
+pub(crate) mod forget;
 mod forgo;
 mod look;
 #[cfg(test)]
@@ -149,7 +149,7 @@ impl Deliveries for Store {
 }
 
 impl Store {
-    fn answer<T>(&self, outcome: Result<T, Undone>) -> Result<T, StorageError> {
+    pub(crate) fn answer<T>(&self, outcome: Result<T, Undone>) -> Result<T, StorageError> {
         outcome.map_err(|undone| self.fault(undone).into())
     }
 }

@@ -1,7 +1,8 @@
 //! SQLite answers the storage traits of `oauth` and `mailroom`; secrets and what people wrote
 //! are sealed here, before they touch a disk.
 //!
-//! [`Store`] implements `gatepost_oauth::Grants` and `gatepost_mailroom::{Cursors, Deliveries, Notices}`.
+//! [`Store`] implements `gatepost_oauth::Grants` and
+//! `gatepost_mailroom::{Cursors, Deliveries, Notices, Outbox}`.
 //! One method is one transaction; writing ones go through one connection and are durable when
 //! they return. Nothing about mail or tokens is decided here, and SQL is written nowhere else.
 //!
@@ -17,6 +18,7 @@ mod grants;
 mod key;
 mod notices;
 mod outage;
+mod outbox;
 mod reseal;
 mod rotation;
 mod schema;

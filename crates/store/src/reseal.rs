@@ -36,6 +36,7 @@ impl Store {
                 change.grants().await?;
                 change.contents().await?;
                 change.reasons().await?;
+                change.submissions().await?;
                 let proof = new.seal(PROOF_PLACE, b"");
                 sqlx::query("UPDATE proofs SET sealed = $1 WHERE name = 'key'")
                     .bind(proof)
@@ -156,6 +157,52 @@ impl Change<'_> {
                         .execute(&mut *self.db)
                         .await?;
                 }
+            }
+        }
+    }
+
+    async fn submissions(&mut self) -> Result<(), Undone> {
+        let mut last = i64::MIN;
+        loop {
+            let rows = sqlx::query(
+                "SELECT position, id, letter, standing, message FROM submissions
+                 LEFT JOIN submission_messages ON submission = position
+                 WHERE position > $1 ORDER BY position LIMIT $2",
+            )
+            .bind(last)
+            .bind(MESSAGES_AT_ONCE)
+            .fetch_all(&mut *self.db)
+            .await?;
+            if rows.is_empty() {
+                return Ok(());
+            }
+            for row in &rows {
+                let row = Columns::new(row, "submissions", "position");
+                last = row.get("position")?;
+                let id: &str = row.get("id")?;
+                let letter = self.anew(&place("submissions", "letter", &id), row.get("letter")?);
+                let standing = place("submissions", "standing", &id);
+                let standing = self.anew(&standing, row.get("standing")?);
+                sqlx::query(
+                    "UPDATE submissions SET letter = COALESCE($2, letter),
+                         standing = COALESCE($3, standing)
+                     WHERE position = $1",
+                )
+                .bind(last)
+                .bind(letter)
+                .bind(standing)
+                .execute(&mut *self.db)
+                .await?;
+                let message: Option<&[u8]> = row.get("message")?;
+                let at = place("submission_messages", "message", &id);
+                let Some(message) = message.and_then(|message| self.anew(&at, message)) else {
+                    continue;
+                };
+                sqlx::query("UPDATE submission_messages SET message = $2 WHERE submission = $1")
+                    .bind(last)
+                    .bind(message)
+                    .execute(&mut *self.db)
+                    .await?;
             }
         }
     }

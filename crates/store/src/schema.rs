@@ -123,6 +123,7 @@ pub(crate) const MIGRATIONS: &[(i64, &str)] = &[
         3,
         include_str!("../migrations/sqlite/0003_present_sinks.sql"),
     ),
+    (4, include_str!("../migrations/sqlite/0004_outbox.sql")),
 ];
 const STEP: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);

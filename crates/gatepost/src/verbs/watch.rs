@@ -161,6 +161,6 @@ fn described(handover: &Handover<'_>) -> String {
         }
         EventData::Trouble { reason, .. } => painted(Paint::Bad, &screen::clean_line(reason)),
         EventData::Credential(data) => painted(Paint::Bad, &screen::clean_line(&data.reason)),
-        EventData::Resynced { .. } => event.kind.as_str().to_owned(),
+        EventData::Resynced { .. } | EventData::Send(_) => event.kind.as_str().to_owned(),
     }
 }

@@ -155,7 +155,10 @@ impl Acts<'_> {
 fn message(event: &Event) -> Option<&MessageData> {
     match &event.data {
         EventData::Message(message) => Some(message),
-        EventData::Resynced { .. } | EventData::Credential(_) | EventData::Trouble { .. } => None,
+        EventData::Resynced { .. }
+        | EventData::Credential(_)
+        | EventData::Send(_)
+        | EventData::Trouble { .. } => None,
     }
 }
 

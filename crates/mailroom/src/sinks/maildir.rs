@@ -128,7 +128,10 @@ impl Maildir {
 fn file_name(event: &Event) -> String {
     let size = match &event.data {
         EventData::Message(message) => message.size,
-        EventData::Resynced { .. } | EventData::Credential(_) | EventData::Trouble { .. } => 0,
+        EventData::Resynced { .. }
+        | EventData::Credential(_)
+        | EventData::Send(_)
+        | EventData::Trouble { .. } => 0,
     };
     let seconds = event.timestamp.as_second();
     format!("{seconds}.{}.gatepost,S={size}", event.id)

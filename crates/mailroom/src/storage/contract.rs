@@ -3,6 +3,7 @@
 mod cursors;
 mod deliveries;
 mod notices;
+mod outbox;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use gatepost_mail::{Cursor, FolderName, MessageKey};
 use jiff::Timestamp;
 
-use super::{Advance, Cursors, Deliveries, Kept, NewEvent, Notices, WatchKey};
+use super::{Advance, Cursors, Deliveries, Kept, NewEvent, Notices, Outbox, WatchKey};
 use crate::{Event, EventData, EventId, EventType, SinkName};
 
 /// A storage without anything in it.
@@ -22,6 +23,8 @@ pub struct Fresh {
     pub deliveries: Arc<dyn Deliveries>,
     /// Its notices.
     pub notices: Arc<dyn Notices>,
+    /// Its outbox.
+    pub outbox: Arc<dyn Outbox>,
 }
 
 /// Runs every sentence against a fresh storage each, which `make` gives.
@@ -38,6 +41,9 @@ where
     }
     for number in 0..notices::SENTENCES {
         notices::sentence(number, make().await).await;
+    }
+    for number in 0..outbox::SENTENCES {
+        outbox::sentence(number, make().await).await;
     }
 }
 

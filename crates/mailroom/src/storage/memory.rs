@@ -1,5 +1,6 @@
 //! A storage that forgets everything when it is dropped: for tests and simulations.
 
+mod outbox;
 mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};

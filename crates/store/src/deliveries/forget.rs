@@ -28,10 +28,10 @@ pub(super) async fn forget(
     }
     // What became free is given back to the disk, a little at a time.
     sqlx::query(GIVE_BACK).execute(&mut *db).await?;
-    without_event(db, names).await
+    without_reference(db, names).await
 }
 
-/// Those of `names` that no event refers to.
+/// Those of `names` that nothing refers to.
 pub(super) async fn unreferenced(
     readers: &SqlitePool,
     names: &[String],
@@ -39,12 +39,12 @@ pub(super) async fn unreferenced(
     let mut free = Vec::new();
     for chunk in names.chunks(CHUNK) {
         let names = chunk.iter().cloned().collect();
-        free.append(&mut without_event(readers, names).await?);
+        free.append(&mut without_reference(readers, names).await?);
     }
     Ok(free)
 }
 
-async fn without_event(
+async fn without_reference(
     db: impl SqliteExecutor<'_>,
     mut names: BTreeSet<String>,
 ) -> Result<Vec<String>, Undone> {
@@ -58,13 +58,19 @@ async fn without_event(
 }
 
 pub(super) fn files_among(names: &BTreeSet<String>) -> QueryBuilder<Sqlite> {
-    let mut sql = QueryBuilder::new("SELECT DISTINCT spool_file FROM events WHERE spool_file IN (");
-    let mut list = sql.separated(", ");
-    for name in names {
-        list.push_bind(name.as_str());
-    }
+    let mut sql = QueryBuilder::new("SELECT spool_file FROM events WHERE spool_file IN (");
+    push_names(&mut sql, names);
+    sql.push(") UNION SELECT spool_file FROM submissions WHERE spool_file IN (");
+    push_names(&mut sql, names);
     sql.push(")");
     sql
+}
+
+fn push_names(sql: &mut QueryBuilder<Sqlite>, names: &BTreeSet<String>) {
+    let mut list = sql.separated(", ");
+    for name in names {
+        list.push_bind(name.clone());
+    }
 }
 
 /// Fingerprints stay longer than events: they tell, after the server forgot us, what is known.
@@ -96,7 +102,7 @@ pub(super) const FORGET_FINGERPRINTS: &str = "
         ORDER BY seen_at LIMIT $2)";
 
 /// 4 MiB of pages. PostgreSQL does this by itself.
-const GIVE_BACK: &str = "PRAGMA incremental_vacuum(1024)";
+pub(crate) const GIVE_BACK: &str = "PRAGMA incremental_vacuum(1024)";
 /// How much longer fingerprints are kept than events.
 const FINGERPRINTS_KEPT: Duration = Duration::from_hours(90 * 24);
 /// Names asked for in one statement.

@@ -35,6 +35,7 @@ async fn fresh(folder: PathBuf) -> Fresh {
     Fresh {
         cursors: store.clone(),
         deliveries: store.clone(),
-        notices: store,
+        notices: store.clone(),
+        outbox: store,
     }
 }

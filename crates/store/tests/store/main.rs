@@ -6,6 +6,7 @@ mod cursors;
 mod deliveries;
 mod grants;
 mod opening;
+mod outbox;
 mod rotation;
 mod samples;
 mod secrecy;

@@ -10,7 +10,8 @@ use base64::engine::general_purpose::STANDARD;
 use gatepost_fault::Fault as _;
 use gatepost_host::{Chance, Clock, SealingKey, SecretSource, environment, files};
 use gatepost_mailroom::{
-    Cursors as _, Deliveries, DeliveryFilter, Kept, Settled, Spool, Spooled as _,
+    Accepted, Cursors as _, Deliveries, DeliveryFilter, Holder, Kept, LeftBy, Outbox as _, Settled,
+    Spool, Spooled as _, SubmissionId, Term,
 };
 use gatepost_oauth::Grants;
 use gatepost_store::{
@@ -20,7 +21,7 @@ use secrecy::ExposeSecret as _;
 use tokio::io::AsyncReadExt as _;
 
 use crate::crash::seed;
-use crate::samples::{advance, arrival, at, credential, open_at, sign_in, sink, watch};
+use crate::samples::{advance, arrival, at, credential, open_at, sign_in, sink, submission, watch};
 
 #[tokio::test]
 async fn everything_opens_with_the_new_key_and_nothing_with_the_old() {
@@ -30,8 +31,9 @@ async fn everything_opens_with_the_new_key_and_nothing_with_the_old() {
     let old = std::fs::read(&key_file).expect("it was made");
     let rotated = rotate(folder.path(), KeySource::StateFolder, None).await;
     let rotated = rotated.expect("nobody uses it");
-    // A sign-in, two events, one message, one reason.
-    assert_eq!((rotated.rows, rotated.files, rotated.damaged), (5, 1, 0));
+    // A sign-in, two events, one message, one reason; a message on its way out, its standing, its
+    // octets.
+    assert_eq!((rotated.rows, rotated.files, rotated.damaged), (8, 1, 0));
     assert_eq!(rotated.place, KeyPlace::File(key_file.clone()));
     assert_ne!(std::fs::read(&key_file).expect("it is there"), old);
     assert_whole(folder.path(), KeySource::StateFolder).await;
@@ -113,7 +115,7 @@ async fn what_was_damaged_before_stays_and_hides_nothing() {
     std::fs::write(&name, content).expect("our own file");
     let rotated = rotate(folder.path(), KeySource::StateFolder, None).await;
     let rotated = rotated.expect("one file is no reason");
-    assert_eq!((rotated.rows, rotated.files, rotated.damaged), (5, 0, 1));
+    assert_eq!((rotated.rows, rotated.files, rotated.damaged), (8, 0, 1));
     let copies = all_files(folder.path());
     assert!(
         !copies
@@ -223,6 +225,9 @@ async fn fill(folder: &Path) {
     };
     let settled = store.settle(vec![(lease, retry)], Vec::new(), at(1));
     settled.await.expect("it is claimed");
+    let id = SubmissionId::parse(SUBMISSION).expect("a name");
+    let accepted = store.accept(submission(id, at(0))).await;
+    assert_eq!(accepted.expect("a store"), Accepted::New);
     files::make_private_folder(&state(folder).spool()).expect("a writable folder");
     let file = sealed_file(&store.key(), &vec![b'x'; LARGE]);
     std::fs::write(spooled(folder), file).expect("a writable folder");
@@ -260,6 +265,18 @@ async fn assert_whole(folder: &Path, key: KeySource) {
         };
         assert!(octets == expected, "the message to {name}");
     }
+    let id = SubmissionId::parse(SUBMISSION).expect("a name");
+    let term = Term {
+        now: at(200),
+        until: at(200),
+        holder: Holder::Serve,
+    };
+    let recovered = store.recover(LeftBy::FormerServe, at(200)).await;
+    recovered.expect("a store");
+    let due = store.claim_one(&id, term).await.expect("a store");
+    let (due, sent) = (due.expect("it waits"), submission(id, at(0)));
+    assert_eq!(due.message, sent.message);
+    assert_eq!(due.recipients[1].address, sent.recipients[1]);
     store.close().await;
 }
 
@@ -334,3 +351,4 @@ const REASON: &str = "the program said no";
 const NAME: &str = "5555555555555555555555555555555555555555555555555555555555555555";
 /// Three chunks, the last not full.
 const LARGE: usize = 150_000;
+const SUBMISSION: &str = "2222222222";

@@ -5,8 +5,8 @@ use std::path::Path;
 use gatepost_host::{Chance, Clock};
 use gatepost_mail::{Cursor, Envelope, FolderName, MessageKey};
 use gatepost_mailroom::{
-    Advance, Event, EventData, EventId, EventType, Horizon, Kept, MessageData, MessageIds,
-    NewEvent, SinkName, WatchKey,
+    Advance, Event, EventData, EventId, EventType, Horizon, Kept, Letter, MessageData, MessageIds,
+    NewEvent, NewSubmission, Priority, SinkName, SubmissionId, WatchKey,
 };
 use gatepost_oauth::{CredentialId, GrantState, Grants as _};
 use gatepost_store::{Access, KeySource, Opening, StateFolder, Store, StoreError};
@@ -75,6 +75,29 @@ pub(crate) fn cursor(state: u32) -> Cursor {
 
 pub(crate) fn sink(name: &str) -> SinkName {
     SinkName(name.to_owned())
+}
+
+/// A message on its way out.
+pub(crate) fn submission(id: SubmissionId, accepted_at: Timestamp) -> NewSubmission {
+    NewSubmission {
+        letter: Letter {
+            mailbox: "ada@contoso.com".to_owned(),
+            sender: Some("ada@contoso.com".to_owned()),
+            message_id: format!("{id}@contoso.com"),
+            subject: Some("Offer".to_owned()),
+            size: 5,
+            eight_bit: false,
+            priority: Priority::Normal,
+            accepted_at,
+            not_before: None,
+        },
+        id,
+        recipients: vec!["a@example.com".to_owned(), "b@example.com".to_owned()],
+        message: Kept::Inline(b"hello".to_vec()),
+        idempotency_key: None,
+        digest: [0; 32],
+        reports: Vec::new(),
+    }
 }
 
 /// The arrival of message `uid` in a folder, going to `sinks`.

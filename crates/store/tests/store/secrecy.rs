@@ -2,10 +2,14 @@
 
 use std::path::Path;
 
-use gatepost_mail::Address;
-use gatepost_mailroom::{Cursors as _, Deliveries as _, EventData, Kept, NewEvent, Settled};
+use gatepost_mail::{Address, Trace};
+use gatepost_mailroom::{
+    Cursors as _, Deliveries as _, EventData, Fate, Holder, Kept, NewEvent, Outbox as _, Settled,
+    Settlement, SubmissionId, Term,
+};
+use gatepost_store::Store;
 
-use crate::samples::{advance, arrival, at, fixture, sign_in, sink, watch};
+use crate::samples::{advance, arrival, at, fixture, sign_in, sink, submission, watch};
 
 #[tokio::test]
 async fn no_canary_is_found_in_any_file() {
@@ -22,10 +26,47 @@ async fn no_canary_is_found_in_any_file() {
     };
     let settled = store.settle(vec![(due.lease, retry)], Vec::new(), at(1));
     settled.await.expect("a store");
+    send(store).await;
     assert_silent(fixture.folder.path());
     fixture.store.close().await;
     assert_silent(fixture.folder.path());
     assert!(!format!("{:?}", fixture.store).contains("CANARY"));
+}
+
+/// A message on its way out, with a canary wherever a person's words may stand.
+async fn send(store: &Store) {
+    let id = SubmissionId::parse("2222222222").expect("a name");
+    let mut new = submission(id, at(0));
+    new.letter.sender = Some("CANARY@contoso.com".to_owned());
+    new.letter.message_id.push_str("CANARY");
+    new.letter.subject = Some("a yellow CANARY".to_owned());
+    new.recipients = vec!["CANARY@example.com".to_owned()];
+    new.message = Kept::Inline(b"Subject: CANARY\r\n\r\nCANARY\r\n".to_vec());
+    store.accept(new).await.expect("a store");
+    let term = Term {
+        now: at(0),
+        until: at(60),
+        holder: Holder::Serve,
+    };
+    let due = store.claim_for("ada@contoso.com", term, 1).await;
+    let due = due.expect("a store").remove(0);
+    let trace = Trace::Draft {
+        id: "CANARY".to_owned(),
+    };
+    let departed = store.depart(&due.lease, (&trace, 1), at(1)).await;
+    assert!(departed.expect("a store"));
+    let settlement = Settlement {
+        lease: due.lease,
+        recipients: due.recipients,
+        fate: Fate::RetryAt {
+            at: at(60),
+            reason: "the server said: CANARY".to_owned(),
+        },
+        reports: Vec::new(),
+        bounce: None,
+    };
+    let settled = store.conclude(vec![settlement], at(1)).await;
+    assert_eq!(settled.expect("a store"), [true]);
 }
 
 /// An event with a canary wherever a person's words may stand.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::outbox::OutboxRows;
 use crate::{
     Delivery, DeliveryState, Due, Event, EventId, EventType, Fingerprint, Forgone, Kept, Lease,
     NewEvent, Settled, SinkName, Standing, WatchKey,
@@ -21,6 +22,7 @@ pub(super) struct Rows {
     /// Credential, event and kind, in the order in which they were told.
     pub(super) notices: Vec<(String, EventId, EventType)>,
     pub(super) last_row: i64,
+    pub(super) outbox: OutboxRows,
 }
 
 #[derive(Debug)]
@@ -274,9 +276,11 @@ impl Rows {
     }
 
     pub(super) fn refers_to(&self, name: &str) -> bool {
+        let is_it = |kept: &Kept| matches!(kept, Kept::File { name: kept, .. } if kept == name);
         self.events
             .values()
-            .any(|row| matches!(&row.message, Some(Kept::File { name: kept, .. }) if kept == name))
+            .any(|row| row.message.as_ref().is_some_and(is_it))
+            || self.outbox.messages().any(is_it)
     }
 }
 

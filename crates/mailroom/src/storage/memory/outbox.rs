@@ -1,0 +1,486 @@
+//! The outbox in memory: the executable reading of its trait.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use gatepost_mail::Trace;
+use jiff::Timestamp;
+
+use super::MemoryStorage;
+use super::rows::Rows;
+use crate::{
+    Accepted, Addressee, DueSubmission, Fate, Holder, Kept, LeftBy, Letter, NewEvent,
+    NewSubmission, Outbox, Recovered, Resolution, SendLease, Settlement, StorageError, Submission,
+    SubmissionFilter, SubmissionId, SubmissionState, Term, Traffic,
+};
+
+#[derive(Debug, Default)]
+pub(super) struct OutboxRows {
+    /// In the order in which they were accepted.
+    rows: BTreeMap<i64, Row>,
+    last: i64,
+    /// Mailbox, time and number of recipients of all that was transmitted.
+    departures: Vec<(String, Timestamp, u64)>,
+}
+
+#[derive(Debug)]
+struct Row {
+    id: SubmissionId,
+    letter: Letter,
+    recipients: Vec<Addressee>,
+    message: Option<Kept>,
+    idempotency_key: Option<[u8; 32]>,
+    digest: [u8; 32],
+    state: SubmissionState,
+    due_at: Option<Timestamp>,
+    claim: i64,
+    holder: Holder,
+    attempts: u32,
+    first_attempt_at: Option<Timestamp>,
+    departed_at: Option<Timestamp>,
+    settled_at: Option<Timestamp>,
+    trace: Option<Trace>,
+    reason: Option<String>,
+}
+
+impl OutboxRows {
+    /// What is kept of messages.
+    pub(super) fn messages(&self) -> impl Iterator<Item = &Kept> {
+        self.rows.values().filter_map(|row| row.message.as_ref())
+    }
+
+    fn find(&self, id: &SubmissionId) -> Option<&Row> {
+        self.rows.values().find(|row| row.id == *id)
+    }
+
+    fn find_mut(&mut self, id: &SubmissionId) -> Option<&mut Row> {
+        self.rows.values_mut().find(|row| row.id == *id)
+    }
+
+    fn accept(&mut self, new: NewSubmission) -> Accepted {
+        let same_key = |row: &&Row| {
+            new.idempotency_key.is_some()
+                && row.idempotency_key == new.idempotency_key
+                && row.letter.mailbox == new.letter.mailbox
+        };
+        if let Some(row) = self.rows.values().find(same_key) {
+            let id = row.id.clone();
+            return if row.digest == new.digest {
+                Accepted::Before(id)
+            } else {
+                Accepted::Other(id)
+            };
+        }
+        self.last += 1;
+        self.rows.insert(self.last, Row::new(new));
+        Accepted::New
+    }
+
+    /// Changes messages as a person asks for it; answers how many.
+    fn change(
+        &mut self,
+        ids: &[SubmissionId],
+        from: &[SubmissionState],
+        change: impl Fn(&mut Row),
+    ) -> usize {
+        let wanted = |row: &&mut Row| ids.contains(&row.id) && from.contains(&row.state);
+        let rows = self.rows.values_mut().filter(wanted);
+        rows.map(change).count()
+    }
+}
+
+impl Row {
+    fn new(new: NewSubmission) -> Self {
+        let accepted_at = new.letter.accepted_at;
+        let due_at = new.letter.not_before.unwrap_or(accepted_at);
+        Self {
+            id: new.id,
+            recipients: new.recipients.into_iter().map(Addressee::new).collect(),
+            message: Some(new.message),
+            idempotency_key: new.idempotency_key,
+            digest: new.digest,
+            state: if due_at > accepted_at {
+                SubmissionState::Scheduled
+            } else {
+                SubmissionState::Queued
+            },
+            due_at: Some(due_at.max(accepted_at)),
+            letter: new.letter,
+            claim: 0,
+            holder: Holder::Serve,
+            attempts: 0,
+            first_attempt_at: None,
+            departed_at: None,
+            settled_at: None,
+            trace: None,
+            reason: None,
+        }
+    }
+
+    fn is_waiting(&self) -> bool {
+        WAITING.contains(&self.state)
+    }
+
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.due_at.is_some_and(|at| at <= now)
+    }
+
+    fn claim(&mut self, term: Term) -> DueSubmission {
+        self.state = SubmissionState::Claimed;
+        self.claim += 1;
+        self.holder = term.holder;
+        self.attempts += 1;
+        self.due_at = Some(term.until);
+        self.first_attempt_at.get_or_insert(term.now);
+        self.due(term.now)
+    }
+
+    fn due(&self, now: Timestamp) -> DueSubmission {
+        DueSubmission {
+            lease: SendLease {
+                id: self.id.clone(),
+                claim: self.claim,
+            },
+            letter: self.letter.clone(),
+            recipients: self.recipients.clone(),
+            message: self.message.clone().unwrap_or(Kept::Inline(Vec::new())),
+            attempt: self.attempts,
+            first_attempt_at: self.first_attempt_at.unwrap_or(now),
+            departed_at: self.departed_at,
+            trace: self.trace.clone(),
+            reason: self.reason.clone(),
+        }
+    }
+
+    fn enter(&mut self, state: SubmissionState, now: Timestamp) {
+        self.state = state;
+        self.settled_at = state.is_settled().then_some(now);
+        if matches!(state, SubmissionState::Sent | SubmissionState::Cancelled) {
+            self.message = None;
+        }
+    }
+
+    fn conclude(&mut self, fate: &Fate, recipients: Vec<Addressee>, now: Timestamp) {
+        if *fate == Fate::Released {
+            self.attempts = self.attempts.saturating_sub(1);
+        } else {
+            self.recipients = recipients;
+            self.reason = fate.words().map(ToOwned::to_owned);
+        }
+        self.enter(fate.state(), now);
+        self.due_at = fate.due_at(now);
+    }
+
+    fn view(&self) -> Submission {
+        let waits = self.is_waiting() || self.state == SubmissionState::Unknown;
+        Submission {
+            id: self.id.clone(),
+            letter: self.letter.clone(),
+            recipients: self.recipients.clone(),
+            state: self.state,
+            attempts: self.attempts,
+            next_attempt_at: self.due_at.filter(|_| waits),
+            first_attempt_at: self.first_attempt_at,
+            departed_at: self.departed_at,
+            settled_at: self.settled_at,
+            reason: self.reason.clone(),
+        }
+    }
+}
+
+impl Rows {
+    fn settle_submission(&mut self, settlement: Settlement, now: Timestamp) -> bool {
+        let Some(row) = self.outbox.find_mut(&settlement.lease.id) else {
+            return false;
+        };
+        if row.claim != settlement.lease.claim || !IN_HAND.contains(&row.state) {
+            return false;
+        }
+        row.conclude(&settlement.fate, settlement.recipients, now);
+        for report in settlement.reports {
+            self.insert(report, now);
+        }
+        if let Some(mut bounce) = settlement.bounce {
+            let reports = std::mem::take(&mut bounce.reports);
+            if self.outbox.accept(*bounce) == Accepted::New {
+                for report in reports {
+                    self.insert(report, now);
+                }
+            }
+        }
+        true
+    }
+}
+
+#[async_trait]
+impl Outbox for MemoryStorage {
+    async fn accept(&self, mut new: NewSubmission) -> Result<Accepted, StorageError> {
+        let mut rows = self.rows();
+        let (reports, at) = (std::mem::take(&mut new.reports), new.letter.accepted_at);
+        let accepted = rows.outbox.accept(new);
+        if accepted == Accepted::New {
+            for report in reports {
+                rows.insert(report, at);
+            }
+        }
+        Ok(accepted)
+    }
+
+    async fn claim_for(
+        &self,
+        mailbox: &str,
+        term: Term,
+        limit: usize,
+    ) -> Result<Vec<DueSubmission>, StorageError> {
+        let mut rows = self.rows();
+        let due = |row: &&mut Row| {
+            row.letter.mailbox == mailbox && row.is_waiting() && row.is_due(term.now)
+        };
+        let mut due: Vec<&mut Row> = rows.outbox.rows.values_mut().filter(due).collect();
+        due.sort_by_key(|row| row.letter.priority);
+        Ok(due
+            .into_iter()
+            .take(limit)
+            .map(|row| row.claim(term))
+            .collect())
+    }
+
+    async fn claim_one(
+        &self,
+        id: &SubmissionId,
+        term: Term,
+    ) -> Result<Option<DueSubmission>, StorageError> {
+        let mut rows = self.rows();
+        let row = rows.outbox.find_mut(id);
+        let row = row.filter(|row| row.is_waiting() && row.is_due(term.now));
+        Ok(row.map(|row| row.claim(term)))
+    }
+
+    async fn unknown_due(
+        &self,
+        mailbox: &str,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueSubmission>, StorageError> {
+        let rows = self.rows();
+        let due = |row: &&Row| {
+            row.letter.mailbox == mailbox
+                && row.state == SubmissionState::Unknown
+                && row.is_due(now)
+        };
+        let due = rows.outbox.rows.values().filter(due);
+        Ok(due.map(|row| row.due(now)).take(limit).collect())
+    }
+
+    async fn depart(
+        &self,
+        lease: &SendLease,
+        (trace, recipients): (&Trace, usize),
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
+        let mut rows = self.rows();
+        let Some(row) = rows.outbox.find_mut(&lease.id) else {
+            return Ok(false);
+        };
+        if row.claim != lease.claim || row.state != SubmissionState::Claimed {
+            return Ok(false);
+        }
+        row.state = SubmissionState::Transmitting;
+        row.trace = Some(trace.clone());
+        row.departed_at = Some(now);
+        let departure = (row.letter.mailbox.clone(), now, recipients as u64);
+        rows.outbox.departures.push(departure);
+        Ok(true)
+    }
+
+    async fn conclude(
+        &self,
+        settlements: Vec<Settlement>,
+        now: Timestamp,
+    ) -> Result<Vec<bool>, StorageError> {
+        let mut rows = self.rows();
+        let settled = settlements.into_iter();
+        Ok(settled
+            .map(|settlement| rows.settle_submission(settlement, now))
+            .collect())
+    }
+
+    async fn recover(&self, left_by: LeftBy, now: Timestamp) -> Result<Recovered, StorageError> {
+        let mut recovered = Recovered::default();
+        for row in self.rows().outbox.rows.values_mut() {
+            let is_void = match left_by {
+                LeftBy::FormerServe => row.holder == Holder::Serve || row.is_due(now),
+                LeftBy::Anybody { latest } => {
+                    row.is_due(now) || row.due_at.is_some_and(|at| at > latest)
+                }
+            };
+            if !is_void {
+                continue;
+            }
+            match row.state {
+                SubmissionState::Claimed => {
+                    row.state = SubmissionState::Queued;
+                    recovered.queued += 1;
+                }
+                SubmissionState::Transmitting => {
+                    row.state = SubmissionState::Unknown;
+                    recovered.unknown += 1;
+                }
+                _ => continue,
+            }
+            row.due_at = Some(now);
+        }
+        Ok(recovered)
+    }
+
+    async fn hold_others(&self, open: &[String], now: Timestamp) -> Result<usize, StorageError> {
+        let mut held = 0;
+        for row in self.rows().outbox.rows.values_mut() {
+            if open.contains(&row.letter.mailbox) {
+                if row.state == SubmissionState::Held {
+                    row.state = SubmissionState::Queued;
+                    row.due_at = Some(row.letter.not_before.map_or(now, |at| at.max(now)));
+                }
+            } else if row.is_waiting() || row.state == SubmissionState::Held {
+                row.state = SubmissionState::Held;
+                row.due_at = None;
+                held += 1;
+            }
+        }
+        Ok(held)
+    }
+
+    async fn next_due_of(&self, mailbox: &str) -> Result<Option<Timestamp>, StorageError> {
+        let rows = self.rows();
+        let mine = rows.outbox.rows.values();
+        let mine = mine.filter(|row| row.letter.mailbox == mailbox);
+        Ok(mine.filter_map(|row| row.due_at).min())
+    }
+
+    async fn traffic(&self, mailbox: &str, since: Timestamp) -> Result<Vec<Traffic>, StorageError> {
+        let mut minutes: BTreeMap<i64, Traffic> = BTreeMap::new();
+        for (of, at, recipients) in &self.rows().outbox.departures {
+            if of != mailbox || *at < since {
+                continue;
+            }
+            let minute = minutes.entry(at.as_second().div_euclid(60));
+            let minute = minute.or_insert(Traffic {
+                at: *at,
+                messages: 0,
+                recipients: 0,
+            });
+            minute.at = minute.at.max(*at);
+            minute.messages += 1;
+            minute.recipients += recipients;
+        }
+        Ok(minutes.into_values().collect())
+    }
+
+    async fn submissions(
+        &self,
+        filter: &SubmissionFilter,
+    ) -> Result<Vec<Submission>, StorageError> {
+        let rows = self.rows();
+        let wanted = |row: &&Row| {
+            filter.state.is_none_or(|state| row.state == state)
+                && filter
+                    .mailbox
+                    .as_ref()
+                    .is_none_or(|mailbox| row.letter.mailbox == *mailbox)
+        };
+        let newest_first = rows.outbox.rows.values().rev().filter(wanted);
+        Ok(newest_first.map(Row::view).take(filter.limit).collect())
+    }
+
+    async fn submission(&self, id: &SubmissionId) -> Result<Option<Submission>, StorageError> {
+        Ok(self.rows().outbox.find(id).map(Row::view))
+    }
+
+    async fn retry_sending(
+        &self,
+        ids: &[SubmissionId],
+        now: Timestamp,
+    ) -> Result<usize, StorageError> {
+        Ok(self.rows().outbox.change(ids, &RETRIABLE, |row| {
+            let gave_up = row.state.is_settled();
+            row.enter(SubmissionState::Queued, now);
+            row.due_at = Some(now);
+            // A person has more patience than the schedule.
+            row.attempts = 0;
+            row.first_attempt_at = None;
+            if gave_up {
+                row.recipients.iter_mut().for_each(Addressee::reopen);
+            }
+        }))
+    }
+
+    async fn cancel(&self, ids: &[SubmissionId], now: Timestamp) -> Result<usize, StorageError> {
+        Ok(self.rows().outbox.change(ids, &CANCELLABLE, |row| {
+            row.enter(SubmissionState::Cancelled, now);
+            row.due_at = None;
+        }))
+    }
+
+    async fn resolve(
+        &self,
+        id: &SubmissionId,
+        resolution: Resolution,
+        (reports, now): (Vec<NewEvent>, Timestamp),
+    ) -> Result<bool, StorageError> {
+        let mut rows = self.rows();
+        let row = rows.outbox.find_mut(id);
+        let Some(row) = row.filter(|row| row.state == SubmissionState::Unknown) else {
+            return Ok(false);
+        };
+        row.enter(resolution.state(), now);
+        row.due_at = (resolution == Resolution::Resend).then_some(now);
+        for report in reports {
+            rows.insert(report, now);
+        }
+        Ok(true)
+    }
+
+    async fn forget_sent(&self, before: Timestamp, limit: usize) -> Result<usize, StorageError> {
+        let mut rows = self.rows();
+        let is_old = |row: &Row| {
+            matches!(
+                row.state,
+                SubmissionState::Sent | SubmissionState::Cancelled
+            ) && row.settled_at.is_some_and(|at| at < before)
+        };
+        let old = rows.outbox.rows.iter().filter(|(_, row)| is_old(row));
+        let old = old.map(|(place, row)| (row.settled_at, *place));
+        let old: BTreeSet<_> = old.collect();
+        let old: Vec<_> = old.into_iter().take(limit).collect();
+        for (_, place) in &old {
+            rows.outbox.rows.remove(place);
+        }
+        rows.outbox.departures.retain(|(_, at, _)| *at >= before);
+        Ok(old.len())
+    }
+}
+
+/// Those that a claim takes.
+const WAITING: [SubmissionState; 2] = [SubmissionState::Queued, SubmissionState::Scheduled];
+/// Those of which whoever has the claim decides.
+const IN_HAND: [SubmissionState; 3] = [
+    SubmissionState::Claimed,
+    SubmissionState::Transmitting,
+    SubmissionState::Unknown,
+];
+const RETRIABLE: [SubmissionState; 5] = [
+    SubmissionState::Queued,
+    SubmissionState::Scheduled,
+    SubmissionState::Held,
+    SubmissionState::Failed,
+    SubmissionState::Dead,
+];
+/// Those of which not an octet was sent.
+const CANCELLABLE: [SubmissionState; 6] = [
+    SubmissionState::Queued,
+    SubmissionState::Scheduled,
+    SubmissionState::Held,
+    SubmissionState::Claimed,
+    SubmissionState::Failed,
+    SubmissionState::Dead,
+];

@@ -1,0 +1,191 @@
+//! What is on its way out.
+
+mod accept;
+mod look;
+mod row;
+mod settle;
+mod turn;
+
+use async_trait::async_trait;
+use gatepost_mail::Trace;
+use gatepost_mailroom::{
+    Accepted, DueSubmission, LeftBy, NewEvent, NewSubmission, Outbox, Recovered, Resolution,
+    SendLease, Settlement, StorageError, Submission, SubmissionFilter, SubmissionId, Term, Traffic,
+};
+use jiff::Timestamp;
+
+use crate::Store;
+use crate::events;
+use crate::outbox::accept::Sealed;
+use crate::outbox::turn::Whose;
+
+#[async_trait]
+impl Outbox for Store {
+    async fn accept(&self, new: NewSubmission) -> Result<Accepted, StorageError> {
+        let sealed = Sealed::seal(self.key(), new).await;
+        let sealed = self.answer(sealed)?;
+        let accepted = self.write(move |db| Box::pin(accept::accept(db, sealed)));
+        self.answer(accepted.await)
+    }
+
+    async fn claim_for(
+        &self,
+        mailbox: &str,
+        term: Term,
+        limit: usize,
+    ) -> Result<Vec<DueSubmission>, StorageError> {
+        let whose = Whose::Mailbox(mailbox.to_owned(), limit);
+        self.answer(self.claim_submissions(whose, term).await)
+    }
+
+    async fn claim_one(
+        &self,
+        id: &SubmissionId,
+        term: Term,
+    ) -> Result<Option<DueSubmission>, StorageError> {
+        let claimed = self.claim_submissions(Whose::One(id.clone()), term).await;
+        Ok(self.answer(claimed)?.pop())
+    }
+
+    async fn unknown_due(
+        &self,
+        mailbox: &str,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueSubmission>, StorageError> {
+        self.answer(self.unknown_submissions(mailbox, now, limit).await)
+    }
+
+    async fn depart(
+        &self,
+        lease: &SendLease,
+        (trace, recipients): (&Trace, usize),
+        now: Timestamp,
+    ) -> Result<bool, StorageError> {
+        let (lease, trace, key) = (lease.clone(), trace.clone(), self.key());
+        let recipients = i64::try_from(recipients).unwrap_or(i64::MAX);
+        let departed = self.write(move |db| {
+            Box::pin(async move {
+                let departing = turn::Departing {
+                    lease: &lease,
+                    trace,
+                    recipients,
+                    now,
+                };
+                turn::depart(db, &key, departing).await
+            })
+        });
+        self.answer(departed.await)
+    }
+
+    async fn conclude(
+        &self,
+        settlements: Vec<Settlement>,
+        now: Timestamp,
+    ) -> Result<Vec<bool>, StorageError> {
+        let mut prepared = Vec::with_capacity(settlements.len());
+        for settlement in settlements {
+            let one = settle::Prepared::seal(self.key(), settlement).await;
+            prepared.push(self.answer(one)?);
+        }
+        let key = self.key();
+        let settled = self.write(move |db| {
+            Box::pin(async move { settle::settle_all(db, &key, prepared, now).await })
+        });
+        self.answer(settled.await)
+    }
+
+    async fn recover(&self, left_by: LeftBy, now: Timestamp) -> Result<Recovered, StorageError> {
+        // Most looks find nothing that is void, and cost no transaction.
+        if !self.answer(turn::anything_in_hand(self.readers()).await)? {
+            return Ok(Recovered::default());
+        }
+        let recovered = self.write(move |db| Box::pin(turn::recover(db, left_by, now)));
+        self.answer(recovered.await)
+    }
+
+    async fn hold_others(&self, open: &[String], now: Timestamp) -> Result<usize, StorageError> {
+        let open = open.to_vec();
+        let held =
+            self.write(move |db| Box::pin(async move { turn::hold_others(db, &open, now).await }));
+        self.answer(held.await)
+    }
+
+    async fn next_due_of(&self, mailbox: &str) -> Result<Option<Timestamp>, StorageError> {
+        self.answer(turn::next_due(self.readers(), mailbox).await)
+    }
+
+    async fn traffic(&self, mailbox: &str, since: Timestamp) -> Result<Vec<Traffic>, StorageError> {
+        self.answer(turn::traffic(self.readers(), mailbox, since).await)
+    }
+
+    async fn submissions(
+        &self,
+        filter: &SubmissionFilter,
+    ) -> Result<Vec<Submission>, StorageError> {
+        self.answer(self.listed_submissions(filter).await)
+    }
+
+    async fn submission(&self, id: &SubmissionId) -> Result<Option<Submission>, StorageError> {
+        self.answer(self.one_submission(id).await)
+    }
+
+    async fn retry_sending(
+        &self,
+        ids: &[SubmissionId],
+        now: Timestamp,
+    ) -> Result<usize, StorageError> {
+        let (ids, key) = (ids.to_vec(), self.key());
+        let retried =
+            self.write(move |db| Box::pin(async move { look::retry(db, &key, &ids, now).await }));
+        self.answer(retried.await)
+    }
+
+    async fn cancel(&self, ids: &[SubmissionId], now: Timestamp) -> Result<usize, StorageError> {
+        let ids = ids.to_vec();
+        let cancelled =
+            self.write(move |db| Box::pin(async move { look::cancel(db, &ids, now).await }));
+        self.answer(cancelled.await)
+    }
+
+    async fn resolve(
+        &self,
+        id: &SubmissionId,
+        resolution: Resolution,
+        (reports, now): (Vec<NewEvent>, Timestamp),
+    ) -> Result<bool, StorageError> {
+        let reports = self.answer(events::prepare(self.key(), reports).await)?;
+        let id = id.clone();
+        let resolved = self.write(move |db| {
+            Box::pin(async move { look::resolve(db, (&id, resolution), reports, now).await })
+        });
+        self.answer(resolved.await)
+    }
+
+    async fn forget_sent(&self, before: Timestamp, limit: usize) -> Result<usize, StorageError> {
+        let forgotten = self.write(move |db| Box::pin(look::forget(db, before, limit)));
+        self.answer(forgotten.await)
+    }
+}
+
+/// Statements that the program runs by itself.
+#[cfg(test)]
+pub(crate) const STATEMENTS: &[&str] = &[
+    accept::BY_KEY,
+    turn::IN_TURN,
+    turn::ONE_DUE,
+    turn::CLAIMED,
+    turn::IN_HAND,
+    turn::RECOVER,
+    turn::NEXT_DUE,
+    turn::TRAFFIC,
+    settle::IN_HAND,
+    look::RETRIABLE,
+    look::CANCEL,
+    look::RESOLVE,
+    look::FORGET,
+    look::FORGET_DEPARTURES,
+];
+/// The one that runs for each claim.
+#[cfg(test)]
+pub(crate) const IN_TURN: &str = turn::IN_TURN;

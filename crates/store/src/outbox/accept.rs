@@ -1,0 +1,136 @@
+//! Messages on their way into the outbox.
+
+use std::sync::Arc;
+
+use gatepost_host::SealingKey;
+use gatepost_mailroom::{
+    Accepted, Addressee, Kept, NewSubmission, Priority, SubmissionId, SubmissionState,
+};
+use jiff::Timestamp;
+use sqlx::SqliteConnection;
+
+use super::row::{Standing, SubmissionSeal, columns, id};
+use crate::events::{self, Numbers};
+use crate::undone::Undone;
+
+/// A message that is sealed and ready to be stored.
+pub(super) struct Sealed {
+    id: SubmissionId,
+    mailbox: String,
+    priority: Priority,
+    accepted_at: Timestamp,
+    not_before: Option<Timestamp>,
+    idempotency_key: Option<[u8; 32]>,
+    digest: [u8; 32],
+    octets: i64,
+    spool_file: Option<String>,
+    message: Option<Vec<u8>>,
+    letter: Vec<u8>,
+    standing: Vec<u8>,
+    reports: Vec<events::Prepared>,
+}
+
+impl Sealed {
+    /// Seals a message away from the reactor.
+    pub(super) async fn seal(key: Arc<SealingKey>, new: NewSubmission) -> Result<Self, Undone> {
+        let sealed = tokio::task::spawn_blocking(move || Self::seal_now(&key, new)).await;
+        sealed.map_err(|_| Undone::Panicked)?
+    }
+
+    fn seal_now(key: &SealingKey, new: NewSubmission) -> Result<Self, Undone> {
+        let seal = SubmissionSeal(key);
+        let (message, spool_file) = match new.message {
+            Kept::Inline(octets) => (Some(seal.message(&new.id, &octets)), None),
+            Kept::File { name, .. } => (None, Some(name)),
+        };
+        let standing = Standing {
+            recipients: new.recipients.into_iter().map(Addressee::new).collect(),
+            ..Standing::default()
+        };
+        let reports = new.reports.into_iter();
+        let reports = reports.map(|report| events::Prepared::seal(key, report));
+        Ok(Self {
+            letter: seal.letter(&new.id, &new.letter)?,
+            standing: seal.standing(&new.id, &standing)?,
+            reports: reports.collect::<Result<_, _>>()?,
+            id: new.id,
+            priority: new.letter.priority,
+            accepted_at: new.letter.accepted_at,
+            not_before: new.letter.not_before,
+            octets: i64::try_from(new.letter.size).unwrap_or(i64::MAX),
+            mailbox: new.letter.mailbox,
+            idempotency_key: new.idempotency_key,
+            digest: new.digest,
+            spool_file,
+            message,
+        })
+    }
+}
+
+/// Stores a message with its reports, unless its idempotency key is known.
+pub(super) async fn accept(db: &mut SqliteConnection, new: Sealed) -> Result<Accepted, Undone> {
+    if let Some(key) = &new.idempotency_key {
+        let before = sqlx::query(BY_KEY)
+            .bind(&new.mailbox)
+            .bind(&key[..])
+            .fetch_optional(&mut *db)
+            .await?;
+        if let Some(row) = before {
+            let row = columns(&row);
+            let same = row.get::<&[u8]>("digest")? == new.digest;
+            let id = id(&row)?;
+            return Ok(if same {
+                Accepted::Before(id)
+            } else {
+                Accepted::Other(id)
+            });
+        }
+    }
+    let due_at = new.not_before.unwrap_or(new.accepted_at);
+    let state = if due_at > new.accepted_at {
+        SubmissionState::Scheduled
+    } else {
+        SubmissionState::Queued
+    };
+    let position: i64 = sqlx::query_scalar(INSERT)
+        .bind(new.id.as_str())
+        .bind(&new.mailbox)
+        .bind(state.as_str())
+        .bind(rank(new.priority))
+        .bind(due_at.max(new.accepted_at).as_microsecond())
+        .bind(new.not_before.map(Timestamp::as_microsecond))
+        .bind(new.idempotency_key.as_ref().map(|key| &key[..]))
+        .bind(&new.digest[..])
+        .bind(new.octets)
+        .bind(&new.spool_file)
+        .bind(&new.letter)
+        .bind(&new.standing)
+        .fetch_one(&mut *db)
+        .await?;
+    if let Some(message) = &new.message {
+        sqlx::query("INSERT INTO submission_messages (submission, message) VALUES ($1, $2)")
+            .bind(position)
+            .bind(message)
+            .execute(&mut *db)
+            .await?;
+    }
+    events::insert(db, new.reports, Numbers::None, new.accepted_at).await?;
+    Ok(Accepted::New)
+}
+
+fn rank(priority: Priority) -> i64 {
+    match priority {
+        Priority::High => 0,
+        Priority::Normal => 1,
+        Priority::Low => 2,
+    }
+}
+
+pub(super) const BY_KEY: &str =
+    "SELECT id, digest FROM submissions WHERE mailbox = $1 AND idempotency_key = $2";
+
+const INSERT: &str = "
+    INSERT INTO submissions (id, mailbox, state, priority, due_at, not_before, idempotency_key,
+        digest, octets, spool_file, letter, standing)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    RETURNING position";

@@ -1,0 +1,168 @@
+//! What people see of the outbox, and what they decide.
+
+use std::collections::BTreeSet;
+
+use gatepost_host::SealingKey;
+use gatepost_mailroom::{
+    Addressee, Resolution, Submission, SubmissionFilter, SubmissionId, SubmissionState,
+};
+use jiff::Timestamp;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+
+use super::row::{SubmissionSeal, columns, state, view};
+use super::settle::drop_message;
+use crate::Store;
+use crate::deliveries::forget::GIVE_BACK;
+use crate::events::{self, Numbers};
+use crate::undone::Undone;
+
+impl Store {
+    pub(super) async fn listed_submissions(
+        &self,
+        filter: &SubmissionFilter,
+    ) -> Result<Vec<Submission>, Undone> {
+        let mut sql = QueryBuilder::<Sqlite>::new("SELECT * FROM submissions WHERE TRUE");
+        if let Some(state) = filter.state {
+            sql.push(" AND state = ").push_bind(state.as_str());
+        }
+        if let Some(mailbox) = &filter.mailbox {
+            sql.push(" AND mailbox = ").push_bind(mailbox.clone());
+        }
+        sql.push(" ORDER BY position DESC LIMIT ")
+            .push_bind(i64::try_from(filter.limit).unwrap_or(i64::MAX));
+        let rows = sql.build().fetch_all(self.readers()).await?;
+        let key = self.key();
+        self.undamaged(rows.iter().map(|row| view(row, SubmissionSeal(&key))))
+    }
+
+    pub(super) async fn one_submission(
+        &self,
+        id: &SubmissionId,
+    ) -> Result<Option<Submission>, Undone> {
+        let row = sqlx::query("SELECT * FROM submissions WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_optional(self.readers())
+            .await?;
+        let key = self.key();
+        row.map(|row| view(&row, SubmissionSeal(&key))).transpose()
+    }
+}
+
+/// Makes messages due at once that wait, are held, or gave up.
+pub(super) async fn retry(
+    db: &mut SqliteConnection,
+    key: &SealingKey,
+    ids: &[SubmissionId],
+    now: Timestamp,
+) -> Result<usize, Undone> {
+    let seal = SubmissionSeal(key);
+    let mut retried = 0;
+    for id in ids.iter().collect::<BTreeSet<_>>() {
+        let row = sqlx::query(RETRIABLE)
+            .bind(id.as_str())
+            .fetch_optional(&mut *db)
+            .await?;
+        let Some(row) = row else { continue };
+        let row = columns(&row);
+        let mut standing = seal.open_standing(&row)?;
+        if state(&row)?.is_settled() {
+            standing.recipients.iter_mut().for_each(Addressee::reopen);
+        }
+        sqlx::query(
+            "UPDATE submissions SET state = 'queued', due_at = $2, settled_at = NULL,
+                 attempts = 0, first_attempt_at = NULL, standing = $3
+             WHERE position = $1",
+        )
+        .bind(row.get::<i64>("position")?)
+        .bind(now.as_microsecond())
+        .bind(seal.standing(id, &standing)?)
+        .execute(&mut *db)
+        .await?;
+        retried += 1;
+    }
+    Ok(retried)
+}
+
+/// Cancels messages of which not an octet was sent.
+pub(super) async fn cancel(
+    db: &mut SqliteConnection,
+    ids: &[SubmissionId],
+    now: Timestamp,
+) -> Result<usize, Undone> {
+    let mut cancelled = 0;
+    for id in ids {
+        let position: Option<i64> = sqlx::query_scalar(CANCEL)
+            .bind(id.as_str())
+            .bind(now.as_microsecond())
+            .fetch_optional(&mut *db)
+            .await?;
+        let Some(position) = position else { continue };
+        drop_message(db, position, SubmissionState::Cancelled).await?;
+        cancelled += 1;
+    }
+    Ok(cancelled)
+}
+
+/// Decides what becomes of a message that is unknown.
+pub(super) async fn resolve(
+    db: &mut SqliteConnection,
+    (id, resolution): (&SubmissionId, Resolution),
+    reports: Vec<events::Prepared>,
+    now: Timestamp,
+) -> Result<bool, Undone> {
+    let state = resolution.state();
+    let resend = resolution == Resolution::Resend;
+    let position: Option<i64> = sqlx::query_scalar(RESOLVE)
+        .bind(id.as_str())
+        .bind(state.as_str())
+        .bind(resend.then_some(now.as_microsecond()))
+        .bind(state.is_settled().then_some(now.as_microsecond()))
+        .fetch_optional(&mut *db)
+        .await?;
+    let Some(position) = position else {
+        return Ok(false);
+    };
+    drop_message(db, position, state).await?;
+    events::insert(db, reports, Numbers::None, now).await?;
+    Ok(true)
+}
+
+/// Forgets messages settled before `before`, the oldest first, and departures as old.
+pub(super) async fn forget(
+    db: &mut SqliteConnection,
+    before: Timestamp,
+    limit: usize,
+) -> Result<usize, Undone> {
+    sqlx::query(FORGET_DEPARTURES)
+        .bind(before.as_microsecond())
+        .execute(&mut *db)
+        .await?;
+    let forgotten = sqlx::query(FORGET)
+        .bind(before.as_microsecond())
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .execute(&mut *db)
+        .await?;
+    sqlx::query(GIVE_BACK).execute(&mut *db).await?;
+    Ok(usize::try_from(forgotten.rows_affected()).unwrap_or(usize::MAX))
+}
+
+pub(super) const RETRIABLE: &str = "
+    SELECT * FROM submissions
+    WHERE id = $1 AND state IN ('queued', 'scheduled', 'held', 'failed', 'dead')";
+
+pub(super) const CANCEL: &str = "
+    UPDATE submissions SET state = 'cancelled', due_at = NULL, settled_at = $2
+    WHERE id = $1 AND state IN ('queued', 'scheduled', 'held', 'claimed', 'failed', 'dead')
+    RETURNING position";
+
+pub(super) const RESOLVE: &str = "
+    UPDATE submissions SET state = $2, due_at = $3, settled_at = $4
+    WHERE id = $1 AND state = 'unknown' RETURNING position";
+
+pub(super) const FORGET: &str = "
+    DELETE FROM submissions WHERE position IN (
+        SELECT position FROM submissions
+        WHERE settled_at < $1 AND state IN ('sent', 'cancelled')
+        ORDER BY settled_at, position LIMIT $2)";
+
+pub(super) const FORGET_DEPARTURES: &str = "DELETE FROM departures WHERE at < $1";

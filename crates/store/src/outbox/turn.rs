@@ -1,0 +1,350 @@
+//! Whose turn it is: claims, departures, and what a process that is gone left behind.
+
+use gatepost_host::SealingKey;
+use gatepost_mail::Trace;
+use gatepost_mailroom::{
+    DueSubmission, Fate, Holder, LeftBy, Recovered, SendLease, Settlement, SubmissionId, Term,
+    Traffic,
+};
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection, SqlitePool};
+
+use super::row::{SubmissionSeal, WITH_MESSAGE, columns, due, id};
+use super::settle;
+use crate::Store;
+use crate::undone::{Columns, Undone};
+
+/// Which messages a claim is about.
+pub(super) enum Whose {
+    /// At most so many of this mailbox.
+    Mailbox(String, usize),
+    /// This one.
+    One(SubmissionId),
+}
+
+/// A message that is about to be transmitted.
+pub(super) struct Departing<'a> {
+    pub(super) lease: &'a SendLease,
+    pub(super) trace: Trace,
+    pub(super) recipients: i64,
+    pub(super) now: Timestamp,
+}
+
+impl Store {
+    /// Claims, and reads what belongs to the claims. What cannot be opened gives up for good: it
+    /// must not hold up the rest.
+    pub(super) async fn claim_submissions(
+        &self,
+        whose: Whose,
+        term: Term,
+    ) -> Result<Vec<DueSubmission>, Undone> {
+        // Most claims find nothing; a look costs no transaction.
+        if let Whose::Mailbox(mailbox, limit) = &whose
+            && (*limit == 0
+                || next_due(self.readers(), mailbox)
+                    .await?
+                    .is_none_or(|at| at > term.now))
+        {
+            return Ok(Vec::new());
+        }
+        let rows = self.write(move |db| Box::pin(async move { claim(db, whose, term).await }));
+        self.opened(rows.await?, term.now).await
+    }
+
+    pub(super) async fn unknown_submissions(
+        &self,
+        mailbox: &str,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueSubmission>, Undone> {
+        let mut sql = QueryBuilder::<Sqlite>::new(WITH_MESSAGE);
+        sql.push(" WHERE s.state = 'unknown' AND s.mailbox = ")
+            .push_bind(mailbox)
+            .push(" AND s.due_at <= ")
+            .push_bind(now.as_microsecond())
+            .push(" ORDER BY s.position LIMIT ")
+            .push_bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        let rows = sql.build().fetch_all(self.readers()).await?;
+        self.opened(rows, now).await
+    }
+
+    async fn opened(
+        &self,
+        rows: Vec<SqliteRow>,
+        now: Timestamp,
+    ) -> Result<Vec<DueSubmission>, Undone> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let key = self.key();
+        let opening = move || {
+            let seal = SubmissionSeal(&key);
+            let opened = rows.iter().map(|row| (due(row, seal, now), lease(row)));
+            opened.collect::<Vec<_>>()
+        };
+        let opened = tokio::task::spawn_blocking(opening).await;
+        let (mut whole, mut damaged) = (Vec::new(), Vec::new());
+        for (one, lease) in opened.map_err(|_| Undone::Panicked)? {
+            match one {
+                Ok(due) => whole.push(due),
+                Err(undone) => damaged.push((lease?, undone)),
+            }
+        }
+        self.give_up(damaged, now).await;
+        Ok(whole)
+    }
+
+    /// Nobody can send what cannot be opened. Its recipients stay as they are, sealed.
+    async fn give_up(&self, damaged: Vec<(SendLease, Undone)>, now: Timestamp) {
+        for (lease, undone) in damaged {
+            let reason = self.fault(undone).to_string();
+            tracing::error!(message = %lease.id, "not sent: {reason}");
+            let settlement = Settlement {
+                lease,
+                recipients: Vec::new(),
+                fate: Fate::Dead { reason },
+                reports: Vec::new(),
+                bounce: None,
+            };
+            let key = self.key();
+            let buried = match settle::Prepared::seal(self.key(), settlement).await {
+                Ok(prepared) => {
+                    let buried = self.write(move |db| {
+                        Box::pin(
+                            async move { settle::settle_all(db, &key, vec![prepared], now).await },
+                        )
+                    });
+                    buried.await.map(drop)
+                }
+                Err(undone) => Err(undone),
+            };
+            if let Err(undone) = buried {
+                let error = self.fault(undone);
+                tracing::warn!("a damaged message is claimed again later: {error}");
+            }
+        }
+    }
+}
+
+async fn claim(
+    db: &mut SqliteConnection,
+    whose: Whose,
+    term: Term,
+) -> Result<Vec<SqliteRow>, Undone> {
+    let now = term.now.as_microsecond();
+    let positions: Vec<i64> = match whose {
+        Whose::Mailbox(mailbox, limit) => {
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let due = sqlx::query_scalar(IN_TURN).bind(mailbox).bind(now);
+            due.bind(limit).fetch_all(&mut *db).await?
+        }
+        Whose::One(id) => {
+            let due = sqlx::query_scalar(ONE_DUE).bind(id.as_str().to_owned());
+            due.bind(now).fetch_all(&mut *db).await?
+        }
+    };
+    if positions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = QueryBuilder::<Sqlite>::new(
+        "UPDATE submissions SET state = 'claimed', claim = claim + 1, attempts = attempts + 1,
+             due_at = ",
+    );
+    sql.push_bind(term.until.as_microsecond())
+        .push(", beside = ")
+        .push_bind(i64::from(term.holder == Holder::Beside))
+        .push(", first_attempt_at = COALESCE(first_attempt_at, ")
+        .push_bind(now)
+        .push(")");
+    push_positions(&mut sql, "position", &positions);
+    sql.build().execute(&mut *db).await?;
+    let mut sql = QueryBuilder::<Sqlite>::new(WITH_MESSAGE);
+    push_positions(&mut sql, "s.position", &positions);
+    sql.push(" ORDER BY s.priority, s.position");
+    Ok(sql.build().fetch_all(&mut *db).await?)
+}
+
+fn push_positions(sql: &mut QueryBuilder<Sqlite>, column: &str, positions: &[i64]) {
+    sql.push(" WHERE ").push(column).push(" IN (");
+    let mut list = sql.separated(", ");
+    for position in positions {
+        list.push_bind(*position);
+    }
+    sql.push(")");
+}
+
+/// Writes that a claimed message is about to be transmitted.
+pub(super) async fn depart(
+    db: &mut SqliteConnection,
+    key: &SealingKey,
+    departing: Departing<'_>,
+) -> Result<bool, Undone> {
+    let Departing {
+        lease,
+        trace,
+        recipients,
+        now,
+    } = departing;
+    let row = sqlx::query(CLAIMED)
+        .bind(lease.id.as_str())
+        .bind(lease.claim)
+        .fetch_optional(&mut *db)
+        .await?;
+    let Some(row) = row else { return Ok(false) };
+    let seal = SubmissionSeal(key);
+    let row = columns(&row);
+    let mut standing = seal.open_standing(&row)?;
+    standing.trace = Some(trace);
+    sqlx::query(
+        "UPDATE submissions SET state = 'transmitting', departed_at = $2, standing = $3
+         WHERE position = $1",
+    )
+    .bind(row.get::<i64>("position")?)
+    .bind(now.as_microsecond())
+    .bind(seal.standing(&lease.id, &standing)?)
+    .execute(&mut *db)
+    .await?;
+    sqlx::query("INSERT INTO departures (mailbox, at, recipients) VALUES ($1, $2, $3)")
+        .bind(row.get::<&str>("mailbox")?)
+        .bind(now.as_microsecond())
+        .bind(recipients)
+        .execute(&mut *db)
+        .await?;
+    Ok(true)
+}
+
+/// Whether anything is claimed or being transmitted.
+pub(super) async fn anything_in_hand(readers: &SqlitePool) -> Result<bool, Undone> {
+    Ok(sqlx::query_scalar(IN_HAND).fetch_one(readers).await?)
+}
+
+pub(super) async fn recover(
+    db: &mut SqliteConnection,
+    left_by: LeftBy,
+    now: Timestamp,
+) -> Result<Recovered, Undone> {
+    let mut recovered = Recovered::default();
+    for (from, to, count) in [
+        ("claimed", "queued", &mut recovered.queued),
+        ("transmitting", "unknown", &mut recovered.unknown),
+    ] {
+        let (of_serve, latest) = match left_by {
+            LeftBy::FormerServe => (true, Timestamp::MAX),
+            LeftBy::Anybody { latest } => (false, latest),
+        };
+        let changed = sqlx::query(RECOVER)
+            .bind(from)
+            .bind(to)
+            .bind(now.as_microsecond())
+            .bind(latest.as_microsecond())
+            .bind(of_serve)
+            .execute(&mut *db)
+            .await?;
+        *count = usize::try_from(changed.rows_affected()).unwrap_or(usize::MAX);
+    }
+    Ok(recovered)
+}
+
+pub(super) async fn hold_others(
+    db: &mut SqliteConnection,
+    open: &[String],
+    now: Timestamp,
+) -> Result<usize, Undone> {
+    let mut sql = QueryBuilder::<Sqlite>::new(
+        "UPDATE submissions SET state = 'queued', due_at = MAX(COALESCE(not_before, 0), ",
+    );
+    sql.push_bind(now.as_microsecond())
+        .push(") WHERE state = 'held' AND mailbox");
+    push_mailboxes(&mut sql, "IN", open);
+    sql.build().execute(&mut *db).await?;
+    let mut sql = QueryBuilder::<Sqlite>::new(
+        "UPDATE submissions SET state = 'held', due_at = NULL
+         WHERE state IN ('queued', 'scheduled') AND mailbox",
+    );
+    push_mailboxes(&mut sql, "NOT IN", open);
+    sql.build().execute(&mut *db).await?;
+    let held: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM submissions WHERE state = 'held'")
+        .fetch_one(db)
+        .await?;
+    Ok(usize::try_from(held).unwrap_or_default())
+}
+
+fn push_mailboxes(sql: &mut QueryBuilder<Sqlite>, is: &str, mailboxes: &[String]) {
+    sql.push(" ").push(is).push(" (");
+    let mut list = sql.separated(", ");
+    for mailbox in mailboxes {
+        list.push_bind(mailbox.clone());
+    }
+    sql.push(")");
+}
+
+/// When something of a mailbox is due next.
+pub(super) async fn next_due(
+    readers: &SqlitePool,
+    mailbox: &str,
+) -> Result<Option<Timestamp>, Undone> {
+    let row = sqlx::query(NEXT_DUE)
+        .bind(mailbox)
+        .fetch_one(readers)
+        .await?;
+    Columns::new(&row, "submissions", "due_at").time("due_at")
+}
+
+/// What was transmitted since `since`, minute by minute.
+pub(super) async fn traffic(
+    readers: &SqlitePool,
+    mailbox: &str,
+    since: Timestamp,
+) -> Result<Vec<Traffic>, Undone> {
+    let rows = sqlx::query(TRAFFIC)
+        .bind(mailbox)
+        .bind(since.as_microsecond())
+        .fetch_all(readers)
+        .await?;
+    let minutes = rows.iter().map(|row| {
+        let row = Columns::new(row, "departures", "at");
+        let at = row.time("at")?;
+        Ok(Traffic {
+            at: at.ok_or_else(|| row.damaged("at", "it is missing"))?,
+            messages: row.count("messages")?,
+            recipients: row.count("recipients")?,
+        })
+    });
+    minutes.collect()
+}
+
+fn lease(row: &SqliteRow) -> Result<SendLease, Undone> {
+    let claim = row.try_get("claim")?;
+    let id = id(&columns(row))?;
+    Ok(SendLease { id, claim })
+}
+
+/// What is due of a mailbox, by priority and then the oldest first. The plus keeps SQLite from
+/// walking by time, which would sort the whole backlog at every claim.
+pub(super) const IN_TURN: &str = "
+    SELECT position FROM submissions
+    WHERE mailbox = $1 AND state IN ('queued', 'scheduled') AND +due_at <= $2
+    ORDER BY priority, position LIMIT $3";
+
+pub(super) const ONE_DUE: &str = "
+    SELECT position FROM submissions
+    WHERE id = $1 AND state IN ('queued', 'scheduled') AND due_at <= $2";
+
+pub(super) const CLAIMED: &str =
+    "SELECT * FROM submissions WHERE id = $1 AND claim = $2 AND state = 'claimed'";
+
+pub(super) const IN_HAND: &str =
+    "SELECT EXISTS (SELECT 1 FROM submissions WHERE state IN ('claimed', 'transmitting'))";
+
+pub(super) const RECOVER: &str = "
+    UPDATE submissions SET state = $2, due_at = $3
+    WHERE state IN ('claimed', 'transmitting') AND state = $1
+      AND (due_at <= $3 OR due_at > $4 OR ($5 AND beside = 0))";
+
+pub(super) const NEXT_DUE: &str =
+    "SELECT MIN(due_at) AS due_at FROM submissions WHERE mailbox = $1 AND due_at IS NOT NULL";
+
+pub(super) const TRAFFIC: &str = "
+    SELECT MAX(at) AS at, COUNT(*) AS messages, SUM(recipients) AS recipients FROM departures
+    WHERE mailbox = $1 AND at >= $2 GROUP BY at / 60000000 ORDER BY at / 60000000";
