@@ -16,6 +16,7 @@ pub mod imap;
 mod mailbox;
 mod message;
 pub mod pop3;
+mod protocol;
 #[cfg(test)]
 mod scripted;
 pub mod smtp;
@@ -23,12 +24,13 @@ mod submit;
 mod transports;
 
 pub use cursor::{Cursor, CursorError};
-pub use error::{MailError, Protocol};
+pub use error::MailError;
 pub use fingerprint::fingerprint;
 pub use mailbox::{Changes, Intake, IntakeError, Mailbox, Opener, Pull, Resync, Woke};
 pub use message::{
     Address, Arrival, Envelope, Flag, Folder, FolderName, MessageKey, Query, SpecialUse, Summary,
 };
+pub use protocol::Protocol;
 pub use submit::{
     Departure, DepartureError, Outgoing, OutgoingError, Receipt, RefusedRecipient, Submit,
     SubmitError, SubmitOpener, Trace,
