@@ -7,6 +7,7 @@
 
 mod changes;
 mod contents;
+mod departed;
 mod entry;
 mod error;
 mod folder;
@@ -26,6 +27,7 @@ use jiff::Timestamp;
 
 pub use changes::{Changes, Delta, Touched};
 pub use contents::{Attached, Contents, Correspondent};
+pub use departed::Departed;
 pub use entry::{FolderEntry, Subscription};
 pub use error::MailboxError;
 pub use folder::{FolderId, FolderState};
@@ -37,10 +39,13 @@ pub use message::{Filed, Marks, Message, MessageId, NewMessage, Stay};
 pub use path::FolderPath;
 pub use usual::Use;
 
+use departed::Departures;
+
 /// Every mailbox of the tenant, by address.
 #[derive(Debug, Clone, Default)]
 pub struct Mailboxes {
     by_address: Arc<RwLock<BTreeMap<String, Arc<Mailbox>>>>,
+    departures: Departures,
 }
 
 impl Mailboxes {
@@ -104,6 +109,12 @@ impl Mailboxes {
     ) -> Result<Filed, MailboxError> {
         let mailbox = self.open(address)?;
         mailbox.file(mailbox.inbox(), NewMessage::received(raw.into(), at))
+    }
+
+    /// Every message that left the tenant, the first one first. When a great many did, the
+    /// oldest are forgotten.
+    pub fn departed(&self) -> Vec<Departed> {
+        self.departures.all()
     }
 
     fn read(&self) -> RwLockReadGuard<'_, BTreeMap<String, Arc<Mailbox>>> {

@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
 
-use super::{Flag, Flags, Mailbox, MailboxError, Mailboxes, MessageId, NewMessage};
+use super::{Departed, Flag, Flags, Mailbox, MailboxError, Mailboxes, MessageId, NewMessage};
 
 /// A message on its way out of a mailbox.
 #[derive(Debug, Clone)]
@@ -35,7 +35,7 @@ pub struct Left {
     pub delivered: Vec<String>,
     /// The addresses of the tenant's domains that nobody has; the sender was told so.
     pub undeliverable: Vec<String>,
-    /// The addresses elsewhere, where it went out of sight.
+    /// The addresses elsewhere: see [`Mailboxes::departed`].
     pub abroad: Vec<String>,
     /// The copy in Sent Items.
     pub copy: Option<MessageId>,
@@ -84,6 +84,14 @@ impl Mailboxes {
             } else {
                 left.abroad.push(address);
             }
+        }
+        if !left.abroad.is_empty() {
+            self.departures.note(Departed {
+                mailbox: from.address().to_owned(),
+                recipients: left.abroad.clone(),
+                at,
+                raw: open,
+            });
         }
         Ok(left)
     }
@@ -224,6 +232,13 @@ mod tests {
         assert_eq!(left.abroad, ["x@y.example"]);
         let seen = "From: ada@contoso.com\r\nTo: x@y.example\r\n\r\nBcc: not a field\r\n";
         assert_eq!(inbox(&mailboxes, BOB), [seen]);
+        let departed = mailboxes.departed();
+        assert_eq!(departed.len(), 1);
+        assert_eq!(departed[0].recipients, ["x@y.example"]);
+        assert_eq!(
+            (departed[0].mailbox.as_str(), &departed[0].raw[..]),
+            (ADA, seen.as_bytes())
+        );
         let copy = ada
             .locate(left.copy.expect("it was kept"))
             .expect("it is there");
