@@ -7,7 +7,9 @@
 //! [`Caretaker`] what becomes of credentials, its [`Sweeper`] removes what is no longer needed.
 
 mod courier;
+mod durable;
 mod event;
+mod export;
 mod health;
 mod listener;
 mod message;
@@ -23,6 +25,9 @@ pub use courier::{Bell, Call, Courier, Ear, Ordering, Route, Schedule};
 pub use event::{
     Attachment, CredentialData, Event, EventData, EventId, EventType, MessageData, MessageIds,
     SendData, UnknownThen,
+};
+pub use export::{
+    Estimate, Export, ExportError, FolderProof, Format, Progress, Proof, Skipped, Verification,
 };
 pub use health::{
     Board, Caretaker, CredentialHealth, CredentialStatus, Credentials, ExpiringPart, Expiry,

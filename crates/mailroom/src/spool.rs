@@ -203,7 +203,7 @@ fn is_name(name: &str) -> bool {
     name.len() == 64 && name.bytes().all(|octet| octet.is_ascii_hexdigit())
 }
 
-fn hexadecimal(octets: &[u8]) -> String {
+pub(crate) fn hexadecimal(octets: &[u8]) -> String {
     use std::fmt::Write as _;
     let mut text = String::with_capacity(octets.len() * 2);
     for octet in octets {

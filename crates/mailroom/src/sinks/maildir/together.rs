@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::durable;
+
 /// One file on its way into the Maildir.
 pub(super) struct Job {
     pub(super) name: String,
@@ -84,7 +86,8 @@ fn deliver_all(root: &Path, batch: Vec<Waiting>) {
             Err(error) => tell(done, Err(error)),
         }
     }
-    let new = new.and_then(|new| sync(&new, &written).map(|()| new));
+    let files = written.iter().map(|one| &one.file);
+    let new = new.and_then(|new| durable::sync_all(&new, files).map(|()| new));
     let mut renamed = Vec::with_capacity(written.len());
     for Written { name, done, .. } in written {
         let moved = new.as_ref().map_err(same).and_then(|_| {
@@ -106,16 +109,6 @@ struct Written {
     file: File,
     name: String,
     done: oneshot::Sender<io::Result<()>>,
-}
-
-/// Makes all files durable. A few are synced one by one. Many are synced with their whole file
-/// system, which is one commit of its journal instead of one for each; `folder` was opened before
-/// the files were written, so a write that failed since then is reported (syncfs(2), Linux 5.8).
-fn sync(folder: &File, written: &[Written]) -> io::Result<()> {
-    if written.len() >= MANY {
-        return Ok(rustix::fs::syncfs(folder)?);
-    }
-    written.iter().try_for_each(|one| one.file.sync_all())
 }
 
 fn write(root: &Path, job: Job) -> io::Result<(File, String)> {
@@ -140,6 +133,3 @@ fn tell(done: oneshot::Sender<io::Result<()>>, result: io::Result<()>) {
 fn same(error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), error.to_string())
 }
-
-/// From how many files on it pays to sync the whole file system.
-const MANY: usize = 8;
