@@ -179,6 +179,7 @@ const TITLES: &[(u32, &str)] = &[
     (3977, "Network News Transfer Protocol"),
     (3986, "Uniform Resource Identifier: generic syntax"),
     (4055, "Additional RSA algorithms in X.509"),
+    (4155, "The application/mbox media type"),
     (4193, "Unique local IPv6 unicast addresses"),
     (4287, "The Atom syndication format"),
     (4291, "IP version 6 addressing architecture"),

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand};
 
 use crate::verbs::{
-    config, credentials, deliveries, demo, explain, folders, key, login, logout, mailboxes,
-    messages, read, registration, reload, sandbox, serve, token, watch,
+    Delete, Mark, Move, config, credentials, deliveries, demo, explain, export, folders, key,
+    login, logout, mailboxes, messages, read, registration, reload, sandbox, serve, token, watch,
 };
 
 /// The gate between software and Microsoft 365 mail.
@@ -62,6 +62,14 @@ pub enum Verb {
     Messages(messages::Arguments),
     /// Read one message of a mailbox.
     Read(read::Arguments),
+    /// Mark messages as read, unread or flagged.
+    Mark(Mark),
+    /// Move messages to another folder.
+    Move(Move),
+    /// Delete messages.
+    Delete(Delete),
+    /// Export a mailbox into files, with a proof that they are all there.
+    Export(export::Arguments),
     /// Watch one folder in the foreground, a line for each arrival.
     Watch(watch::Arguments),
     /// See and steer what is on its way to the sinks.

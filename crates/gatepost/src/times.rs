@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 
 use crate::screen;
+use crate::usage::UsageError;
 
 /// A time seen from `now`: `3 min ago`, and the date for what is older than a day.
 pub fn seen_from(now: Timestamp, at: Timestamp) -> String {
@@ -39,6 +40,19 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| {
             format!("`{text}` is no duration; write a number with a unit, such as 30s, 5m or 1h")
         })
+}
+
+/// Reads the time that was given as `argument`, if one was.
+pub fn read_argument(
+    argument: &str,
+    text: Option<&str>,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, UsageError> {
+    let time = text.map(|text| read(text, now)).transpose();
+    time.map_err(|reason| UsageError::Argument {
+        argument: argument.to_owned(),
+        reason,
+    })
 }
 
 /// Reads a time: a whole timestamp, a date (its midnight here), or how long ago (`2d`, `90min`).

@@ -1,16 +1,19 @@
 //! The verbs: one file each.
 
+mod altering;
 mod chosen;
 pub mod config;
 pub mod credentials;
 pub mod deliveries;
 pub mod demo;
 pub mod explain;
+pub mod export;
 pub mod folders;
 pub mod key;
 pub mod login;
 pub mod logout;
 pub mod mailboxes;
+mod message_key;
 pub mod messages;
 pub mod read;
 pub mod registration;
@@ -22,6 +25,7 @@ mod sinks;
 pub mod token;
 pub mod watch;
 
+pub use altering::{Delete, Mark, Move};
 pub use chosen::{Chosen, named_mailbox};
 
 use crate::cli::{Cli, Settings, Verb};
@@ -46,6 +50,10 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Folders(arguments) => folders::run(&arguments, settings),
         Verb::Messages(arguments) => messages::run(&arguments, settings),
         Verb::Read(arguments) => read::run(&arguments, settings),
+        Verb::Mark(arguments) => altering::mark(&arguments, settings),
+        Verb::Move(arguments) => altering::relocate(&arguments, settings),
+        Verb::Delete(arguments) => altering::delete(&arguments, settings),
+        Verb::Export(arguments) => export::run(&arguments, settings),
         Verb::Registration(arguments) => registration::run(&arguments, settings),
         Verb::Deliveries(arguments) => deliveries::run(&arguments, settings),
         Verb::Key(arguments) => key::run(&arguments, settings),

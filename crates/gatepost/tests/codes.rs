@@ -54,6 +54,7 @@ const ALL: &[&[&str]] = &[
     gatepost_oauth::TokenError::CODES,
     gatepost_mail::MailError::CODES,
     gatepost_mail::SubmitError::CODES,
+    gatepost_mailroom::ExportError::CODES,
     gatepost_mailroom::ListenError::CODES,
     gatepost_mailroom::SpoolError::CODES,
     gatepost_mailroom::StorageError::CODES,
@@ -72,5 +73,6 @@ const ALL: &[&[&str]] = &[
     setup::SetupError::CODES,
     signals::SignalError::CODES,
     usage::UsageError::CODES,
+    verbs::export::Incomplete::CODES,
     verbs::sandbox::SandboxControlError::CODES,
 ];

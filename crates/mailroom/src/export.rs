@@ -87,9 +87,10 @@ impl Export {
     /// same call goes on from there.
     pub async fn run(&self, progress: &dyn Progress) -> Result<Proof, ExportError> {
         let begun_at = self.clock.now();
-        let manifest = Manifest::open(self)?;
+        let mut manifest = Manifest::open(self)?;
         let mut sessions = Sessions::new(self, progress);
         let mut planned = plan::make(self, &mut sessions, &manifest).await?;
+        manifest.begin(self)?;
         progress.planned(&plan::estimate(&planned));
         let mut scribe = Scribe::start(self, manifest);
         let mut worked = Ok(());
@@ -116,8 +117,8 @@ impl Export {
         scribe.enter(planned).await?;
         let items = std::mem::take(&mut planned.items);
         for chunk in items.chunks(TOGETHER) {
-            self.chunk(&planned.name, chunk, sessions, scribe, &mut planned.tally)
-                .await?;
+            let place = (&planned.name, &mut planned.tally);
+            self.chunk(place, chunk, sessions, scribe).await?;
         }
         Ok(())
     }
@@ -125,11 +126,10 @@ impl Export {
     /// Fetches some messages, through as many sessions as it takes.
     async fn chunk(
         &self,
-        folder: &FolderName,
+        (folder, tally): (&FolderName, &mut Tally),
         items: &[Item],
         sessions: &mut Sessions<'_>,
         scribe: &mut Scribe,
-        tally: &mut Tally,
     ) -> Result<(), ExportError> {
         let mut left: Vec<&Item> = items.iter().collect();
         // From the first message that cannot be had on, one at a time.

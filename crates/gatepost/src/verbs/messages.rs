@@ -72,18 +72,10 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
 }
 
 fn query(arguments: &Arguments, now: Timestamp) -> Result<Query, UsageError> {
-    let since = arguments
-        .since
-        .as_deref()
-        .map(|since| times::read(since, now))
-        .transpose();
     Ok(Query {
         top: arguments.top.get(),
         unread: arguments.unread,
-        since: since.map_err(|reason| UsageError::Argument {
-            argument: "--since".to_owned(),
-            reason,
-        })?,
+        since: times::read_argument("--since", arguments.since.as_deref(), now)?,
         from: arguments.from.clone(),
         subject: arguments.subject.clone(),
         text: arguments.search.clone(),

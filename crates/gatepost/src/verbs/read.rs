@@ -5,12 +5,13 @@ mod shown;
 
 use std::path::PathBuf;
 
-use gatepost_mail::{FolderName, Mailbox, MessageKey, Query};
+use gatepost_mail::FolderName;
 
 use crate::cli::Settings;
 use crate::failure::Failure;
 use crate::screen;
 use crate::usage::UsageError;
+use crate::verbs::message_key::named_or_newest;
 use crate::verbs::{Chosen, configuration, session};
 use intake::{Collected, Through};
 
@@ -47,7 +48,8 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
         message: arguments.uid.clone().unwrap_or_else(|| "at all".to_owned()),
     };
     let fetched = session::within((config, settings), &mailbox, async |session| {
-        let Some(key) = key(session, &folder, arguments.uid.as_deref()).await? else {
+        let uid = arguments.uid.as_deref();
+        let Some(key) = named_or_newest(session, &folder, uid).await? else {
             return Ok(None);
         };
         if arguments.headers {
@@ -71,29 +73,4 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     } else {
         shown::text(&message, arguments.save_attachments.as_deref())
     }
-}
-
-/// The key of the message with `uid`, or of the newest one; `None` in an empty folder.
-async fn key(
-    session: &mut dyn Mailbox,
-    folder: &FolderName,
-    uid: Option<&str>,
-) -> Result<Option<MessageKey>, Failure> {
-    let newest = session.list(folder, &Query::newest(1)).await;
-    let newest = newest.map_err(UsageError::of_mailbox)?;
-    let newest = newest.into_iter().next().map(|summary| summary.key);
-    Ok(match (newest, uid) {
-        (Some(MessageKey::Imap { uidvalidity, .. }), Some(uid)) => {
-            let number = uid.parse().ok().filter(|number| *number > 0);
-            let uid = number.ok_or_else(|| UsageError::Argument {
-                argument: "UID".to_owned(),
-                reason: format!("`{uid}` is no UID; `gatepost messages` shows them"),
-            })?;
-            Some(MessageKey::Imap { uidvalidity, uid })
-        }
-        (Some(MessageKey::Pop3 { .. }), Some(uid)) => Some(MessageKey::Pop3 {
-            uidl: uid.to_owned(),
-        }),
-        (newest, _) => newest,
-    })
 }

@@ -12,6 +12,7 @@ mod consenting;
 mod credentials;
 mod dead_letters;
 mod exit_codes;
+mod exporting;
 mod fake_imap;
 mod killed_renewals;
 mod logs;

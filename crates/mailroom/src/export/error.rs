@@ -119,10 +119,11 @@ impl Fault for ExportError {
         match self {
             Self::Mail(error) => error.owner(),
             Self::Folder(error) => error.owner(),
-            Self::NoFolder { .. } => Owner::Person,
-            Self::Io { .. } | Self::Busy { .. } | Self::Another { .. } | Self::Manifest { .. } => {
-                Owner::Operator
-            }
+            Self::NoFolder { .. }
+            | Self::Io { .. }
+            | Self::Busy { .. }
+            | Self::Another { .. }
+            | Self::Manifest { .. } => Owner::Operator,
             Self::Stopped => Owner::Gatepost,
         }
     }
@@ -132,9 +133,7 @@ impl Fault for ExportError {
             Self::Mail(error) => error.next(),
             Self::Folder(error) => error.next(),
             Self::Io { .. } | Self::Busy { .. } | Self::Stopped => Next::Retry(After::Backoff),
-            Self::NoFolder { .. } | Self::Another { .. } | Self::Manifest { .. } => {
-                Next::Reconfigure
-            }
+            Self::NoFolder { .. } | Self::Another { .. } | Self::Manifest { .. } => Next::Discard,
         }
     }
 }

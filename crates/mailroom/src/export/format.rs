@@ -1,5 +1,7 @@
 //! How exported messages look as files.
 
+use std::path::Path;
+
 /// How exported messages look as files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -33,11 +35,14 @@ impl Format {
 
     /// Whether a folder cannot have this name, since the format has another use for it.
     pub(super) fn reserves(self, name: &str) -> bool {
-        let lower = name.to_ascii_lowercase();
+        let ends_with = |wanted: &str| {
+            let extension = Path::new(name).extension();
+            extension.is_some_and(|extension| extension.eq_ignore_ascii_case(wanted))
+        };
         match self {
-            Self::Maildir => ["cur", "new", "tmp"].contains(&lower.as_str()),
-            Self::Mbox => lower.ends_with(".mbox"),
-            Self::Eml => lower.ends_with(".eml"),
+            Self::Maildir => ["cur", "new", "tmp"].contains(&name.to_ascii_lowercase().as_str()),
+            Self::Mbox => ends_with("mbox"),
+            Self::Eml => ends_with("eml"),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
+use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +20,7 @@ use super::{Export, ExportError};
 pub(super) struct Manifest {
     pub(super) path: PathBuf,
     file: File,
+    is_begun: bool,
     folders: BTreeMap<FolderName, BTreeMap<MessageKey, Place>>,
 }
 
@@ -74,8 +75,18 @@ struct Head {
     format: String,
 }
 
+impl Head {
+    fn of(export: &Export) -> Self {
+        Self {
+            version: VERSION,
+            mailbox: export.mailbox.clone(),
+            format: export.format.name().to_owned(),
+        }
+    }
+}
+
 impl Manifest {
-    /// Opens the manifest of this export, or begins it.
+    /// Opens the manifest of this export; [`begin`](Self::begin) makes the folder its own.
     pub(super) fn open(export: &Export) -> Result<Self, ExportError> {
         files::make_private_folder(&export.to)?;
         let path = export.to.join(NAME);
@@ -92,22 +103,26 @@ impl Manifest {
         flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| ExportError::Busy {
             path: export.to.clone(),
         })?;
-        let head = Head {
-            version: VERSION,
-            mailbox: export.mailbox.clone(),
-            format: export.format.name().to_owned(),
-        };
+        let head = Head::of(export);
         let mut manifest = Self {
             path,
             file,
+            is_begun: false,
             folders: BTreeMap::new(),
         };
-        if manifest.read(&head, export)? == 0 {
-            manifest.write(&[Line::Export(head)])?;
-            files::sync_folder_of(&manifest.path)
-                .map_err(ExportError::io("sync the folder of", &manifest.path))?;
-        }
+        manifest.is_begun = manifest.read(&head, export)? > 0;
         Ok(manifest)
+    }
+
+    /// Says of what it is, unless it does already.
+    pub(super) fn begin(&mut self, export: &Export) -> Result<(), ExportError> {
+        if !self.is_begun {
+            self.write(&[Line::Export(Head::of(export))])?;
+            let synced = files::sync_folder_of(&self.path);
+            synced.map_err(ExportError::io("sync the folder of", &self.path))?;
+            self.is_begun = true;
+        }
+        Ok(())
     }
 
     /// Whether this message is exported.
@@ -184,13 +199,9 @@ impl Manifest {
                 other => self.remember(other),
             }
         }
-        let end = || -> io::Result<()> {
-            self.file.set_len(whole)?;
-            self.file.seek(SeekFrom::Start(whole))?;
-            Ok(())
-        };
-        let mut end = end;
-        end().map_err(failed)?;
+        let cut = self.file.set_len(whole);
+        let sought = cut.and_then(|()| self.file.seek(SeekFrom::Start(whole)));
+        sought.map_err(failed)?;
         Ok(number)
     }
 

@@ -152,7 +152,7 @@ impl Desk {
         let places = self.manifest.of(&name).into_iter().flatten();
         let places = places.map(|(_, place)| place);
         resume::remove_leftovers(&self.root.join(&path), self.format, places)?;
-        let shelf = match self.format {
+        let place_of_files = match self.format {
             Format::Maildir | Format::Eml => {
                 Shelf::Letters(Letters::open(&self.root, &path, self.format)?)
             }
@@ -172,7 +172,7 @@ impl Desk {
         }
         Ok(Open {
             name,
-            shelf,
+            shelf: place_of_files,
             orphans,
         })
     }

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use aws_lc_rs::digest::{Context, SHA256};
 use gatepost_host::files;
 use gatepost_mail::{Flag, FolderName};
+use jiff::Timestamp;
 
 use super::super::manifest::{Entry, Place, relative};
 use super::super::plan::Item;
@@ -73,7 +74,7 @@ impl Letters {
 
     pub(super) fn begin(&mut self, folder: &FolderName, item: Item) -> Result<(), ExportError> {
         self.forget()?;
-        let seconds = item.received_at.map_or(0, |at| at.as_second());
+        let seconds = item.received_at.map_or(0, Timestamp::as_second);
         let name = names::message_name(folder, &item.key, seconds);
         let path = self.unfinished.join(match self.format {
             Format::Maildir => name.clone(),

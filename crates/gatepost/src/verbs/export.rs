@@ -1,0 +1,221 @@
+//! `gatepost export MAILBOX --to DIR`: every message of a mailbox as files.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gatepost_fault::{After, Fault, Next, Owner};
+use gatepost_host::Clock;
+use gatepost_mail::{FolderName, MailError};
+use gatepost_mailroom::{Estimate, Export, FolderProof, Format, Progress, Proof, Verification};
+use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
+
+use crate::cli::Settings;
+use crate::compose::{Scope, compose};
+use crate::failure::Failure;
+use crate::screen::{self, Form};
+use crate::usage::UsageError;
+use crate::verbs::{Chosen, configuration};
+use crate::{logging, runtime, times};
+
+/// What `export` takes.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The same command goes on where an export was interrupted, and adds what came \
+                  since. Beside the files stand gatepost-export.ndjson, a line for each message \
+                  with its hash, and gatepost-export.json, what was there and what is missing."
+)]
+pub struct Arguments {
+    #[command(flatten)]
+    chosen: Chosen,
+    /// Where to: a folder of its own for this mailbox. It is made if it is missing.
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+    /// How the files look: a Maildir for each folder, an mbox file for each folder, or an eml file
+    /// for each message.
+    #[arg(long, default_value = "maildir", value_parser = names())]
+    format: String,
+    /// Only this folder. Can be given several times.
+    #[arg(long = "folder", value_name = "FOLDER")]
+    folders: Vec<String>,
+    /// Only what was received since a time: 2026-11-22T08:00:00Z, 2026-11-22, 2d, 90min.
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Read every exported file again in the end, and compare its hash; otherwise its size.
+    #[arg(long)]
+    verify: bool,
+    #[command(flatten)]
+    form: Form,
+}
+
+/// Exports, and writes what came of it.
+pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
+    let config = configuration(settings)?;
+    let mailbox = arguments.chosen.mailbox(&config)?;
+    let clock = Clock::system();
+    let since = times::read_argument("--since", arguments.since.as_deref(), clock.now())?;
+    let format = Format::named(&arguments.format).ok_or_else(|| UsageError::Argument {
+        argument: "--format".to_owned(),
+        reason: format!("`{}` is none of them", arguments.format),
+    })?;
+    logging::start_quietly(settings.verbose)?;
+    let shown = Shown::default();
+    let proof = runtime::at_length(async {
+        let gatepost = compose(config, Scope::Mailbox(&mailbox)).await?;
+        let export = Export {
+            mailbox: mailbox.address.clone(),
+            opener: gatepost.opener(&mailbox)?,
+            to: arguments.to.clone(),
+            format,
+            folders: arguments.folders.iter().map(FolderName::new).collect(),
+            since,
+            verification: if arguments.verify {
+                Verification::Hashes
+            } else {
+                Verification::Sizes
+            },
+            clock,
+        };
+        let done = export.run(&shown).await;
+        gatepost.end().await;
+        Ok::<_, Failure>(done?)
+    });
+    shown.bar.finish_and_clear();
+    tell(&proof?, arguments)
+}
+
+fn tell(proof: &Proof, arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.form.is_json() {
+        screen::json(proof)?;
+    } else {
+        let heads = [
+            "FOLDER",
+            "ON SERVER",
+            "EXPORTED",
+            "EARLIER",
+            "GONE",
+            "SKIPPED",
+            "SIZE",
+        ];
+        arguments.form.list(&proof.folders, heads, row)?;
+        for folder in &proof.folders {
+            for skipped in &folder.skipped {
+                let (message, why) = (&skipped.message, &skipped.why);
+                screen::warn(&format!("{}, {message}: {why}", folder.folder));
+            }
+        }
+        for damaged in &proof.damaged {
+            screen::warn(damaged);
+        }
+    }
+    if proof.complete {
+        return Ok(());
+    }
+    Err(Incomplete {
+        mailbox: proof.mailbox.clone(),
+        skipped: proof.folders.iter().map(|one| one.skipped.len()).sum(),
+        damaged: proof.damaged.len(),
+    }
+    .into())
+}
+
+fn row(folder: &FolderProof) -> [String; 7] {
+    let number = |number: u64| HumanCount(number).to_string();
+    let skipped = u64::try_from(folder.skipped.len()).unwrap_or(u64::MAX);
+    [
+        folder.folder.to_string(),
+        number(folder.on_server),
+        number(folder.exported),
+        number(folder.earlier),
+        number(folder.gone),
+        number(skipped),
+        HumanBytes(folder.octets).to_string(),
+    ]
+}
+
+fn names() -> Vec<&'static str> {
+    Format::ALL.iter().map(|format| format.name()).collect()
+}
+
+/// Shows people how far it is. Where nobody looks, only trouble is said.
+struct Shown {
+    bar: ProgressBar,
+}
+
+impl Default for Shown {
+    fn default() -> Self {
+        Self {
+            bar: ProgressBar::hidden(),
+        }
+    }
+}
+
+impl Progress for Shown {
+    fn planned(&self, estimate: &Estimate) {
+        let earlier = match estimate.earlier {
+            0 => String::new(),
+            earlier => format!("; {} are exported already", HumanCount(earlier)),
+        };
+        screen::note(&format!(
+            "{} messages in {} folders, about {} as the server estimates{earlier}",
+            HumanCount(estimate.messages),
+            estimate.folders,
+            HumanBytes(estimate.octets),
+        ));
+        if !screen::are_notes_seen() {
+            return;
+        }
+        // Servers estimate badly, so what was estimated of each message is what it counts.
+        let style = ProgressStyle::with_template(
+            "{wide_bar} {bytes} of about {total_bytes}, {binary_bytes_per_sec}, {eta} left",
+        );
+        self.bar.set_style(style.expect("the template is right"));
+        self.bar.set_length(estimate.octets);
+        self.bar
+            .set_draw_target(indicatif::ProgressDrawTarget::stderr());
+        self.bar.enable_steady_tick(Duration::from_millis(250));
+    }
+
+    fn fetched(&self, _octets: u64, estimated: u64) {
+        self.bar.inc(estimated);
+    }
+
+    fn waits(&self, error: &MailError, pause: Duration) {
+        let pause = screen::duration(pause);
+        self.bar
+            .suspend(|| screen::warn(&format!("{error}; trying again in {pause}")));
+    }
+}
+
+/// Something of the mailbox is not in the files.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the export of {mailbox} is not complete: {skipped} messages cannot be had, and {damaged} files are not as they were written; the same command tries the messages again, and a damaged file is fetched again once its line is removed from gatepost-export.ndjson"
+)]
+pub struct Incomplete {
+    mailbox: String,
+    skipped: usize,
+    damaged: usize,
+}
+
+impl Incomplete {
+    /// Every code this error answers.
+    pub const CODES: &'static [&'static str] = &["export_incomplete"];
+}
+
+impl Fault for Incomplete {
+    fn code(&self) -> &'static str {
+        "export_incomplete"
+    }
+
+    fn owner(&self) -> Owner {
+        if self.damaged > 0 {
+            Owner::Operator
+        } else {
+            Owner::Remote
+        }
+    }
+
+    fn next(&self) -> Next {
+        Next::Retry(After::Backoff)
+    }
+}
