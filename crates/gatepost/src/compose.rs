@@ -28,7 +28,7 @@ use rustls::ClientConfig;
 
 use crate::config::{Config, GrantSettings, MailboxSettings, ProofSource};
 use crate::failure::Failure;
-pub use credentials::id as credential_id;
+pub use credentials::{formerly as former_credential_ids, id as credential_id};
 use reach::Reach;
 pub use registrations::certificate;
 pub use reload::{Recomposed, ReloadError};
@@ -262,7 +262,8 @@ impl Gatepost {
         };
         let registration = self.for_credential(&id, registration);
         let credential = credentials::credential(id.clone(), registration, mailbox);
-        let keeper = TokenKeeper::new(credential, surroundings);
+        let formerly = credentials::formerly(&self.config, mailbox);
+        let keeper = TokenKeeper::heir(credential, formerly, surroundings);
         self.keepers.insert(id, Kept { keeper, reach });
     }
 

@@ -6,6 +6,7 @@
 mod challenged;
 mod clock_watch;
 mod flight;
+mod inheritance;
 mod keepsake;
 mod pause;
 mod per_audience;
@@ -138,6 +139,8 @@ pub struct TokenKeeper(Arc<Keeper>);
 #[derive(Debug)]
 struct Keeper {
     credential: Credential,
+    /// The names that its sign-in may be stored under since before its tenant was known.
+    formerly: Vec<CredentialId>,
     /// The app as it is now; in the credential it is as it was at first.
     registration: Mutex<Arc<Registration>>,
     around: Surroundings,
@@ -158,9 +161,17 @@ type Outcome = Option<Result<AccessToken, TokenError>>;
 impl TokenKeeper {
     /// A keeper that holds no token yet and has asked for none.
     pub fn new(credential: Credential, around: Surroundings) -> Self {
+        Self::heir(credential, Vec::new(), around)
+    }
+
+    /// The same of a credential that went by another name before the tenant stood in its
+    /// registration: a sign-in that is stored under one of the names `formerly`, and is of that
+    /// tenant by its id, is moved to the present name when it is first looked for.
+    pub fn heir(credential: Credential, formerly: Vec<CredentialId>, around: Surroundings) -> Self {
         Self(Arc::new(Keeper {
             registration: Mutex::new(Arc::clone(&credential.registration)),
             credential,
+            formerly,
             around,
             slots: Mutex::default(),
             upkeep: Mutex::default(),

@@ -14,11 +14,33 @@ use crate::setup::{Permission, asked_of_person};
 /// configuration calls it: a renamed registration stays signed in, another app does not.
 pub fn id(config: &Config, mailbox: &MailboxSettings) -> CredentialId {
     let registration = config.registration(&mailbox.registration);
-    let app = app(
-        &registration.cloud,
-        &registration.tenant,
-        &registration.client_id,
-    );
+    id_at(config, mailbox, &registration.tenant)
+}
+
+/// The names that the same had while the tenant was not known, unless another mailbox goes by them
+/// still.
+pub fn formerly(config: &Config, mailbox: &MailboxSettings) -> Vec<CredentialId> {
+    let registration = config.registration(&mailbox.registration);
+    if mailbox.grant.person().is_none() || registration.tenant.is_shared() {
+        return Vec::new();
+    }
+    let used: BTreeSet<_> = config
+        .mailboxes
+        .values()
+        .map(|mailbox| id(config, mailbox))
+        .collect();
+    let shared = Tenant::SHARED
+        .iter()
+        .filter_map(|name| Tenant::parse(name).ok());
+    shared
+        .map(|tenant| id_at(config, mailbox, &tenant))
+        .filter(|id| !used.contains(id))
+        .collect()
+}
+
+fn id_at(config: &Config, mailbox: &MailboxSettings, tenant: &Tenant) -> CredentialId {
+    let registration = config.registration(&mailbox.registration);
+    let app = app(&registration.cloud, tenant, &registration.client_id);
     let grant = mailbox.grant.name();
     CredentialId::new(match mailbox.grant.person() {
         None => format!("{app}/{grant}"),

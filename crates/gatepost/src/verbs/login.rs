@@ -48,8 +48,8 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     if let (Some(tenant), true) = (tenant, has_many_tenants) {
         // What acts alone needs it, and what does not is surer with it.
         screen::note(&screen::clean_line(&format!(
-            "note: the tenant is {tenant}; it may stand as tenant in [registration.{}], after which \
-             everybody signs in once more",
+            "note: the tenant is {tenant}; it may stand as tenant in [registration.{}], and those who \
+             signed in to it stay signed in",
             mailbox.registration
         )));
     }

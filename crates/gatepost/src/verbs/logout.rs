@@ -21,14 +21,19 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     let mailbox = named_mailbox(&config, &arguments.mailbox)?.clone();
     let person = login::person(&mailbox)?.to_owned();
     logging::start_quietly(settings.verbose)?;
-    let id = compose::credential_id(&config, &mailbox);
+    let mut ids = compose::former_credential_ids(&config, &mailbox);
+    ids.push(compose::credential_id(&config, &mailbox));
     let known = runtime::briefly(async {
         let gatepost = compose(config, Scope::Store).await?;
         let known = gatepost.store.list().await;
-        let removed = gatepost.store.remove(&id).await;
+        let mut removed = Ok(());
+        for id in &ids {
+            removed = removed.and(gatepost.store.remove(id).await);
+        }
         gatepost.end().await;
         removed?;
-        Ok::<_, Failure>(known?.contains(&id))
+        let known = known?;
+        Ok::<_, Failure>(ids.iter().any(|id| known.contains(id)))
     })?;
     if !known {
         return screen::line(&format!("{person} was not signed in here"));

@@ -315,14 +315,25 @@ fn whose_tenant_is_not_configured_is_told_it_by_the_sign_in() {
         assert!(login.line().expect("it says who signed in").contains(ADA));
         let said = login.output().stderr;
         let note = format!(
-            "note: the tenant is {tenant}; it may stand as tenant in [registration.contoso], after \
-             which everybody signs in once more"
+            "note: the tenant is {tenant}; it may stand as tenant in [registration.contoso], and \
+             those who signed in to it stay signed in"
         );
         assert_eq!(said.contains(&note), is_told, "{said}");
         stand.printed(&["token", ADA]);
-        // Who does as the note says, signs in anew.
+        // Who does as the note says stays signed in, and is signed out for good by one logout.
         stand.write("gatepost.toml", &named);
-        assert_eq!(stand.run(&["token", ADA]).exit == 77, is_told);
+        stand.printed(&["token", ADA]);
+        stand.write("gatepost.toml", text);
+        assert_eq!(
+            stand.run(&["token", ADA]).exit == 77,
+            is_told,
+            "it was moved"
+        );
+        stand.write("gatepost.toml", &named);
+        stand.printed(&["logout", ADA]);
+        stand
+            .run(&["token", ADA])
+            .assert_fails(77, &["gatepost login"]);
     }
 }
 

@@ -22,6 +22,9 @@ pub enum EndpointVersion {
 pub struct Tenant(String);
 
 impl Tenant {
+    /// Those that stand for many, where an app cannot sign in as itself.
+    pub const SHARED: &'static [&'static str] = &["organizations", "common", "consumers"];
+
     /// Checks that the text can be a tenant: letters, digits, dots and hyphens.
     pub fn parse(text: &str) -> Result<Self, String> {
         let fits = (1..=MOST).contains(&text.len())
@@ -45,7 +48,7 @@ impl Tenant {
 
     /// Whether the name stands for many tenants, where an app cannot sign in as itself.
     pub fn is_shared(&self) -> bool {
-        matches!(self.0.as_str(), "common" | "organizations" | "consumers")
+        Self::SHARED.contains(&self.as_str())
     }
 
     /// Whether a person's password is taken there: not where personal accounts may be meant.

@@ -213,7 +213,11 @@ impl Keeper {
 
     async fn read_store(&self) -> Result<(Keepsake, Option<Generation>), GrantStoreError> {
         let id = &self.credential.id;
-        let Some((state, generation)) = self.around.grants.load(id).await? else {
+        let stored = match self.around.grants.load(id).await? {
+            None => self.inherit().await?,
+            found => found,
+        };
+        let Some((state, generation)) = stored else {
             return Ok((Keepsake::default(), None));
         };
         let mut keepsake = Keepsake::read(id, &state)?;
@@ -505,6 +509,9 @@ impl Vault {
         self.keepsake.renewed_at = Some(now);
         if let Some(refresh) = &granted.refresh {
             self.keepsake.refresh = Some(refresh.clone());
+        }
+        if let Some(tenant) = granted.person.as_ref().and_then(|who| who.tenant.clone()) {
+            self.keepsake.tenant = Some(tenant);
         }
         self.keepsake
             .access

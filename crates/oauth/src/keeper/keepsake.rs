@@ -34,6 +34,8 @@ pub(super) struct Keepsake {
     pub(super) refused_password: Option<SecretString>,
     /// A digest of the proof that was accepted last.
     pub(super) accepted_proof: Option<SecretString>,
+    /// The id of the tenant that the person signed in to, where the sign-in told it.
+    pub(super) tenant: Option<String>,
 }
 
 impl Keepsake {
@@ -48,6 +50,7 @@ impl Keepsake {
             password: exposed(self.password.as_ref()),
             refused_password: exposed(self.refused_password.as_ref()),
             accepted_proof: exposed(self.accepted_proof.as_ref()),
+            tenant: self.tenant.as_deref().map(Cow::from),
         };
         let text = Zeroizing::new(
             serde_json::to_vec(&written).expect("strings and numbers are always JSON"),
@@ -92,6 +95,7 @@ impl Keepsake {
             password: written.password.map(owned),
             refused_password: written.refused_password.map(owned),
             accepted_proof: written.accepted_proof.map(owned),
+            tenant: written.tenant.map(Cow::into_owned),
         })
     }
 }
@@ -151,6 +155,8 @@ struct Written<'a> {
     refused_password: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     accepted_proof: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    tenant: Option<Cow<'a, str>>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -1,4 +1,5 @@
 mod exploration;
+mod inheritance;
 mod proving;
 mod rotation;
 mod upkeep;
