@@ -4,8 +4,10 @@
 #![expect(clippy::print_stdout, reason = "benchmarks report to a terminal")]
 #![expect(clippy::disallowed_methods, reason = "benchmarks measure real time")]
 
+mod downloads;
 mod measure;
 mod waiting;
 
+pub use downloads::Downloads;
 pub use measure::{Sample, Stopwatch, Workload, compare, judge, report};
 pub use waiting::{count_files, pause, until};

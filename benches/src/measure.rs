@@ -81,7 +81,7 @@ pub fn compare(what: &str, (name, ours): (&str, &Sample), (other, theirs): (&str
     println!("{what}:");
     for (name, sample) in [(name, ours), (other, theirs)] {
         println!(
-            "  {name:<12} {:>9.3} s  (spread {:.0} %)",
+            "  {name:<15} {:>9.3} s  (spread {:.0} %)",
             sample.median().as_secs_f64(),
             sample.spread() * 100.0
         );
