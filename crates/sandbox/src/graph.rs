@@ -6,18 +6,24 @@
 mod access;
 mod answer;
 mod applications;
+mod attachments;
 mod batch;
 mod call;
 mod delta;
 mod dispatch;
+mod drafts;
 mod folders;
 mod ids;
 mod incoming;
+mod letter;
 mod messages;
 mod options;
 mod refusal;
+mod responses;
+mod send;
 mod shape;
 mod strike;
+mod uploads;
 mod users;
 
 use std::sync::Arc;
@@ -52,6 +58,8 @@ pub(crate) struct Exchange {
     pub(crate) port: u16,
     /// How many requests of each app to each mailbox are under way.
     pub(crate) places: Places,
+    /// Attachments that come in ranges.
+    pub(crate) uploads: Uploads,
 }
 
 impl Graph {
@@ -63,6 +71,7 @@ impl Graph {
     pub(crate) fn router(self) -> Router {
         Router::new()
             .route("/v1.0/{*path}", any(dispatch::entry))
+            .route("/api/v2.0/{*path}", any(uploads::entry))
             .with_state(self)
     }
 }
@@ -74,6 +83,8 @@ impl std::ops::Deref for Graph {
         &self.0
     }
 }
+
+pub(crate) use uploads::Uploads;
 
 /// So many requests of one app to one mailbox are served at a time (`MailboxConcurrency`).
 pub(crate) const MAILBOX_CONCURRENCY: usize = 4;

@@ -17,7 +17,7 @@ use crate::entra::{Entra, FlowKey, Platform};
 use crate::env_file::EnvFile;
 use crate::error::SandboxError;
 use crate::faults::Faults;
-use crate::graph::{Exchange, Graph, MAILBOX_CONCURRENCY};
+use crate::graph::{Exchange, Graph, MAILBOX_CONCURRENCY, Uploads};
 use crate::https::{self, Listener};
 use crate::imap::{self, Imap};
 use crate::mailboxes::{MailboxKind, Mailboxes};
@@ -233,6 +233,7 @@ impl Sandbox {
             chance: platform.chance.clone(),
             port: platform.port,
             places: Places::of(MAILBOX_CONCURRENCY),
+            uploads: Uploads::default(),
         });
         let router = Entra::new(platform)
             .router()

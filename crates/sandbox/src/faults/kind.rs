@@ -62,6 +62,26 @@ pub enum FaultKind {
     ClaimsChallenge,
     /// Graph leads to another host, which must not see a token.
     ForeignRedirect,
+    /// The next link to more of a listing of Graph leads to another host.
+    ForeignNextLink,
+    /// The connection ends in the middle of an answer of Graph.
+    CutBody,
+    /// Graph takes a message to send, 202, and wants to be left alone for a while (`Retry-After`).
+    SendThrottled,
+    /// Graph sends the message and answers HTTP 504 all the same.
+    SentThenTimeout,
+    /// The address of an upload in progress has expired.
+    ExpiredUpload,
+    /// A delta link of Graph gives HTTP 410 and the address to begin anew.
+    DeltaGone,
+    /// A delta link of Graph gives `syncStateNotFound`.
+    SyncStateLost,
+    /// Rows of Graph's delta hold little more than the id.
+    SparseDelta,
+    /// A first walk by Graph's delta ends before it told everything.
+    ShortDelta,
+    /// Graph's delta tells again what was told already.
+    ReplayedDelta,
     /// The token endpoint refuses with the AADSTS number of the order.
     Refuse,
 }
@@ -92,6 +112,16 @@ impl FaultKind {
         Self::GatewayTimeout,
         Self::ClaimsChallenge,
         Self::ForeignRedirect,
+        Self::ForeignNextLink,
+        Self::CutBody,
+        Self::SendThrottled,
+        Self::SentThenTimeout,
+        Self::ExpiredUpload,
+        Self::DeltaGone,
+        Self::SyncStateLost,
+        Self::SparseDelta,
+        Self::ShortDelta,
+        Self::ReplayedDelta,
         Self::Refuse,
     ];
 
@@ -121,6 +151,16 @@ impl FaultKind {
             Self::GatewayTimeout => "gateway-timeout",
             Self::ClaimsChallenge => "claims-challenge",
             Self::ForeignRedirect => "foreign-redirect",
+            Self::ForeignNextLink => "foreign-next-link",
+            Self::CutBody => "cut-body",
+            Self::SendThrottled => "send-throttled",
+            Self::SentThenTimeout => "sent-then-timeout",
+            Self::ExpiredUpload => "expired-upload",
+            Self::DeltaGone => "delta-gone",
+            Self::SyncStateLost => "sync-state-lost",
+            Self::SparseDelta => "sparse-delta",
+            Self::ShortDelta => "short-delta",
+            Self::ReplayedDelta => "replayed-delta",
             Self::Refuse => "refuse",
         }
     }
@@ -157,6 +197,16 @@ impl FaultKind {
                 "Graph answers 401 and wants a newer token: `insufficient_claims`"
             }
             Self::ForeignRedirect => "Graph answers with a redirect to another host",
+            Self::ForeignNextLink => "Graph's next link to more leads to another host",
+            Self::CutBody => "the connection ends in the middle of an answer of Graph",
+            Self::SendThrottled => "Graph sends the message and answers 202 with Retry-After",
+            Self::SentThenTimeout => "Graph sends the message and answers HTTP 504",
+            Self::ExpiredUpload => "the address of an upload has expired",
+            Self::DeltaGone => "Graph's delta links give 410 with Location",
+            Self::SyncStateLost => "Graph's delta links give `syncStateNotFound`",
+            Self::SparseDelta => "rows of Graph's delta hold little more than the id",
+            Self::ShortDelta => "a first walk by Graph's delta ends too early",
+            Self::ReplayedDelta => "Graph's delta tells again what was told already",
             Self::Refuse => "the token endpoint answers AADSTS`code`, as in `refuse,code=53003`",
         }
     }

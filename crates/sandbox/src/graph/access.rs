@@ -15,6 +15,7 @@ use crate::tenant::{Directory, Principal};
 pub(super) enum Need {
     Read,
     Write,
+    Send,
 }
 
 impl Need {
@@ -24,6 +25,7 @@ impl Need {
         match self {
             Self::Read => &["Mail.Read", "Mail.ReadWrite"],
             Self::Write => &["Mail.ReadWrite"],
+            Self::Send => &["Mail.Send"],
         }
     }
 }
@@ -90,7 +92,9 @@ impl Owner {
                 if !own.iter().any(|name| shared(&name) || plain(&name)) {
                     return Err(Refusal::access_denied());
                 }
-                if !call.graph.tenant.may_open(&call.principal, &self.address) {
+                // Whether it may be sent from there is asked when it is known who it is from.
+                if need != Need::Send && !call.graph.tenant.may_open(&call.principal, &self.address)
+                {
                     return Err(Refusal::access_denied());
                 }
             }

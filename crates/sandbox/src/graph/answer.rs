@@ -1,11 +1,14 @@
 //! What Graph answers when it does what was asked.
 
+use std::io;
+
 use axum::body::Body;
 use axum::http::header::{
     CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION,
 };
 use axum::http::{Response, StatusCode};
 use bytes::Bytes;
+use futures_util::{StreamExt as _, future, stream};
 use serde_json::Value;
 
 use super::refusal::Refusal;
@@ -19,6 +22,8 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) content: Content,
+    /// Whether the connection ends in the middle of it.
+    pub(super) is_cut: bool,
 }
 
 /// What an answer holds.
@@ -56,6 +61,7 @@ impl Answer {
             status,
             headers: HeaderMap::new(),
             content,
+            is_cut: false,
         }
     }
 
@@ -79,7 +85,12 @@ impl Answer {
             Content::Octets(kind, octets) => (Some(kind), octets),
         };
         let length = body.len();
-        let mut response = Response::new(Body::from(body));
+        let body = if self.is_cut {
+            cut(&body)
+        } else {
+            Body::from(body)
+        };
+        let mut response = Response::new(body);
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
         let headers = response.headers_mut();
@@ -89,6 +100,18 @@ impl Answer {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         response
     }
+}
+
+/// The first half, and then nothing more.
+fn cut(body: &Bytes) -> Body {
+    let half = body.slice(..body.len() / 2);
+    let end = async {
+        // What was written goes out before the connection ends.
+        tokio::task::yield_now().await;
+        Err(io::Error::from(io::ErrorKind::ConnectionReset))
+    };
+    let begin = future::ready(Ok(half));
+    Body::from_stream(stream::once(begin).chain(stream::once(end)))
 }
 
 /// As Graph writes it, to the letter.

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use super::Graph;
 use super::options::Options;
 use super::refusal::Refusal;
-use crate::faults::Target;
+use super::strike::foreign;
+use crate::faults::{FaultKind, Target};
 use crate::tenant::{Principal, Resource};
 
 /// A request from somebody who is known.
@@ -75,9 +76,25 @@ impl Call {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The address of another page of what was asked for.
-    pub(super) fn page(&self, others: &[(&str, String)]) -> String {
-        format!("{}?{}", self.address, self.options.with(others))
+    /// The address of another page of what was asked for, in this mailbox.
+    pub(super) fn page(&self, mailbox: &str, others: &[(&str, String)]) -> String {
+        self.onward(
+            mailbox,
+            format!("{}?{}", self.address, self.options.with(others)),
+        )
+    }
+
+    /// A link to more, or to where an order wants it to lead.
+    pub(super) fn onward(&self, mailbox: &str, link: String) -> String {
+        let target = self.target(Some(mailbox));
+        if self
+            .graph
+            .faults
+            .strikes(FaultKind::ForeignNextLink, target)
+        {
+            return foreign(&link);
+        }
+        link
     }
 }
 

@@ -16,7 +16,8 @@ use super::folders::{self, context};
 use super::ids::{self, Kind};
 use super::refusal::Refusal;
 use super::shape::Look;
-use crate::mailboxes::{FolderId, FolderState, MessageId, Placed, Stay, Touched};
+use crate::faults::FaultKind;
+use crate::mailboxes::{FolderId, FolderState, MessageId, Placed, Scope, Slice, Stay, Touched};
 
 /// Where a client is: opaque to it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -41,7 +42,10 @@ pub(super) fn answer(mail: Mail<'_>, folder: FolderId) -> Outcome {
         .get("$skiptoken")
         .or_else(|| options.get("$deltatoken"));
     let mut round = match token {
-        Some(token) => Round::read(mail, folder, token)?,
+        Some(token) => {
+            refused(mail)?;
+            Round::read(mail, folder, token)?
+        }
         None => Round::first(mail, folder)?,
     };
     if options.get("$deltatoken").is_some() {
@@ -50,7 +54,14 @@ pub(super) fn answer(mail: Mail<'_>, folder: FolderId) -> Outcome {
     let chosen = round.select.clone();
     let select: Option<Vec<&str>> = chosen.as_deref().map(|names| names.split(',').collect());
     let look = Look::of(mail.call, mail.mailbox, select.as_deref())?;
-    let step = round.step(mail, folder, &look)?;
+    let strikes = |kind| strikes(mail, kind);
+    let mut step = round.step(mail, folder, &look)?;
+    if strikes(FaultKind::ReplayedDelta) {
+        step.rows.extend(newest(mail, folder, &look));
+    }
+    if strikes(FaultKind::SparseDelta) {
+        step.rows.iter_mut().for_each(thin_out);
+    }
     let mut page = Map::new();
     page.insert(
         "@odata.context".to_owned(),
@@ -61,7 +72,10 @@ pub(super) fn answer(mail: Mail<'_>, folder: FolderId) -> Outcome {
         Onward::Round(round) => ("@odata.deltaLink", "$deltatoken", round),
     };
     page.insert("value".to_owned(), Value::Array(step.rows));
-    let link = format!("{}?{token}={}", mail.call.address, round.write());
+    let mut link = format!("{}?{token}={}", mail.call.address, round.write());
+    if token == "$skiptoken" {
+        link = mail.call.onward(mail.mailbox.address(), link);
+    }
     page.insert(name.to_owned(), json!(link));
     Ok(Answer::json(Value::Object(page)))
 }
@@ -122,7 +136,7 @@ impl Round {
             .mailbox
             .walk(place, self.after, size + 1)
             .ok_or_else(|| resync(mail, folder))?;
-        let more = found.len() > size;
+        let more = found.len() > size && !strikes(mail, FaultKind::ShortDelta);
         found.truncate(size);
         let after = found.last().map_or(self.after, |message| message.uid);
         let rows = found
@@ -212,6 +226,43 @@ fn is_there(
         mail.mailbox.staying(stay)
     };
     placed.is_some_and(|placed| placed.folder == folder)
+}
+
+fn strikes(mail: Mail<'_>, kind: FaultKind) -> bool {
+    let target = mail.call.target(Some(mail.mailbox.address()));
+    mail.call.graph.faults.strikes(kind, target)
+}
+
+/// What is said of a link that is good, when that is ordered.
+fn refused(mail: Mail<'_>) -> Result<(), Refusal> {
+    if strikes(mail, FaultKind::DeltaGone) {
+        return Err(gone(mail));
+    }
+    if strikes(mail, FaultKind::SyncStateLost) {
+        return Err(Refusal::new(
+            StatusCode::NOT_FOUND,
+            "syncStateNotFound",
+            "The sync state generation is not found; please perform a full sync.",
+        ));
+    }
+    Ok(())
+}
+
+/// The newest messages of a folder, told whether or not they were told before.
+fn newest(mail: Mail<'_>, folder: FolderId, look: &Look<'_>) -> Vec<Value> {
+    let slice = Slice {
+        most: 3,
+        ..Slice::ALL
+    };
+    let newest = mail.mailbox.slice(Scope::Folder(folder), slice);
+    newest.iter().map(|placed| look.message(placed)).collect()
+}
+
+/// Leaves of a row what says only which message it is.
+fn thin_out(row: &mut Value) {
+    if let Value::Object(row) = row {
+        row.retain(|name, _| ["@odata.etag", "@removed", "id", "isRead"].contains(&name.as_str()));
+    }
 }
 
 /// Too much happened since: begin anew, there.

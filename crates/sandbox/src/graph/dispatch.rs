@@ -13,7 +13,8 @@ use super::call::{Call, Line};
 use super::folders::{self, Where};
 use super::incoming::Incoming;
 use super::refusal::Refusal;
-use super::{Graph, applications, batch, delta, messages, strike, users};
+use super::{Graph, applications, batch, delta, drafts, messages, send, strike, users};
+use crate::faults::FaultKind;
 use crate::mailboxes::Scope;
 
 /// Everything below `/v1.0`.
@@ -68,7 +69,12 @@ pub(super) async fn serve(call: &Call, incoming: Incoming) -> Outcome {
         words: &words[named_by..],
         names: &call.path[named_by..],
     };
-    way.follow(incoming).await
+    let mut outcome = way.follow(incoming).await;
+    if let Ok(answer) = &mut outcome {
+        let target = call.target(Some(&owner.address));
+        answer.is_cut = call.graph.faults.strikes(FaultKind::CutBody, target);
+    }
+    outcome
 }
 
 /// The rest of a path below its owner.
@@ -94,14 +100,20 @@ impl<'a> Way<'a> {
     async fn follow(self, incoming: Incoming) -> Outcome {
         match self.words {
             ["messages" | "mailfolders", ..] => self.mail(incoming).await,
+            ["sendmail"] if self.call.method == Method::POST => {
+                send::send_mail(self.call, self.owner, incoming).await
+            }
+            ["sendmail"] => Err(Refusal::method(self.call.method.as_str())),
             [first, ..] => Err(Refusal::segment(first)),
             [] => users::show(self.call, self.owner),
         }
     }
 
     async fn mail(self, incoming: Incoming) -> Outcome {
-        let need = match self.call.method {
-            Method::GET | Method::HEAD => Need::Read,
+        let need = match (&self.call.method, self.words.last()) {
+            (&Method::GET, _) => Need::Read,
+            // Sending what was written changes nothing that is read.
+            (_, Some(&("reply" | "replyall" | "forward" | "send"))) => Need::Send,
             _ => Need::Write,
         };
         let mailbox = self.owner.open(self.call, need)?;
@@ -123,6 +135,9 @@ impl<'a> Way<'a> {
     }
 
     async fn messages(self, mail: Mail<'a>, place: Where, incoming: Incoming) -> Outcome {
+        if let (&Method::POST, []) = (&self.call.method, self.words) {
+            return drafts::create(mail, place, incoming).await;
+        }
         let scope = match place {
             Where::Everywhere => Scope::Whole,
             Where::Root => return Err(Refusal::folder_not_found()),
@@ -140,7 +155,8 @@ impl<'a> Way<'a> {
             (_, []) => Err(Refusal::method(self.call.method.as_str())),
             (_, _) => {
                 let placed = messages::find(mail, scope, &self.names[0])?;
-                messages::follow(mail, placed, &self.words[1..], incoming).await
+                let way = (&self.words[1..], &self.names[1..]);
+                messages::follow(mail, placed, way, incoming).await
             }
         }
     }
@@ -186,6 +202,7 @@ impl Numbers {
             Answer {
                 status: refusal.status,
                 content: Content::Json(refusal.body(&self.inner())),
+                is_cut: false,
                 headers: refusal.headers.into_iter().collect(),
             }
         });

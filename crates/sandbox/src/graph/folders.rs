@@ -112,7 +112,10 @@ fn list(mail: Mail<'_>, place: Where) -> Outcome {
     }
     page.insert("value".to_owned(), json!(shown?));
     if skip.saturating_add(top) < below.len() {
-        let next = mail.call.page(&[("$skip", (skip + top).to_string())]);
+        let next = mail.call.page(
+            mail.mailbox.address(),
+            &[("$skip", (skip + top).to_string())],
+        );
         page.insert("@odata.nextLink".to_owned(), json!(next));
     }
     Ok(Answer::json(Value::Object(page)))

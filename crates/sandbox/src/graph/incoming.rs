@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::StatusCode;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use gatepost_host::{Clock, Elapsed};
 use serde_json::{Map, Value};
 
@@ -28,12 +31,27 @@ impl Incoming {
         match clock.within(LONGEST, to_bytes(body, most)).await {
             Ok(Ok(octets)) => Ok(octets),
             Ok(Err(_)) => Err(too_large()),
-            Err(Elapsed) => Err(Refusal::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "RequestTimeout",
-                "The request did not arrive in time.",
-            )),
+            Err(Elapsed) => Err(too_late()),
         }
+    }
+
+    /// A message that comes as MIME in base64, decoded as it arrives.
+    pub(super) async fn mime(self, clock: &Clock) -> Result<Bytes, Refusal> {
+        let mut decoder = Decoder::default();
+        match self {
+            Self::Given(octets) => decoder.push(&octets)?,
+            Self::Network(body) => {
+                let mut chunks = body.into_data_stream();
+                loop {
+                    match clock.within(LONGEST_PAUSE, chunks.next()).await {
+                        Ok(Some(Ok(chunk))) => decoder.push(&chunk)?,
+                        Ok(None) => break,
+                        Ok(Some(Err(_))) | Err(Elapsed) => return Err(too_late()),
+                    }
+                }
+            }
+        }
+        decoder.finish()
     }
 
     /// A JSON object; an empty body is an empty one.
@@ -51,6 +69,60 @@ impl Incoming {
     }
 }
 
+/// Base64 in pieces (RFC 4648 §4), with line breaks anywhere.
+#[derive(Debug, Default)]
+struct Decoder {
+    /// Letters that wait for their fourth.
+    letters: Vec<u8>,
+    octets: Vec<u8>,
+    has_ended: bool,
+}
+
+impl Decoder {
+    fn push(&mut self, chunk: &[u8]) -> Result<(), Refusal> {
+        let letters = chunk.iter().filter(|letter| !letter.is_ascii_whitespace());
+        self.letters.extend(letters);
+        let whole = self.letters.len() / 4 * 4;
+        if whole == 0 {
+            return Ok(());
+        }
+        if self.has_ended {
+            return Err(no_base64());
+        }
+        let decoded = STANDARD.decode_vec(&self.letters[..whole], &mut self.octets);
+        decoded.map_err(|_| no_base64())?;
+        self.has_ended = self.letters[whole - 1] == b'=';
+        self.letters.drain(..whole);
+        if self.octets.len() > LARGEST_MESSAGE {
+            return Err(Refusal::too_large());
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Bytes, Refusal> {
+        if self.letters.is_empty() && !self.octets.is_empty() {
+            Ok(self.octets.into())
+        } else {
+            Err(no_base64())
+        }
+    }
+}
+
+fn no_base64() -> Refusal {
+    Refusal::bad(
+        "ErrorMimeContentInvalidBase64String",
+        "Invalid base64 string for MIME content.",
+    )
+}
+
+fn too_late() -> Refusal {
+    Refusal::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "RequestTimeout",
+        "The request did not arrive in time.",
+    )
+}
+
 fn too_large() -> Refusal {
     Refusal::new(
         StatusCode::PAYLOAD_TOO_LARGE,
@@ -62,5 +134,40 @@ fn too_large() -> Refusal {
 /// How long a client may take to send its body.
 const LONGEST: Duration = Duration::from_mins(10);
 
+/// How long a client may pause within a body.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// The largest message by policy.
+pub(super) const LARGEST_MESSAGE: usize = 150 * 1024 * 1024;
+
 /// The largest message by policy, with attachments in base64 and what is around them.
-pub(super) const LARGEST_JSON: usize = 210 * 1024 * 1024;
+const LARGEST_JSON: usize = 210 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(chunks: &[&str]) -> Option<Bytes> {
+        let mut decoder = Decoder::default();
+        for chunk in chunks {
+            decoder.push(chunk.as_bytes()).ok()?;
+        }
+        decoder.finish().ok()
+    }
+
+    #[test]
+    fn base64_is_decoded_however_it_is_cut() {
+        let text = "QmNjOiB4QHkK\r\nCg==";
+        for at in 0..text.len() {
+            let (before, after) = text.split_at(at);
+            assert_eq!(
+                decoded(&[before, after]).as_deref(),
+                Some(&b"Bcc: x@y\n\n"[..]),
+                "{at}"
+            );
+        }
+        for wrong in ["", "QmNj0", "QmN_", "Cg==Cg==", "Q!==", "Cg="] {
+            assert_eq!(decoded(&[wrong]), None, "{wrong}");
+        }
+    }
+}

@@ -8,8 +8,10 @@ use super::dispatch::Mail;
 use super::folders::{context, destination, page_size, resolve_for_mail};
 use super::ids::{self, Kind};
 use super::incoming::Incoming;
+use super::letter::wrong;
 use super::refusal::Refusal;
 use super::shape::{Look, change_key};
+use super::{attachments, drafts, responses};
 use crate::mailboxes::{Flag, Flags, Message, MessageId, Placed, Scope, Slice, Stay};
 
 /// `GET …/messages`.
@@ -38,7 +40,10 @@ pub(super) fn list(mail: Mail<'_>, scope: Scope) -> Outcome {
         found.iter().map(|placed| look.message(placed)).collect(),
     );
     if skip.saturating_add(found.len()) < total && !found.is_empty() {
-        let next = mail.call.page(&[("$skip", (skip + top).to_string())]);
+        let next = mail.call.page(
+            mail.mailbox.address(),
+            &[("$skip", (skip + top).to_string())],
+        );
         page.insert("@odata.nextLink".to_owned(), json!(next));
     }
     Ok(Answer::json(Value::Object(page)))
@@ -60,19 +65,31 @@ pub(super) fn find(mail: Mail<'_>, scope: Scope, id: &str) -> Result<Placed, Ref
 pub(super) async fn follow(
     mail: Mail<'_>,
     placed: Placed,
-    words: &[&str],
+    (words, names): (&[&str], &[String]),
     incoming: Incoming,
 ) -> Outcome {
     let clock = &mail.call.graph.clock;
+    if let [word] = words
+        && let Some(way) = responses::named(word)
+        && mail.call.method == Method::POST
+    {
+        let given = incoming.object(clock).await?;
+        return responses::respond(mail, &placed, way, &given);
+    }
     match (&mail.call.method, words) {
         (&Method::GET, []) => show(mail, &placed).map(Answer::json),
         (&Method::GET, ["$value"]) => Ok(Answer::octets("text/plain", placed.message.raw)),
-        (&Method::PATCH, []) => mark(mail, &placed, &incoming.object(clock).await?),
+        (&Method::PATCH, []) => change(mail, &placed, &incoming.object(clock).await?),
+        (&Method::POST, ["send"]) => drafts::send(mail, &placed),
+        (_, ["attachments", ..]) => {
+            let way = (&words[1..], &names[1..]);
+            attachments::follow(mail, &placed, way, incoming).await
+        }
         (&Method::DELETE, []) => delete(mail, &placed),
         (&Method::POST, ["permanentdelete"]) => Ok(purge(mail, &placed)),
         (&Method::POST, ["move"]) => relocate(mail, &placed, &incoming.object(clock).await?),
         (&Method::POST, ["copy"]) => copy(mail, &placed, &incoming.object(clock).await?),
-        (_, [] | ["$value" | "permanentdelete" | "move" | "copy"]) => {
+        (_, [] | ["$value" | "permanentdelete" | "move" | "copy" | "send"]) => {
             Err(Refusal::method(mail.call.method.as_str()))
         }
         (_, [other, ..]) => Err(Refusal::segment(other)),
@@ -89,12 +106,32 @@ pub(super) fn show(mail: Mail<'_>, placed: &Placed) -> Result<Value, Refusal> {
 }
 
 /// The message as it is now.
-fn again(mail: Mail<'_>, id: MessageId) -> Result<Placed, Refusal> {
+pub(super) fn again(mail: Mail<'_>, id: MessageId) -> Result<Placed, Refusal> {
     mail.mailbox.locate(id).ok_or_else(Refusal::item_not_found)
 }
 
-fn mark(mail: Mail<'_>, placed: &Placed, given: &Map<String, Value>) -> Outcome {
+fn change(mail: Mail<'_>, placed: &Placed, given: &Map<String, Value>) -> Outcome {
+    if drafts::is_draft(placed) {
+        return drafts::change(mail, placed, given);
+    }
+    let fixed = |name: &&String| !name.starts_with('@') && !MARKS.contains(&name.as_str());
+    if let Some(name) = given.keys().find(fixed) {
+        return Err(Refusal::bad(
+            "ErrorInvalidPropertySet",
+            format!("Set action is invalid for property '{name}' of a message that is no draft."),
+        ));
+    }
     unchanged_since(mail, placed)?;
+    let placed = marked(mail, placed, given)?;
+    Ok(Answer::json(show(mail, &placed)?))
+}
+
+/// The message with its marks as JSON wants them; other properties are passed over.
+pub(super) fn marked(
+    mail: Mail<'_>,
+    placed: &Placed,
+    given: &Map<String, Value>,
+) -> Result<Placed, Refusal> {
     let Message { flags, marks, .. } = &placed.message;
     let (mut flags, mut marks) = (*flags, (**marks).clone());
     for (name, value) in given {
@@ -126,24 +163,12 @@ fn mark(mail: Mail<'_>, placed: &Placed, given: &Map<String, Value>) -> Outcome 
                 let given = value.as_str().filter(|one| known.contains(one));
                 marks.importance = Some(given.ok_or_else(|| wrong(name))?.to_owned());
             }
-            "inferenceClassification" => {}
-            name if name.starts_with('@') => {}
-            _ => {
-                return Err(Refusal::bad(
-                    "ErrorInvalidPropertySet",
-                    format!(
-                        "Set action is invalid for property '{name}' of a message that is no draft."
-                    ),
-                ));
-            }
+            _ => {}
         }
     }
     marks.modified_at = Some(mail.call.at);
     let marked = mail.mailbox.mark(placed.message.id, flags, marks);
-    Ok(Answer::json(show(
-        mail,
-        &marked.ok_or_else(Refusal::item_not_found)?,
-    )?))
+    marked.ok_or_else(Refusal::item_not_found)
 }
 
 /// `If-Match` (RFC 9110 §13.1.1).
@@ -168,12 +193,6 @@ fn set(flags: Flags, flag: Flag, to: bool) -> Flags {
     } else {
         flags.without(flag.into())
     }
-}
-
-fn wrong(name: &str) -> Refusal {
-    Refusal::body_unreadable(format!(
-        "Property {name} in payload has a value that does not match schema."
-    ))
 }
 
 /// It goes to Deleted Items, and from there for good.
@@ -216,3 +235,12 @@ fn copy(mail: Mail<'_>, placed: &Placed, given: &Map<String, Value>) -> Outcome 
     };
     Ok(Answer::created(show(mail, &placed)?))
 }
+
+/// What may change of a message that was sent or received.
+const MARKS: &[&str] = &[
+    "isRead",
+    "flag",
+    "categories",
+    "importance",
+    "inferenceClassification",
+];

@@ -175,6 +175,38 @@ impl Refusal {
         )
     }
 
+    pub(super) fn too_large() -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "ErrorMessageSizeExceeded",
+            "The message exceeds the maximum supported size.",
+        )
+    }
+
+    pub(super) fn send_as_denied() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "ErrorSendAsDenied",
+            "The user account which was used to submit this request does not have the right to send mail on behalf of the specified sending account., Cannot submit message.",
+        )
+    }
+
+    pub(super) fn no_recipient() -> Self {
+        Self::bad(
+            "ErrorInvalidRecipients",
+            "At least one recipient is required to send the message.",
+        )
+    }
+
+    pub(super) fn recipient(address: &str) -> Self {
+        Self::bad(
+            "ErrorInvalidRecipients",
+            format!(
+                "At least one recipient is not valid., Recipient '{address}' is not resolved. All recipients must be resolved before a message can be submitted."
+            ),
+        )
+    }
+
     /// 401 for a token that opens nothing.
     pub(super) fn token(refused: TokenRefused) -> Self {
         let message = match refused {

@@ -88,7 +88,8 @@ enum Coding {
 }
 
 impl Contents {
-    fn read(raw: &[u8]) -> Self {
+    /// Reads a message, whatever it is; what is none says nothing.
+    pub fn of(raw: &[u8]) -> Self {
         let Some(parsed) = MessageParser::default().parse(raw) else {
             return Self::default();
         };
@@ -246,7 +247,7 @@ pub(super) struct Understood(Arc<OnceLock<Contents>>);
 
 impl Understood {
     pub(super) fn of(&self, raw: &[u8]) -> &Contents {
-        self.0.get_or_init(|| Contents::read(raw))
+        self.0.get_or_init(|| Contents::of(raw))
     }
 }
 

@@ -7,3 +7,5 @@ mod faults;
 mod folders;
 mod messages;
 mod permissions;
+mod sending;
+mod uploads;

@@ -151,3 +151,52 @@ async fn a_link_is_good_in_its_own_folder_only() {
     assert_eq!((gone.status.as_u16(), gone.code()), (410, "resyncRequired"));
     assert!(gone.header("location").ends_with("/messages/delta"));
 }
+
+#[tokio::test]
+async fn delta_goes_wrong_on_demand() {
+    let client = Client::app().await;
+    for number in 0..6 {
+        client.deliver(&format!("{number}"), number);
+    }
+    client.order("short-delta,times=1");
+    let (rows, _) = round(&client, &start()).await;
+    assert_eq!(rows.len(), 2, "a walk that ended too early");
+    let (_, link) = round(&client, &start()).await;
+    client.order("delta-gone,times=1");
+    let gone = client.get(&link).await;
+    assert_eq!((gone.status.as_u16(), gone.code()), (410, "resyncRequired"));
+    assert!(
+        gone.header("location")
+            .starts_with(&client.visitor.sandbox.graph())
+    );
+    client.order("sync-state-lost,times=1");
+    let lost = client.get(&link).await;
+    assert_eq!(
+        (lost.status.as_u16(), lost.code()),
+        (404, "syncStateNotFound")
+    );
+    client.order("replayed-delta,times=1");
+    let again = client.get(&link).await;
+    assert_eq!(again.each("subject"), ["5", "4", "3"], "told before");
+    client.deliver("6", 6);
+    client.order("sparse-delta,times=1");
+    let sparse = client.get(&link).await;
+    let names: Vec<&String> = sparse.values()[0]
+        .as_object()
+        .expect("a row")
+        .keys()
+        .collect();
+    assert_eq!(names, ["@odata.etag", "id", "isRead"]);
+    client.order("foreign-next-link,times=1");
+    let first = told(
+        client
+            .request(Method::GET, &start())
+            .header("Prefer", "odata.maxpagesize=2"),
+    );
+    let first = first.await;
+    assert!(
+        first
+            .text("/@odata.nextLink")
+            .starts_with("https://graph.microsoft.com.evil.example/v1.0/")
+    );
+}

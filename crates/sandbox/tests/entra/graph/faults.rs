@@ -68,3 +68,17 @@ async fn a_policy_wants_claims_that_the_token_lacks() {
         "policies are for people"
     );
 }
+
+#[tokio::test]
+async fn a_body_is_cut_in_the_middle() {
+    let client = Client::app().await;
+    client.order("cut-body,times=1");
+    let response = client
+        .request(reqwest::Method::GET, INBOX)
+        .send()
+        .await
+        .expect("it begins");
+    assert_eq!(response.status(), 200);
+    assert!(response.bytes().await.is_err(), "and does not end");
+    assert_eq!(client.get(INBOX).await.status, 200);
+}
