@@ -107,6 +107,16 @@ impl Dovecot {
         self.pop3_ports.clear()
     }
 
+    /// What it serves of a stored message: IMAP knows no zero octet (RFC 9051 §4.3.1), so it
+    /// writes 0x80 in its place.
+    pub fn serves(stored: &[u8]) -> Vec<u8> {
+        let served = stored.iter().map(|octet| match octet {
+            0 => 0x80,
+            other => *other,
+        });
+        served.collect()
+    }
+
     /// Stops it: connected clients are cut off, the ports refuse.
     pub fn stop(&mut self) {
         self.running = None;

@@ -2,7 +2,7 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use gatepost_mail::FolderName;
-use gatepost_peers::{corpus, large_message};
+use gatepost_peers::{Dovecot, corpus, large_message};
 
 use crate::stand::{ADA, Digested, Failure, Fetched, Stand, arrivals, everything, message};
 
@@ -17,7 +17,7 @@ async fn odd_messages_arrive_as_they_are() -> Result<(), Failure> {
         let (keys, next) = arrivals(mailbox.as_mut(), &inbox, Some(&cursor), 1).await?;
         let mut fetched = Fetched::default();
         mailbox.fetch(&inbox, &keys, &mut fetched).await?;
-        let served = served(&specimen.octets);
+        let served = Dovecot::serves(&specimen.octets);
         assert!(
             fetched.messages == [served],
             "{}: {:?}",
@@ -91,13 +91,4 @@ async fn ten_thousand_messages_arrive_once_and_in_order() -> Result<(), Failure>
         .collect();
     assert!(fetched.messages == expected, "each message once");
     Ok(())
-}
-
-/// What Dovecot serves of a stored message: IMAP knows no zero octet (RFC 9051 §4.3.1), so it
-/// writes 0x80 in its place.
-fn served(stored: &[u8]) -> Vec<u8> {
-    stored
-        .iter()
-        .map(|octet| if *octet == 0 { 0x80 } else { *octet })
-        .collect()
 }

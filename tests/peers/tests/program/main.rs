@@ -1,5 +1,6 @@
 //! The real program against Dovecot and the identity endpoint.
 
+mod exporting;
 mod full_disk;
 mod memory;
 mod other_users;

@@ -34,6 +34,26 @@ fn the_largest_message_of_exchange_is_written_to_a_file() -> Result<(), Failure>
 }
 
 #[test]
+fn the_largest_message_of_exchange_is_exported() -> Result<(), Failure> {
+    let stand = Stand::new("")?;
+    let exported = |to: &str, size: usize| -> Result<u64, Failure> {
+        stand.dovecot.deliver(ADA, "INBOX", &large_message(size))?;
+        let proof = File::create(stand.program.folder().join("proof.json"))?;
+        let peak = peak_of_a_run(&stand, &["export", ADA, "--to", to], proof)?;
+        let cur = stand.program.folder().join(to).join("INBOX/cur");
+        let mut sizes = Vec::new();
+        for entry in fs::read_dir(cur)? {
+            sizes.push(entry?.metadata()?.len());
+        }
+        assert!(sizes.contains(&(size as u64)), "{sizes:?}");
+        Ok(peak)
+    };
+    let small = exported("small", SMALL)?;
+    assert_little_more(exported("large", LARGE)?, small);
+    Ok(())
+}
+
+#[test]
 fn of_the_largest_message_only_the_header_is_fetched() -> Result<(), Failure> {
     let stand = Stand::new("")?;
     stand.dovecot.deliver(ADA, "INBOX", &large_message(LARGE))?;
