@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::mailset::Mail;
+use crate::sending::SendingLimits;
 
 /// What [`Sandbox::start`](crate::Sandbox::start) is told.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub struct SandboxConfig {
     pub mail: Mail,
     /// How long an access token lives. Entra's live 60 to 90 minutes.
     pub token_lifetime: Duration,
+    /// How much each mailbox may send.
+    pub sending: SendingLimits,
 }
 
 /// The ports of a sandbox, all on loopback.
@@ -26,7 +29,7 @@ pub struct SandboxConfig {
 pub enum Ports {
     /// Whatever is free.
     Free,
-    /// This one for HTTPS, the next for IMAP, and the one after that for POP3.
+    /// This one for HTTPS, and those after it for IMAP, POP3, SMTP, and SMTP with STARTTLS.
     From(u16),
 }
 
@@ -38,6 +41,7 @@ impl Default for SandboxConfig {
             env_file: None,
             mail: Mail::None,
             token_lifetime: TOKEN_LIFETIME,
+            sending: SendingLimits::EXCHANGE_ONLINE,
         }
     }
 }

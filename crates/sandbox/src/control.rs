@@ -8,6 +8,8 @@
 //! | `DELETE /sandbox/faults` | takes all orders back |
 //! | `DELETE /sandbox/faults/NAME` | takes back those of one kind |
 //! | `GET /sandbox/state` | tells what there is |
+//! | `GET /sandbox/departed` | lists what left the tenant |
+//! | `GET /sandbox/departed/NUMBER` | gives one message of that list |
 //!
 //! Every request carries `Authorization: Bearer TOKEN` with the token of the env file. A refusal
 //! is JSON with `code` and `message`.
@@ -55,6 +57,8 @@ impl Control {
             )
             .route("/sandbox/faults/{kind}", delete(clear_fault))
             .route("/sandbox/state", get(state))
+            .route("/sandbox/departed", get(departed))
+            .route("/sandbox/departed/{number}", get(departed_message))
             .layer(DefaultBodyLimit::max(LARGEST_MESSAGE))
             // Not a `layer`: merged with the platform's router, that would guard every unknown path.
             .route_layer(middleware::from_fn_with_state(Arc::clone(&control), admit))
@@ -153,6 +157,37 @@ async fn state(State(control): State<Arc<Control>>) -> Response {
         "faults": standing(&control.faults),
     }))
     .into_response()
+}
+
+async fn departed(State(control): State<Arc<Control>>) -> Response {
+    let departed = control.mailboxes.departed();
+    let departed: Vec<Value> = departed
+        .iter()
+        .enumerate()
+        .map(|(number, message)| {
+            json!({
+                "number": number,
+                "mailbox": message.mailbox,
+                "recipients": message.recipients,
+                "at": message.at.to_string(),
+                "octets": message.raw.len(),
+            })
+        })
+        .collect();
+    Json(json!({"departed": departed})).into_response()
+}
+
+async fn departed_message(
+    State(control): State<Arc<Control>>,
+    Path(number): Path<usize>,
+) -> Response {
+    match control.mailboxes.departed().get(number) {
+        Some(message) => {
+            let kind = [(header::CONTENT_TYPE, "message/rfc822")];
+            (kind, message.raw.clone()).into_response()
+        }
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 fn shown(mailbox: &Mailbox) -> Value {

@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gatepost_host::Clock;
+use gatepost_wire::smtp::Phase;
+use gatepost_wire::smtp::exchange::KnownReply;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
@@ -110,18 +112,36 @@ impl Faults {
 
     /// Whether this fault happens to `target` now. A counted order is used up by one.
     pub fn strikes(&self, kind: FaultKind, target: Target<'_>) -> bool {
-        self.struck(kind, target).is_some()
+        self.struck(kind, target, |_| true).is_some()
     }
 
     /// With what the token endpoint refuses `target` now. A counted order is used up by one.
     pub fn refuses(&self, target: Target<'_>) -> Option<&'static OnDemand> {
-        self.struck(FaultKind::Refuse, target)?.refusal
+        self.struck(FaultKind::Refuse, target, |_| true)?.refusal
+    }
+
+    /// With what SMTP refuses `target` in this phase, where Exchange would. A counted order is
+    /// used up by one.
+    pub(crate) fn refuses_mail(
+        &self,
+        phase: Phase,
+        target: Target<'_>,
+    ) -> Option<&'static KnownReply> {
+        let is_due =
+            |order: &FaultOrder| order.reply.is_some_and(|known| due(known) == Some(phase));
+        self.struck(FaultKind::RefuseMail, target, is_due)?.reply
     }
 
     /// The order that strikes, if there is one.
-    fn struck(&self, kind: FaultKind, target: Target<'_>) -> Option<FaultOrder> {
+    fn struck(
+        &self,
+        kind: FaultKind,
+        target: Target<'_>,
+        is_due: impl Fn(&FaultOrder) -> bool,
+    ) -> Option<FaultOrder> {
         let mut all = self.lock();
-        let hits = |standing: &Standing| standing.order.hits(kind, target);
+        let hits =
+            |standing: &Standing| standing.order.hits(kind, target) && is_due(&standing.order);
         let at = all.iter().position(hits)?;
         let order = all[at].order.clone();
         if let Some(left) = &mut all[at].left {
@@ -170,6 +190,18 @@ impl Faults {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// When Exchange says this: it takes what it can before it refuses.
+fn due(known: &KnownReply) -> Option<Phase> {
+    let latest = [
+        Phase::EndOfData,
+        Phase::BeforeData,
+        Phase::Recipient(0),
+        Phase::Mail,
+        Phase::Auth,
+    ];
+    latest.into_iter().find(|phase| known.comes_in(*phase))
 }
 
 /// More than anybody gives; a loop that never clears stays small.

@@ -1,6 +1,7 @@
 //! A sandbox for a test, and a client that reads and writes lines.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,13 +29,12 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) async fn open() -> Self {
+        Self::furnished(SandboxConfig::default()).await
+    }
+
+    pub(crate) async fn furnished(config: SandboxConfig) -> Self {
         let tasks = Tasks::new();
-        let start = Sandbox::start(
-            SandboxConfig::default(),
-            Clock::system(),
-            Chance::system(),
-            &tasks,
-        );
+        let start = Sandbox::start(config, Clock::system(), Chance::system(), &tasks);
         let sandbox = start.await.expect("the sandbox starts on free ports");
         Self { sandbox, tasks }
     }
@@ -46,6 +46,11 @@ impl House {
 
     /// A token for Exchange, of the app itself or in the name of a person.
     pub(crate) fn token(&self, person: Option<&str>) -> String {
+        self.token_for(person, "IMAP.AccessAsUser.All")
+    }
+
+    /// The same where the person granted this.
+    pub(crate) fn token_for(&self, person: Option<&str>, granted: &'static str) -> String {
         let tenant = self.sandbox.tenant();
         let (app, person) = {
             let directory = tenant.directory();
@@ -56,7 +61,7 @@ impl House {
             let person = person.map(|upn| directory.person(upn).expect("they are").clone());
             (app, person)
         };
-        let scopes = BTreeSet::from(["IMAP.AccessAsUser.All"]);
+        let scopes = BTreeSet::from([granted]);
         let contexts = BTreeSet::new();
         let token = AccessToken {
             audience: "https://outlook.office365.com",
@@ -92,6 +97,12 @@ impl House {
 
     /// A connection over which nothing has been said.
     pub(crate) async fn connect_to(&self, address: SocketAddr) -> Client {
+        let stream = TcpStream::connect(address).await.expect("it listens");
+        self.protect(stream).await
+    }
+
+    /// TLS over a connection that is there.
+    pub(crate) async fn protect(&self, stream: TcpStream) -> Client {
         let mut roots = RootCertStore::empty();
         let ca = CertificateDer::from_pem_slice(self.sandbox.ca_pem().as_bytes());
         roots
@@ -104,7 +115,6 @@ impl House {
         .expect("the provider has them")
         .with_root_certificates(roots)
         .with_no_client_auth();
-        let stream = TcpStream::connect(address).await.expect("it listens");
         let name = ServerName::try_from("localhost").expect("a name");
         let connector = TlsConnector::from(Arc::new(config));
         let stream = connector.connect(name, stream).await.expect("TLS starts");
@@ -129,10 +139,12 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) async fn line(&mut self) -> String {
         let mut line = String::new();
-        self.stream
-            .read_line(&mut line)
-            .await
-            .expect("a line or the end");
+        match self.stream.read_line(&mut line).await {
+            Ok(_) => {}
+            // The end without a goodbye of TLS is one, too.
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {}
+            Err(error) => panic!("neither a line nor the end: {error}"),
+        }
         line.trim_end_matches("\r\n").to_owned()
     }
 

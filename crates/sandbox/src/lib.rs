@@ -1,7 +1,7 @@
 //! A small Microsoft 365 in this process: the identity platform and the mailboxes of an
 //! imaginary tenant, with faults on demand.
 //!
-//! It is an independent judge: it shares the wire formats of IMAP and POP3 with the rest of the
+//! It is an independent judge: it shares the wire formats of IMAP, POP3 and SMTP with the rest of the
 //! workspace and nothing of the clients it judges.
 
 mod ca;
@@ -22,6 +22,8 @@ pub mod mailset;
 mod places;
 mod pop3;
 mod sandbox;
+mod sending;
+mod smtp;
 mod state_folder;
 pub mod tenant;
 
@@ -30,3 +32,4 @@ pub use control::ControlRefused;
 pub use env_file::EnvFile;
 pub use error::SandboxError;
 pub use sandbox::{Addresses, Sandbox};
+pub use sending::SendingLimits;

@@ -24,6 +24,8 @@ use crate::mailboxes::{MailboxKind, Mailboxes};
 use crate::mailset;
 use crate::places::Places;
 use crate::pop3::{self, Pop3};
+use crate::sending::{Meter, SendingLimits};
+use crate::smtp::{self, Smtp};
 use crate::state_folder::{Passwords, StateFolder};
 use crate::tenant::{
     CLIENT_ID, Contoso, HeaderForm, Surroundings, TENANT_ID, Tenant, TokenKeys, USER,
@@ -52,6 +54,10 @@ pub struct Addresses {
     pub imap: SocketAddr,
     /// POP3 with implicit TLS.
     pub pop3: SocketAddr,
+    /// SMTP submission with implicit TLS.
+    pub smtp: SocketAddr,
+    /// SMTP submission with STARTTLS.
+    pub smtp_starttls: SocketAddr,
 }
 
 impl Sandbox {
@@ -86,8 +92,16 @@ impl Sandbox {
         let (https_socket, https) = bind(config.ports, 0).await?;
         let (imap_socket, imap) = bind(config.ports, 1).await?;
         let (pop3_socket, pop3) = bind(config.ports, 2).await?;
+        let (smtp_socket, smtp) = bind(config.ports, 3).await?;
+        let (starttls_socket, smtp_starttls) = bind(config.ports, 4).await?;
         let sandbox = Self {
-            addresses: Addresses { https, imap, pop3 },
+            addresses: Addresses {
+                https,
+                imap,
+                pop3,
+                smtp,
+                smtp_starttls,
+            },
             ca_pem: ground.authority.ca_pem.clone(),
             tenant,
             mailboxes,
@@ -111,7 +125,12 @@ impl Sandbox {
         let listener = Listener::new(imap_socket, authority.server_config(&[]));
         sandbox.serve_imap(listener, clock.clone());
         let listener = Listener::new(pop3_socket, authority.server_config(&[]));
-        sandbox.serve_pop3(listener, clock);
+        sandbox.serve_pop3(listener, clock.clone());
+        let server = sandbox.smtp(config.sending, clock);
+        let listener = Listener::new(smtp_socket, authority.server_config(&[]));
+        smtp::serve(listener, server.clone(), &sandbox.tasks);
+        let listener = Listener::new(starttls_socket, authority.server_config(&[]));
+        smtp::serve_starttls(listener, server, &sandbox.tasks);
         if let Some(path) = config.env_file {
             sandbox.env().write(&path)?;
         }
@@ -200,6 +219,11 @@ impl Sandbox {
             ("GRAPH", self.graph()),
             ("IMAP", format!("localhost:{}", self.addresses.imap.port())),
             ("POP3", format!("localhost:{}", self.addresses.pop3.port())),
+            ("SMTP", format!("localhost:{}", self.addresses.smtp.port())),
+            (
+                "SMTP_STARTTLS",
+                format!("localhost:{}", self.addresses.smtp_starttls.port()),
+            ),
             ("CA", path(self.ca_file())),
             ("USER", USER.to_owned()),
             ("PASSWORD", self.passwords.person.expose_secret().to_owned()),
@@ -250,6 +274,17 @@ impl Sandbox {
             clock,
         };
         imap::serve(listener, server, &self.tasks);
+    }
+
+    fn smtp(&self, limits: SendingLimits, clock: Clock) -> Smtp {
+        Smtp {
+            tenant: self.tenant.clone(),
+            mailboxes: self.mailboxes.clone(),
+            faults: self.faults.clone(),
+            meter: Meter::new(limits),
+            places: Places::of(limits.connections),
+            clock,
+        }
     }
 
     fn serve_pop3(&self, listener: Listener, clock: Clock) {

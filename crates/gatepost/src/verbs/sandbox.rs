@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use gatepost_host::{Chance, Clock, Tasks, environment};
 use gatepost_sandbox::mailset::Mail;
-use gatepost_sandbox::{Ports, Sandbox, SandboxConfig};
+use gatepost_sandbox::{Ports, Sandbox, SandboxConfig, SendingLimits};
 
 use crate::cli::Settings;
 use crate::failure::Failure;
@@ -27,8 +27,8 @@ pub struct Arguments {
 
 #[derive(Debug, clap::Args)]
 struct Start {
-    /// Listen on this port for HTTPS, on the next for IMAP and on the one after that for POP3;
-    /// otherwise on free ones.
+    /// Listen on this port for HTTPS, and on those after it for IMAP, POP3, SMTP, and SMTP with
+    /// STARTTLS; otherwise on free ones.
     #[arg(long, value_name = "PORT")]
     port_base: Option<u16>,
     /// Where the env file is written once everything listens.
@@ -40,6 +40,9 @@ struct Start {
     /// Begin with empty mailboxes.
     #[arg(long)]
     empty: bool,
+    /// Let mailboxes send as much and as fast as they like, where Exchange Online would not.
+    #[arg(long)]
+    unlimited: bool,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -69,6 +72,11 @@ async fn serve(start: &Start) -> Result<(), Failure> {
         state: start.state.clone(),
         env_file: Some(env_file.clone()),
         mail: if start.empty { Mail::None } else { Mail::Demo },
+        sending: if start.unlimited {
+            SendingLimits::NONE
+        } else {
+            SendingLimits::EXCHANGE_ONLINE
+        },
         ..SandboxConfig::default()
     };
     // Whatever it cannot use was named on the command line: a sandbox has no configuration.
@@ -94,6 +102,11 @@ fn tell(sandbox: &Sandbox, env_file: &Path) -> Result<(), Failure> {
     screen::line(&format!(
         "  POP3      localhost:{} (TLS)",
         addresses.pop3.port()
+    ))?;
+    screen::line(&format!(
+        "  SMTP      localhost:{} (TLS), localhost:{} (STARTTLS)",
+        addresses.smtp.port(),
+        addresses.smtp_starttls.port()
     ))?;
     screen::line(&format!("  trust     {}", sandbox.ca_file().display()))?;
     screen::line(&format!("  env file  {}", env_file.display()))?;

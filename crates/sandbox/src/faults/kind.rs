@@ -54,7 +54,7 @@ pub enum FaultKind {
     /// Refresh tokens that were used until now give AADSTS50173, as if each were good for one use
     /// (RFC 9700 §4.14.2): whoever keeps the newest goes on.
     RevokeUsed,
-    /// Graph answers after three seconds.
+    /// Graph answers after three seconds, and so does SMTP.
     SlowReply,
     /// Graph answers HTTP 504 and did nothing.
     GatewayTimeout,
@@ -82,6 +82,18 @@ pub enum FaultKind {
     ShortDelta,
     /// Graph's delta tells again what was told already.
     ReplayedDelta,
+    /// SMTP: signing in is switched off, for the mailbox of the order or for the whole tenant.
+    SmtpOff,
+    /// SMTP closes the connection without a word when a message is about to come.
+    DropBeforeData,
+    /// SMTP closes it in the middle of a message.
+    DropInData,
+    /// SMTP closes it when the message is complete, and the message is not sent.
+    DropUnsent,
+    /// SMTP closes it when the message was sent, and nobody hears that it was.
+    DropAnswer,
+    /// SMTP refuses with the reply of the order, when Exchange would.
+    RefuseMail,
     /// The token endpoint refuses with the AADSTS number of the order.
     Refuse,
 }
@@ -122,6 +134,12 @@ impl FaultKind {
         Self::SparseDelta,
         Self::ShortDelta,
         Self::ReplayedDelta,
+        Self::SmtpOff,
+        Self::DropBeforeData,
+        Self::DropInData,
+        Self::DropUnsent,
+        Self::DropAnswer,
+        Self::RefuseMail,
         Self::Refuse,
     ];
 
@@ -161,6 +179,12 @@ impl FaultKind {
             Self::SparseDelta => "sparse-delta",
             Self::ShortDelta => "short-delta",
             Self::ReplayedDelta => "replayed-delta",
+            Self::SmtpOff => "smtp-off",
+            Self::DropBeforeData => "drop-before-data",
+            Self::DropInData => "drop-in-data",
+            Self::DropUnsent => "drop-unsent",
+            Self::DropAnswer => "drop-answer",
+            Self::RefuseMail => "refuse-mail",
             Self::Refuse => "refuse",
         }
     }
@@ -171,13 +195,17 @@ impl FaultKind {
             Self::ExpireTokens => "access tokens handed out until now are refused",
             Self::RevokeConsent => "AADSTS65001 until somebody consents anew",
             Self::RevokeSessions => "refresh tokens handed out until now give AADSTS50173",
-            Self::Throttle => "HTTP 429 with Retry-After; IMAP and POP3 `Request is throttled.`",
-            Self::ServerError => "HTTP 503 with AADSTS90033; IMAP and POP3 `Server Unavailable.`",
+            Self::Throttle => {
+                "HTTP 429 with Retry-After; IMAP and POP3 `Request is throttled.`; SMTP 451"
+            }
+            Self::ServerError => {
+                "HTTP 503 with AADSTS90033; IMAP and POP3 `Server Unavailable.`; SMTP 421"
+            }
             Self::Hang => "no answer",
             Self::HtmlAnswer => "a web page instead of JSON",
             Self::DropIdle => "IMAP connections in IDLE are closed without a word",
             Self::BumpUidvalidity => "the inbox gets a new UIDVALIDITY, and other names over POP3",
-            Self::CloseSession => "IMAP and POP3 sessions end in the middle",
+            Self::CloseSession => "IMAP, POP3 and SMTP sessions end in the middle",
             Self::WrongSizes => "the sizes that IMAP and POP3 tell are bad estimates",
             Self::BareCopyuid => "IMAP's COPYUID comes without `* OK`",
             Self::MalformedStructure => "IMAP's BODYSTRUCTURE cannot be parsed",
@@ -191,7 +219,7 @@ impl FaultKind {
                 "people's tokens need the context c1: `interaction_required` with claims"
             }
             Self::RevokeUsed => "refresh tokens that were used until now give AADSTS50173",
-            Self::SlowReply => "Graph answers after three seconds",
+            Self::SlowReply => "Graph and SMTP answer after three seconds",
             Self::GatewayTimeout => "Graph answers HTTP 504 and did nothing",
             Self::ClaimsChallenge => {
                 "Graph answers 401 and wants a newer token: `insufficient_claims`"
@@ -207,6 +235,17 @@ impl FaultKind {
             Self::SparseDelta => "rows of Graph's delta hold little more than the id",
             Self::ShortDelta => "a first walk by Graph's delta ends too early",
             Self::ReplayedDelta => "Graph's delta tells again what was told already",
+            Self::SmtpOff => {
+                "signing in by SMTP is switched off for the mailbox, or without one for the tenant"
+            }
+            Self::DropBeforeData => "SMTP closes the connection before a message comes",
+            Self::DropInData => "SMTP closes the connection in the middle of a message",
+            Self::DropUnsent => "SMTP closes the connection behind a message, which is not sent",
+            Self::DropAnswer => "SMTP closes the connection behind a message, which is sent",
+            Self::RefuseMail => {
+                "SMTP refuses with the reply that has this code or status, as in \
+                 `refuse-mail,code=5.2.2`"
+            }
             Self::Refuse => "the token endpoint answers AADSTS`code`, as in `refuse,code=53003`",
         }
     }

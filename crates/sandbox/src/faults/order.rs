@@ -1,16 +1,18 @@
 //! An order for a fault, as values and as text.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use gatepost_fault::{Fault, Next, Owner};
+use gatepost_wire::smtp::exchange::{KNOWN, KnownReply};
 
 use super::{FaultKind, OnDemand, Target};
 
 /// What shall go wrong, for whom, how often.
 ///
 /// As text: `throttle`, `throttle,mailbox=ada@contoso.com`, `server-error,app=GUID,times=3`,
-/// `refuse,code=53003`.
+/// `refuse,code=53003`, `refuse-mail,code=5.2.252`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FaultOrder {
     /// What goes wrong.
@@ -21,6 +23,8 @@ pub struct FaultOrder {
     pub times: Option<u32>,
     /// With what it is refused; for [`FaultKind::Refuse`] alone.
     pub refusal: Option<&'static OnDemand>,
+    /// With what mail is refused; for [`FaultKind::RefuseMail`] alone.
+    pub reply: Option<&'static KnownReply>,
 }
 
 /// Whom a fault concerns.
@@ -42,6 +46,7 @@ impl FaultOrder {
             reach: Reach::All,
             times: None,
             refusal: None,
+            reply: None,
         }
     }
 
@@ -68,6 +73,9 @@ impl fmt::Display for FaultOrder {
         }
         if let Some(refusal) = self.refusal {
             write!(f, ",code={}", refusal.code)?;
+        }
+        if let Some(reply) = self.reply {
+            write!(f, ",code={}", named_by(reply))?;
         }
         self.times
             .map_or(Ok(()), |times| write!(f, ",times={times}"))
@@ -97,11 +105,19 @@ impl FromStr for FaultOrder {
                         code: number.to_owned(),
                     })?);
                 }
+                ("code", code) if order.kind == FaultKind::RefuseMail => {
+                    order.reply = Some(reply(code).ok_or_else(|| OrderError::Reply {
+                        code: code.to_owned(),
+                    })?);
+                }
                 _ => return Err(unknown()),
             }
         }
         if order.kind == FaultKind::Refuse && order.refusal.is_none() {
             return Err(OrderError::NoCode);
+        }
+        if order.kind == FaultKind::RefuseMail && order.reply.is_none() {
+            return Err(OrderError::NoReply);
         }
         Ok(order)
     }
@@ -134,6 +150,21 @@ pub enum OrderError {
     /// It is not said with what.
     #[error("say with which AADSTS number the sandbox shall refuse, as in `refuse,code=53003`")]
     NoCode,
+    /// Exchange is not known to say that.
+    #[error(
+        "the sandbox does not refuse mail with `{code}`; it knows {}",
+        replies()
+    )]
+    Reply {
+        /// What was asked for.
+        code: String,
+    },
+    /// It is not said with what.
+    #[error(
+        "say with which code or status the sandbox shall refuse mail, as in \
+         `refuse-mail,code=5.2.252`"
+    )]
+    NoReply,
 }
 
 impl OrderError {
@@ -167,6 +198,22 @@ fn codes() -> String {
     codes.join(", ")
 }
 
+/// The reply of Exchange's that has this status or this code; the first that has it.
+fn reply(code: &str) -> Option<&'static KnownReply> {
+    let has = |known: &&KnownReply| known.sample.split(' ').take(2).any(|word| word == code);
+    KNOWN.iter().find(has)
+}
+
+/// What an order calls it: by its status.
+fn named_by(reply: &KnownReply) -> &'static str {
+    reply.sample.split(' ').nth(1).unwrap_or_default()
+}
+
+fn replies() -> String {
+    let names: BTreeSet<&str> = KNOWN.iter().map(named_by).collect();
+    names.into_iter().collect::<Vec<_>>().join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +224,7 @@ mod tests {
             "throttle",
             "expire-tokens,mailbox=ada@contoso.com",
             "server-error,app=1b0b0c2f,times=3",
+            "refuse-mail,code=5.2.252,times=1",
         ] {
             let order: FaultOrder = text.parse().expect(text);
             assert_eq!(order.to_string(), text);
@@ -194,6 +242,9 @@ mod tests {
     fn a_wrong_order_says_what_is_possible() {
         let unknown = "throtle".parse::<FaultOrder>().expect_err("misspelt");
         assert!(unknown.to_string().contains("throttle"), "{unknown}");
+        let reply = "refuse-mail,code=5.9.9".parse::<FaultOrder>();
+        let reply = reply.expect_err("nobody says that").to_string();
+        assert!(reply.contains("5.2.252"), "{reply}");
         for text in ["throttle,times=0", "throttle,user=ada", "throttle,often"] {
             let error = text.parse::<FaultOrder>().expect_err(text);
             assert!(error.to_string().contains("times=NUMBER"), "{error}");

@@ -1,7 +1,9 @@
 //! The control API.
 
 use gatepost_sandbox::SandboxConfig;
+use gatepost_sandbox::mailboxes::{Kept, Leaving};
 use gatepost_sandbox::mailset::Mail;
+use gatepost_sandbox::tenant::USER;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -40,6 +42,32 @@ async fn a_message_is_delivered_with_whole_line_ends() {
     let nowhere = control(&visitor, Method::POST, "/deliver?to=x@contoso.com", raw).await;
     assert_eq!(nowhere.status, StatusCode::NOT_FOUND);
     assert_eq!(nowhere.text("code"), "sandbox_mailbox_unknown");
+}
+
+#[tokio::test]
+async fn what_left_the_tenant_can_be_looked_at() {
+    let visitor = Visitor::new().await;
+    let mailboxes = visitor.sandbox.mailboxes();
+    let ada = mailboxes.open(USER).expect("it is there");
+    let leaving = Leaving {
+        raw: "Subject: one\r\n\r\n".into(),
+        recipients: vec!["eve@elsewhere.example".to_owned()],
+        on_behalf: None,
+        kept: Kept::Nowhere,
+    };
+    let at = "2026-01-02T03:04:05Z".parse().expect("a literal timestamp");
+    mailboxes.leave(&ada, leaving, at).expect("it leaves");
+    let listed = control(&visitor, Method::GET, "/departed", "").await;
+    let expected = json!([{
+        "number": 0,
+        "mailbox": USER,
+        "recipients": ["eve@elsewhere.example"],
+        "at": "2026-01-02T03:04:05Z",
+        "octets": 16,
+    }]);
+    assert_eq!(listed.body["departed"], expected);
+    let nothing = control(&visitor, Method::GET, "/departed/1", "").await;
+    assert_eq!(nothing.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
