@@ -13,7 +13,9 @@ use super::call::{Call, Line};
 use super::folders::{self, Where};
 use super::incoming::Incoming;
 use super::refusal::Refusal;
-use super::{Graph, applications, batch, delta, drafts, messages, send, strike, users};
+use super::{
+    Graph, applications, batch, delta, drafts, listing, messages, send, strike, translate, users,
+};
 use crate::faults::FaultKind;
 use crate::mailboxes::Scope;
 
@@ -103,7 +105,12 @@ impl<'a> Way<'a> {
             ["sendmail"] if self.call.method == Method::POST => {
                 send::send_mail(self.call, self.owner, incoming).await
             }
-            ["sendmail"] => Err(Refusal::method(self.call.method.as_str())),
+            ["translateexchangeids"] if self.call.method == Method::POST => {
+                translate::answer(self.call, self.owner, incoming).await
+            }
+            ["sendmail" | "translateexchangeids"] => {
+                Err(Refusal::method(self.call.method.as_str()))
+            }
             [first, ..] => Err(Refusal::segment(first)),
             [] => users::show(self.call, self.owner),
         }
@@ -144,7 +151,7 @@ impl<'a> Way<'a> {
             Where::Folder(id) => Scope::Folder(id),
         };
         match (&self.call.method, self.words) {
-            (&Method::GET, []) => messages::list(mail, scope),
+            (&Method::GET, []) => listing::answer(mail, scope),
             (&Method::GET, ["delta"]) => match place {
                 Where::Folder(folder) => delta::answer(mail, folder),
                 Where::Everywhere | Where::Root => Err(Refusal::bad(

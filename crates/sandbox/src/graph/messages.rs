@@ -5,49 +5,14 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Outcome};
 use super::dispatch::Mail;
-use super::folders::{context, destination, page_size, resolve_for_mail};
+use super::folders::{context, destination, resolve_for_mail};
 use super::ids::{self, Kind};
 use super::incoming::Incoming;
 use super::letter::wrong;
 use super::refusal::Refusal;
 use super::shape::{Look, change_key};
 use super::{attachments, drafts, responses};
-use crate::mailboxes::{Flag, Flags, Message, MessageId, Placed, Scope, Slice, Stay};
-
-/// `GET …/messages`.
-pub(super) fn list(mail: Mail<'_>, scope: Scope) -> Outcome {
-    let options = &mail.call.options;
-    let select = options.select();
-    let look = Look::of(mail.call, mail.mailbox, select.as_deref())?;
-    let (top, skip) = (page_size(mail)?, options.skip()?);
-    let total = mail.mailbox.held(scope);
-    let slice = Slice {
-        skip,
-        most: top,
-        ..Slice::ALL
-    };
-    let found = mail.mailbox.slice(scope, slice);
-    let mut page = Map::new();
-    page.insert(
-        "@odata.context".to_owned(),
-        json!(context(mail, "messages")),
-    );
-    if options.counts() {
-        page.insert("@odata.count".to_owned(), json!(total));
-    }
-    page.insert(
-        "value".to_owned(),
-        found.iter().map(|placed| look.message(placed)).collect(),
-    );
-    if skip.saturating_add(found.len()) < total && !found.is_empty() {
-        let next = mail.call.page(
-            mail.mailbox.address(),
-            &[("$skip", (skip + top).to_string())],
-        );
-        page.insert("@odata.nextLink".to_owned(), json!(next));
-    }
-    Ok(Answer::json(Value::Object(page)))
-}
+use crate::mailboxes::{Flag, Flags, Message, MessageId, Placed, Scope, Stay};
 
 /// The message that an id names, in the folder that was named with it.
 pub(super) fn find(mail: Mail<'_>, scope: Scope, id: &str) -> Result<Placed, Refusal> {

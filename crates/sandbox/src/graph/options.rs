@@ -81,7 +81,8 @@ impl Options {
         pairs.finish().replace("%24", "$")
     }
 
-    fn number(&self, name: &str) -> Result<Option<usize>, Refusal> {
+    /// The value of an option that is a number.
+    pub(super) fn number(&self, name: &str) -> Result<Option<usize>, Refusal> {
         let Some(text) = self.get(name) else {
             return Ok(None);
         };

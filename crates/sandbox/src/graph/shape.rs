@@ -6,6 +6,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::attachments;
 use super::call::{BodyKind, Call};
 use super::folders;
 use super::ids::{self, Kind};
@@ -21,6 +22,8 @@ pub(super) struct Look<'a> {
     pub(super) body: BodyKind,
     /// Which properties; `None` is the usual ones.
     pub(super) select: Option<&'a [&'a str]>,
+    /// Whether what hangs on messages is shown with them.
+    pub(super) expands_attachments: bool,
 }
 
 impl<'a> Look<'a> {
@@ -41,6 +44,7 @@ impl<'a> Look<'a> {
             // Plain text is shown as HTML unless somebody asks for it.
             body: call.preferences.body.unwrap_or(BodyKind::Html),
             select,
+            expands_attachments: expands(call)?,
         })
     }
 
@@ -64,10 +68,16 @@ impl<'a> Look<'a> {
                 shape.insert((*name).to_owned(), self.property(name, placed));
             }
         }
+        if self.expands_attachments {
+            let attached = placed.message.contents().attached.iter();
+            let all = attached.map(|one| attachments::shape(self.mailbox, placed, one, true));
+            shape.insert("attachments".to_owned(), all.collect());
+        }
         Value::Object(shape)
     }
 
-    fn property(&self, name: &str, placed: &Placed) -> Value {
+    /// One property of a message.
+    pub(super) fn property(&self, name: &str, placed: &Placed) -> Value {
         let message = &placed.message;
         let contents = message.contents();
         let sender = contents.sender.as_ref().or(contents.from.as_ref());
@@ -123,6 +133,17 @@ impl<'a> Look<'a> {
             BodyKind::Text => json!({"contentType": "text", "content": contents.text}),
             BodyKind::Html => json!({"contentType": "html", "content": contents.html}),
         }
+    }
+}
+
+/// Attachments are the only thing that can be expanded.
+fn expands(call: &Call) -> Result<bool, Refusal> {
+    match call.options.get("$expand") {
+        None => Ok(false),
+        Some(text) if text.split('(').next() == Some("attachments") => Ok(true),
+        Some(other) => Err(Refusal::query(format!(
+            "Could not find a property named '{other}' on type 'microsoft.graph.message'."
+        ))),
     }
 }
 

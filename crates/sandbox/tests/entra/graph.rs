@@ -5,6 +5,7 @@ mod client;
 mod delta;
 mod faults;
 mod folders;
+mod listing;
 mod messages;
 mod permissions;
 mod sending;
