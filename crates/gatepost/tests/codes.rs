@@ -62,6 +62,7 @@ const ALL: &[&[&str]] = &[
     gatepost_sandbox::ControlRefused::CODES,
     gatepost_sandbox::SandboxError::CODES,
     gatepost_sandbox::faults::OrderError::CODES,
+    gatepost_sandbox::mailboxes::DepartedUnknown::CODES,
     gatepost_sandbox::mailboxes::MailboxError::CODES,
     compose::ReloadError::CODES,
     compose::SinkError::CODES,

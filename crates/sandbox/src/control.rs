@@ -31,7 +31,7 @@ use serde_json::{Value, json};
 use subtle::ConstantTimeEq as _;
 
 use crate::faults::{FaultKind, FaultOrder, Faults};
-use crate::mailboxes::{Mailbox, MailboxKind, Mailboxes};
+use crate::mailboxes::{DepartedUnknown, Mailbox, MailboxKind, Mailboxes};
 use crate::tenant::Tenant;
 
 /// What the control API works on.
@@ -186,7 +186,7 @@ async fn departed_message(
             let kind = [(header::CONTENT_TYPE, "message/rfc822")];
             (kind, message.raw.clone()).into_response()
         }
-        None => StatusCode::NOT_FOUND.into_response(),
+        None => refused(StatusCode::NOT_FOUND, &DepartedUnknown(number)),
     }
 }
 

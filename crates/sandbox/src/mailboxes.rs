@@ -27,7 +27,7 @@ use jiff::Timestamp;
 
 pub use changes::{Changes, Delta, Touched};
 pub use contents::{Attached, Contents, Correspondent};
-pub use departed::Departed;
+pub use departed::{Departed, DepartedUnknown};
 pub use entry::{FolderEntry, Subscription};
 pub use error::MailboxError;
 pub use folder::{FolderId, FolderState};

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use gatepost_fault::{Fault, Next, Owner};
 use jiff::Timestamp;
 
 /// A message that left the tenant.
@@ -39,6 +40,30 @@ impl Departures {
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Departed>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// So many messages have not left the tenant, or the oldest were forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the sandbox knows no message {0} that left the tenant; list them to see their numbers")]
+pub struct DepartedUnknown(pub usize);
+
+impl DepartedUnknown {
+    /// Every code this error answers.
+    pub const CODES: &'static [&'static str] = &["sandbox_departed_unknown"];
+}
+
+impl Fault for DepartedUnknown {
+    fn code(&self) -> &'static str {
+        "sandbox_departed_unknown"
+    }
+
+    fn owner(&self) -> Owner {
+        Owner::Operator
+    }
+
+    fn next(&self) -> Next {
+        Next::Discard
     }
 }
 

@@ -68,6 +68,7 @@ async fn what_left_the_tenant_can_be_looked_at() {
     assert_eq!(listed.body["departed"], expected);
     let nothing = control(&visitor, Method::GET, "/departed/1", "").await;
     assert_eq!(nothing.status, StatusCode::NOT_FOUND);
+    assert_eq!(nothing.text("code"), "sandbox_departed_unknown");
 }
 
 #[tokio::test]
