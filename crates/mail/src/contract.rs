@@ -66,6 +66,7 @@ pub async fn obeys(counterpart: &mut dyn Counterpart) {
     watching::looking_changes_nothing(counterpart).await;
     watching::a_wait_ends_with_an_arrival_or_with_its_time(counterpart).await;
     watching::forgotten_keys_are_told_with_fingerprints(counterpart).await;
+    watching::a_cursor_of_another_transport_is_answered_with_fingerprints(counterpart).await;
     match counterpart.view() {
         View::Whole => {
             changing::flags_are_put_on_and_taken_off(counterpart).await;

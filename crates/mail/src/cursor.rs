@@ -12,6 +12,12 @@ pub struct Cursor {
 }
 
 impl Cursor {
+    /// Whether another transport wrote it: the mailbox was read by other means before. Then
+    /// nothing in it can be used, and what is there is told by its fingerprints.
+    pub(crate) fn is_foreign_to(&self, transport: &'static str) -> bool {
+        self.transport != transport
+    }
+
     /// The text of `transport` in this version of its format.
     pub(crate) fn state_of(
         &self,

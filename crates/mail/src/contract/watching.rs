@@ -122,22 +122,41 @@ pub(super) async fn forgotten_keys_are_told_with_fingerprints(counterpart: &mut 
     session.close().await;
     counterpart.forget_keys(&folder).await;
 
-    let mut session = counterpart
-        .opener()
-        .open()
-        .await
-        .expect("the mailbox opens");
+    let session = counterpart.opener().open().await;
+    let mut session = session.expect("the mailbox opens");
+    everything_is_told_apart(session.as_mut(), (&folder, &before), &texts).await;
+    session.close().await;
+}
+
+pub(super) async fn a_cursor_of_another_transport_is_answered_with_fingerprints(
+    counterpart: &mut dyn Counterpart,
+) {
+    let texts = ["third", "fourth"].map(message);
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let (folder, mut session) = folder_with(counterpart, "changed-over", &texts).await;
+    let foreign = Cursor {
+        transport: "telepathy".to_owned(),
+        version: 7,
+        state: "whatever".to_owned(),
+    };
+    everything_is_told_apart(session.as_mut(), (&folder, &foreign), &texts).await;
+    session.close().await;
+}
+
+/// Asks with a cursor that is of no use: the answer is what is there, by its fingerprints.
+async fn everything_is_told_apart(
+    session: &mut dyn Mailbox,
+    (folder, useless): (&FolderName, &Cursor),
+    texts: &[&str],
+) {
     let wanted = Pull {
-        since: Some(&before),
+        since: Some(useless),
         limit: 1,
         octets: u64::MAX,
     };
-    let changes = session
-        .changes(&folder, wanted)
-        .await
-        .expect("there is an answer");
-    let Changes::Lost(resync) = changes else {
-        panic!("the server forgot, and says so")
+    let changes = session.changes(folder, wanted).await;
+    let Changes::Lost(resync) = changes.expect("there is an answer") else {
+        panic!("nothing is known of the cursor, and that is said")
     };
     let mut found: Vec<[u8; 32]> = resync.present.iter().map(|(_, print)| *print).collect();
     let mut expected: Vec<[u8; 32]> = texts.iter().map(|t| fingerprint(t.as_bytes())).collect();
@@ -147,9 +166,8 @@ pub(super) async fn forgotten_keys_are_told_with_fingerprints(counterpart: &mut 
         found, expected,
         "whatever the limit, all that is there is told apart"
     );
-    let (none, _, _) = pull(session.as_mut(), &folder, Some(&resync.restart)).await;
+    let (none, _, _) = pull(session, folder, Some(&resync.restart)).await;
     assert!(none.is_empty(), "the new cursor is behind all of it");
-    session.close().await;
 }
 
 async fn pull(

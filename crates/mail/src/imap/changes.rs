@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use gatepost_wire::imap::client::{Command, FetchItems, Fetched, UidSet, Untagged};
 
+use super::TRANSPORT;
 use super::alter::{UIDS_IN_COMMAND, from_wire};
 use super::cursor::Position;
 use super::session::{Mode, Selected, Session};
@@ -29,6 +30,9 @@ impl Session {
     ) -> Result<Changes, MailError> {
         let selected = self.open(folder, Mode::Read).await?;
         let since = match pull.since {
+            Some(cursor) if cursor.is_foreign_to(TRANSPORT.name) => {
+                return self.identify_all(&selected).await.map(Changes::Lost);
+            }
             Some(cursor) => self.position(folder, cursor)?,
             None => Position {
                 uidvalidity: selected.uidvalidity,

@@ -1,5 +1,6 @@
 //! What is new in the mailbox since a cursor.
 
+use super::TRANSPORT;
 use super::cursor::Seen;
 use super::headers::{arrival, headers};
 use super::maildrop::Letter;
@@ -13,7 +14,11 @@ impl Session {
         pull: Pull<'_>,
     ) -> Result<Changes, MailError> {
         self.expect_inbox(folder)?;
+        let is_foreign = pull
+            .since
+            .is_some_and(|cursor| cursor.is_foreign_to(TRANSPORT.name));
         let seen = match pull.since {
+            Some(_) if is_foreign => Seen::default(),
             Some(cursor) => Seen::try_from(cursor).map_err(|reason| MailError::Cursor {
                 mailbox: self.settings.mailbox.clone(),
                 folder: folder.to_string(),
@@ -31,7 +36,8 @@ impl Session {
         };
         let letters = &maildrop.letters;
         let unseen = seen.unseen(letters);
-        if !seen.is_empty() && !unseen.is_empty() && unseen.len() == letters.len() {
+        let is_forgotten = !seen.is_empty() && !unseen.is_empty() && unseen.len() == letters.len();
+        if is_foreign || is_forgotten {
             let newest = letters.len().saturating_sub(MOST_IDENTIFIED);
             let newest = &letters[newest..];
             let found = headers(link, newest).await?;
