@@ -57,6 +57,30 @@ fn a_renumbered_folder_is_no_flood() -> Result<(), Failure> {
 }
 
 #[test]
+fn a_mailbox_that_is_read_by_other_means_loses_nothing_and_repeats_nothing() -> Result<(), Failure>
+{
+    let stand = Stand::new(TO_STANDARD_OUTPUT)?;
+    for subject in ["one", "two"] {
+        stand.dovecot.deliver(ADA, "INBOX", &message(subject))?;
+    }
+    let mut serve = stand.program.start(&["serve"])?;
+    assert_eq!(stand.subjects(&mut serve, 2)?, ["one", "two"]);
+    assert!(serve.stop(), "{}", stand.program.log());
+
+    for (from, to, subject) in [("imap", "pop3", "three"), ("pop3", "imap", "four")] {
+        let file = stand.program.folder().join("gatepost.toml");
+        let before = std::fs::read_to_string(&file)?;
+        let read = |by: &str| format!("read = \"{by}\"");
+        std::fs::write(&file, before.replace(&read(from), &read(to)))?;
+        stand.dovecot.deliver(ADA, "INBOX", &message(subject))?;
+        let mut serve = stand.program.start(&["serve"])?;
+        assert_eq!(stand.subjects(&mut serve, 1)?, [subject], "and no other");
+        assert!(serve.stop(), "{}", stand.program.log());
+    }
+    Ok(())
+}
+
+#[test]
 fn a_mailbox_is_watched_over_pop3() -> Result<(), Failure> {
     let rest =
         TO_STANDARD_OUTPUT.replace("\"INBOX\"", "\"INBOX\"\npoll = \"1s\"\nafter = \"delete\"");
