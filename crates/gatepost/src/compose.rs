@@ -24,7 +24,6 @@ use gatepost_mail::{Opener, SubmitOpener};
 use gatepost_mailroom::{Bell, Board, Mailroom, Spool};
 use gatepost_oauth::{CredentialId, PasswordFrom, Proof, Registration, Surroundings, TokenKeeper};
 use gatepost_store::{Access, KeySource, Opening, Store};
-use rustls::ClientConfig;
 
 use crate::config::{Config, GrantSettings, MailboxSettings, ProofSource};
 use crate::failure::Failure;
@@ -164,8 +163,7 @@ impl Gatepost {
 
     /// An opener of `mailbox`, which was in the scope.
     pub fn opener(&self, mailbox: &MailboxSettings) -> Result<Arc<dyn Opener>, Failure> {
-        let tls = self.reach(mailbox).tls()?;
-        Ok(mailboxes::opener(mailbox, &self.way(mailbox, &tls))?)
+        mailboxes::opener(mailbox, &self.way(mailbox))
     }
 
     /// What submits messages for `mailbox`, which was in the scope; none if it does not send.
@@ -176,21 +174,18 @@ impl Gatepost {
         let Some(by) = mailbox.send else {
             return Ok(None);
         };
-        let tls = self.reach(mailbox).tls()?;
-        let way = self.way(mailbox, &tls);
-        Ok(Some(mailboxes::submitter(mailbox, by, &way)?))
+        let submitter = mailboxes::submitter(mailbox, by, &self.way(mailbox))?;
+        Ok(Some(submitter))
     }
 
-    fn way<'a>(
-        &'a self,
-        mailbox: &'a MailboxSettings,
-        tls: &'a Arc<ClientConfig>,
-    ) -> mailboxes::Way<'a> {
+    /// How the servers of `mailbox`, which was in the scope, are reached.
+    fn way(&self, mailbox: &MailboxSettings) -> mailboxes::Way<'_> {
         mailboxes::Way {
-            cloud: &self.config.registration(&mailbox.registration).cloud,
-            tls,
+            registration: self.config.registration(&mailbox.registration),
+            reach: self.reach(mailbox),
             keeper: self.keeper(mailbox),
             clock: &self.clock,
+            chance: &self.chance,
         }
     }
 
@@ -222,8 +217,7 @@ impl Gatepost {
                         mailbox: mailbox.clone(),
                         host: mailbox
                             .read
-                            .host(&self.config.registration(&mailbox.registration).cloud)
-                            .cloned(),
+                            .host(&self.config.registration(&mailbox.registration).cloud),
                         reach: Arc::clone(self.reach(mailbox)),
                         keeper: self.keeper(mailbox).clone(),
                     },

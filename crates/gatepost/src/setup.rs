@@ -3,6 +3,7 @@
 //! connects anywhere.
 
 mod error;
+mod graph_needs;
 mod manifest;
 mod needs;
 mod permission;

@@ -150,6 +150,7 @@ impl UsageError {
             missing @ (MailError::FolderMissing { .. }
             | MailError::OnlyInbox { .. }
             | MailError::NotInPop3 { .. }
+            | MailError::NotInGraph { .. }
             | MailError::AsciiSearch { .. }) => Self::named(missing).into(),
             other => other.into(),
         }

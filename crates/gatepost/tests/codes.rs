@@ -55,6 +55,7 @@ const ALL: &[&[&str]] = &[
     gatepost_mail::MailError::CODES,
     gatepost_mail::SubmitError::CODES,
     gatepost_mailroom::ExportError::CODES,
+    gatepost_mail::graph::GraphRefusal::CODES,
     gatepost_mailroom::ListenError::CODES,
     gatepost_mailroom::SpoolError::CODES,
     gatepost_mailroom::StorageError::CODES,

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gatepost_host::{Chance, Clock, Tasks, Trust};
+use gatepost_host::{Chance, Clock, Tasks, Trust, http_client_direct};
 use gatepost_mail::contract::{Counterpart, View, obeys};
+use gatepost_mail::graph::{Governor, GraphOpener, GraphSettings};
 use gatepost_mail::imap::{ImapOpener, ImapSettings, Quirks, Security, TimeLimits};
 use gatepost_mail::pop3::{Pop3Opener, Pop3Settings};
 use gatepost_mail::{FolderName, Opener, TRANSPORTS};
@@ -24,6 +25,7 @@ async fn every_transport_obeys_the_contract() {
         let (opener, view): (Box<dyn Opener>, View) = match transport.name {
             "imap" => (Box::new(imap(&sandbox)), View::Whole),
             "pop3" => (Box::new(pop3(&sandbox)), View::Inbox),
+            "graph" => (Box::new(graph(&sandbox)), View::Whole),
             other => panic!("say how {other} reaches the sandbox"),
         };
         let mut served = Served {
@@ -65,6 +67,22 @@ fn pop3(sandbox: &Sandbox) -> Pop3Opener {
         poll_every: Duration::from_millis(200),
         limits: TimeLimits::default(),
         largest_message: Pop3Settings::LARGEST_MESSAGE,
+    })
+}
+
+fn graph(sandbox: &Sandbox) -> GraphOpener {
+    let trust = Trust::with_authority(&sandbox.ca_file()).expect("the authority is readable");
+    GraphOpener::new(GraphSettings {
+        base: sandbox.graph().parse().expect("an address"),
+        http: http_client_direct(&trust, GraphSettings::HTTP).expect("a client"),
+        mailbox: USER.to_owned(),
+        tokens: Arc::new(Minted(sandbox.tenant().clone())),
+        clock: Clock::system(),
+        chance: Chance::system(),
+        governor: Governor::new(),
+        poll_every: Duration::from_millis(200),
+        reply: GraphSettings::REPLY,
+        largest_message: GraphSettings::LARGEST_MESSAGE,
     })
 }
 
@@ -111,6 +129,15 @@ impl Counterpart for Served {
 
     async fn forget_keys(&mut self, folder: &FolderName) {
         let mailbox = self.sandbox.mailboxes().open(USER).expect("it is there");
+        // Immutable ids are those of messages: as after an import, the messages are others.
+        let place = mailbox.find(folder.as_str()).expect("the folder is there");
+        let messages = mailbox.messages(place);
+        let uids: Vec<u32> = messages.iter().map(|message| message.uid).collect();
+        mailbox.remove(place, &uids);
+        for message in messages {
+            let new = NewMessage::received(message.raw.clone(), message.received_at);
+            mailbox.file(place, new).expect("a message is filed");
+        }
         let renumbered = mailbox.bump_uidvalidity(folder.as_str());
         renumbered.expect("the folder is renumbered");
     }
@@ -124,9 +151,13 @@ struct Minted(tenant::Tenant);
 impl TokenSource for Minted {
     async fn token(&self, audience: Audience) -> Result<AccessToken, TokenError> {
         let app = self.0.directory().app(CLIENT_ID).cloned();
+        let (name, resource) = match audience {
+            Audience::Exchange => ("https://outlook.office365.com", Resource::Exchange),
+            Audience::Graph => ("https://graph.microsoft.com", Resource::Graph),
+        };
         let token = tenant::AccessToken {
-            audience: "https://outlook.office365.com",
-            resource: Resource::Exchange,
+            audience: name,
+            resource,
             app: &app.expect("it is in the directory"),
             strength: ClientStrength::Secret,
             bearer: Bearer::App,

@@ -17,6 +17,11 @@ pub(crate) enum Beginning {
 }
 
 impl Beginning {
+    /// Whether all of the header came.
+    pub(crate) fn is_read(&self) -> bool {
+        matches!(self, Self::Read(_))
+    }
+
     /// The header with the empty line behind it (RFC 5322 §2.1), if the message came. Of a header
     /// beyond all measure, its beginning.
     pub(crate) fn header(self) -> Option<Vec<u8>> {

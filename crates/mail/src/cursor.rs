@@ -49,6 +49,12 @@ pub enum CursorError {
         /// Who reads now.
         wanted: &'static str,
     },
+    /// It is of another mailbox.
+    #[error("the stored cursor is of the mailbox {found}")]
+    OtherMailbox {
+        /// Whose it is.
+        found: String,
+    },
     /// It is damaged, or from a newer version of Gatepost.
     #[error("the stored cursor cannot be read: {reason}")]
     Unreadable {

@@ -6,6 +6,7 @@ use gatepost_fault::{After, Fault, Next, Owner};
 use gatepost_oauth::{TokenError, UntimelyCertificate};
 use jiff::SignedDuration;
 
+use crate::graph::GraphRefusal;
 use crate::{CursorError, FolderName, IntakeError, Protocol};
 
 /// Why something could not be done with a mailbox. What the server said comes last.
@@ -300,6 +301,45 @@ pub enum MailError {
         /// The server's words.
         said: String,
     },
+    /// Microsoft Graph refused.
+    #[error(transparent)]
+    Graph(#[from] Box<GraphRefusal>),
+    /// Microsoft Graph names another place than itself, where no token may go.
+    #[error(
+        "{host} sends us to {to} for {mailbox}, and nothing is asked there: a token goes to Microsoft Graph of its cloud and nowhere else"
+    )]
+    LedAway {
+        /// Where Graph answers.
+        host: String,
+        /// The mailbox.
+        mailbox: String,
+        /// Where it sends us.
+        to: String,
+    },
+    /// What Microsoft Graph sends is not what its documentation says, or passes every bound.
+    #[error(
+        "{host} does not answer as Microsoft Graph should when it is to {what} of {mailbox}: {reason}"
+    )]
+    GraphGarbled {
+        /// Where Graph answers.
+        host: String,
+        /// The mailbox.
+        mailbox: String,
+        /// What it was asked to do.
+        what: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Microsoft Graph has nothing of the kind.
+    #[error(
+        "{mailbox} is read by Microsoft Graph, which has no {what}: set read = \"imap\" for it, or do without"
+    )]
+    NotInGraph {
+        /// The mailbox.
+        mailbox: String,
+        /// What there is none of.
+        what: &'static str,
+    },
     /// Whoever receives the octets of a message could not go on.
     #[error("a message from {mailbox} could not be taken in: {reason}")]
     Intake {
@@ -322,6 +362,12 @@ pub enum MailError {
     },
 }
 
+impl From<GraphRefusal> for MailError {
+    fn from(refusal: GraphRefusal) -> Self {
+        Self::Graph(Box::new(refusal))
+    }
+}
+
 impl MailError {
     /// Every code that [`Fault::code`] can answer, besides those of [`TokenError`].
     pub const CODES: &'static [&'static str] = &[
@@ -339,6 +385,8 @@ impl MailError {
         "smtp_no_token_sign_in",
         "mailbox_in_use",
         "not_in_pop3",
+        "not_in_graph",
+        "graph_led_away",
         "mailbox_name_unusable",
         "mailbox_throttled",
         "mailbox_unavailable",
@@ -424,6 +472,9 @@ impl Fault for MailError {
             },
             Self::InUse { .. } => "mailbox_in_use",
             Self::NotInPop3 { .. } => "not_in_pop3",
+            Self::NotInGraph { .. } => "not_in_graph",
+            Self::Graph(refusal) => refusal.code(),
+            Self::LedAway { .. } => "graph_led_away",
             Self::UnusableName { .. } => "mailbox_name_unusable",
             Self::Throttled { .. } => "mailbox_throttled",
             Self::Unavailable { .. } => "mailbox_unavailable",
@@ -437,7 +488,7 @@ impl Fault for MailError {
             Self::Untimely { certificate, .. } if certificate.is_of_clock() => "clock_skew",
             Self::Tls { .. } | Self::Untimely { .. } => "mail_tls_failed",
             Self::NoStartTls { .. } => "mail_starttls_missing",
-            Self::Garbled { .. } => "mail_server_garbled",
+            Self::Garbled { .. } | Self::GraphGarbled { .. } => "mail_server_garbled",
             Self::MessageTooLarge { .. } => "message_too_large",
             Self::MessageRefused { .. } => "message_refused",
             Self::Intake { .. } => "message_not_taken",
@@ -448,12 +499,14 @@ impl Fault for MailError {
     fn owner(&self) -> Owner {
         match self {
             Self::Token(token) => token.owner(),
+            Self::Graph(refusal) => refusal.owner(),
             Self::SignInRefused { .. } | Self::NotConnected { .. } | Self::SwitchedOff { .. } => {
                 Owner::TenantAdmin
             }
             Self::NoTokenSignIn { .. }
             | Self::UnusableName { .. }
             | Self::NotInPop3 { .. }
+            | Self::NotInGraph { .. }
             | Self::OnlyInbox { .. }
             | Self::AsciiSearch { .. }
             | Self::FolderMissing { .. }
@@ -471,6 +524,8 @@ impl Fault for MailError {
             | Self::Disconnected { .. }
             | Self::Silent { .. }
             | Self::Garbled { .. }
+            | Self::GraphGarbled { .. }
+            | Self::LedAway { .. }
             | Self::MessageTooLarge { .. }
             | Self::MessageRefused { .. } => Owner::Remote,
         }
@@ -482,12 +537,14 @@ impl Fault for MailError {
             Self::Untimely { certificate, .. } if certificate.is_of_clock() => {
                 Next::Retry(After::Backoff)
             }
+            Self::Graph(refusal) => refusal.next(),
             Self::SignInRefused { .. }
             | Self::NotConnected { .. }
             | Self::SwitchedOff { .. }
             | Self::NoTokenSignIn { .. }
             | Self::UnusableName { .. }
             | Self::NotInPop3 { .. }
+            | Self::NotInGraph { .. }
             | Self::OnlyInbox { .. }
             | Self::AsciiSearch { .. }
             | Self::FolderMissing { .. }
@@ -508,6 +565,8 @@ impl Fault for MailError {
             | Self::Silent { .. }
             | Self::Unreachable { .. }
             | Self::Garbled { .. }
+            | Self::GraphGarbled { .. }
+            | Self::LedAway { .. }
             | Self::Intake { .. } => Next::Retry(After::Backoff),
             Self::MessageTooLarge { .. } | Self::MessageRefused { .. } => Next::Discard,
         }

@@ -13,7 +13,6 @@ mod folders;
 mod link;
 mod list;
 mod names;
-mod near;
 mod opener;
 mod overview;
 mod quirks;

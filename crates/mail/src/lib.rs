@@ -1,8 +1,8 @@
 //! One trait to read a mailbox and one to submit messages, whatever protocol is behind them.
 //!
-//! [`TRANSPORTS`] lists the ways to do it: [`imap`], [`pop3`] and [`smtp`]. A transport gets its
-//! tokens from a `TokenSource`, never refreshes one, and stores nothing: what must survive is handed to the caller as a
-//! [`Cursor`] or streamed into an [`Intake`].
+//! [`TRANSPORTS`] lists the ways to do it: [`imap`], [`pop3`], [`smtp`] and [`graph`]. A transport gets its
+//! tokens from a `TokenSource`, never refreshes one, and stores nothing: what must survive is
+//! handed to the caller as a [`Cursor`] or streamed into an [`Intake`].
 
 mod beginning;
 mod connection;
@@ -12,9 +12,11 @@ pub mod contract;
 mod cursor;
 mod error;
 mod fingerprint;
+pub mod graph;
 pub mod imap;
 mod mailbox;
 mod message;
+mod near;
 pub mod pop3;
 mod protocol;
 #[cfg(test)]

@@ -93,6 +93,12 @@ pub enum MessageKey {
         /// The name.
         uidl: String,
     },
+    /// Microsoft Graph: the immutable id
+    /// (<https://learn.microsoft.com/graph/outlook-immutable-id>).
+    Graph {
+        /// The id.
+        id: String,
+    },
 }
 
 impl fmt::Display for MessageKey {
@@ -100,6 +106,7 @@ impl fmt::Display for MessageKey {
         match self {
             Self::Imap { uidvalidity, uid } => write!(f, "imap:{uidvalidity}:{uid}"),
             Self::Pop3 { uidl } => write!(f, "pop3:{uidl}"),
+            Self::Graph { id } => write!(f, "graph:{id}"),
         }
     }
 }

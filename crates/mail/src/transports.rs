@@ -2,11 +2,16 @@
 
 use gatepost_oauth::Audience;
 
-use crate::{imap, pop3, smtp};
+use crate::{graph, imap, pop3, smtp};
 
 /// Every transport there is. Configuration, help, documentation and the contract tests are made
 /// from this list.
-pub const TRANSPORTS: &[Transport] = &[imap::TRANSPORT, pop3::TRANSPORT, smtp::TRANSPORT];
+pub const TRANSPORTS: &[Transport] = &[
+    imap::TRANSPORT,
+    pop3::TRANSPORT,
+    smtp::TRANSPORT,
+    graph::TRANSPORT,
+];
 
 /// One way in or out of a mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use gatepost_oauth::{
 };
 
 use crate::config::{Config, GrantSettings, MailboxSettings};
-use crate::setup::{Permission, asked_of_person};
+use crate::setup::{Permission, Resource, asked_of_person};
 
 /// The name of the credential in the store. It holds what a token depends on and not what the
 /// configuration calls it: a renamed registration stays signed in, another app does not.
@@ -61,11 +61,18 @@ pub(super) fn permissions(config: &Config, id: &CredentialId) -> Permissions {
         .values()
         .filter(|mailbox| self::id(config, mailbox) == *id);
     let asked = opened.flat_map(|mailbox| asked_of_person(config, mailbox));
-    let exchange: BTreeSet<_> = asked.collect();
-    let name = |permission: &Permission| permission.name.to_owned();
+    let asked: BTreeSet<Permission> = asked.collect();
+    let of = |resource: Resource| {
+        let asked = asked.iter().filter(|one| one.resource == resource);
+        let names: Vec<String> = asked.map(|one| one.name.to_owned()).collect();
+        names
+    };
+    let usual = Permissions::default();
+    let graph = of(Resource::Graph);
     Permissions {
-        exchange: exchange.iter().map(name).collect(),
-        ..Permissions::default()
+        exchange: of(Resource::Exchange),
+        // Other programs may want a token for Graph though Gatepost does not.
+        graph: if graph.is_empty() { usual.graph } else { graph },
     }
 }
 

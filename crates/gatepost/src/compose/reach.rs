@@ -1,11 +1,13 @@
 //! How the servers of a cloud are reached. Reading the system's authorities takes longer than
 //! all the rest of `gatepost token`, so it waits until somebody really connects.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use gatepost_host::{Chance, Clock, HttpError, Trust, TrustError, files};
+use gatepost_host::{Chance, Clock, HttpError, Trust, TrustError, files, http_client};
+use gatepost_mail::graph::{Governor, GraphSettings};
 use gatepost_oauth::answers::Reply;
 use gatepost_oauth::{Endpoint, Form, HttpEndpoint, TokenError};
 use rustls::ClientConfig;
@@ -20,6 +22,9 @@ pub(super) struct Reach {
     chance: Chance,
     http: Mutex<Option<HttpEndpoint>>,
     tls: Mutex<Option<Arc<ClientConfig>>>,
+    graph: Mutex<Option<reqwest::Client>>,
+    /// By app and mailbox.
+    governors: Mutex<BTreeMap<(String, String), Governor>>,
 }
 
 impl Reach {
@@ -32,6 +37,8 @@ impl Reach {
             chance: chance.clone(),
             http: Mutex::default(),
             tls: Mutex::default(),
+            graph: Mutex::default(),
+            governors: Mutex::default(),
         }
     }
 
@@ -49,6 +56,27 @@ impl Reach {
         let tls = self.trust()?.client_config()?;
         *built = Some(Arc::clone(&tls));
         Ok(tls)
+    }
+
+    /// How Microsoft Graph is asked.
+    pub(super) fn graph_client(&self) -> Result<reqwest::Client, HttpError> {
+        let mut built = self.graph.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = &*built {
+            return Ok(client.clone());
+        }
+        let client = http_client(&self.trust()?, GraphSettings::HTTP)?;
+        *built = Some(client.clone());
+        Ok(client)
+    }
+
+    /// What keeps everything that `app` asks of `mailbox` within Graph's limits.
+    pub(super) fn governor(&self, app: &str, mailbox: &str) -> Governor {
+        let mut governors = self
+            .governors
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let governor = governors.entry((app.to_owned(), mailbox.to_owned()));
+        governor.or_default().clone()
     }
 
     fn http(&self) -> Result<HttpEndpoint, HttpError> {

@@ -7,7 +7,7 @@ use gatepost_mailroom::{
     Marks, Pace, PostAction, SinkName, StartFrom, Watch, WatchKey, Watermarks,
 };
 
-use gatepost_oauth::{HostPort, TokenKeeper};
+use gatepost_oauth::TokenKeeper;
 
 use super::reach::Reach;
 use super::sinks;
@@ -28,7 +28,7 @@ pub struct MadeOf {
     /// The watch.
     pub watch: Watch,
     pub(super) mailbox: MailboxSettings,
-    pub(super) host: Option<HostPort>,
+    pub(super) host: Option<String>,
     pub(super) reach: Arc<Reach>,
     pub(super) keeper: TokenKeeper,
 }

@@ -230,6 +230,8 @@ pub enum ReadBy {
     Imap,
     /// By POP3.
     Pop3,
+    /// By Microsoft Graph.
+    Graph,
 }
 
 impl ReadBy {
@@ -238,14 +240,16 @@ impl ReadBy {
         match self {
             Self::Imap => gatepost_mail::imap::TRANSPORT.name,
             Self::Pop3 => gatepost_mail::pop3::TRANSPORT.name,
+            Self::Graph => gatepost_mail::graph::TRANSPORT.name,
         }
     }
 
     /// Where it answers in a cloud, if anywhere.
-    pub fn host(self, cloud: &Cloud) -> Option<&HostPort> {
+    pub fn host(self, cloud: &Cloud) -> Option<String> {
         match self {
-            Self::Imap => cloud.imap.as_ref(),
-            Self::Pop3 => cloud.pop3.as_ref(),
+            Self::Imap => cloud.imap.as_ref().map(HostPort::to_string),
+            Self::Pop3 => cloud.pop3.as_ref().map(HostPort::to_string),
+            Self::Graph => cloud.graph.as_ref().map(Url::to_string),
         }
     }
 
@@ -254,6 +258,7 @@ impl ReadBy {
         match self {
             Self::Imap => "imap = \"HOST:PORT\"",
             Self::Pop3 => "pop3 = \"HOST:PORT\"",
+            Self::Graph => "graph = \"https://HOST\"",
         }
     }
 }

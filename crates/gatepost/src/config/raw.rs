@@ -242,4 +242,6 @@ pub enum RawRead {
     /// By POP3, where IMAP is off: the inbox only, asked for new mail every half minute. Nothing is
     /// marked or moved there.
     Pop3,
+    /// By Microsoft Graph, where IMAP is off: every folder, asked for changes every minute.
+    Graph,
 }

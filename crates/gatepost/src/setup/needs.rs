@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::SetupError;
+use super::graph_needs;
 use super::permission::{
     IMAP_AS_APP, IMAP_AS_USER, Kind, OFFLINE_ACCESS, OPENID, POP_AS_APP, POP_AS_USER, PROFILE,
-    Permission, SMTP_AS_APP, SMTP_AS_USER,
+    Permission, Resource, SMTP_AS_APP, SMTP_AS_USER,
 };
 use crate::config::{Config, MailboxSettings, ProofSource, ReadBy, RegistrationSettings, SendBy};
 use crate::token_form::TokenUse;
@@ -78,6 +79,7 @@ impl<'a> Needs<'a> {
                 needed.extend([OFFLINE_ACCESS, OPENID, PROFILE]);
                 continue;
             }
+            needed.extend(graph_needs::of_app(self.config, mailbox));
             if self.is_read_by_imap(mailbox) {
                 needed.insert(IMAP_AS_APP);
             }
@@ -112,6 +114,13 @@ impl<'a> Needs<'a> {
     pub fn by_app(&self) -> impl Iterator<Item = &'a MailboxSettings> {
         let opened = self.mailboxes.iter().copied();
         opened.filter(|mailbox| mailbox.grant.person().is_none())
+    }
+
+    /// Whether `mailbox` is opened by Exchange's own protocols, and so only with a right to it.
+    pub fn is_opened_by_exchange(&self, mailbox: &MailboxSettings) -> bool {
+        self.is_read_by_imap(mailbox)
+            || self.is_read_by_pop(mailbox)
+            || mailbox.send == Some(SendBy::Smtp)
     }
 
     /// The mailboxes that the app sends from in its own name.
@@ -166,10 +175,12 @@ impl<'a> Needs<'a> {
             };
             told.push(format!("It needs {name} of {title} ({who}).{unsure}"));
         }
-        if self.by_app().next().is_some() {
-            let reading = self.roles();
-            let reading = reading.iter().filter(|role| **role != SMTP_AS_APP);
-            let reading: Vec<&str> = reading.map(|role| role.name).collect();
+        let reading = self.roles();
+        let reading = reading
+            .iter()
+            .filter(|role| role.resource == Resource::Exchange && **role != SMTP_AS_APP);
+        let reading: Vec<&str> = reading.map(|role| role.name).collect();
+        if !reading.is_empty() {
             told.push(format!(
                 "With {} alone the app opens no mailbox: Exchange also asks for FullAccess of its \
                  service principal, mailbox by mailbox. Whoever may grant that can open every \
@@ -197,12 +208,7 @@ impl<'a> Needs<'a> {
                     .to_owned(),
             );
         }
-        told.push(
-            "Any other permission is unused. An application permission of Microsoft Graph such as \
-             Mail.Read opens every mailbox of the tenant unless a scope of RBAC for Applications \
-             fences it: remove it."
-                .to_owned(),
-        );
+        told.extend(graph_needs::told(&self.roles()));
         told
     }
 }
@@ -214,9 +220,10 @@ pub fn asked_of_person(
 ) -> impl Iterator<Item = Permission> + use<> {
     let imap = is_read_by_imap(config, mailbox).then_some(IMAP_AS_USER);
     let pop = is_read_by_pop(config, mailbox).then_some(POP_AS_USER);
-    let sends = mailbox.send.is_some() || has_file_for(config, mailbox, TokenUse::Smtp);
+    let sends = mailbox.send == Some(SendBy::Smtp) || has_file_for(config, mailbox, TokenUse::Smtp);
     let send = sends.then_some(SMTP_AS_USER);
-    imap.into_iter().chain(pop).chain(send)
+    let exchange = imap.into_iter().chain(pop).chain(send);
+    exchange.chain(graph_needs::of_person(config, mailbox))
 }
 
 /// A permission that nobody is asked for.

@@ -78,6 +78,13 @@ const fn graph(name: &'static str, id: &'static str) -> Permission {
     }
 }
 
+const fn graph_role(name: &'static str, id: &'static str) -> Permission {
+    Permission {
+        kind: Kind::Role,
+        ..graph(name, id)
+    }
+}
+
 pub(super) const IMAP_AS_APP: Permission = exchange(
     Kind::Role,
     "IMAP.AccessAsApp",
@@ -113,3 +120,18 @@ pub(super) const OFFLINE_ACCESS: Permission =
     graph("offline_access", "7427e0e9-2fba-42fe-b0c0-848c9e6a8182");
 pub(super) const OPENID: Permission = graph("openid", "37f7f235-527c-4136-accd-4a02d197296e");
 pub(super) const PROFILE: Permission = graph("profile", "14dad69e-099b-42c9-810b-d002981feec1");
+pub(super) const MAIL_READ_AS_APP: Permission =
+    graph_role("Mail.Read", "810c84a8-4a9e-49e6-bf7d-12d183f40d01");
+pub(super) const MAIL_WRITE_AS_APP: Permission =
+    graph_role("Mail.ReadWrite", "e2a3a72e-5f79-4c64-b1b1-878b674786c9");
+pub(super) const MAIL_READ_AS_USER: Permission =
+    graph("Mail.Read", "570282fd-fa5c-430d-a7fd-fc8dc98a9dca");
+pub(super) const MAIL_WRITE_AS_USER: Permission =
+    graph("Mail.ReadWrite", "024d486e-b451-40bb-833d-3e66d98c5c73");
+/// The two for a mailbox of somebody else than the person who signs in.
+pub(super) const MAIL_READ_SHARED: Permission =
+    graph("Mail.Read.Shared", "7b9103a5-4610-446b-9670-80643382c1fa");
+pub(super) const MAIL_WRITE_SHARED: Permission = graph(
+    "Mail.ReadWrite.Shared",
+    "5df07973-7d5d-46ed-9847-1271055cbd51",
+);

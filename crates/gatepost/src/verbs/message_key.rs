@@ -66,6 +66,7 @@ fn like(other: &MessageKey, uid: &str) -> Result<MessageKey, UsageError> {
                 uid,
             })
         }
+        MessageKey::Graph { .. } => Ok(MessageKey::Graph { id: uid.to_owned() }),
         MessageKey::Pop3 { .. } => Ok(MessageKey::Pop3 {
             uidl: uid.to_owned(),
         }),

@@ -87,6 +87,7 @@ fn number(key: &MessageKey) -> String {
     match key {
         MessageKey::Imap { uid, .. } => uid.to_string(),
         MessageKey::Pop3 { uidl } => uidl.clone(),
+        MessageKey::Graph { id } => id.clone(),
     }
 }
 

@@ -207,7 +207,7 @@ impl Fetching<'_> {
     fn is_foreign(&self, key: &MessageKey) -> bool {
         match key {
             MessageKey::Imap { uidvalidity, .. } => *uidvalidity != self.selected.uidvalidity,
-            MessageKey::Pop3 { .. } => true,
+            MessageKey::Pop3 { .. } | MessageKey::Graph { .. } => true,
         }
     }
 

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use gatepost_wire::imap::client::{Command, Counted, Event, Listed, Ticket, Untagged, WireName};
 
+use super::names;
 use super::session::Session;
 use super::verdict::Asked;
-use super::{names, near};
+use crate::near;
 use crate::{Folder, FolderName, MailError};
 
 impl Session {

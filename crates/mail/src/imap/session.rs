@@ -191,7 +191,7 @@ impl Session {
                 MessageKey::Imap { uidvalidity, uid } => {
                     (*uidvalidity == selected.uidvalidity).then_some(*uid)
                 }
-                MessageKey::Pop3 { .. } => None,
+                MessageKey::Pop3 { .. } | MessageKey::Graph { .. } => None,
             })
             .collect()
     }

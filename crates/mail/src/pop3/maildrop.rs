@@ -64,7 +64,7 @@ impl Maildrop {
     pub(super) fn letter(&self, key: &MessageKey) -> Option<&Letter> {
         match key {
             MessageKey::Pop3 { uidl } => self.letters.iter().find(|letter| letter.uidl == *uidl),
-            MessageKey::Imap { .. } => None,
+            MessageKey::Imap { .. } | MessageKey::Graph { .. } => None,
         }
     }
 }

@@ -172,10 +172,13 @@ fn holds(key: &MessageKey, witness: &MessageKey) -> bool {
             },
             MessageKey::Imap { uidvalidity, .. },
         ) => mine == uidvalidity,
-        // A name is never given to another message (RFC 1939 §7).
-        (MessageKey::Pop3 { .. }, MessageKey::Pop3 { .. }) => true,
-        (MessageKey::Imap { .. }, MessageKey::Pop3 { .. })
-        | (MessageKey::Pop3 { .. }, MessageKey::Imap { .. }) => false,
+        // A name is never given to another message (RFC 1939 §7), nor is an immutable id.
+        (MessageKey::Pop3 { .. }, MessageKey::Pop3 { .. })
+        | (MessageKey::Graph { .. }, MessageKey::Graph { .. }) => true,
+        (
+            MessageKey::Imap { .. } | MessageKey::Pop3 { .. } | MessageKey::Graph { .. },
+            MessageKey::Imap { .. } | MessageKey::Pop3 { .. } | MessageKey::Graph { .. },
+        ) => false,
     }
 }
 

@@ -223,7 +223,7 @@ async fn a_spool_that_cannot_be_written_says_so_and_is_tried_again() {
 fn uids(batch: &[Taken]) -> Vec<u32> {
     let uids = batch.iter().filter_map(|taken| match &taken.key {
         MessageKey::Imap { uid, .. } => Some(*uid),
-        MessageKey::Pop3 { .. } => None,
+        MessageKey::Pop3 { .. } | MessageKey::Graph { .. } => None,
     });
     uids.collect()
 }

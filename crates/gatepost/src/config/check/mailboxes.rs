@@ -37,6 +37,7 @@ pub(super) fn check(
             read: match mailbox.read.as_deref() {
                 None | Some(RawRead::Imap) => ReadBy::Imap,
                 Some(RawRead::Pop3) => ReadBy::Pop3,
+                Some(RawRead::Graph) => ReadBy::Graph,
             },
             send: mailbox.send.map(|RawSend::Smtp| SendBy::Smtp),
         };

@@ -64,7 +64,11 @@ fn opened(setup: &Setup<'_>, mailbox: &MailboxSettings, lines: &mut Lines) {
     } else {
         "the person who signs in"
     };
-    if let Some(trustee) = &trustee {
+    let by_graph_alone = !setup.needs.is_opened_by_exchange(mailbox);
+    if let Some(trustee) = trustee
+        .as_ref()
+        .filter(|_| !by_graph_alone || shared.is_some())
+    {
         lines.step(&format!(
             "{}: {owner} opens it. IMAP and POP3 know no smaller right than FullAccess.",
             mailbox.address
@@ -78,6 +82,11 @@ fn opened(setup: &Setup<'_>, mailbox: &MailboxSettings, lines: &mut Lines) {
         lines.run(&format!(
             "Add-MailboxPermission -Identity {address} -User {trustee} -AccessRights FullAccess\
              {mapping} | Out-Null"
+        ));
+    } else if trustee.is_some() {
+        lines.step(&format!(
+            "{}: the app reads it by Microsoft Graph, which asks for no right to the mailbox.",
+            mailbox.address
         ));
     } else {
         lines.step(&format!(

@@ -4,7 +4,7 @@ use crate::FolderName;
 
 /// Those of `folders` that may be meant by `typed`, the likeliest first: written almost alike, or
 /// called so on another level. A few at most.
-pub(super) fn names(typed: &FolderName, folders: Vec<FolderName>) -> Vec<FolderName> {
+pub(crate) fn names(typed: &FolderName, folders: Vec<FolderName>) -> Vec<FolderName> {
     let mut near: Vec<(usize, FolderName)> = folders
         .into_iter()
         .filter_map(|folder| Some((distance(typed, &folder)?, folder)))
