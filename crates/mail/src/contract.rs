@@ -1,18 +1,23 @@
 //! The sentences that every transport obeys, against a real counterpart.
 //!
-//! A package that can start a counterpart implements [`Counterpart`] and calls [`obeys`]. Every
+//! A package that can start a counterpart implements [`Counterpart`] and calls [`obeys`], or
+//! [`SubmissionPoint`] and [`submits`]. Every
 //! sentence uses a folder of its own, so that none depends on another.
 
 mod changing;
 mod collector;
 mod inbox_only;
+mod letter;
 mod reading;
+mod submitting;
 mod watching;
 
 use async_trait::async_trait;
 use gatepost_host::Clock;
 
 pub use collector::{Collected, Collector};
+pub use letter::{Letter, Told, envelope};
+pub use submitting::{SubmissionPoint, submits};
 
 use crate::{FolderName, Mailbox, Opener};
 

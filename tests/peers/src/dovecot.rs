@@ -37,8 +37,16 @@ impl Dovecot {
     /// Starts Dovecot, which accepts the tokens of `identity` and shows a certificate of the
     /// same authority. Returns when it greets.
     pub fn start(identity: &IdentityEndpoint) -> Result<Self, PeerError> {
+        Self::start_taking(identity, "xoauth2")
+    }
+
+    /// The same where tokens are shown in other ways, as SASL calls them.
+    pub fn start_taking(
+        identity: &IdentityEndpoint,
+        mechanisms: &'static str,
+    ) -> Result<Self, PeerError> {
         let keys = identity.published_keys();
-        Self::start_with(identity, Entrance::Tokens { keys })
+        Self::start_with(identity, Entrance::Tokens { keys, mechanisms })
     }
 
     /// Starts a Dovecot whose `settings` say who comes in and where that leads, such as to another

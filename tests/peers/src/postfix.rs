@@ -22,10 +22,28 @@ pub struct Postfix {
     _running: Running,
 }
 
+/// What a Postfix offers to those who submit mail.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Offer {
+    /// The only way to sign in that is shown, as SASL calls it; else all that Dovecot has.
+    pub mechanism: Option<&'static str>,
+    /// What is left out of the answer to EHLO, such as `chunking`.
+    pub without: Option<&'static str>,
+}
+
 impl Postfix {
     /// Starts Postfix beside `dovecot`, with a certificate of the authority of `identity`.
     /// Returns when it greets.
     pub fn start(identity: &IdentityEndpoint, dovecot: &Dovecot) -> Result<Self, PeerError> {
+        Self::start_offering(identity, dovecot, Offer::default())
+    }
+
+    /// The same with another offer to its clients.
+    pub fn start_offering(
+        identity: &IdentityEndpoint,
+        dovecot: &Dovecot,
+        offer: Offer,
+    ) -> Result<Self, PeerError> {
         let server = identity.authority().issue(&["localhost", "127.0.0.1"])?;
         let folder = folder::temporary("gatepost-postfix-")?;
         folder::write(&folder.path().join("server.pem"), &server.certificate_pem)?;
@@ -39,6 +57,7 @@ impl Postfix {
                 ports,
                 auth: &dovecot.auth_socket(),
                 lmtp: &dovecot.lmtp_socket(),
+                offer,
             };
             configuration.write()?;
             match Running::start(folder.path(), ports) {

@@ -8,10 +8,11 @@ use async_trait::async_trait;
 use gatepost_host::{Clock, Trust};
 use gatepost_mail::imap::{ImapOpener, ImapSettings, Quirks, Security, TimeLimits};
 use gatepost_mail::pop3::{Pop3Opener, Pop3Settings};
+use gatepost_mail::smtp::{SmtpOpener, SmtpSettings, SmtpTimeLimits};
 use gatepost_oauth::{AccessToken, Audience, TokenError, TokenSource};
 use rustls::ClientConfig;
 
-use crate::{Dovecot, IdentityEndpoint, PeerError};
+use crate::{Dovecot, IdentityEndpoint, PeerError, Postfix};
 
 /// What opens `mailbox` at a counterpart with one token.
 #[derive(Debug)]
@@ -38,7 +39,7 @@ impl Sessions<'_> {
             host: "localhost".to_owned(),
             port: address.port(),
             security,
-            tls: self.tls()?,
+            tls: tls(self.identity)?,
             mailbox: mailbox.to_owned(),
             tokens: Arc::new(Held(token.to_owned())),
             clock: Clock::system(),
@@ -65,7 +66,7 @@ impl Sessions<'_> {
             host: "localhost".to_owned(),
             port: address.port(),
             security,
-            tls: self.tls()?,
+            tls: tls(self.identity)?,
             mailbox: mailbox.to_owned(),
             tokens: Arc::new(Held(token.to_owned())),
             clock: Clock::system(),
@@ -74,12 +75,47 @@ impl Sessions<'_> {
             largest_message: Pop3Settings::LARGEST_MESSAGE,
         }))
     }
+}
 
-    fn tls(&self) -> Result<Arc<ClientConfig>, PeerError> {
-        let authority = self.identity.authority().certificate_file();
-        let tls = Trust::with_authority(authority).and_then(|trust| trust.client_config());
-        tls.map_err(PeerError::unexpected("cannot trust the test's authority"))
+/// What submits messages to a counterpart with one token.
+#[derive(Debug)]
+pub struct Submissions<'a> {
+    /// The counterpart.
+    pub postfix: &'a Postfix,
+    /// Whose authority signed its certificate.
+    pub identity: &'a IdentityEndpoint,
+}
+
+impl Submissions<'_> {
+    /// An opener for `mailbox` that shows `token`, protected as `security` says.
+    pub fn opener(
+        &self,
+        mailbox: &str,
+        token: &str,
+        security: Security,
+    ) -> Result<SmtpOpener, PeerError> {
+        let address = match security {
+            Security::ImplicitTls => self.postfix.submissions(),
+            Security::StartTls => self.postfix.submission(),
+        };
+        Ok(SmtpOpener::new(SmtpSettings {
+            host: "localhost".to_owned(),
+            port: address.port(),
+            security,
+            tls: tls(self.identity)?,
+            mailbox: mailbox.to_owned(),
+            sign_in_as: mailbox.to_owned(),
+            tokens: Arc::new(Held(token.to_owned())),
+            clock: Clock::system(),
+            limits: SmtpTimeLimits::default(),
+        }))
     }
+}
+
+fn tls(identity: &IdentityEndpoint) -> Result<Arc<ClientConfig>, PeerError> {
+    let authority = identity.authority().certificate_file();
+    let tls = Trust::with_authority(authority).and_then(|trust| trust.client_config());
+    tls.map_err(PeerError::unexpected("cannot trust the test's authority"))
 }
 
 /// One token, whoever asks.

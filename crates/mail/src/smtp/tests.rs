@@ -1,7 +1,6 @@
 //! Against servers that say what is written down.
 
 mod cuts;
-mod letter;
 mod refusals;
 mod sessions;
 mod signing_in;
@@ -10,6 +9,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use gatepost_host::Clock;
+use gatepost_wire::smtp::Envelope;
 
 use super::connect::{greeting, hello};
 use super::link::Link;
@@ -64,6 +64,11 @@ async fn against_raw<T>(script: &str, client: impl AsyncFnOnce(Stream, Clock) ->
         () = follow(script, far, clock.clone()) => unreachable!("the server never ends by itself"),
         output = client(Stream::Memory(near), clock.clone()) => output,
     }
+}
+
+/// An envelope of hers.
+fn envelope(recipients: &[&str]) -> Envelope {
+    crate::contract::envelope("ada@contoso.com", recipients)
 }
 
 /// A server that offers `extensions`, lets us in, and goes on with `rest`.

@@ -25,6 +25,8 @@ pub(super) enum Entrance<'a> {
     Tokens {
         /// Public keys as `<azp>/<ALG>/<kid>`, as Dovecot's local validation looks them up.
         keys: &'a Path,
+        /// How a token may be shown, as SASL calls it.
+        mechanisms: &'static str,
     },
     /// Whom these settings let in, by name and password.
     Settings(&'a str),
@@ -37,19 +39,19 @@ impl Configuration<'_> {
 
     fn entrance(&self) -> Result<String, PeerError> {
         match self.entrance {
-            Entrance::Tokens { keys } => self.by_token(keys),
+            Entrance::Tokens { keys, mechanisms } => self.by_token(keys, mechanisms),
             Entrance::Settings(settings) => Ok(settings.to_owned()),
         }
     }
 
-    fn by_token(&self, keys: &Path) -> Result<String, PeerError> {
+    fn by_token(&self, keys: &Path, mechanisms: &str) -> Result<String, PeerError> {
         // An app-only token names no person: whoever the client asks for is opened, as Exchange
         // does for an app with full access.
         let app_only = "active_attribute = idtyp\n\
              active_value = app\n\
              username_attribute = sub\n\
              username_format = anybody";
-        let mut text = "auth_mechanisms = xoauth2 plain\n".to_owned();
+        let mut text = format!("auth_mechanisms = {mechanisms} plain\n");
         for (name, who) in [
             ("delegated.conf", "username_attribute = upn"),
             ("app-only.conf", app_only),
@@ -64,7 +66,7 @@ impl Configuration<'_> {
             folder::write(&file, verified)?;
             let _ = writeln!(
                 text,
-                "passdb {{\n  driver = oauth2\n  mechanisms = xoauth2\n  args = {}\n}}",
+                "passdb {{\n  driver = oauth2\n  mechanisms = {mechanisms}\n  args = {}\n}}",
                 file.display()
             );
         }

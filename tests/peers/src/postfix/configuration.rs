@@ -8,6 +8,7 @@ use std::process::Command;
 use crate::PeerError;
 use crate::folder::{self, Owner};
 use crate::ports::Ports;
+use crate::postfix::Offer;
 
 /// What the files say.
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub(super) struct Configuration<'a> {
     pub(super) auth: &'a Path,
     /// Dovecot's socket for deliveries.
     pub(super) lmtp: &'a Path,
+    pub(super) offer: Offer,
 }
 
 impl Configuration<'_> {
@@ -55,7 +57,11 @@ impl Configuration<'_> {
              smtpd_sasl_auth_enable = yes\n\
              smtpd_sasl_type = dovecot\n\
              smtpd_sasl_path = {auth}\n\
-             smtpd_relay_restrictions = permit_sasl_authenticated, reject\n",
+             smtpd_relay_restrictions = permit_sasl_authenticated, reject\n\
+             smtpd_sasl_mechanism_filter = {mechanisms}\n\
+             smtpd_discard_ehlo_keywords = {without}\n",
+            mechanisms = self.offer.mechanism.unwrap_or("static:rest"),
+            without = self.offer.without.unwrap_or_default(),
             lmtp = self.lmtp.display(),
             auth = self.auth.display(),
         )

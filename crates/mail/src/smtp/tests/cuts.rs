@@ -7,9 +7,9 @@ use gatepost_wire::smtp::server::{Answer, Ask, Limits, Persona, Replies, Server,
 use gatepost_wire::smtp::{Extension, Extensions, Reply};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
-use super::entered;
-use super::letter::{Letter, Told, envelope};
+use super::{entered, envelope};
 use crate::connection::stream::Stream;
+use crate::contract::{Letter, Told};
 use crate::scripted::start;
 use crate::{Receipt, Submit as _, SubmitError};
 
@@ -94,7 +94,7 @@ async fn submit(
         let mut told = Told::default();
         let outcome = async {
             let mut session = entered(Stream::Memory(near), &clock).await?;
-            let mut letter = Letter::new(&["Subject: x\r\n\r\n", ".dot\r\n", "end\r\n"]);
+            let mut letter = Letter::new(["Subject: x\r\n\r\n", ".dot\r\n", "end\r\n"]);
             let bob = envelope(&["bob@contoso.com"]);
             session.submit(&bob, &mut letter, &mut told).await
         };

@@ -1,7 +1,7 @@
 use gatepost_fault::{Fault as _, Next, Owner};
 
-use super::letter::{Letter, Told, envelope};
-use super::{against, offering};
+use super::{against, envelope, offering};
+use crate::contract::{Letter, Told};
 use crate::{Submit as _, SubmitError};
 
 const ENVELOPE: &str =
@@ -15,7 +15,7 @@ async fn refused(extensions: &str, rest: &str) -> (SubmitError, bool, bool) {
         let mut told = Told::default();
         let bob = envelope(&["bob@contoso.com"]);
         let outcome = session
-            .submit(&bob, &mut Letter::new(&["x\r\n"]), &mut told)
+            .submit(&bob, &mut Letter::new(["x\r\n"]), &mut told)
             .await;
         let error = outcome.expect_err("it is refused");
         (error, told.begun.is_some(), session.is_open())

@@ -1,8 +1,8 @@
 use gatepost_fault::{Fault as _, Next};
 use gatepost_wire::smtp::{Body, Notify, Returned};
 
-use super::letter::{Letter, Told, envelope};
-use super::{against, offering};
+use super::{against, envelope, offering};
+use crate::contract::{Letter, Told};
 use crate::{Receipt, Submit as _, SubmitError, Trace};
 
 /// Submits one message to a server that offers `extensions` and goes on with `rest`.
@@ -23,7 +23,7 @@ async fn submitted(
 
 #[tokio::test(start_paused = true)]
 async fn a_message_is_handed_over_with_data() {
-    let letter = Letter::new(&["Subject: dots\r\n\r\n.one\r", "\n..two\r\n.", "\r\nno end"]);
+    let letter = Letter::new(["Subject: dots\r\n\r\n.one\r", "\n..two\r\n.", "\r\nno end"]);
     let (outcome, told) = submitted(
         "SIZE 1000",
         letter,
@@ -51,7 +51,7 @@ async fn a_message_is_handed_over_with_data() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_goes_in_chunks_where_the_server_takes_them() {
-    let letter = Letter::new(&[".one\r\n", "größe\r\n"]);
+    let letter = Letter::new([".one\r\n", "größe\r\n"]);
     let (outcome, _) = submitted(
         "PIPELINING, CHUNKING",
         letter,
@@ -72,7 +72,7 @@ async fn a_message_goes_in_chunks_where_the_server_takes_them() {
 
 #[tokio::test(start_paused = true)]
 async fn a_chunk_is_answered_before_the_next_where_the_server_wants_it() {
-    let letter = Letter::new(&["one\r\n"]);
+    let letter = Letter::new(["one\r\n"]);
     let (outcome, _) = submitted(
         "CHUNKING",
         letter,
@@ -99,7 +99,7 @@ async fn an_empty_message_is_one_too() {
         let rest = format!(
             "C: MAIL FROM:<ada@contoso.com>\nC: RCPT TO:<bob@contoso.com>\nS: 250 ok\nS: 250 ok\n{rest}"
         );
-        let (outcome, _) = submitted(extensions, Letter::new(&[]), &rest).await;
+        let (outcome, _) = submitted(extensions, Letter::new([""; 0]), &rest).await;
         outcome.expect("it is taken");
     }
 }
@@ -124,7 +124,7 @@ async fn wishes_for_reports_are_passed_on_and_other_letters_need_smtputf8() {
         envelope.sender.returned = Some(Returned::Headers);
         envelope.sender.envelope_id = Some("one".to_owned());
         envelope.recipients[0].notify = Some(Notify::Never);
-        let mut letter = Letter::new(&["x\r\n"]);
+        let mut letter = Letter::new(["x\r\n"]);
         let outcome = session
             .submit(&envelope, &mut letter, &mut Told::default())
             .await;
@@ -155,7 +155,7 @@ async fn some_recipients_may_be_refused() {
     against(&script, async |session| {
         let mut session = session.expect("it is let in");
         let envelope = envelope(&["one@contoso.com", "two@contoso.com", "three@contoso.com"]);
-        let mut letter = Letter::new(&["x\r\n"]);
+        let mut letter = Letter::new(["x\r\n"]);
         let outcome = session
             .submit(&envelope, &mut letter, &mut Told::default())
             .await;
@@ -207,7 +207,7 @@ async fn a_session_goes_on_behind_a_refusal() {
         let mut told = Told::default();
         let nobody = envelope(&["nobody@contoso.com"]);
         let outcome = session
-            .submit(&nobody, &mut Letter::new(&["x\r\n"]), &mut told)
+            .submit(&nobody, &mut Letter::new(["x\r\n"]), &mut told)
             .await;
         let error = outcome.expect_err("nobody is there");
         assert_eq!(
@@ -222,7 +222,7 @@ async fn a_session_goes_on_behind_a_refusal() {
         for text in ["x\r\n", "y\r\n"] {
             let bob = envelope(&["bob@contoso.com"]);
             let outcome = session
-                .submit(&bob, &mut Letter::new(&[text]), &mut Told::default())
+                .submit(&bob, &mut Letter::new([text]), &mut Told::default())
                 .await;
             outcome.expect("it is taken");
         }
@@ -242,14 +242,14 @@ async fn what_cannot_be_said_is_not_begun() {
         binary.sender.body = Body::BinaryMime;
         for (envelope, mut letter, code) in [
             (bob(), Letter::of_size(1001), "submission_too_large"),
-            (bob(), Letter::new(&["größe"]), "submission_unsendable"),
-            (binary, Letter::new(&["x"]), "submission_unsendable"),
+            (bob(), Letter::new(["größe"]), "submission_unsendable"),
+            (binary, Letter::new(["x"]), "submission_unsendable"),
             (
                 envelope(&["größe@x.test"]),
-                Letter::new(&["x"]),
+                Letter::new(["x"]),
                 "submission_unsendable",
             ),
-            (envelope(&[]), Letter::new(&["x"]), "submission_unsendable"),
+            (envelope(&[]), Letter::new(["x"]), "submission_unsendable"),
         ] {
             let mut told = Told::default();
             let outcome = session.submit(&envelope, &mut letter, &mut told).await;
@@ -281,7 +281,7 @@ async fn what_is_not_recorded_does_not_depart() {
         };
         let bob = envelope(&["bob@contoso.com"]);
         let outcome = session
-            .submit(&bob, &mut Letter::new(&["x\r\n"]), &mut told)
+            .submit(&bob, &mut Letter::new(["x\r\n"]), &mut told)
             .await;
         let error = outcome.expect_err("it is not recorded");
         assert_eq!(error.code(), "submission_not_recorded");
@@ -293,7 +293,7 @@ async fn what_is_not_recorded_does_not_depart() {
 /// The server is not told that a message is complete which could not be read to its end.
 #[tokio::test(start_paused = true)]
 async fn a_message_that_cannot_be_read_is_not_ended() {
-    let letter = Letter::failing([Ok("x\r\n"), Err("the disk is gone")]);
+    let letter = Letter::failing([Ok("x\r\n".into()), Err("the disk is gone")]);
     let (outcome, _) = submitted(
         "PIPELINING",
         letter,
@@ -319,7 +319,7 @@ async fn what_was_dropped_in_the_middle_is_over() {
     against(&script, async |session| {
         let mut session = session.expect("it is let in");
         let bob = envelope(&["bob@contoso.com"]);
-        let (mut letter, mut told) = (Letter::new(&["x\r\n"]), Told::default());
+        let (mut letter, mut told) = (Letter::new(["x\r\n"]), Told::default());
         let submitting = session.submit(&bob, &mut letter, &mut told);
         let clock = gatepost_host::Clock::starting_at(super::start());
         let waited = clock
@@ -328,7 +328,7 @@ async fn what_was_dropped_in_the_middle_is_over() {
         waited.expect_err("the server says nothing");
         assert!(!session.is_open());
         let again = session
-            .submit(&bob, &mut Letter::new(&["x\r\n"]), &mut Told::default())
+            .submit(&bob, &mut Letter::new(["x\r\n"]), &mut Told::default())
             .await;
         let error = again.expect_err("it is over");
         assert_eq!(error.code(), "mailbox_disconnected");

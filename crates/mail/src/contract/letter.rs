@@ -6,25 +6,23 @@ use gatepost_wire::smtp::{Envelope, Path, Recipient, ReversePath, Sender};
 
 use crate::{Departure, DepartureError, Outgoing, OutgoingError, Trace};
 
-pub(super) struct Letter {
+/// A message in pieces, of which one may be what stops it.
+#[derive(Debug)]
+pub struct Letter {
     size: u64,
     eight_bit: bool,
     rest: std::vec::IntoIter<Result<Bytes, &'static str>>,
 }
 
 impl Letter {
-    pub(super) fn new(pieces: &[&'static str]) -> Self {
-        Self::failing(pieces.iter().map(|piece| Ok(*piece)))
+    /// Of these pieces.
+    pub fn new(pieces: impl IntoIterator<Item = impl Into<Bytes>>) -> Self {
+        Self::failing(pieces.into_iter().map(|piece| Ok(piece.into())))
     }
 
     /// Of pieces, or of what stops it.
-    pub(super) fn failing(
-        pieces: impl IntoIterator<Item = Result<&'static str, &'static str>>,
-    ) -> Self {
-        let pieces: Vec<Result<Bytes, &str>> = pieces
-            .into_iter()
-            .map(|piece| piece.map(|text| Bytes::from_static(text.as_bytes())))
-            .collect();
+    pub fn failing(pieces: impl IntoIterator<Item = Result<Bytes, &'static str>>) -> Self {
+        let pieces: Vec<Result<Bytes, &str>> = pieces.into_iter().collect();
         let whole = || pieces.iter().flatten();
         Self {
             size: whole().map(|piece| piece.len() as u64).sum(),
@@ -34,10 +32,11 @@ impl Letter {
     }
 
     /// One that says it has so many octets.
-    pub(super) fn of_size(size: u64) -> Self {
+    pub fn of_size(size: u64) -> Self {
+        let nothing: [Bytes; 0] = [];
         Self {
             size,
-            ..Self::new(&[])
+            ..Self::new(nothing)
         }
     }
 }
@@ -61,11 +60,13 @@ impl Outgoing for Letter {
     }
 }
 
-/// Whether it was told.
+/// Keeps how a message can be found that departs.
 #[derive(Debug, Default)]
-pub(super) struct Told {
-    pub(super) begun: Option<Trace>,
-    pub(super) is_out_of_order: bool,
+pub struct Told {
+    /// How, once it was told.
+    pub begun: Option<Trace>,
+    /// Whether it cannot be recorded.
+    pub is_out_of_order: bool,
 }
 
 #[async_trait]
@@ -79,10 +80,11 @@ impl Departure for Told {
     }
 }
 
-pub(super) fn envelope(recipients: &[&str]) -> Envelope {
+/// An envelope without parameters.
+pub fn envelope(sender: &str, recipients: &[&str]) -> Envelope {
     let path = |text: &str| Path::parse(text).expect("an address");
     Envelope {
-        sender: Sender::new(ReversePath::Address(path("ada@contoso.com"))),
+        sender: Sender::new(ReversePath::Address(path(sender))),
         recipients: recipients
             .iter()
             .map(|text| Recipient::new(path(text)))
