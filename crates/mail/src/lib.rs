@@ -22,6 +22,7 @@ mod protocol;
 #[cfg(test)]
 mod scripted;
 pub mod smtp;
+pub mod submission;
 mod submit;
 mod transports;
 

@@ -55,6 +55,12 @@ pub trait Outgoing: Send {
 /// Is told of what cannot be taken back before it happens.
 #[async_trait]
 pub trait Departure: Send {
+    /// The message departs without these recipients, whom the server has refused already. Told
+    /// before [`begins`](Self::begins), where the protocol answers each recipient by himself.
+    fn refused(&mut self, recipients: &[RefusedRecipient]) {
+        let _ = recipients;
+    }
+
     /// The next octets may make the server send the message; `trace` says how to find out later
     /// whether it did. An error ends the try, with nothing sent.
     async fn begins(&mut self, trace: Trace) -> Result<(), DepartureError>;

@@ -13,6 +13,7 @@ mod export;
 mod health;
 mod listener;
 mod message;
+pub mod outbox;
 mod report_to;
 mod room;
 mod sink;

@@ -9,8 +9,9 @@ mod turn;
 use async_trait::async_trait;
 use gatepost_mail::Trace;
 use gatepost_mailroom::{
-    Accepted, DueSubmission, LeftBy, NewEvent, NewSubmission, Outbox, Recovered, Resolution,
-    SendLease, Settlement, StorageError, Submission, SubmissionFilter, SubmissionId, Term, Traffic,
+    Accepted, Addressee, DueSubmission, LeftBy, NewEvent, NewSubmission, Outbox, Recovered,
+    Resolution, SendLease, Settlement, StorageError, Submission, SubmissionFilter, SubmissionId,
+    Term, Traffic,
 };
 use jiff::Timestamp;
 
@@ -59,11 +60,11 @@ impl Outbox for Store {
     async fn depart(
         &self,
         lease: &SendLease,
-        (trace, recipients): (&Trace, usize),
+        (trace, recipients): (&Trace, &[Addressee]),
         now: Timestamp,
     ) -> Result<bool, StorageError> {
         let (lease, trace, key) = (lease.clone(), trace.clone(), self.key());
-        let recipients = i64::try_from(recipients).unwrap_or(i64::MAX);
+        let recipients = recipients.to_vec();
         let departed = self.write(move |db| {
             Box::pin(async move {
                 let departing = turn::Departing {

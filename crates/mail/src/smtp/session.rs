@@ -48,6 +48,7 @@ impl Session {
         let envelope = fitted(envelope, message);
         let refused = self.settle(&envelope).await?;
         transmission::begin(&mut self.link).await?;
+        departure.refused(&refused);
         departure.begins(Trace::MessageId).await?;
         let said = transmission::send(&mut self.link, message).await?;
         Ok(Receipt { said, refused })

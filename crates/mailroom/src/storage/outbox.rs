@@ -56,13 +56,13 @@ pub trait Outbox: Send + Sync + std::fmt::Debug {
         limit: usize,
     ) -> Result<Vec<DueSubmission>, StorageError>;
 
-    /// Writes that a claimed message is about to be transmitted to `recipients` people, and how
-    /// to find out later whether it was. Answers false if the claim was lost meanwhile: then not
-    /// an octet may be sent.
+    /// Writes that a claimed message is about to be transmitted to those of `recipients` who are
+    /// [`RecipientFate::Open`], and how to find out later whether it was. Answers false if the
+    /// claim was lost meanwhile: then not an octet may be sent.
     async fn depart(
         &self,
         lease: &SendLease,
-        (trace, recipients): (&Trace, usize),
+        (trace, recipients): (&Trace, &[Addressee]),
         now: Timestamp,
     ) -> Result<bool, StorageError>;
 

@@ -3,8 +3,8 @@
 use gatepost_host::SealingKey;
 use gatepost_mail::Trace;
 use gatepost_mailroom::{
-    DueSubmission, Fate, Holder, LeftBy, Recovered, SendLease, Settlement, SubmissionId, Term,
-    Traffic,
+    Addressee, DueSubmission, Fate, Holder, LeftBy, RecipientFate, Recovered, SendLease,
+    Settlement, SubmissionId, Term, Traffic,
 };
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
@@ -27,7 +27,7 @@ pub(super) enum Whose {
 pub(super) struct Departing<'a> {
     pub(super) lease: &'a SendLease,
     pub(super) trace: Trace,
-    pub(super) recipients: i64,
+    pub(super) recipients: Vec<Addressee>,
     pub(super) now: Timestamp,
 }
 
@@ -196,6 +196,11 @@ pub(super) async fn depart(
     let row = columns(&row);
     let mut standing = seal.open_standing(&row)?;
     standing.trace = Some(trace);
+    let open = recipients
+        .iter()
+        .filter(|one| one.fate == RecipientFate::Open);
+    let open = i64::try_from(open.count()).unwrap_or(i64::MAX);
+    standing.recipients = recipients;
     sqlx::query(
         "UPDATE submissions SET state = 'transmitting', departed_at = $2, standing = $3
          WHERE position = $1",
@@ -208,7 +213,7 @@ pub(super) async fn depart(
     sqlx::query("INSERT INTO departures (mailbox, at, recipients) VALUES ($1, $2, $3)")
         .bind(row.get::<&str>("mailbox")?)
         .bind(now.as_microsecond())
-        .bind(recipients)
+        .bind(open)
         .execute(&mut *db)
         .await?;
     Ok(true)

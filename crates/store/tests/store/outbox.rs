@@ -116,7 +116,9 @@ impl Twins {
                 },
             };
             let now = at(self.now);
-            both!(self.depart(&due.lease, (&trace, due.recipients.len()), now));
+            let mut recipients = due.recipients.clone();
+            recipients[1].fate = self.fate();
+            both!(self.depart(&due.lease, (&trace, &recipients), now));
         }
     }
 

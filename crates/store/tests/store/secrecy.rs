@@ -53,7 +53,9 @@ async fn send(store: &Store) {
     let trace = Trace::Draft {
         id: "CANARY".to_owned(),
     };
-    let departed = store.depart(&due.lease, (&trace, 1), at(1)).await;
+    let departed = store
+        .depart(&due.lease, (&trace, &due.recipients), at(1))
+        .await;
     assert!(departed.expect("a store"));
     let settlement = Settlement {
         lease: due.lease,

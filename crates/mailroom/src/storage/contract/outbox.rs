@@ -112,9 +112,11 @@ async fn it_departs_once_and_only_while_its_claim_holds(fresh: Fresh) {
     fresh.accept(submission("2222222222", 0)).await;
     let due = fresh.claim(term(0, 60), 1).await.remove(0);
     let departs = async |due: &DueSubmission, seconds| {
-        let departed = fresh
-            .outbox
-            .depart(&due.lease, (&Trace::MessageId, 2), at(seconds));
+        let departed = fresh.outbox.depart(
+            &due.lease,
+            (&Trace::MessageId, &due.recipients),
+            at(seconds),
+        );
         departed.await.expect("it is stored")
     };
     assert!(departs(&due, 5).await);
@@ -311,9 +313,10 @@ async fn what_was_given_up_can_be_retried_and_cancelled(fresh: Fresh) {
         // It was claimed, and not an octet was sent.
         let cancelled = fresh.outbox.cancel(&ids, at(31)).await;
         assert_eq!(cancelled.expect("it is stored"), 1);
-        let departed = fresh
-            .outbox
-            .depart(&again.lease, (&Trace::MessageId, 1), at(32));
+        let departed =
+            fresh
+                .outbox
+                .depart(&again.lease, (&Trace::MessageId, &again.recipients), at(32));
         assert!(!departed.await.expect("it reads"));
         assert_eq!(fresh.seen(name).await.state, SubmissionState::Cancelled);
     }
@@ -409,7 +412,7 @@ impl Fresh {
     }
 
     async fn depart(&self, due: &DueSubmission, seconds: i64) {
-        let how = (&Trace::MessageId, due.recipients.len());
+        let how = (&Trace::MessageId, &due.recipients[..]);
         let departed = self.outbox.depart(&due.lease, how, at(seconds)).await;
         assert!(departed.expect("it is stored"));
     }

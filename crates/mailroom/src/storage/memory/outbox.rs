@@ -10,8 +10,8 @@ use super::MemoryStorage;
 use super::rows::Rows;
 use crate::{
     Accepted, Addressee, DueSubmission, Fate, Holder, Kept, LeftBy, Letter, NewEvent,
-    NewSubmission, Outbox, Recovered, Resolution, SendLease, Settlement, StorageError, Submission,
-    SubmissionFilter, SubmissionId, SubmissionState, Term, Traffic,
+    NewSubmission, Outbox, RecipientFate, Recovered, Resolution, SendLease, Settlement,
+    StorageError, Submission, SubmissionFilter, SubmissionId, SubmissionState, Term, Traffic,
 };
 
 #[derive(Debug, Default)]
@@ -275,7 +275,7 @@ impl Outbox for MemoryStorage {
     async fn depart(
         &self,
         lease: &SendLease,
-        (trace, recipients): (&Trace, usize),
+        (trace, recipients): (&Trace, &[Addressee]),
         now: Timestamp,
     ) -> Result<bool, StorageError> {
         let mut rows = self.rows();
@@ -288,7 +288,11 @@ impl Outbox for MemoryStorage {
         row.state = SubmissionState::Transmitting;
         row.trace = Some(trace.clone());
         row.departed_at = Some(now);
-        let departure = (row.letter.mailbox.clone(), now, recipients as u64);
+        row.recipients = recipients.to_vec();
+        let open = recipients
+            .iter()
+            .filter(|one| one.fate == RecipientFate::Open);
+        let departure = (row.letter.mailbox.clone(), now, open.count() as u64);
         rows.outbox.departures.push(departure);
         Ok(true)
     }

@@ -1,0 +1,297 @@
+//! One try to hand a message over.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt as _;
+use gatepost_mail::submission::{Envelope, Path, Recipient, ReversePath, Sender};
+use gatepost_mail::{
+    Departure, DepartureError, Outgoing, OutgoingError, Receipt, RefusedRecipient, Submit,
+    SubmitError, SubmitOpener, Trace,
+};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::PostOffice;
+use super::judgement::{Tried, note_refusals};
+use crate::{Addressee, DueSubmission, RecipientFate, SendLease, Spooled as _, SpooledMessage};
+
+/// A session, and its place among all that may be open.
+pub(super) struct Held {
+    pub(super) session: Box<dyn Submit>,
+    _place: OwnedSemaphorePermit,
+}
+
+/// A message, and what it is handed over by.
+pub(super) struct Attempt {
+    pub(super) office: PostOffice,
+    pub(super) opener: Arc<dyn SubmitOpener>,
+    pub(super) due: DueSubmission,
+    /// One that was used before.
+    pub(super) held: Option<Held>,
+    /// What the try may take.
+    pub(super) limit: Duration,
+}
+
+/// A try that has ended.
+pub(super) struct Attempted {
+    pub(super) due: DueSubmission,
+    pub(super) tried: Tried,
+    /// To whom it departed, if it did: without those whom the server had refused before.
+    pub(super) departed: Option<Vec<Addressee>>,
+    /// The session, if another message can be handed over in it.
+    pub(super) held: Option<Held>,
+}
+
+impl Attempt {
+    /// Tries. Whatever happens within, it is known whether the message may have been sent.
+    pub(super) async fn run(self) -> Attempted {
+        let Self {
+            office,
+            opener,
+            due,
+            held,
+            limit,
+        } = self;
+        let departed = Departed::default();
+        let handing = Handing {
+            office: &office,
+            opener: opener.as_ref(),
+            due: &due,
+            departed: departed.clone(),
+        };
+        let work = AssertUnwindSafe(handing.over(held)).catch_unwind();
+        let ended = office.clock.within(limit, work).await;
+        let cut_off = |reason: String| Tried::CutOff {
+            reason,
+            departed: departed.get().is_some(),
+        };
+        let (tried, held) = match ended {
+            Ok(Ok((Ok(receipt), held))) => (Tried::Taken(receipt), held),
+            Ok(Ok((Err(error), held))) => (Tried::Failed(error), held),
+            Ok(Err(_)) => {
+                let reason = "handing it over panicked; this is a bug in Gatepost";
+                (cut_off(reason.to_owned()), None)
+            }
+            Err(_) => {
+                let minutes = limit.as_secs() / 60;
+                let reason = format!("handing it over did not end within {minutes} minutes");
+                (cut_off(reason), None)
+            }
+        };
+        let held = held.filter(|held| held.session.is_open());
+        Attempted {
+            due,
+            tried,
+            departed: departed.get(),
+            held,
+        }
+    }
+}
+
+/// A message that is being handed over.
+struct Handing<'a> {
+    office: &'a PostOffice,
+    opener: &'a dyn SubmitOpener,
+    due: &'a DueSubmission,
+    departed: Departed,
+}
+
+impl Handing<'_> {
+    async fn over(&self, held: Option<Held>) -> (Result<Receipt, SubmitError>, Option<Held>) {
+        let used = held.is_some();
+        let mut held = match held {
+            Some(held) => held,
+            None => match self.open().await {
+                Ok(held) => held,
+                Err(error) => return (Err(error), None),
+            },
+        };
+        let outcome = self.submit(held.session.as_mut()).await;
+        let is_stale = matches!(&outcome, Err(SubmitError::Session(_)))
+            && used
+            && self.departed.get().is_none();
+        if !is_stale {
+            return (outcome, Some(held));
+        }
+        // The server has closed it since it was last used, which says nothing of the message.
+        drop(held);
+        let mut fresh = match self.open().await {
+            Ok(held) => held,
+            Err(error) => return (Err(error), None),
+        };
+        let outcome = self.submit(fresh.session.as_mut()).await;
+        (outcome, Some(fresh))
+    }
+
+    async fn open(&self) -> Result<Held, SubmitError> {
+        let place = Arc::clone(&self.office.sessions).acquire_owned().await;
+        let place = place.expect("the places for sessions are never closed");
+        let session = self.opener.open().await?;
+        Ok(Held {
+            session,
+            _place: place,
+        })
+    }
+
+    async fn submit(&self, session: &mut dyn Submit) -> Result<Receipt, SubmitError> {
+        let envelope = envelope(self.due)?;
+        let message = self.office.spool.message(self.due.message.clone());
+        let mut message = Leaving::open(&message, self.due.letter.eight_bit).await?;
+        let mut departing = Departing {
+            office: self.office,
+            lease: &self.due.lease,
+            recipients: reopened(&self.due.recipients),
+            departed: self.departed.clone(),
+        };
+        session
+            .submit(&envelope, &mut message, &mut departing)
+            .await
+    }
+}
+
+/// The envelope for those who do not have the message yet.
+fn envelope(due: &DueSubmission) -> Result<Envelope, SubmitError> {
+    let unsendable = |address: &str, reason: &dyn std::fmt::Display| SubmitError::Unsendable {
+        host: "the server".to_owned(),
+        mailbox: due.letter.mailbox.clone(),
+        reason: format!("{address}: {reason}"),
+    };
+    let path = |address: &str| Path::parse(address).map_err(|error| unsendable(address, &error));
+    let sender = match &due.letter.sender {
+        None => ReversePath::Null,
+        Some(address) => ReversePath::Address(path(address)?),
+    };
+    let open = due.recipients.iter().filter(|one| one.fate.is_open());
+    let recipients = open.map(|one| path(&one.address).map(Recipient::new));
+    Ok(Envelope {
+        sender: Sender::new(sender),
+        recipients: recipients.collect::<Result<_, _>>()?,
+    })
+}
+
+/// Writes that the message departs, before it does.
+struct Departing<'a> {
+    office: &'a PostOffice,
+    lease: &'a SendLease,
+    recipients: Vec<Addressee>,
+    departed: Departed,
+}
+
+/// To whom a message departed, once it has.
+#[derive(Debug, Clone, Default)]
+struct Departed(Arc<Mutex<Option<Vec<Addressee>>>>);
+
+impl Departed {
+    fn get(&self) -> Option<Vec<Addressee>> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn set(&self, recipients: Vec<Addressee>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(recipients);
+    }
+}
+
+/// Everybody as he is at the beginning of a try.
+fn reopened(recipients: &[Addressee]) -> Vec<Addressee> {
+    let mut reopened = recipients.to_vec();
+    for recipient in reopened.iter_mut().filter(|one| one.fate.is_open()) {
+        recipient.fate = RecipientFate::Open;
+    }
+    reopened
+}
+
+#[async_trait]
+impl Departure for Departing<'_> {
+    fn refused(&mut self, refused: &[RefusedRecipient]) {
+        note_refusals(&mut self.recipients, refused);
+    }
+
+    async fn begins(&mut self, trace: Trace) -> Result<(), DepartureError> {
+        let now = self.office.clock.now();
+        let departed = self
+            .office
+            .outbox
+            .depart(self.lease, (&trace, &self.recipients), now);
+        match departed.await {
+            Ok(true) => {
+                self.departed.set(self.recipients.clone());
+                Ok(())
+            }
+            Ok(false) => Err(DepartureError(
+                "it was cancelled, or somebody else sends it".into(),
+            )),
+            Err(error) => Err(DepartureError(error.to_string().into())),
+        }
+    }
+}
+
+/// A message on its way out of the spool.
+struct Leaving {
+    from: From,
+    size: u64,
+    eight_bit: bool,
+}
+
+enum From {
+    /// All of it at once.
+    Memory(Option<Bytes>),
+    File(Box<dyn AsyncRead + Send + Unpin>),
+}
+
+impl Leaving {
+    async fn open(message: &SpooledMessage, eight_bit: bool) -> Result<Self, OutgoingError> {
+        let from = match message.at_hand() {
+            Some(octets) => From::Memory(Some(octets)),
+            None => From::File(message.open().await.map_err(unread)?),
+        };
+        Ok(Self {
+            from,
+            size: message.size(),
+            eight_bit,
+        })
+    }
+}
+
+#[async_trait]
+impl Outgoing for Leaving {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn is_eight_bit(&self) -> bool {
+        self.eight_bit
+    }
+
+    async fn chunk(&mut self) -> Result<Option<Bytes>, OutgoingError> {
+        match &mut self.from {
+            From::Memory(octets) => Ok(octets.take().filter(|octets| !octets.is_empty())),
+            From::File(file) => {
+                let mut chunk = BytesMut::with_capacity(CHUNK);
+                while chunk.len() < CHUNK {
+                    let read = file.read_buf(&mut chunk).await.map_err(unread)?;
+                    if read == 0 {
+                        break;
+                    }
+                }
+                Ok((!chunk.is_empty()).then(|| chunk.freeze()))
+            }
+        }
+    }
+}
+
+fn unread(error: std::io::Error) -> OutgoingError {
+    OutgoingError(error.into())
+}
+
+/// What a try may take at most: 150 MB at 100 kB a second take 25 minutes.
+pub(super) const LONGEST: Duration = Duration::from_mins(30);
+/// How long a claim holds: longer than a try, and what waits before it.
+pub(super) const CLAIM: Duration = Duration::from_mins(45);
+const CHUNK: usize = 64 * 1024;

@@ -1,0 +1,306 @@
+//! Judging and settling, as everybody does it; and sending one message while somebody waits.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::attempt::{Attempt, CLAIM, LONGEST};
+use super::bounce;
+use super::judgement::{Judged, Moment, Tried, handed_over, judge};
+use super::lane::Lesson;
+use super::lookout::{LOOKS, LookError, PATIENCE, Sighting};
+use super::reports::Report;
+use super::{PostOffice, Sending};
+use crate::{
+    Addressee, DueSubmission, EventType, Fate, Holder, NewEvent, RecipientFate, Settlement,
+    StorageError, Submission, SubmissionId, Term, UnknownThen,
+};
+
+impl Sending {
+    /// What follows from a try, ready to be written.
+    pub(super) fn judged(
+        &self,
+        mut due: DueSubmission,
+        (tried, departed): (Tried, Option<Vec<Addressee>>),
+        office: &PostOffice,
+    ) -> (Settlement, Judged) {
+        let now = office.clock.now();
+        let moment = self.moment(office, now);
+        let judged = judge(&mut due, tried, moment);
+        if let (Fate::Unknown { .. }, Some(departed)) = (&judged.fate, departed) {
+            due.recipients = departed;
+        }
+        let settlement = self.settlement(due, &judged, office);
+        (settlement, judged)
+    }
+
+    /// What is written of what was judged, with its reports.
+    fn settlement(&self, due: DueSubmission, judged: &Judged, office: &PostOffice) -> Settlement {
+        log(&due, judged);
+        let now = office.clock.now();
+        let mut reports = Vec::new();
+        let code = judged.code;
+        if judged.taken > 0 {
+            let said = judged.fate.words().filter(|_| judged.refused == 0);
+            reports.push(Report::on(EventType::SendSent, &due, said));
+        }
+        if judged.refused > 0 {
+            let reason = judged.fate.words();
+            let report = Report::on(EventType::SendBounced, &due, reason);
+            reports.push(Report { code, ..report });
+        }
+        if let Fate::Failed { reason } | Fate::Dead { reason } = &judged.fate {
+            let report = Report::on(EventType::SendFailed, &due, Some(reason));
+            reports.push(Report { code, ..report });
+        }
+        let reports = reports
+            .iter()
+            .filter_map(|report| report.event(&due, (&self.policy.report_to, now)));
+        let reports = reports.collect();
+        let bounce = bounce::report(&due, &judged.fate, (&self.policy, now, &office.chance));
+        Settlement {
+            lease: due.lease,
+            recipients: due.recipients,
+            fate: judged.fate.clone(),
+            reports,
+            bounce: bounce.map(Box::new),
+        }
+    }
+
+    /// What is written of a message that was found among those that were sent.
+    fn found(&self, mut due: DueSubmission, office: &PostOffice) -> Settlement {
+        let said = "the answer was lost; it was found among the sent messages";
+        let count = |is: fn(&RecipientFate) -> bool| {
+            let those = due.recipients.iter().filter(|one| is(&one.fate));
+            those.count()
+        };
+        let taken = count(|fate| *fate == RecipientFate::Open);
+        let refused = count(|fate| matches!(fate, RecipientFate::Refused { .. }));
+        let moment = self.moment(office, office.clock.now());
+        let judged = Judged {
+            fate: handed_over(&mut due, said.to_owned(), moment),
+            lesson: Lesson::Nothing,
+            code: None,
+            refused,
+            taken,
+        };
+        self.settlement(due, &judged, office)
+    }
+
+    /// Looks for a message of which nobody knows whether it was sent, and decides.
+    pub(super) async fn looked_for(&self, due: DueSubmission, office: &PostOffice) -> Settlement {
+        let mut has_it = due.recipients.iter();
+        let has_it = has_it.any(|one| one.fate == RecipientFate::Taken);
+        let sighting = match &self.lookout {
+            // It is there in any case.
+            Some(_) if has_it => Err(LookError::Never(
+                "others had it before, so that it is among the sent messages says nothing"
+                    .to_owned(),
+            )),
+            Some(lookout) => lookout.look(&due).await,
+            None => Err(LookError::Never(
+                "this mailbox is not read here, so nobody can look into its Sent Items".to_owned(),
+            )),
+        };
+        let now = office.clock.now();
+        let since = due
+            .departed_at
+            .map_or(SignedDuration::MAX, |at| now.duration_since(at));
+        let since = Duration::try_from(since).unwrap_or_default();
+        let (fate, report) = match sighting {
+            Ok(Sighting::Sent) => return self.found(due, office),
+            Ok(Sighting::Draft) => {
+                let reason = "it is still a draft, so it was not sent".to_owned();
+                (Fate::RetryAt { at: now, reason }, None)
+            }
+            Ok(Sighting::Nothing) => match next_look(since) {
+                Some(wait) => (look_again(&due, wait, now), None),
+                None => self.decide(&due, "it is not among the sent messages", now),
+            },
+            Err(LookError::NotNow(reason)) if since < PATIENCE => {
+                tracing::warn!(
+                    message = %due.lease.id, mailbox = %due.letter.mailbox,
+                    "whether it was sent cannot be looked up at present: {reason}"
+                );
+                let wait = LOOKS[LOOKS.len() - 1];
+                (
+                    look_again(&due, wait + office.chance.up_to(wait / 4), now),
+                    None,
+                )
+            }
+            Err(LookError::NotNow(reason) | LookError::Never(reason)) => {
+                self.decide(&due, &reason, now)
+            }
+        };
+        Settlement {
+            lease: due.lease,
+            recipients: due.recipients,
+            fate,
+            reports: report.into_iter().collect(),
+            bounce: None,
+        }
+    }
+
+    fn moment<'a>(&self, office: &'a PostOffice, now: Timestamp) -> Moment<'a> {
+        Moment {
+            now,
+            chance: &office.chance,
+            give_up_after: self.policy.give_up_after,
+        }
+    }
+
+    /// What follows when a message cannot be found: what the configuration says, and it is told.
+    fn decide(&self, due: &DueSubmission, why: &str, now: Timestamp) -> (Fate, Option<NewEvent>) {
+        let lost = due
+            .reason
+            .as_deref()
+            .unwrap_or("its process ended while it was handed over");
+        let then = self.policy.on_unknown;
+        let follows = match then {
+            UnknownThen::Hold => "`gatepost outbox resolve` decides",
+            UnknownThen::Resend => "it is sent again, and may arrive twice",
+            UnknownThen::Drop => "it is not sent again",
+        };
+        let reason = format!("nobody knows whether it was sent: {lost}; {why}; {follows}");
+        tracing::warn!(
+            message = %due.lease.id, mailbox = %due.letter.mailbox,
+            "nobody knows whether a message was sent; {follows}"
+        );
+        let report = Report::on(EventType::SendUnknown, due, Some(&reason));
+        let report = Report {
+            code: Some("submission_unknown"),
+            then: Some(then),
+            ..report
+        };
+        let report = report.event(due, (&self.policy.report_to, now));
+        let fate = match then {
+            UnknownThen::Hold => Fate::Unknown {
+                look_at: None,
+                reason,
+            },
+            UnknownThen::Resend => Fate::RetryAt { at: now, reason },
+            UnknownThen::Drop => Fate::Dropped { reason },
+        };
+        (fate, report)
+    }
+
+    /// Sends the message `id` while somebody waits for it, for `patience` at most; answers where
+    /// it stands then. Whatever is left is done by a `serve`, or by the next who sends it.
+    pub async fn send_now(
+        &self,
+        id: &SubmissionId,
+        (office, patience): (&PostOffice, Duration),
+    ) -> Result<Option<Submission>, StorageError> {
+        let until = later(office.clock.now(), patience);
+        loop {
+            let now = office.clock.now();
+            let term = Term {
+                now,
+                until: later(now, CLAIM),
+                holder: Holder::Beside,
+            };
+            if let Some(due) = office.outbox.claim_one(id, term).await? {
+                let attempt = Attempt {
+                    office: office.clone(),
+                    opener: self.opener.clone(),
+                    due,
+                    held: None,
+                    limit: LONGEST,
+                };
+                let mut attempted = attempt.run().await;
+                let (settlement, _) =
+                    self.judged(attempted.due, (attempted.tried, attempted.departed), office);
+                self.settle(settlement, office).await?;
+                if let Some(held) = &mut attempted.held {
+                    held.session.close().await;
+                }
+            } else if let Some(due) = unknown(id, office).await? {
+                let settlement = self.looked_for(due, office).await;
+                self.settle(settlement, office).await?;
+            }
+            let Some(seen) = office.outbox.submission(id).await? else {
+                return Ok(None);
+            };
+            match seen.next_attempt_at {
+                Some(at) if !seen.state.is_settled() && at <= until => {
+                    office.clock.sleep_until(at).await;
+                }
+                _ => return Ok(Some(seen)),
+            }
+        }
+    }
+
+    async fn settle(
+        &self,
+        settlement: Settlement,
+        office: &PostOffice,
+    ) -> Result<(), StorageError> {
+        let reports = !settlement.reports.is_empty();
+        let now = office.clock.now();
+        office.outbox.conclude(vec![settlement], now).await?;
+        if reports {
+            office.couriers.ring();
+        }
+        Ok(())
+    }
+}
+
+/// The message, if it is to be looked for now.
+async fn unknown(
+    id: &SubmissionId,
+    office: &PostOffice,
+) -> Result<Option<DueSubmission>, StorageError> {
+    let Some(seen) = office.outbox.submission(id).await? else {
+        return Ok(None);
+    };
+    let now = office.clock.now();
+    let due = office.outbox.unknown_due(&seen.letter.mailbox, now, MANY);
+    let found = due.await?.into_iter().find(|due| due.lease.id == *id);
+    Ok(found)
+}
+
+fn look_again(due: &DueSubmission, wait: Duration, now: Timestamp) -> Fate {
+    let lost = due.reason.clone();
+    Fate::Unknown {
+        look_at: Some(later(now, wait)),
+        reason: lost.unwrap_or_else(|| "its process ended while it was handed over".to_owned()),
+    }
+}
+
+/// The wait before the next look, if there is to be one.
+fn next_look(since: Duration) -> Option<Duration> {
+    let mut passed = Duration::ZERO;
+    LOOKS.into_iter().find(|wait| {
+        passed += *wait;
+        passed > since
+    })
+}
+
+fn log(due: &DueSubmission, judged: &Judged) {
+    let (message, mailbox) = (&due.lease.id, &due.letter.mailbox);
+    let (attempts, code) = (due.attempt, judged.code.unwrap_or_default());
+    match &judged.fate {
+        Fate::Sent { .. } => tracing::info!(%message, %mailbox, attempts, "a message was sent"),
+        Fate::RetryAt { at, .. } => tracing::warn!(
+            %message, %mailbox, attempts, code, next_attempt_at = %at,
+            "a message was not sent to everybody and is tried again: `gatepost outbox show {message}` says why"
+        ),
+        Fate::Failed { .. } | Fate::Dead { .. } => tracing::error!(
+            %message, %mailbox, attempts, code,
+            "a message was not sent to everybody, and is not tried any more: `gatepost outbox show {message}` says why"
+        ),
+        Fate::Unknown { .. } => tracing::warn!(
+            %message, %mailbox, attempts, code,
+            "it is not known whether a message was sent; it is looked for"
+        ),
+        Fate::Dropped { .. } | Fate::Released => {}
+    }
+}
+
+fn later(at: Timestamp, time: Duration) -> Timestamp {
+    let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+    at.checked_add(time).unwrap_or(Timestamp::MAX)
+}
+
+/// Unknown messages among which one is found.
+const MANY: usize = 1_000;

@@ -1,0 +1,360 @@
+//! What becomes of a message after a try: pure functions of what the server said, by phase.
+//!
+//! Nothing is decided by the first digit alone: Exchange Online says with 554 that a day's
+//! recipients are used up, and with 430 that a permission lacks. What a refusal says of the mailbox
+//! makes the mailbox wait and harms no message.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use gatepost_fault::{After, Fault as _, Next};
+use gatepost_host::Chance;
+use gatepost_mail::submission::{Meaning, Phase};
+use gatepost_mail::{MailError, Receipt, RefusedRecipient, SubmitError};
+use jiff::{SignedDuration, Timestamp};
+
+use super::lane::Lesson;
+use super::lookout::FIRST_LOOK;
+use crate::{Addressee, DueSubmission, Fate, RecipientFate};
+
+/// How a try ended.
+#[derive(Debug)]
+pub(super) enum Tried {
+    /// The server took the message for at least one recipient.
+    Taken(Receipt),
+    /// It did not, or nobody knows.
+    Failed(SubmitError),
+    /// The try was cut off here.
+    CutOff {
+        /// Why.
+        reason: String,
+        /// Whether the message may have been sent.
+        departed: bool,
+    },
+}
+
+/// What follows from a try.
+#[derive(Debug)]
+pub(super) struct Judged {
+    /// For the message.
+    pub(super) fate: Fate,
+    /// For the mailbox.
+    pub(super) lesson: Lesson,
+    /// The code of what went wrong.
+    pub(super) code: Option<&'static str>,
+    /// How many recipients were refused for good by this try.
+    pub(super) refused: usize,
+    /// How many have it by this try.
+    pub(super) taken: usize,
+}
+
+/// How patient somebody is, and when it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment<'a> {
+    pub(super) now: Timestamp,
+    pub(super) chance: &'a Chance,
+    pub(super) give_up_after: Duration,
+}
+
+/// Decides, and notes what became of each recipient in `due`.
+pub(super) fn judge(due: &mut DueSubmission, tried: Tried, moment: Moment<'_>) -> Judged {
+    match tried {
+        Tried::Taken(receipt) => taken(due, receipt, moment),
+        Tried::CutOff { reason, departed } => Judged {
+            fate: if departed {
+                unknown(reason, moment)
+            } else {
+                again(due, (reason, None), moment)
+            },
+            lesson: Lesson::Trouble,
+            code: departed.then_some("submission_unknown"),
+            refused: 0,
+            taken: 0,
+        },
+        Tried::Failed(error) => failed(due, &error, moment),
+    }
+}
+
+fn taken(due: &mut DueSubmission, receipt: Receipt, moment: Moment<'_>) -> Judged {
+    let before = open(due);
+    let counts = note_refusals(&mut due.recipients, &receipt.refused);
+    let code = receipt.refused.first().map(|one| one.error.code());
+    let fate = handed_over(due, receipt.said, moment);
+    Judged {
+        fate,
+        lesson: Lesson::Works,
+        code,
+        refused: counts.refused,
+        taken: before - counts.refused - counts.deferred,
+    }
+}
+
+/// What follows once the server has it for everybody who is [`RecipientFate::Open`].
+pub(super) fn handed_over(due: &mut DueSubmission, said: String, moment: Moment<'_>) -> Fate {
+    for recipient in &mut due.recipients {
+        if recipient.fate == RecipientFate::Open {
+            recipient.fate = RecipientFate::Taken;
+        }
+    }
+    let has_it = |one: &Addressee| one.fate == RecipientFate::Taken;
+    if open(due) > 0 {
+        again(due, (list_of(due), None), moment)
+    } else if due.recipients.iter().all(has_it) {
+        Fate::Sent { said }
+    } else {
+        Fate::Failed {
+            reason: list_of(due),
+        }
+    }
+}
+
+fn failed(due: &mut DueSubmission, error: &SubmitError, moment: Moment<'_>) -> Judged {
+    let (code, reason) = (Some(error.code()), error.to_string());
+    let lesson = lesson(error);
+    let mut refused = 0;
+    let fate = match error {
+        SubmitError::Unknown { .. } => unknown(reason, moment),
+        SubmitError::NoRecipient(all) => {
+            refused = note_refusals(&mut due.recipients, all).refused;
+            if open(due) > 0 {
+                again(due, (reason, None), moment)
+            } else {
+                Fate::Failed { reason }
+            }
+        }
+        _ if is_about_mailbox(error) => again(due, (reason, Some(&lesson)), moment),
+        _ => match error.next() {
+            Next::Retry(after) => {
+                let pause = match after {
+                    After::AtLeast(pause) => Some(Lesson::Pause(pause)),
+                    After::Backoff => None,
+                };
+                again(due, (reason, pause.as_ref()), moment)
+            }
+            Next::Discard | Next::Reconfigure | Next::SignIn => {
+                for recipient in due.recipients.iter_mut().filter(|one| one.fate.is_open()) {
+                    let reason = reason.clone();
+                    recipient.fate = RecipientFate::Refused { reason };
+                }
+                Fate::Failed { reason }
+            }
+        },
+    };
+    Judged {
+        fate,
+        lesson,
+        code,
+        refused,
+        taken: 0,
+    }
+}
+
+/// The answer did not come: a look in a moment says more.
+fn unknown(reason: String, moment: Moment<'_>) -> Fate {
+    Fate::Unknown {
+        look_at: Some(later(moment.now, FIRST_LOOK)),
+        reason,
+    }
+}
+
+/// Another try by the schedule, or the end of all patience. What makes the mailbox wait makes the
+/// message wait no longer than that: it was not its fault.
+fn again(
+    due: &DueSubmission,
+    (reason, lesson): (String, Option<&Lesson>),
+    moment: Moment<'_>,
+) -> Fate {
+    let since = moment.now.duration_since(due.first_attempt_at);
+    let since = Duration::try_from(since).unwrap_or_default();
+    if since >= moment.give_up_after {
+        let reason = format!(
+            "it was tried {} times in {} hours; the last time: {reason}",
+            due.attempt,
+            since.as_secs() / 3600
+        );
+        return Fate::Dead { reason };
+    }
+    let wait = match lesson {
+        Some(lesson) => lesson.wait().max(SOON),
+        None => wait(due.attempt, since),
+    };
+    // The last try is at the end of the patience, not far behind it.
+    let wait = wait.min(moment.give_up_after.saturating_sub(since).max(SOON));
+    let wait = wait + moment.chance.up_to(wait / 10);
+    Fate::RetryAt {
+        at: later(moment.now, wait),
+        reason,
+    }
+}
+
+/// How far a message has come in the schedule is the lesser of what its tries and its age say:
+/// neither many restarts nor a long pause take the patience that was promised.
+fn wait(attempt: u32, since: Duration) -> Duration {
+    let by_attempts = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
+    let mut passed = Duration::ZERO;
+    let over = |wait: &&Duration| {
+        passed += **wait;
+        passed <= since
+    };
+    let by_age = WAITS.iter().take_while(over).count();
+    WAITS[by_attempts.min(by_age).min(WAITS.len() - 1)]
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Counts {
+    refused: usize,
+    deferred: usize,
+}
+
+/// Notes who was refused. One refusal stands for one recipient, however his address is written.
+pub(super) fn note_refusals(recipients: &mut [Addressee], refused: &[RefusedRecipient]) -> Counts {
+    let by_address: BTreeMap<&str, &SubmitError> = refused
+        .iter()
+        .map(|one| (one.recipient.as_str(), &one.error))
+        .collect();
+    let mut counts = Counts::default();
+    for recipient in recipients.iter_mut().filter(|one| one.fate.is_open()) {
+        let Some(error) = by_address.get(recipient.address.as_str()) else {
+            recipient.fate = RecipientFate::Open;
+            continue;
+        };
+        let reason = error.to_string();
+        if error.next().is_retry() || is_about_mailbox(error) {
+            counts.deferred += 1;
+            recipient.fate = RecipientFate::Deferred { reason };
+        } else {
+            counts.refused += 1;
+            recipient.fate = RecipientFate::Refused { reason };
+        }
+    }
+    counts
+}
+
+/// What an error says of the mailbox.
+fn lesson(error: &SubmitError) -> Lesson {
+    match error {
+        SubmitError::NoRecipient(refused) => {
+            let of_mailbox = refused.iter().find(|one| is_about_mailbox(&one.error));
+            of_mailbox.map_or(Lesson::Works, |one| lesson(&one.error))
+        }
+        SubmitError::Session(MailError::Throttled { back_off: None, .. }) => {
+            Lesson::TooManyConnections
+        }
+        SubmitError::Refused {
+            meaning: Some(meaning),
+            ..
+        } if is_of_mailbox(*meaning) => match meaning {
+            Meaning::TooManyConnections => Lesson::TooManyConnections,
+            Meaning::TooManyMessages => Lesson::TooManyMessages,
+            Meaning::DailyRecipientsExceeded => Lesson::TooManyRecipients,
+            _ if error.next().is_retry() => Lesson::Trouble,
+            _ => Lesson::Blocked,
+        },
+        // The connection is lost, which says something of the way and nothing of the message.
+        SubmitError::Unknown { .. } => Lesson::Trouble,
+        _ if is_about_mailbox(error) => match error.next() {
+            Next::Retry(After::AtLeast(pause)) => Lesson::Pause(pause),
+            Next::Retry(After::Backoff) | Next::Discard => Lesson::Trouble,
+            Next::SignIn | Next::Reconfigure => Lesson::Blocked,
+        },
+        SubmitError::Refused { .. } => match error.next() {
+            Next::Retry(After::AtLeast(pause)) => Lesson::Pause(pause),
+            _ => Lesson::Works,
+        },
+        _ => Lesson::Nothing,
+    }
+}
+
+/// Whether every message of the mailbox would meet with this error.
+fn is_about_mailbox(error: &SubmitError) -> bool {
+    match error {
+        SubmitError::Session(_) => true,
+        SubmitError::Refused { phase, meaning, .. } => {
+            meaning.is_some_and(is_of_mailbox)
+                || matches!(
+                    phase,
+                    Phase::Greeting
+                        | Phase::Hello
+                        | Phase::StartTls
+                        | Phase::Auth
+                        | Phase::Reset
+                        | Phase::Noop
+                        | Phase::Quit
+                )
+        }
+        SubmitError::NoRecipient(_)
+        | SubmitError::Unknown { .. }
+        | SubmitError::TooLarge { .. }
+        | SubmitError::Unsendable { .. }
+        | SubmitError::Outgoing(_)
+        | SubmitError::Departure(_) => false,
+    }
+}
+
+fn is_of_mailbox(meaning: Meaning) -> bool {
+    match meaning {
+        Meaning::SendAsDenied
+        | Meaning::EnvelopeFull
+        | Meaning::TooManyRecipients
+        | Meaning::MessageTooLarge
+        | Meaning::StoreUnavailable => false,
+        Meaning::SignInRefused
+        | Meaning::SignInUnavailable
+        | Meaning::SmtpAuthDisabledForTenant
+        | Meaning::SmtpAuthDisabledForMailbox
+        | Meaning::PasswordsDisabled
+        | Meaning::PolicyRefusesSignIn
+        | Meaning::NotSignedIn
+        | Meaning::MailboxNotAccessible
+        | Meaning::TooManyConnections
+        | Meaning::TooManyMessages
+        | Meaning::DailyRecipientsExceeded
+        | Meaning::MailboxFull
+        | Meaning::ServerBusy
+        | Meaning::AddressRefused
+        | Meaning::TenantBlocked
+        | Meaning::SenderBlocked => true,
+    }
+}
+
+fn open(due: &DueSubmission) -> usize {
+    let open = due.recipients.iter().filter(|one| one.fate.is_open());
+    open.count()
+}
+
+fn list_of(due: &DueSubmission) -> String {
+    let refused = due.recipients.iter().filter_map(|one| match &one.fate {
+        RecipientFate::Refused { reason } | RecipientFate::Deferred { reason } => {
+            Some(format!("<{}>: {reason}", one.address))
+        }
+        _ => None,
+    });
+    let refused: Vec<_> = refused.collect();
+    format!(
+        "{} of {} recipients were refused; {}",
+        refused.len(),
+        due.recipients.len(),
+        refused.join("; ")
+    )
+}
+
+fn later(at: Timestamp, time: Duration) -> Timestamp {
+    let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+    at.checked_add(time).unwrap_or(Timestamp::MAX)
+}
+
+/// The waits between tries; the last one is repeated.
+const WAITS: [Duration; 8] = [
+    Duration::from_secs(10),
+    Duration::from_mins(1),
+    Duration::from_mins(5),
+    Duration::from_mins(15),
+    Duration::from_mins(30),
+    Duration::from_hours(1),
+    Duration::from_hours(2),
+    Duration::from_hours(4),
+];
+const SOON: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;

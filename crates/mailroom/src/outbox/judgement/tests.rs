@@ -1,0 +1,248 @@
+use gatepost_mail::submission::Path;
+
+use super::*;
+use crate::{Addressee, Kept, Letter, Priority, SendLease, SubmissionId};
+
+fn due(recipients: &[&str]) -> DueSubmission {
+    DueSubmission {
+        lease: SendLease {
+            id: SubmissionId::parse("2222222222").expect("a name"),
+            claim: 1,
+        },
+        letter: Letter {
+            mailbox: "ada@contoso.com".to_owned(),
+            sender: Some("ada@contoso.com".to_owned()),
+            message_id: "1@contoso.com".to_owned(),
+            subject: None,
+            size: 1,
+            eight_bit: false,
+            priority: Priority::Normal,
+            accepted_at: at(0),
+            not_before: None,
+        },
+        recipients: recipients
+            .iter()
+            .map(|address| Addressee::new((*address).to_owned()))
+            .collect(),
+        message: Kept::Inline(b"x".to_vec()),
+        attempt: 1,
+        first_attempt_at: at(0),
+        departed_at: None,
+        trace: None,
+        reason: None,
+    }
+}
+
+fn refused(phase: Phase, meaning: Option<Meaning>, next: Next) -> SubmitError {
+    SubmitError::Refused {
+        host: "smtp.test".to_owned(),
+        mailbox: "ada@contoso.com".to_owned(),
+        phase,
+        meaning,
+        next,
+        said: "it said so".to_owned(),
+    }
+}
+
+fn recipient(address: &str, next: Next) -> RefusedRecipient {
+    RefusedRecipient {
+        recipient: Path::parse(address).expect("an address"),
+        error: refused(Phase::Recipient(0), None, next),
+    }
+}
+
+fn judged(due: &mut DueSubmission, tried: Tried, now: i64) -> Judged {
+    let moment = Moment {
+        now: at(now),
+        chance: &Chance::seeded(1),
+        give_up_after: Duration::from_hours(72),
+    };
+    judge(due, tried, moment)
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + seconds).expect("a time in this century")
+}
+
+const LATER: Next = Next::Retry(After::Backoff);
+
+/// The phase and the meaning decide, and not the first digit of a code.
+#[test]
+fn every_refusal_has_its_consequence_for_message_and_mailbox() {
+    let end = Phase::EndOfData;
+    let meant = |meaning: Meaning| refused(end, Some(meaning), meaning.next());
+    let unknown = SubmitError::Unknown {
+        host: "smtp.test".to_owned(),
+        mailbox: "ada@contoso.com".to_owned(),
+        reason: "the connection was lost".to_owned(),
+    };
+    let too_large = SubmitError::TooLarge {
+        host: "smtp.test".to_owned(),
+        mailbox: "ada@contoso.com".to_owned(),
+        size: 2,
+        limit: 1,
+    };
+    let pause = Duration::from_secs(90);
+    for (error, state, lesson) in [
+        (refused(Phase::Mail, None, LATER), "queued", Lesson::Works),
+        (
+            refused(Phase::BeforeData, None, LATER),
+            "queued",
+            Lesson::Works,
+        ),
+        (refused(end, None, LATER), "queued", Lesson::Works),
+        (refused(end, None, Next::Discard), "failed", Lesson::Works),
+        (
+            refused(Phase::Mail, None, Next::Discard),
+            "failed",
+            Lesson::Works,
+        ),
+        (meant(Meaning::SendAsDenied), "failed", Lesson::Works),
+        (meant(Meaning::MessageTooLarge), "failed", Lesson::Works),
+        (meant(Meaning::StoreUnavailable), "queued", Lesson::Works),
+        (
+            meant(Meaning::MailboxNotAccessible),
+            "queued",
+            Lesson::Blocked,
+        ),
+        (meant(Meaning::TenantBlocked), "queued", Lesson::Blocked),
+        (meant(Meaning::MailboxFull), "queued", Lesson::Trouble),
+        (meant(Meaning::ServerBusy), "queued", Lesson::Trouble),
+        (
+            meant(Meaning::TooManyConnections),
+            "queued",
+            Lesson::TooManyConnections,
+        ),
+        (
+            meant(Meaning::TooManyMessages),
+            "queued",
+            Lesson::TooManyMessages,
+        ),
+        (
+            meant(Meaning::DailyRecipientsExceeded),
+            "queued",
+            Lesson::TooManyRecipients,
+        ),
+        (
+            refused(Phase::Auth, None, Next::Reconfigure),
+            "queued",
+            Lesson::Blocked,
+        ),
+        (
+            refused(end, None, Next::Retry(After::AtLeast(pause))),
+            "queued",
+            Lesson::Pause(pause),
+        ),
+        (unknown, "unknown", Lesson::Trouble),
+        (too_large, "failed", Lesson::Nothing),
+    ] {
+        let words = error.to_string();
+        let mut due = due(&["a@example.com"]);
+        let judged = judged(&mut due, Tried::Failed(error), 0);
+        assert_eq!(judged.fate.state().as_str(), state, "{words}");
+        assert_eq!(judged.lesson, lesson, "{words}");
+        assert_eq!(judged.fate.words(), Some(words.as_str()));
+        assert!(judged.code.is_some());
+        let refused = matches!(due.recipients[0].fate, RecipientFate::Refused { .. });
+        assert_eq!(refused, state == "failed", "{words}");
+    }
+}
+
+#[test]
+fn some_recipients_are_done_some_come_later_and_some_never() {
+    let mut due = due(&["a@example.com", "b@example.com", "c@example.com"]);
+    let receipt = Receipt {
+        said: "250 OK".to_owned(),
+        refused: vec![
+            recipient("b@example.com", LATER),
+            recipient("c@example.com", Next::Discard),
+        ],
+    };
+    let first = judged(&mut due, Tried::Taken(receipt), 0);
+    assert!(matches!(first.fate, Fate::RetryAt { .. }), "{first:?}");
+    assert_eq!((first.taken, first.refused), (1, 1));
+    assert_eq!(due.recipients[0].fate, RecipientFate::Taken);
+    assert!(matches!(
+        due.recipients[1].fate,
+        RecipientFate::Deferred { .. }
+    ));
+    assert!(matches!(
+        due.recipients[2].fate,
+        RecipientFate::Refused { .. }
+    ));
+    // Next time it is sent to the second alone.
+    let receipt = Receipt {
+        said: "250 OK".to_owned(),
+        refused: Vec::new(),
+    };
+    let second = judged(&mut due, Tried::Taken(receipt), 10);
+    assert_eq!((second.taken, second.refused), (1, 0));
+    let Fate::Failed { reason } = second.fate else {
+        panic!("one never got it: {second:?}")
+    };
+    assert!(reason.starts_with("1 of 3 recipients"), "{reason}");
+}
+
+#[test]
+fn when_all_recipients_are_refused_it_failed_unless_one_may_come_later() {
+    let all = |nexts: [Next; 2]| {
+        let [first, second] = nexts;
+        SubmitError::NoRecipient(vec![
+            recipient("a@example.com", first),
+            recipient("b@example.com", second),
+        ])
+    };
+    let mut both = due(&["a@example.com", "b@example.com"]);
+    let error = all([Next::Discard, Next::Discard]);
+    let judged_both = judged(&mut both, Tried::Failed(error), 0);
+    assert!(matches!(judged_both.fate, Fate::Failed { .. }));
+    assert_eq!(judged_both.refused, 2);
+    let mut one = due(&["a@example.com", "b@example.com"]);
+    let error = all([Next::Discard, LATER]);
+    let judged_one = judged(&mut one, Tried::Failed(error), 0);
+    assert!(matches!(judged_one.fate, Fate::RetryAt { .. }));
+    assert_eq!(judged_one.refused, 1);
+}
+
+#[test]
+fn a_try_that_is_cut_off_is_unknown_only_behind_its_departure() {
+    for (departed, state) in [(false, "queued"), (true, "unknown")] {
+        let mut due = due(&["a@example.com"]);
+        let reason = "it took too long".to_owned();
+        let judged = judged(&mut due, Tried::CutOff { reason, departed }, 0);
+        assert_eq!(judged.fate.state().as_str(), state);
+    }
+}
+
+#[test]
+fn waits_grow_until_the_patience_is_over() {
+    let mut due = due(&["a@example.com"]);
+    let (mut now, mut tries) = (0, 0);
+    let dead = loop {
+        tries += 1;
+        due.attempt = tries;
+        let error = refused(Phase::EndOfData, None, LATER);
+        match judged(&mut due, Tried::Failed(error), now).fate {
+            Fate::RetryAt { at: next, .. } => {
+                let wait = next.duration_since(at(now)).as_secs();
+                assert!((1..=4 * 3600 * 11 / 10).contains(&wait), "{wait}");
+                now += wait + 1;
+            }
+            fate => break fate,
+        }
+    };
+    let hours = now / 3600;
+    assert!((72..=76).contains(&hours), "after {hours} hours");
+    assert!((20..=30).contains(&tries), "{tries} tries");
+    let Fate::Dead { reason } = dead else {
+        panic!("{dead:?}")
+    };
+    assert!(reason.contains("it said so"), "{reason}");
+}
+
+#[test]
+fn neither_restarts_nor_pauses_shorten_the_patience() {
+    assert_eq!(wait(500, Duration::from_secs(2)), WAITS[0]);
+    assert_eq!(wait(2, Duration::from_hours(60)), WAITS[1]);
+    assert_eq!(wait(500, Duration::from_hours(60)), WAITS[7]);
+}

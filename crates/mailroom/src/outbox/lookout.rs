@@ -1,0 +1,114 @@
+//! Looks for messages of which nobody knows whether they were sent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gatepost_fault::{Fault as _, Next};
+use gatepost_mail::{FolderName, MailError, Mailbox, Opener, Query, SpecialUse, Trace};
+
+use crate::DueSubmission;
+
+/// Looks for a message that may have been sent.
+#[async_trait]
+pub trait Lookout: Send + Sync + std::fmt::Debug {
+    /// Looks once. That it is not found means little soon after it left: Exchange takes its time.
+    async fn look(&self, due: &DueSubmission) -> Result<Sighting, LookError>;
+}
+
+/// What a look showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sighting {
+    /// It was sent.
+    Sent,
+    /// It was not sent, and is not going to be: it is still a draft.
+    Draft,
+    /// There is no trace of it.
+    Nothing,
+}
+
+/// Why a look showed nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum LookError {
+    /// The mailbox cannot be looked into at present.
+    #[error("{0}")]
+    NotNow(String),
+    /// It cannot be looked into at all: a permission lacks, or there is no folder for it.
+    #[error("{0}")]
+    Never(String),
+}
+
+impl From<MailError> for LookError {
+    fn from(error: MailError) -> Self {
+        match error.next() {
+            Next::Retry(_) => Self::NotNow(error.to_string()),
+            Next::SignIn | Next::Reconfigure | Next::Discard => Self::Never(error.to_string()),
+        }
+    }
+}
+
+/// Looks into Sent Items for the message's `Message-ID`. Exchange Online files there what is
+/// submitted by SMTP, and what Graph sends if it is asked to.
+#[derive(Debug)]
+pub struct SentItems {
+    opener: Arc<dyn Opener>,
+}
+
+impl SentItems {
+    /// A lookout into the mailbox that `opener` opens.
+    pub fn new(opener: Arc<dyn Opener>) -> Self {
+        Self { opener }
+    }
+
+    async fn find(session: &mut dyn Mailbox, due: &DueSubmission) -> Result<Sighting, LookError> {
+        let folder = Self::folder(session).await?;
+        let query = Query {
+            message_id: Some(due.letter.message_id.clone()),
+            ..Query::newest(1)
+        };
+        let found = session.list(&folder, &query).await?;
+        Ok(if found.is_empty() {
+            Sighting::Nothing
+        } else {
+            Sighting::Sent
+        })
+    }
+
+    async fn folder(session: &mut dyn Mailbox) -> Result<FolderName, LookError> {
+        let folders = session.folders().await?;
+        let sent = folders
+            .into_iter()
+            .find(|folder| folder.special_use == Some(SpecialUse::Sent));
+        let sent = sent.map(|folder| folder.name);
+        sent.ok_or_else(|| {
+            LookError::Never("the mailbox has no folder of sent messages".to_owned())
+        })
+    }
+}
+
+#[async_trait]
+impl Lookout for SentItems {
+    async fn look(&self, due: &DueSubmission) -> Result<Sighting, LookError> {
+        if let Some(Trace::Draft { .. }) = due.trace {
+            tracing::debug!(message = %due.lease.id, "the draft is looked for by its Message-ID");
+        }
+        let mut session = self.opener.open().await?;
+        let found = Self::find(session.as_mut(), due).await;
+        session.close().await;
+        found
+    }
+}
+
+/// When a message is first looked for after its answer was lost.
+pub(super) const FIRST_LOOK: Duration = Duration::from_secs(5);
+/// The waits between looks. After the last one, it is not going to be found.
+pub(super) const LOOKS: [Duration; 6] = [
+    Duration::from_secs(10),
+    Duration::from_secs(30),
+    Duration::from_mins(1),
+    Duration::from_mins(2),
+    Duration::from_mins(3),
+    Duration::from_mins(5),
+];
+/// How long a mailbox that cannot be looked into at present is tried.
+pub(super) const PATIENCE: Duration = Duration::from_hours(24);

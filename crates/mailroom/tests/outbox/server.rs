@@ -1,0 +1,263 @@
+//! A server that takes messages, and does badly what servers do badly.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gatepost_fault::{After, Next};
+use gatepost_host::{Chance, Clock};
+use gatepost_mail::submission::{Envelope, Phase};
+use gatepost_mail::{
+    Departure, MailError, Outgoing, Receipt, RefusedRecipient, Submit, SubmitError, SubmitOpener,
+    Trace,
+};
+use gatepost_mailroom::DueSubmission;
+use gatepost_mailroom::outbox::{LookError, Lookout, Sighting};
+use jiff::Timestamp;
+
+/// How often out of a hundred times something goes wrong.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Faults {
+    pub(crate) no_session: u64,
+    pub(crate) refused_for_now: u64,
+    pub(crate) refused_for_good: u64,
+    pub(crate) recipient_for_now: u64,
+    pub(crate) recipient_for_good: u64,
+    /// The answer is lost, and with it in half of the cases the message.
+    pub(crate) answer_lost: u64,
+    pub(crate) session_over: u64,
+    pub(crate) no_look: u64,
+}
+
+/// Clones are the same server.
+#[derive(Debug, Clone)]
+pub(crate) struct Server {
+    clock: Clock,
+    chance: Chance,
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    faults: Faults,
+    /// How often each recipient has each message, by Message-ID and address.
+    delivered: BTreeMap<(String, String), u32>,
+    /// When each message appears among the sent ones.
+    sent: BTreeMap<String, Timestamp>,
+    /// When messages began.
+    begun: Vec<Timestamp>,
+    sessions: usize,
+    most_sessions: usize,
+    opened: usize,
+}
+
+impl Server {
+    pub(crate) fn new(clock: &Clock, chance: &Chance) -> Self {
+        Self {
+            clock: clock.clone(),
+            chance: chance.clone(),
+            seen: Arc::default(),
+        }
+    }
+
+    pub(crate) fn behaves(&self, faults: Faults) {
+        self.seen().faults = faults;
+    }
+
+    /// How often `recipient` has the message.
+    pub(crate) fn delivered(&self, message_id: &str, recipient: &str) -> u32 {
+        let key = (message_id.to_owned(), recipient.to_owned());
+        self.seen().delivered.get(&key).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn begun(&self) -> Vec<Timestamp> {
+        self.seen().begun.clone()
+    }
+
+    pub(crate) fn most_sessions(&self) -> usize {
+        self.seen().most_sessions
+    }
+
+    pub(crate) fn opened(&self) -> usize {
+        self.seen().opened
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn happens(&self, percent: u64) -> bool {
+        self.chance.below(100) < percent
+    }
+
+    async fn takes_time(&self, most: Duration) {
+        self.clock.sleep(self.chance.up_to(most)).await;
+    }
+
+    fn deliver(&self, message_id: &str, recipients: &[String]) {
+        let appears = self.clock.now() + self.chance.up_to(Duration::from_mins(1));
+        let mut seen = self.seen();
+        for recipient in recipients {
+            let key = (message_id.to_owned(), recipient.clone());
+            *seen.delivered.entry(key).or_default() += 1;
+        }
+        seen.sent.entry(message_id.to_owned()).or_insert(appears);
+    }
+}
+
+#[async_trait]
+impl SubmitOpener for Server {
+    async fn open(&self) -> Result<Box<dyn Submit>, SubmitError> {
+        self.takes_time(Duration::from_millis(300)).await;
+        let faults = self.seen().faults;
+        if self.happens(faults.no_session) {
+            return Err(SubmitError::Session(MailError::Unavailable {
+                host: HOST.to_owned(),
+                mailbox: "ada".to_owned(),
+                said: "421 not now".to_owned(),
+            }));
+        }
+        let mut seen = self.seen();
+        seen.sessions += 1;
+        seen.opened += 1;
+        seen.most_sessions = seen.most_sessions.max(seen.sessions);
+        Ok(Box::new(Session {
+            server: self.clone(),
+            open: true,
+        }))
+    }
+}
+
+struct Session {
+    server: Server,
+    open: bool,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.server.seen().sessions -= 1;
+    }
+}
+
+#[async_trait]
+impl Submit for Session {
+    async fn submit(
+        &mut self,
+        envelope: &Envelope,
+        message: &mut dyn Outgoing,
+        departure: &mut dyn Departure,
+    ) -> Result<Receipt, SubmitError> {
+        let server = self.server.clone();
+        let faults = server.seen().faults;
+        assert!(self.open, "nobody uses a session that is over");
+        server.takes_time(Duration::from_millis(200)).await;
+        server.seen().begun.push(server.clock.now());
+        if server.happens(faults.refused_for_now / 2) {
+            return Err(refused(Phase::Mail, Next::Retry(After::Backoff)));
+        }
+        let lost = server.happens(faults.answer_lost);
+        let mut taken = Vec::new();
+        let mut refusals = Vec::new();
+        for recipient in &envelope.recipients {
+            let next = if server.happens(faults.recipient_for_good) {
+                Some(Next::Discard)
+            } else if server.happens(faults.recipient_for_now) {
+                Some(Next::Retry(After::Backoff))
+            } else {
+                None
+            };
+            match next {
+                None => taken.push(recipient.path.as_str().to_owned()),
+                Some(next) => refusals.push(RefusedRecipient {
+                    recipient: recipient.path.clone(),
+                    error: refused(Phase::Recipient(0), next),
+                }),
+            }
+        }
+        if taken.is_empty() {
+            return Err(SubmitError::NoRecipient(refusals));
+        }
+        departure.refused(&refusals);
+        departure.begins(Trace::MessageId).await?;
+        let message_id = read(message).await;
+        self.open = !server.happens(faults.session_over);
+        server.takes_time(Duration::from_secs(1)).await;
+        if server.happens(faults.refused_for_now / 2) {
+            return Err(refused(Phase::EndOfData, Next::Retry(After::Backoff)));
+        }
+        if server.happens(faults.refused_for_good) {
+            return Err(refused(Phase::EndOfData, Next::Discard));
+        }
+        if !lost || server.happens(50) {
+            server.deliver(&message_id, &taken);
+        }
+        // Whoever is killed here never hears of it.
+        server.takes_time(Duration::from_secs(1)).await;
+        if lost {
+            self.open = false;
+            return Err(SubmitError::Unknown {
+                host: HOST.to_owned(),
+                mailbox: "ada".to_owned(),
+                reason: "the connection was lost".to_owned(),
+            });
+        }
+        Ok(Receipt {
+            said: "250 2.0.0 OK".to_owned(),
+            refused: refusals,
+        })
+    }
+
+    fn is_open(&self) -> bool {
+        self.open
+    }
+
+    async fn close(&mut self) {
+        self.open = false;
+    }
+}
+
+#[async_trait]
+impl Lookout for Server {
+    async fn look(&self, due: &DueSubmission) -> Result<Sighting, LookError> {
+        self.takes_time(Duration::from_secs(1)).await;
+        let faults = self.seen().faults;
+        if self.happens(faults.no_look) {
+            return Err(LookError::NotNow("421 not now".to_owned()));
+        }
+        let now = self.clock.now();
+        let seen = self.seen();
+        let appears = seen.sent.get(&due.letter.message_id);
+        Ok(if appears.is_some_and(|at| *at <= now) {
+            Sighting::Sent
+        } else {
+            Sighting::Nothing
+        })
+    }
+}
+
+/// Reads a message to its end; answers its Message-ID.
+async fn read(message: &mut dyn Outgoing) -> String {
+    let mut octets = Vec::new();
+    while let Some(chunk) = message.chunk().await.expect("the spool is whole") {
+        octets.extend_from_slice(&chunk);
+    }
+    assert_eq!(octets.len() as u64, message.size());
+    let text = String::from_utf8(octets).expect("a test's message");
+    let (_, rest) = text.split_once("Message-ID: <").expect("it has one");
+    let (id, _) = rest.split_once('>').expect("it ends");
+    id.to_owned()
+}
+
+fn refused(phase: Phase, next: Next) -> SubmitError {
+    SubmitError::Refused {
+        host: HOST.to_owned(),
+        mailbox: "ada".to_owned(),
+        phase,
+        meaning: None,
+        next,
+        said: "it is not taken".to_owned(),
+    }
+}
+
+const HOST: &str = "smtp.test";
