@@ -8,7 +8,9 @@ mod answer;
 mod applications;
 mod attachments;
 mod batch;
+mod calendar;
 mod call;
+mod contacts;
 mod delta;
 mod dispatch;
 mod drafts;
@@ -16,6 +18,7 @@ mod filter;
 mod folders;
 mod ids;
 mod incoming;
+mod items;
 mod letter;
 mod listing;
 mod messages;
@@ -29,6 +32,7 @@ mod strike;
 mod translate;
 mod uploads;
 mod users;
+mod zones;
 
 use std::sync::Arc;
 
@@ -64,6 +68,10 @@ pub(crate) struct Exchange {
     pub(crate) places: Places,
     /// Attachments that come in ranges.
     pub(crate) uploads: Uploads,
+    /// Everybody's calendars.
+    pub(crate) agendas: Agendas,
+    /// Everybody's contacts.
+    pub(crate) address_books: AddressBooks,
 }
 
 impl Graph {
@@ -88,6 +96,8 @@ impl std::ops::Deref for Graph {
     }
 }
 
+pub(crate) use calendar::Agendas;
+pub(crate) use contacts::AddressBooks;
 pub(crate) use uploads::Uploads;
 
 /// So many requests of one app to one mailbox are served at a time (`MailboxConcurrency`).

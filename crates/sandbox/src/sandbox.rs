@@ -17,7 +17,7 @@ use crate::entra::{Entra, FlowKey, Platform};
 use crate::env_file::EnvFile;
 use crate::error::SandboxError;
 use crate::faults::Faults;
-use crate::graph::{Exchange, Graph, MAILBOX_CONCURRENCY, Uploads};
+use crate::graph::{AddressBooks, Agendas, Exchange, Graph, MAILBOX_CONCURRENCY, Uploads};
 use crate::https::{self, Listener};
 use crate::imap::{self, Imap};
 use crate::mailboxes::{MailboxKind, Mailboxes};
@@ -258,6 +258,8 @@ impl Sandbox {
             port: platform.port,
             places: Places::of(MAILBOX_CONCURRENCY),
             uploads: Uploads::default(),
+            agendas: Agendas::default(),
+            address_books: AddressBooks::default(),
         });
         let router = Entra::new(platform)
             .router()

@@ -16,6 +16,10 @@ pub(super) enum Need {
     Read,
     Write,
     Send,
+    ReadCalendars,
+    WriteCalendars,
+    ReadContacts,
+    WriteContacts,
 }
 
 impl Need {
@@ -26,6 +30,10 @@ impl Need {
             Self::Read => &["Mail.Read", "Mail.ReadWrite"],
             Self::Write => &["Mail.ReadWrite"],
             Self::Send => &["Mail.Send"],
+            Self::ReadCalendars => &["Calendars.Read", "Calendars.ReadWrite"],
+            Self::WriteCalendars => &["Calendars.ReadWrite"],
+            Self::ReadContacts => &["Contacts.Read", "Contacts.ReadWrite"],
+            Self::WriteContacts => &["Contacts.ReadWrite"],
         }
     }
 }

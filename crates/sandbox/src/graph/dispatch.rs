@@ -14,7 +14,8 @@ use super::folders::{self, Where};
 use super::incoming::Incoming;
 use super::refusal::Refusal;
 use super::{
-    Graph, applications, batch, delta, drafts, listing, messages, send, strike, translate, users,
+    Graph, applications, batch, calendar, contacts, delta, drafts, listing, messages, send, strike,
+    translate, users,
 };
 use crate::faults::FaultKind;
 use crate::mailboxes::Scope;
@@ -102,6 +103,14 @@ impl<'a> Way<'a> {
     async fn follow(self, incoming: Incoming) -> Outcome {
         match self.words {
             ["messages" | "mailfolders", ..] => self.mail(incoming).await,
+            ["calendar" | "calendars" | "calendarview" | "events", ..] => {
+                let way = (self.words, self.names);
+                calendar::follow(self.call, self.owner, way, incoming).await
+            }
+            ["contacts" | "contactfolders", ..] => {
+                let way = (self.words, self.names);
+                contacts::follow(self.call, self.owner, way, incoming).await
+            }
             ["sendmail"] if self.call.method == Method::POST => {
                 send::send_mail(self.call, self.owner, incoming).await
             }

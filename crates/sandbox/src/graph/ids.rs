@@ -18,10 +18,26 @@ pub(super) enum Kind {
     Folder,
     /// What hangs on a message.
     Attachment,
+    Calendar,
+    Event,
+    /// One day of an event that comes again.
+    Occurrence,
+    Contact,
+    ContactFolder,
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Stay, Self::Message, Self::Folder, Self::Attachment];
+    const ALL: [Self; 9] = [
+        Self::Stay,
+        Self::Message,
+        Self::Folder,
+        Self::Attachment,
+        Self::Calendar,
+        Self::Event,
+        Self::Occurrence,
+        Self::Contact,
+        Self::ContactFolder,
+    ];
 
     /// What tells it from the others within an id.
     fn octet(self) -> u8 {
@@ -36,7 +52,7 @@ impl Kind {
             // `AQMk`
             Self::Folder => [0x01, 0x03, 0x24],
             // `AAMk`
-            Self::Stay | Self::Attachment => [0x00, 0x03, 0x24],
+            _ => [0x00, 0x03, 0x24],
         }
     }
 }

@@ -191,6 +191,8 @@ impl Contoso {
                 Resource::Graph,
                 roles(&[
                     "Application.Read.All",
+                    "Calendars.ReadWrite",
+                    "Contacts.ReadWrite",
                     "Mail.ReadWrite",
                     "Mail.Send",
                     "User.Read.All",
@@ -204,7 +206,13 @@ impl Contoso {
             ),
             (
                 Resource::Graph,
-                BTreeSet::from(["Mail.ReadWrite", "Mail.Send", "User.Read"]),
+                BTreeSet::from([
+                    "Calendars.ReadWrite",
+                    "Contacts.ReadWrite",
+                    "Mail.ReadWrite",
+                    "Mail.Send",
+                    "User.Read",
+                ]),
             ),
         ]);
         app

@@ -135,6 +135,16 @@ const GRAPH_PERMISSIONS: &[Permission] = &[
     permission("Calendars.ReadWrite", "Have full access to your calendars"),
     permission("Contacts.Read", "Read your contacts"),
     permission("Contacts.ReadWrite", "Have full access to your contacts"),
+    permission("Calendars.Read.Shared", "Read calendars you can access"),
+    permission(
+        "Calendars.ReadWrite.Shared",
+        "Read and write to your and shared calendars",
+    ),
+    permission("Contacts.Read.Shared", "Read your and shared contacts"),
+    permission(
+        "Contacts.ReadWrite.Shared",
+        "Read and write to your and shared contacts",
+    ),
     permission("MailboxSettings.Read", "Read your mailbox settings"),
     permission(
         "MailboxSettings.ReadWrite",

@@ -1,7 +1,9 @@
 //! Microsoft Graph, asked by a plain HTTP client.
 
 mod batch;
+mod calendar;
 mod client;
+mod contacts;
 mod delta;
 mod faults;
 mod folders;
