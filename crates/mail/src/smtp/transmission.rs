@@ -39,7 +39,9 @@ pub(super) async fn send(
     if !waiting.is_empty() {
         send_block(link, &waiting).await?;
     }
-    wait_for_room(link).await?;
+    // A chunk that is refused ends the message (RFC 3030 §2), so all are answered before its end
+    // is said: what is lost until then was not sent.
+    wait_for_room(link, 0).await?;
     // From here on the server may have the whole message.
     let ended = link.client.end_message();
     link.sent(ended)?;
@@ -49,32 +51,20 @@ pub(super) async fn send(
     }
 }
 
-/// What becomes of a message whose end was sent. A chunk that is refused ends the envelope
-/// (RFC 3030 §2), so what the server says of the end behind it says only that there is none.
+/// What becomes of a message whose end was sent.
 async fn outcome(link: &mut Link) -> Result<String, SubmitError> {
     let limit = link.limits.end;
-    let mut refused = Ok(());
     loop {
-        match link.event("its answer to the message", limit).await? {
-            Event::Replied(Phase::Chunk, reply) => {
-                refused = refused.and(taken(Phase::Chunk, &reply, link));
-            }
-            Event::Replied(Phase::EndOfData, reply) => {
-                let end = taken(Phase::EndOfData, &reply, link);
-                if end.is_ok() && refused.is_err() {
-                    return Err(link
-                        .garbled("it took a message of which it refused a part")
-                        .into());
-                }
-                return refused.and(end).map(|()| words(&reply));
-            }
-            _ => {}
+        let event = link.event("its answer to the message", limit).await?;
+        if let Event::Replied(Phase::EndOfData, reply) = event {
+            return taken(Phase::EndOfData, &reply, link).map(|()| words(&reply));
         }
     }
 }
 
 async fn send_block(link: &mut Link, block: &[u8]) -> Result<(), SubmitError> {
-    wait_for_room(link).await?;
+    let pipelines = link.client.extensions().has(&Extension::Pipelining);
+    wait_for_room(link, if pipelines { MOST_CHUNKS } else { 0 }).await?;
     let given = link.client.message_octets(block);
     link.sent(given)?;
     link.flush(link.limits.block).await?;
@@ -84,11 +74,9 @@ async fn send_block(link: &mut Link, block: &[u8]) -> Result<(), SubmitError> {
     Ok(())
 }
 
-/// Where the server wants to have answered a chunk before the next comes, it is waited for.
-async fn wait_for_room(link: &mut Link) -> Result<(), SubmitError> {
+/// Waits until no more than `most` chunks have no answer.
+async fn wait_for_room(link: &mut Link, most: usize) -> Result<(), SubmitError> {
     let limit = link.limits.block;
-    let pipelines = link.client.extensions().has(&Extension::Pipelining);
-    let most = if pipelines { MOST_CHUNKS } else { 0 };
     while link.client.in_flight() > most {
         let event = link.event("its answer to a part of a message", limit);
         heard(event.await?, link)?;

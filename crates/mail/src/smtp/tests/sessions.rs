@@ -62,8 +62,8 @@ async fn a_message_goes_in_chunks_where_the_server_takes_them() {
          C: BDAT 15
          C: .one
          C: größe
-         C: BDAT 0 LAST
          S: 250 2.0.0 15 octets received
+         C: BDAT 0 LAST
          S: 250 2.0.0 OK",
     )
     .await;

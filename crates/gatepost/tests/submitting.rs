@@ -1,0 +1,312 @@
+//! Every way to send obeys its contract against the sandbox, and says truthfully what went wrong.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gatepost::compose::{Scope, compose};
+use gatepost::config;
+use gatepost_fault::Fault as _;
+use gatepost_host::{Chance, Clock, Tasks, Trust};
+use gatepost_mail::contract::{Letter, SubmissionPoint, Told, envelope, submits};
+use gatepost_mail::smtp::{Security, SmtpOpener, SmtpSettings, SmtpTimeLimits};
+use gatepost_mail::{Receipt, SubmitError, SubmitOpener, TRANSPORTS};
+use gatepost_oauth::{AccessToken, Audience, TokenError, TokenSource};
+use gatepost_sandbox::mailboxes::Message;
+use gatepost_sandbox::tenant::{
+    self, ADMIN_ONLY_MAILBOX, Bearer, CLIENT_ID, ClientStrength, Resource, TENANT_ID, USER,
+};
+use gatepost_sandbox::{Sandbox, SandboxConfig, SendingLimits};
+use secrecy::ExposeSecret as _;
+
+const JUN: &str = "jun.tanaka@contoso.com";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_way_to_send_obeys_the_contract() {
+    for transport in TRANSPORTS.iter().filter(|one| one.direction.sends()) {
+        let securities = match transport.name {
+            "smtp" => [Security::ImplicitTls, Security::StartTls],
+            other => panic!("say how {other} reaches the sandbox"),
+        };
+        for security in securities {
+            let stand = Stand::new().await;
+            let opener = Box::new(stand.opener(USER, security, stand.tokens()));
+            let mut point = Point { stand, opener };
+            submits(&mut point).await;
+            let kept = point.stand.folder(USER, "Sent Items").len();
+            let arrived = point.stand.folder(JUN, "Inbox").len();
+            assert_eq!(kept, arrived, "Sent Items keeps each");
+            point.stand.sandbox.end().await;
+        }
+    }
+}
+
+/// A token that is refused is asked for anew, once.
+#[tokio::test]
+async fn a_refused_token_is_renewed_once() {
+    let stand = Stand::new().await;
+    let tokens = Arc::new(Stale {
+        good: Minted(stand.sandbox.tenant().clone()),
+        refused: AtomicUsize::new(0),
+    });
+    let opener = stand.opener(USER, Security::ImplicitTls, Arc::clone(&tokens) as _);
+    opener.open().await.expect("the second token is good");
+    assert_eq!(tokens.refused.load(Ordering::SeqCst), 1);
+    stand.sandbox.end().await;
+}
+
+#[tokio::test]
+async fn what_exchange_refuses_is_told_with_what_to_do() {
+    let stand = Stand::new().await;
+    for (order, mailbox, from, code) in [
+        (
+            "",
+            ADMIN_ONLY_MAILBOX,
+            ADMIN_ONLY_MAILBOX,
+            "smtp_not_connected",
+        ),
+        ("", USER, JUN, "send_as_denied"),
+        ("smtp-off", USER, USER, "smtp_switched_off"),
+        ("refuse-mail,code=5.2.2", USER, USER, "submission_refused"),
+        ("refuse-mail,code=4.7.0", USER, USER, "mailbox_unavailable"),
+        ("throttle", USER, USER, "mailbox_throttled"),
+        ("drop-before-data", USER, USER, "mailbox_disconnected"),
+        ("drop-in-data", USER, USER, "mailbox_disconnected"),
+        (
+            "expire-tokens",
+            "nobody@contoso.com",
+            USER,
+            "smtp_sign_in_refused",
+        ),
+    ] {
+        if !order.is_empty() {
+            stand.order(order);
+        }
+        let opener = stand.opener(mailbox, Security::ImplicitTls, stand.tokens());
+        let (outcome, _) = submit(&opener, from).await;
+        let error = outcome.expect_err(order);
+        assert_eq!(error.code(), code, "{order}: {error}");
+        assert!(!error.is_unknown(), "{order}");
+        stand.sandbox.faults().clear_all();
+    }
+    assert!(stand.folder(JUN, "Inbox").is_empty());
+    stand.sandbox.end().await;
+}
+
+/// The message may have been sent or not: the same is said of both.
+#[tokio::test]
+async fn a_lost_answer_is_unknown_whether_the_message_was_sent_or_not() {
+    let stand = Stand::new().await;
+    for (order, sent) in [("drop-unsent", 0), ("drop-answer", 1)] {
+        stand.order(order);
+        let opener = stand.opener(USER, Security::ImplicitTls, stand.tokens());
+        let (outcome, told) = submit(&opener, USER).await;
+        let error = outcome.expect_err(order);
+        assert!(
+            error.is_unknown() && told.begun.is_some(),
+            "{order}: {error}"
+        );
+        assert_eq!(stand.folder(JUN, "Inbox").len(), sent, "{order}");
+        assert_eq!(stand.folder(USER, "Sent Items").len(), sent, "{order}");
+        stand.sandbox.faults().clear_all();
+    }
+    stand.sandbox.end().await;
+}
+
+/// From the configuration to the inbox: the program's own keeper brings the token.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configured_mailbox_sends() {
+    let stand = Stand::new().await;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("gatepost.toml");
+    let secret = folder.path().join("secret");
+    let client_secret = stand.sandbox.client_secret();
+    gatepost_host::files::write_private(&secret, client_secret.expose_secret().as_bytes())
+        .expect("a writable folder");
+    let text = format!(
+        "state = \"state\"\n\
+         [cloud.sandbox]\nlogin = \"{}\"\nimap = \"localhost:{}\"\nsmtp = \"localhost:{}\"\nca_file = \"{}\"\n\
+         [registration.one]\ncloud = \"sandbox\"\ntenant = \"{TENANT_ID}\"\nclient_id = \"{CLIENT_ID}\"\nsecret = {{ file = \"secret\" }}\n\
+         [mailbox.\"{USER}\"]\nregistration = \"one\"\ngrant = \"client_credentials\"\nsend = \"smtp\"\n\
+         [mailbox.\"{JUN}\"]\nregistration = \"one\"\ngrant = \"client_credentials\"\n",
+        stand.sandbox.login(),
+        stand.sandbox.addresses().imap.port(),
+        stand.sandbox.addresses().smtp.port(),
+        stand.sandbox.ca_file().display(),
+    );
+    std::fs::write(&file, text).expect("a writable folder");
+    let config = config::load(&file).expect("a good configuration");
+    let gatepost = compose(config, Scope::Mailboxes).await;
+    let gatepost = gatepost.expect("it can be built");
+    let submitter = |address: &str| {
+        let mailbox = &gatepost.config.mailboxes[address];
+        gatepost
+            .submitter(mailbox)
+            .expect("the cloud names its host")
+    };
+    assert!(submitter(JUN).is_none(), "it does not say how it sends");
+    let opener = submitter(USER).expect("it does");
+    let (outcome, _) = submit(opener.as_ref(), USER).await;
+    let receipt = outcome.expect("it is taken");
+    assert!(receipt.said.starts_with("250 2.0.0 OK <1@contoso.com>"));
+    assert_eq!(stand.folder(JUN, "Inbox").len(), 1);
+    gatepost.end().await;
+    stand.sandbox.end().await;
+}
+
+/// Submits one message to Jun that comes from `from`.
+async fn submit(opener: &dyn SubmitOpener, from: &str) -> (Result<Receipt, SubmitError>, Told) {
+    let mut told = Told::default();
+    let mut session = match opener.open().await {
+        Ok(session) => session,
+        Err(error) => return (Err(error), told),
+    };
+    let message = format!("From: <{from}>\r\nMessage-ID: <1@contoso.com>\r\n\r\nx\r\n");
+    let envelope = envelope(from, &[JUN]);
+    let outcome = session
+        .submit(&envelope, &mut Letter::new([message]), &mut told)
+        .await;
+    session.close().await;
+    (outcome, told)
+}
+
+/// A sandbox where nothing limits the sending.
+struct Stand {
+    sandbox: Sandbox,
+}
+
+impl Stand {
+    async fn new() -> Self {
+        let config = SandboxConfig {
+            sending: SendingLimits::NONE,
+            ..SandboxConfig::default()
+        };
+        let tasks = Tasks::new();
+        let sandbox = Sandbox::start(config, Clock::system(), Chance::system(), &tasks).await;
+        Self {
+            sandbox: sandbox.expect("the sandbox starts"),
+        }
+    }
+
+    fn tokens(&self) -> Arc<dyn TokenSource> {
+        Arc::new(Minted(self.sandbox.tenant().clone()))
+    }
+
+    fn opener(
+        &self,
+        mailbox: &str,
+        security: Security,
+        tokens: Arc<dyn TokenSource>,
+    ) -> SmtpOpener {
+        let trust = Trust::with_authority(&self.sandbox.ca_file());
+        let trust = trust.expect("the authority is readable");
+        let addresses = self.sandbox.addresses();
+        let address = match security {
+            Security::ImplicitTls => addresses.smtp,
+            Security::StartTls => addresses.smtp_starttls,
+        };
+        SmtpOpener::new(SmtpSettings {
+            host: "localhost".to_owned(),
+            port: address.port(),
+            security,
+            tls: trust.client_config().expect("TLS can be set up"),
+            mailbox: mailbox.to_owned(),
+            sign_in_as: mailbox.to_owned(),
+            tokens,
+            clock: Clock::system(),
+            limits: SmtpTimeLimits::default(),
+        })
+    }
+
+    fn order(&self, order: &str) {
+        let order = order.parse().expect("a good order");
+        self.sandbox.faults().order(order);
+    }
+
+    fn folder(&self, address: &str, name: &str) -> Vec<Message> {
+        let mailbox = self.sandbox.mailboxes().open(address).expect("it is there");
+        mailbox.messages(mailbox.find(name).expect("a usual folder"))
+    }
+}
+
+/// Where Ada submits, and Jun gets it.
+struct Point {
+    stand: Stand,
+    opener: Box<dyn SubmitOpener>,
+}
+
+#[async_trait]
+impl SubmissionPoint for Point {
+    fn opener(&self) -> &dyn SubmitOpener {
+        self.opener.as_ref()
+    }
+
+    fn sender(&self) -> &str {
+        USER
+    }
+
+    fn recipient(&self) -> &str {
+        JUN
+    }
+
+    async fn arrived(&mut self, count: usize) -> Vec<Vec<u8>> {
+        let messages = self.stand.folder(JUN, "Inbox");
+        assert_eq!(messages.len(), count, "each arrives once, and at once");
+        let messages = messages.into_iter();
+        messages.map(|message| message.raw.to_vec()).collect()
+    }
+}
+
+/// Tokens as the sandbox's own app gets them.
+#[derive(Debug)]
+struct Minted(tenant::Tenant);
+
+#[async_trait]
+impl TokenSource for Minted {
+    async fn token(&self, audience: Audience) -> Result<AccessToken, TokenError> {
+        let app = self.0.directory().app(CLIENT_ID).cloned();
+        let token = tenant::AccessToken {
+            audience: "https://outlook.office365.com",
+            resource: Resource::Exchange,
+            app: &app.expect("it is in the directory"),
+            strength: ClientStrength::Secret,
+            bearer: Bearer::App,
+            asked: &tenant::AskedClaims::default(),
+        };
+        let minted = self.0.mint(&token, LIFETIME);
+        let expires_at = Clock::system().now() + LIFETIME;
+        Ok(AccessToken::new(minted.into(), audience, expires_at))
+    }
+
+    fn refused(&self, _: &AccessToken) {}
+}
+
+/// Its first token is void.
+#[derive(Debug)]
+struct Stale {
+    good: Minted,
+    refused: AtomicUsize,
+}
+
+#[async_trait]
+impl TokenSource for Stale {
+    async fn token(&self, audience: Audience) -> Result<AccessToken, TokenError> {
+        let good = self.good.token(audience).await?;
+        if self.refused.load(Ordering::SeqCst) > 0 {
+            return Ok(good);
+        }
+        let expires_at = good.expires_at;
+        Ok(AccessToken::new(
+            "void".to_owned().into(),
+            audience,
+            expires_at,
+        ))
+    }
+
+    fn refused(&self, _: &AccessToken) {
+        self.refused.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+const LIFETIME: Duration = Duration::from_hours(1);
