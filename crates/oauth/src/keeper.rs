@@ -242,29 +242,7 @@ impl TokenKeeper {
     /// Renews ahead of expiry what was asked for once, also while nobody asks, and once a day what
     /// a person signed in for, until `stop`.
     pub async fn run(&self, stop: &Stop) {
-        loop {
-            let changed = self.0.changed.notified();
-            let due = self
-                .0
-                .next_renewal()
-                .into_iter()
-                .chain(self.0.next_upkeep());
-            let due = due.min();
-            let wait = async {
-                match due {
-                    Some(at) => self.0.around.clock.sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
-            let woken = async {
-                tokio::select! {
-                    () = wait => {}
-                    () = changed => {}
-                }
-            };
-            if stop.or(woken).await.is_none() {
-                return;
-            }
+        while self.0.next_work(stop).await.is_some() {
             self.0.renew_what_is_due();
             if self.0.is_upkeep_due() {
                 let keeper = Arc::clone(&self.0);
@@ -495,6 +473,20 @@ impl Keeper {
     fn log_failure(&self, error: &TokenError) {
         let code = gatepost_fault::Fault::code(error);
         tracing::warn!(credential = %self.credential.id, code, "no token: {error}");
+    }
+
+    /// Waits until something may be due; `None` says stop. Thousands wait here, so nothing is kept
+    /// meanwhile but what is waited for.
+    async fn next_work(&self, stop: &Stop) -> Option<()> {
+        let changed = self.changed.notified();
+        let due = self.next_renewal().into_iter().chain(self.next_upkeep());
+        let due = due.min();
+        tokio::select! {
+            biased;
+            () = stop.requested() => None,
+            () = changed => Some(()),
+            () = self.around.clock.sleep_until(due.unwrap_or_default()), if due.is_some() => Some(()),
+        }
     }
 
     /// When the stored sign-in is looked at next, if there is one to keep in use.

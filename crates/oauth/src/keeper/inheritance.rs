@@ -36,8 +36,15 @@ impl Keeper {
                 Err(other) => return Err(other),
             };
             if seen == Some(generation) {
-                grants.remove(former).await?;
-                tracing::info!(credential = %id, "the sign-in of {former} was taken over");
+                match grants.remove(former).await {
+                    Ok(()) => {
+                        tracing::info!(credential = %id, "the sign-in of {former} was taken over");
+                    }
+                    // It is read no more; signing out removes it, too.
+                    Err(error) => {
+                        tracing::warn!(credential = %id, "{former} is still stored as well: {error}");
+                    }
+                }
                 break;
             }
             if !self.is_of_our_tenant(former, &state) {
