@@ -18,6 +18,20 @@ fn a_certificate_for_another_name() {
 }
 
 #[test]
+fn a_certificate_out_of_its_time_where_the_clock_was_found_right() {
+    for (from, until, said) in [
+        (2000, 2001, "was valid until 2001-01-01"),
+        (2900, 2901, "is valid from 2900-01-01"),
+    ] {
+        let ran = asked(&FakeImap::valid(from, until), b"", (b"", 0));
+        ran.assert_fails(
+            CONFIGURATION,
+            &["localhost", said, "not wrong by the sign-in server's"],
+        );
+    }
+}
+
+#[test]
 fn garbage_instead_of_a_greeting() {
     let imap = FakeImap::named("localhost");
     let ran = asked(

@@ -19,13 +19,24 @@ pub(crate) struct FakeImap {
 impl FakeImap {
     /// Listens with a certificate for `name`.
     pub(crate) fn named(name: &str) -> Self {
+        Self::with(CertificateParams::new([name.to_owned()]).expect("a name"))
+    }
+
+    /// Listens with a certificate for `localhost` that is valid in these years.
+    pub(crate) fn valid(from: i32, until: i32) -> Self {
+        let mut named = CertificateParams::new(["localhost".to_owned()]).expect("a name");
+        named.not_before = rcgen::date_time_ymd(from, 1, 1);
+        named.not_after = rcgen::date_time_ymd(until, 1, 1);
+        Self::with(named)
+    }
+
+    fn with(parameters: CertificateParams) -> Self {
         let mut authority = CertificateParams::new([]).expect("no names");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority_key = KeyPair::generate().expect("a key");
         let authority =
             CertifiedIssuer::self_signed(authority, authority_key).expect("an authority");
         let key = KeyPair::generate().expect("a key");
-        let parameters = CertificateParams::new([name.to_owned()]).expect("a name");
         let certificate = parameters
             .signed_by(&key, &authority)
             .expect("a certificate");
