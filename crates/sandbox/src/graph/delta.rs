@@ -7,17 +7,21 @@ use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Outcome};
 use super::dispatch::Mail;
+use super::filter::{Filter, Kind as PropertyKind, Literal, Operator};
 use super::folders::{self, context};
 use super::ids::{self, Kind};
 use super::refusal::Refusal;
 use super::shape::Look;
 use crate::faults::FaultKind;
-use crate::mailboxes::{FolderId, FolderState, MessageId, Placed, Scope, Slice, Stay, Touched};
+use crate::mailboxes::{
+    FolderId, FolderState, Message, MessageId, Placed, Scope, Slice, Stay, Touched,
+};
 
 /// Where a client is: opaque to it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -33,6 +37,28 @@ struct Round {
     after: u32,
     /// Which properties.
     select: Option<String>,
+    /// From where on messages count, by the time they were received, and whether that time
+    /// itself does not; a walk is then by date.
+    from: Option<(Timestamp, bool)>,
+    /// Whether a walk goes from the newest to the oldest.
+    by_date: bool,
+    /// The last message of a walk by date.
+    before: Option<(Timestamp, u32)>,
+    /// How many a walk by date told.
+    told: usize,
+    /// Which changes are told: all, or `created`, `updated` or `deleted`.
+    only: Option<Change>,
+    /// UIDs from here on are new in this round, and those from there on in the next.
+    new: (u32, u32),
+}
+
+/// A kind of change (`changeType`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Change {
+    Created,
+    Updated,
+    Deleted,
 }
 
 /// `GET …/messages/delta`.
@@ -49,7 +75,9 @@ pub(super) fn answer(mail: Mail<'_>, folder: FolderId) -> Outcome {
         None => Round::first(mail, folder)?,
     };
     if options.get("$deltatoken").is_some() {
-        round.until = state(mail, folder)?.version;
+        let state = state(mail, folder)?;
+        round.until = state.version;
+        round.new = (round.new.1, state.uidnext);
     }
     let chosen = round.select.clone();
     let select: Option<Vec<&str>> = chosen.as_deref().map(|names| names.split(',').collect());
@@ -98,7 +126,27 @@ enum Onward {
 impl Round {
     fn first(mail: Mail<'_>, folder: FolderId) -> Result<Self, Refusal> {
         let state = state(mail, folder)?;
+        let options = &mail.call.options;
+        if options.get("$search").is_some() {
+            return Err(Refusal::query("$search is not supported with delta."));
+        }
+        let by_date = match options.get("$orderby").map(str::trim) {
+            None => false,
+            Some(order) if order.eq_ignore_ascii_case("receivedDateTime desc") => true,
+            Some(_) => {
+                return Err(Refusal::query(
+                    "Only $orderby=receivedDateTime desc is supported with delta.",
+                ));
+            }
+        };
+        let from = options.get("$filter").map(beginning).transpose()?;
         Ok(Self {
+            from,
+            by_date: by_date || from.is_some(),
+            before: None,
+            told: 0,
+            only: options.get("changetype").map(change).transpose()?,
+            new: (0, state.uidnext),
             folder: folders::id(mail.mailbox, folder),
             uidvalidity: state.uidvalidity,
             since: None,
@@ -123,6 +171,7 @@ impl Round {
 
     fn step(self, mail: Mail<'_>, folder: FolderId, look: &Look<'_>) -> Result<Step, Refusal> {
         match self.since {
+            None if self.by_date => self.walk_back(mail, folder, look),
             None => self.walk(mail, folder, look),
             Some(since) => self.changes(mail, folder, look, since),
         }
@@ -148,6 +197,55 @@ impl Round {
         })
     }
 
+    /// The next page of a walk from the newest to the oldest that counts.
+    fn walk_back(
+        mut self,
+        mail: Mail<'_>,
+        folder: FolderId,
+        look: &Look<'_>,
+    ) -> Result<Step, Refusal> {
+        let size = page_size(mail)?;
+        let place = (folder, self.uidvalidity);
+        let found = mail.mailbox.walk_back(place, self.before, size + 1);
+        let mut found = found.ok_or_else(|| resync(mail, folder))?;
+        found.retain(|message| self.counts(message));
+        let left = if self.from.is_some() {
+            MOST_FILTERED.saturating_sub(self.told)
+        } else {
+            usize::MAX
+        };
+        let more = found.len() > size && size < left && !strikes(mail, FaultKind::ShortDelta);
+        found.truncate(size.min(left));
+        self.told += found.len();
+        self.before = found
+            .last()
+            .map(|last| (last.received_at, last.uid))
+            .or(self.before);
+        let rows = found
+            .into_iter()
+            .map(|message| look.message(&Placed { folder, message }));
+        Ok(Step {
+            rows: rows.collect(),
+            onward: self.onward(more, 0),
+        })
+    }
+
+    /// Whether a message is young enough.
+    fn counts(&self, message: &Message) -> bool {
+        self.from.is_none_or(|(from, is_open)| {
+            message.received_at > from || (message.received_at == from && !is_open)
+        })
+    }
+
+    /// Whether this kind of change is told.
+    fn tells(&self, uid: u32) -> bool {
+        self.only.is_none_or(|only| match only {
+            Change::Created => uid >= self.new.0,
+            Change::Updated => uid < self.new.0,
+            Change::Deleted => false,
+        })
+    }
+
     /// The next page of what was touched.
     fn changes(
         self,
@@ -158,7 +256,13 @@ impl Round {
     ) -> Result<Step, Refusal> {
         let place = (folder, self.uidvalidity);
         let touched = mail.mailbox.touched(place, since);
-        let touched = touched.ok_or_else(|| resync(mail, folder))?;
+        let mut touched = touched.ok_or_else(|| resync(mail, folder))?;
+        touched
+            .present
+            .retain(|message| self.counts(message) && self.tells(message.uid));
+        if self.only.is_some_and(|only| only != Change::Deleted) {
+            touched.gone.clear();
+        }
         let size = page_size(mail)?;
         let mut rows = told(mail, folder, look, touched, self.after);
         let more = rows.len() > size;
@@ -177,9 +281,33 @@ impl Round {
             Onward::Round(Self {
                 since: Some(self.until),
                 after: 0,
+                before: None,
+                told: 0,
                 ..self
             })
         }
+    }
+}
+
+/// The only filter that delta knows.
+fn beginning(text: &str) -> Result<(Timestamp, bool), Refusal> {
+    match Filter::parse(text, &[("receivedDateTime", PropertyKind::Time)])? {
+        Filter::Compare(_, Operator::GreaterOrEqual, Literal::Time(from)) => Ok((from, false)),
+        Filter::Compare(_, Operator::Greater, Literal::Time(from)) => Ok((from, true)),
+        _ => Err(Refusal::query(
+            "Only $filter=receivedDateTime ge or gt is supported with delta.",
+        )),
+    }
+}
+
+fn change(text: &str) -> Result<Change, Refusal> {
+    match text {
+        "created" => Ok(Change::Created),
+        "updated" => Ok(Change::Updated),
+        "deleted" => Ok(Change::Deleted),
+        _ => Err(Refusal::query(format!(
+            "Invalid value '{text}' for changeType."
+        ))),
     }
 }
 
@@ -287,3 +415,6 @@ fn page_size(mail: Mail<'_>) -> Result<usize, Refusal> {
     let top = mail.call.options.top()?;
     Ok(mail.call.preferences.page.or(top).unwrap_or(10))
 }
+
+/// A walk with a filter tells no more.
+const MOST_FILTERED: usize = 5_000;

@@ -161,6 +161,7 @@ impl<'a> Way<'a> {
         };
         match (&self.call.method, self.words) {
             (&Method::GET, []) => listing::answer(mail, scope),
+            (&Method::GET, ["$count"]) => listing::count(mail, scope),
             (&Method::GET, ["delta"]) => match place {
                 Where::Folder(folder) => delta::answer(mail, folder),
                 Where::Everywhere | Where::Root => Err(Refusal::bad(

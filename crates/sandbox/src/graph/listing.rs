@@ -48,6 +48,27 @@ pub(super) fn answer(mail: Mail<'_>, scope: Scope) -> Outcome {
     Ok(Answer::json(Value::Object(page)))
 }
 
+/// `GET …/messages/$count`: a number, as text.
+pub(super) fn count(mail: Mail<'_>, scope: Scope) -> Outcome {
+    let filter = mail.call.options.get("$filter");
+    let filter = filter
+        .map(|text| Filter::parse(text, PROPERTIES))
+        .transpose()?;
+    let look = Look::of(mail.call, mail.mailbox, None)?;
+    let count = match &filter {
+        None => mail.mailbox.held(scope),
+        Some(filter) => {
+            let all = mail
+                .mailbox
+                .slice(scope, within(Some(filter), None))
+                .into_iter();
+            all.filter(|placed| filter.meets(&|name| look.property(name, placed)))
+                .count()
+        }
+    };
+    Ok(Answer::octets("text/plain", count.to_string().into()))
+}
+
 /// A page of a list.
 struct Part {
     found: Vec<Placed>,

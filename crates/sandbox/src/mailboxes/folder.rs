@@ -125,6 +125,16 @@ impl Folder {
         self.messages.range(above).map(|(_, message)| message)
     }
 
+    /// The messages received before one, from the newest to the oldest.
+    pub(super) fn before(
+        &self,
+        before: Option<(Timestamp, u32)>,
+    ) -> impl Iterator<Item = &Message> {
+        let until = before.map_or(Bound::Unbounded, Bound::Excluded);
+        let dated = self.by_date.range((Bound::Unbounded, until)).rev();
+        dated.filter_map(|(_, uid)| self.messages.get(uid))
+    }
+
     /// Adds a message under the next UID, which it answers.
     pub(super) fn add(&mut self, message: Message) -> u32 {
         let uid = self.uidnext;

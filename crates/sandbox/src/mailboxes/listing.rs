@@ -130,6 +130,20 @@ impl Mailbox {
             .then(|| folder.above(above).take(most).cloned().collect())
     }
 
+    /// The messages of a folder from the newest to the oldest, after the one received then under
+    /// this UID, at most so many; `None` once the folder is deleted or renumbered.
+    pub fn walk_back(
+        &self,
+        (folder, uidvalidity): (FolderId, u32),
+        before: Option<(Timestamp, u32)>,
+        most: usize,
+    ) -> Option<Vec<Message>> {
+        let folders = self.lock();
+        let folder = folders.by_id.get(&folder)?;
+        (folder.uidvalidity() == uidvalidity)
+            .then(|| folder.before(before).take(most).cloned().collect())
+    }
+
     /// What happened in a folder since `version`; `None` if that is forgotten, or if the folder
     /// was deleted or renumbered.
     pub fn touched(&self, (folder, uidvalidity): (FolderId, u32), version: u64) -> Option<Touched> {

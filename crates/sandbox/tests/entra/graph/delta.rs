@@ -200,3 +200,74 @@ async fn delta_goes_wrong_on_demand() {
             .starts_with("https://graph.microsoft.com.evil.example/v1.0/")
     );
 }
+
+#[tokio::test]
+async fn a_walk_may_go_back_to_a_date_and_no_further() {
+    let client = Client::app().await;
+    for number in 0..5 {
+        client.deliver(&format!("{number}"), number * 60);
+    }
+    let subjects = |rows: &[Value]| -> Vec<String> {
+        rows.iter()
+            .filter_map(|row| row["subject"].as_str().map(str::to_owned))
+            .collect()
+    };
+    let back = format!("{}&$orderby=receivedDateTime desc", start());
+    let (rows, _) = round(&client, &back).await;
+    assert_eq!(subjects(&rows), ["4", "3", "2", "1", "0"]);
+    let recent = format!(
+        "{}&$filter=receivedDateTime ge 2026-01-02T12:02:00Z",
+        start()
+    );
+    let (rows, link) = round(&client, &recent).await;
+    assert_eq!(subjects(&rows), ["4", "3", "2"]);
+    client.deliver("old", 30);
+    client.deliver("new", 300);
+    let (rows, _) = round(&client, &link).await;
+    assert_eq!(subjects(&rows), ["new"], "the filter is in the link");
+    for wrong in [
+        "$filter=isRead eq true",
+        "$filter=receivedDateTime lt 2026-01-01",
+        "$orderby=subject",
+        "$search=\"x\"",
+        "changeType=moved",
+    ] {
+        let refused = client.get(&format!("{}&{wrong}", start())).await;
+        assert_eq!(refused.code(), "RequestBroker--ParseUri", "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn one_kind_of_change_can_be_asked_for() {
+    let client = Client::app().await;
+    client.deliver("0", 0);
+    client.deliver("1", 1);
+    let mut links = Vec::new();
+    for kind in ["created", "updated", "deleted"] {
+        links.push(
+            round(&client, &format!("{}&changeType={kind}", start()))
+                .await
+                .1,
+        );
+    }
+    let (read, removed) = (rows_id(&client, 0).await, rows_id(&client, 1).await);
+    client
+        .patch(&format!("{ADA}/messages/{read}"), json!({"isRead": true}))
+        .await;
+    client
+        .post(
+            &format!("{ADA}/messages/{removed}/permanentDelete"),
+            json!({}),
+        )
+        .await;
+    client.deliver("2", 2);
+    let created = round(&client, &links[0]).await.0;
+    assert_eq!((created.len(), &created[0]["subject"]), (1, &json!("2")));
+    let updated = round(&client, &links[1]).await.0;
+    assert_eq!((updated.len(), &updated[0]["id"]), (1, &json!(read)));
+    let deleted = round(&client, &links[2]).await.0;
+    assert_eq!(
+        deleted,
+        [json!({"@removed": {"reason": "deleted"}, "id": removed})]
+    );
+}

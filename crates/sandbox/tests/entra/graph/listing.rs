@@ -82,6 +82,10 @@ async fn filters_choose_and_pages_follow() {
         ))
         .await;
     assert_eq!(counted.body["@odata.count"], 4);
+    let bare = client
+        .get(&format!("{INBOX}/messages/$count?$filter=isRead eq false"))
+        .await;
+    assert_eq!(bare.body, 4);
 }
 
 #[tokio::test]
