@@ -1,5 +1,6 @@
 //! Every way to send obeys its contract against the sandbox, and says truthfully what went wrong.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -21,6 +22,7 @@ use gatepost_sandbox::{Sandbox, SandboxConfig, SendingLimits};
 use secrecy::ExposeSecret as _;
 
 const JUN: &str = "jun.tanaka@contoso.com";
+const SHARED: &str = "support@contoso.com";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_way_to_send_obeys_the_contract() {
@@ -47,7 +49,7 @@ async fn every_way_to_send_obeys_the_contract() {
 async fn a_refused_token_is_renewed_once() {
     let stand = Stand::new().await;
     let tokens = Arc::new(Stale {
-        good: Minted(stand.sandbox.tenant().clone()),
+        good: Minted::for_app(&stand.sandbox),
         refused: AtomicUsize::new(0),
     });
     let opener = stand.opener(USER, Security::ImplicitTls, Arc::clone(&tokens) as _);
@@ -114,6 +116,33 @@ async fn a_lost_answer_is_unknown_whether_the_message_was_sent_or_not() {
     stand.sandbox.end().await;
 }
 
+/// A shared mailbox has no sign-in: a person signs in who may send as it.
+#[tokio::test]
+async fn a_shared_mailbox_sends_by_the_sign_in_of_a_person() {
+    let stand = Stand::new().await;
+    let tokens: Arc<dyn TokenSource> = Arc::new(Minted {
+        tenant: stand.sandbox.tenant().clone(),
+        person: Some(USER),
+    });
+    for (sign_in_as, code) in [(USER, None), (SHARED, Some("smtp_sign_in_refused"))] {
+        let opener = SmtpOpener::new(SmtpSettings {
+            sign_in_as: sign_in_as.to_owned(),
+            ..stand.settings(SHARED, Security::ImplicitTls, Arc::clone(&tokens))
+        });
+        let (outcome, _) = submit(&opener, SHARED).await;
+        assert_eq!(
+            outcome.err().map(|error| error.code()),
+            code,
+            "{sign_in_as}"
+        );
+    }
+    let inbox = stand.folder(JUN, "Inbox");
+    assert!(inbox[0].raw.starts_with(b"From: <support@contoso.com>"));
+    assert_eq!(inbox.len(), 1);
+    assert_eq!(stand.folder(USER, "Sent Items").len(), 1);
+    stand.sandbox.end().await;
+}
+
 /// From the configuration to the inbox: the program's own keeper brings the token.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_configured_mailbox_sends() {
@@ -129,7 +158,8 @@ async fn a_configured_mailbox_sends() {
          [cloud.sandbox]\nlogin = \"{}\"\nimap = \"localhost:{}\"\nsmtp = \"localhost:{}\"\nca_file = \"{}\"\n\
          [registration.one]\ncloud = \"sandbox\"\ntenant = \"{TENANT_ID}\"\nclient_id = \"{CLIENT_ID}\"\nsecret = {{ file = \"secret\" }}\n\
          [mailbox.\"{USER}\"]\nregistration = \"one\"\ngrant = \"client_credentials\"\nsend = \"smtp\"\n\
-         [mailbox.\"{JUN}\"]\nregistration = \"one\"\ngrant = \"client_credentials\"\n",
+         [mailbox.\"{JUN}\"]\nregistration = \"one\"\ngrant = \"client_credentials\"\n\
+         [mailbox.\"{SHARED}\"]\nregistration = \"one\"\ngrant = \"authorization_code\"\nsend = \"smtp\"\nsign_in_as = \"{USER}\"\n",
         stand.sandbox.login(),
         stand.sandbox.addresses().imap.port(),
         stand.sandbox.addresses().smtp.port(),
@@ -146,6 +176,9 @@ async fn a_configured_mailbox_sends() {
             .expect("the cloud names its host")
     };
     assert!(submitter(JUN).is_none(), "it does not say how it sends");
+    let shared = format!("{:?}", submitter(SHARED).expect("it does"));
+    let expected = format!("mailbox: {SHARED:?}, sign_in_as: {USER:?}");
+    assert!(shared.contains(&expected), "{shared}");
     let opener = submitter(USER).expect("it does");
     let (outcome, _) = submit(opener.as_ref(), USER).await;
     let receipt = outcome.expect("it is taken");
@@ -190,7 +223,7 @@ impl Stand {
     }
 
     fn tokens(&self) -> Arc<dyn TokenSource> {
-        Arc::new(Minted(self.sandbox.tenant().clone()))
+        Arc::new(Minted::for_app(&self.sandbox))
     }
 
     fn opener(
@@ -199,6 +232,15 @@ impl Stand {
         security: Security,
         tokens: Arc<dyn TokenSource>,
     ) -> SmtpOpener {
+        SmtpOpener::new(self.settings(mailbox, security, tokens))
+    }
+
+    fn settings(
+        &self,
+        mailbox: &str,
+        security: Security,
+        tokens: Arc<dyn TokenSource>,
+    ) -> SmtpSettings {
         let trust = Trust::with_authority(&self.sandbox.ca_file());
         let trust = trust.expect("the authority is readable");
         let addresses = self.sandbox.addresses();
@@ -206,7 +248,7 @@ impl Stand {
             Security::ImplicitTls => addresses.smtp,
             Security::StartTls => addresses.smtp_starttls,
         };
-        SmtpOpener::new(SmtpSettings {
+        SmtpSettings {
             host: "localhost".to_owned(),
             port: address.port(),
             security,
@@ -216,7 +258,7 @@ impl Stand {
             tokens,
             clock: Clock::system(),
             limits: SmtpTimeLimits::default(),
-        })
+        }
     }
 
     fn order(&self, order: &str) {
@@ -258,23 +300,42 @@ impl SubmissionPoint for Point {
     }
 }
 
-/// Tokens as the sandbox's own app gets them.
+/// Tokens as the sandbox's own app gets them, for itself or for a person.
 #[derive(Debug)]
-struct Minted(tenant::Tenant);
+struct Minted {
+    tenant: tenant::Tenant,
+    person: Option<&'static str>,
+}
+
+impl Minted {
+    fn for_app(sandbox: &Sandbox) -> Self {
+        Self {
+            tenant: sandbox.tenant().clone(),
+            person: None,
+        }
+    }
+}
 
 #[async_trait]
 impl TokenSource for Minted {
     async fn token(&self, audience: Audience) -> Result<AccessToken, TokenError> {
-        let app = self.0.directory().app(CLIENT_ID).cloned();
+        let (app, person) = {
+            let directory = self.tenant.directory();
+            let person = self.person.and_then(|upn| directory.person(upn));
+            (directory.app(CLIENT_ID).cloned(), person.cloned())
+        };
+        let (granted, contexts) = (BTreeSet::from(["SMTP.Send"]), BTreeSet::new());
         let token = tenant::AccessToken {
             audience: "https://outlook.office365.com",
             resource: Resource::Exchange,
             app: &app.expect("it is in the directory"),
             strength: ClientStrength::Secret,
-            bearer: Bearer::App,
+            bearer: person.as_ref().map_or(Bearer::App, |person| {
+                Bearer::Person(person, &granted, &contexts)
+            }),
             asked: &tenant::AskedClaims::default(),
         };
-        let minted = self.0.mint(&token, LIFETIME);
+        let minted = self.tenant.mint(&token, LIFETIME);
         let expires_at = Clock::system().now() + LIFETIME;
         Ok(AccessToken::new(minted.into(), audience, expires_at))
     }

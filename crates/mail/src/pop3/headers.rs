@@ -7,7 +7,9 @@ use gatepost_wire::pop3::{Capability, Reply};
 
 use super::link::{Link, Taker};
 use super::maildrop::Letter;
-use crate::{Arrival, MailError, content};
+use super::session::{Open, Session};
+use crate::beginning::Beginning;
+use crate::{Arrival, FolderName, Intake as _, IntakeError, MailError, MessageKey, content};
 
 /// The header of each of these; empty where the server has none to give.
 pub(super) async fn headers(
@@ -15,13 +17,48 @@ pub(super) async fn headers(
     letters: &[Letter],
 ) -> Result<Vec<Vec<u8>>, MailError> {
     let mut taken = Taken(vec![Vec::new(); letters.len()]);
-    let listed = link.client.capabilities();
-    // TOP is optional (RFC 1939 §7).
-    if listed.iter().next().is_none() || listed.has(&Capability::Top) {
+    if may_ask(link) {
         let questions: Vec<Command> = letters.iter().map(top).collect();
         link.messages(&questions, &mut taken).await?;
     }
     Ok(taken.0)
+}
+
+impl Session {
+    /// The header of one message, which is asked for alone where the server can.
+    pub(super) async fn header_of(
+        &mut self,
+        folder: &FolderName,
+        key: &MessageKey,
+    ) -> Result<Option<Vec<u8>>, MailError> {
+        self.expect_inbox(folder)?;
+        let Open { link, maildrop, .. } = self.opened().await?;
+        let Some(letter) = maildrop.letter(key) else {
+            return Ok(None);
+        };
+        if may_ask(link) {
+            let mut alone = Alone {
+                key: letter.key(),
+                mailbox: link.place.mailbox.clone(),
+                beginning: Beginning::default(),
+            };
+            let question = top(letter);
+            link.messages(&[question], &mut alone).await?;
+            if let Some(header) = alone.beginning.header() {
+                return Ok(Some(header));
+            }
+        }
+        let mut beginning = Beginning::default();
+        let keys = std::slice::from_ref(key);
+        self.fetch_messages(folder, keys, &mut beginning).await?;
+        Ok(beginning.header())
+    }
+}
+
+/// TOP is optional (RFC 1939 §7); a server that lists nothing may know it.
+fn may_ask(link: &Link) -> bool {
+    let listed = link.client.capabilities();
+    listed.iter().next().is_none() || listed.has(&Capability::Top)
 }
 
 /// The message as an arrival. POP3 does not tell when it was received: the server's own line on
@@ -56,6 +93,43 @@ impl Taker for Taken {
             header.extend_from_slice(&octets[..octets.len().min(room)]);
         }
         Ok(())
+    }
+
+    async fn end(&mut self, _: usize) -> Result<(), MailError> {
+        Ok(())
+    }
+
+    async fn refused(&mut self, _: usize, _: &Reply) -> Result<(), MailError> {
+        Ok(())
+    }
+}
+
+/// One header as a whole, or nothing if it is refused.
+struct Alone {
+    key: MessageKey,
+    mailbox: String,
+    beginning: Beginning,
+}
+
+impl Alone {
+    fn stopped(&self, reason: IntakeError) -> MailError {
+        MailError::Intake {
+            mailbox: self.mailbox.clone(),
+            reason,
+        }
+    }
+}
+
+#[async_trait]
+impl Taker for Alone {
+    async fn begin(&mut self, _: usize) -> Result<(), MailError> {
+        let begun = self.beginning.begin(&self.key, None).await;
+        begun.map_err(|reason| self.stopped(reason))
+    }
+
+    async fn chunk(&mut self, _: usize, octets: &Bytes) -> Result<(), MailError> {
+        let taken = self.beginning.chunk(octets).await;
+        taken.map_err(|reason| self.stopped(reason))
     }
 
     async fn end(&mut self, _: usize) -> Result<(), MailError> {

@@ -240,6 +240,18 @@ impl Mailbox for Session {
         fetched
     }
 
+    async fn header(
+        &mut self,
+        folder: &FolderName,
+        key: &MessageKey,
+    ) -> Result<Option<Vec<u8>>, MailError> {
+        let header = self.header_of(folder, key).await;
+        if header.as_ref().is_err_and(MailError::is_disconnected) {
+            self.open = None;
+        }
+        header
+    }
+
     async fn mark(
         &mut self,
         _: &FolderName,

@@ -238,6 +238,39 @@ async fn headers_are_asked_for_at_once_where_the_server_can() {
 /// The digest of `one`.
 const ONE: &str = "dpLDrTVAu4A8Ags6";
 
+/// Where TOP is known the rest of the message does not pass; where it is not, or is refused, the
+/// message does.
+#[tokio::test(start_paused = true)]
+async fn one_header_is_asked_for_alone_where_the_server_can() {
+    let whole = "S: +OK
+         S: Subject: three
+         S:
+         S: body
+         S: .";
+    for (capabilities, rest) in [
+        (
+            "TOP, UIDL",
+            "C: TOP 3 0\nS: +OK\nS: Subject: three\nS:\nS: .".to_owned(),
+        ),
+        (
+            "TOP, UIDL",
+            format!("C: TOP 3 0\nS: -ERR no\nC: RETR 3\n{whole}"),
+        ),
+        ("UIDL, RESP-CODES", format!("C: RETR 3\n{whole}")),
+    ] {
+        against(&with_three(capabilities, &rest), async |session| {
+            let mut session = session.expect("it is let in");
+            let inbox = FolderName::inbox();
+            let header = session.header(&inbox, &keys(&["three"])[0]).await;
+            let header = header.expect("it comes");
+            assert_eq!(header.as_deref(), Some(&b"Subject: three\r\n\r\n"[..]));
+            let gone = session.header(&inbox, &keys(&["gone"])[0]).await;
+            assert_eq!(gone.expect("that is no error"), None);
+        })
+        .await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_server_that_wants_no_sign_in_so_soon_is_looked_at_again_as_it_was() {
     let script = with_three("UIDL, LOGIN-DELAY 900", "");

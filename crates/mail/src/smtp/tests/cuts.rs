@@ -33,16 +33,28 @@ struct Passed {
     taken: Option<Vec<u8>>,
 }
 
-/// Serves one client, and hangs up when no octet may pass any more.
-async fn serve(mut far: DuplexStream, extensions: &Extensions, left: Left) -> Passed {
+/// Serves one client, and hangs up when no octet may pass any more. The octet `spoilt` of what it
+/// says is another.
+async fn serve(
+    mut far: DuplexStream,
+    extensions: &Extensions,
+    left: Left,
+    spoilt: Option<(usize, u8)>,
+) -> Passed {
     let mut server = Server::new(persona(extensions));
     let (mut passed, mut message) = (Passed::default(), Vec::new());
     loop {
         match server.want() {
             Want::Write(octets) => {
                 let most = left.from_server - passed.from_server;
-                let octets = &octets[..octets.len().min(most)];
-                if far.write_all(octets).await.is_err() || octets.len() == most {
+                let mut octets = octets[..octets.len().min(most)].to_vec();
+                if let Some((at, octet)) = spoilt
+                    && let Some(place) = at.checked_sub(passed.from_server)
+                    && let Some(right) = octets.get_mut(place)
+                {
+                    *right = octet;
+                }
+                if far.write_all(&octets).await.is_err() || octets.len() == most {
                     return passed;
                 }
                 passed.from_server += octets.len();
@@ -87,6 +99,7 @@ fn persona(extensions: &Extensions) -> Persona {
 async fn submit(
     extensions: &Extensions,
     left: Left,
+    spoilt: Option<(usize, u8)>,
 ) -> (Result<Receipt, SubmitError>, Told, Passed) {
     let (near, far) = tokio::io::duplex(64 * 1024);
     let clock = Clock::starting_at(start());
@@ -100,7 +113,7 @@ async fn submit(
         };
         (outcome.await, told)
     };
-    let ((outcome, told), passed) = tokio::join!(client, serve(far, extensions, left));
+    let ((outcome, told), passed) = tokio::join!(client, serve(far, extensions, left, spoilt));
     (outcome, told, passed)
 }
 
@@ -114,7 +127,7 @@ async fn what_is_reported_of_a_cut_connection_is_true() {
         vec![sign_in(), Extension::Chunking],
     ] {
         let extensions = Extensions::new(offered);
-        let (outcome, _, whole) = submit(&extensions, ALL).await;
+        let (outcome, _, whole) = submit(&extensions, ALL, None).await;
         outcome.expect("nothing is cut");
         let taken = whole.taken.expect("it was taken");
         assert_eq!(taken, b"Subject: x\r\n\r\n.dot\r\nend\r\n");
@@ -122,7 +135,7 @@ async fn what_is_reported_of_a_cut_connection_is_true() {
         let from_server = (0..whole.from_server).map(|from_server| Left { from_server, ..ALL });
         let mut seen = Seen::default();
         for left in to_server.chain(from_server) {
-            let (outcome, told, passed) = submit(&extensions, left).await;
+            let (outcome, told, passed) = submit(&extensions, left, None).await;
             seen.judge(&outcome, told.begun.is_some(), passed.taken.is_some(), left);
         }
         assert!(
@@ -130,6 +143,28 @@ async fn what_is_reported_of_a_cut_connection_is_true() {
             "{seen:?}"
         );
         assert!(seen.unknown_and_taken > 0, "{seen:?}");
+    }
+}
+
+/// Whatever a server says instead, the end is one that is foreseen, and a message that is called
+/// sent was taken.
+#[tokio::test(start_paused = true)]
+async fn no_octet_of_a_server_is_trusted() {
+    let extensions = Extensions::new([
+        Extension::auth([Mechanism::Xoauth2]),
+        Extension::Pipelining,
+        Extension::Chunking,
+    ]);
+    let (_, _, whole) = submit(&extensions, ALL, None).await;
+    for at in 0..whole.from_server {
+        for octet in [0, b'\n', b' ', b'-', b'2', b'3', b'4', b'5', 0xff] {
+            let (outcome, told, passed) = submit(&extensions, ALL, Some((at, octet))).await;
+            match outcome {
+                Ok(_) => assert!(passed.taken.is_some(), "{at} {octet}: nothing was taken"),
+                Err(error) if error.is_unknown() => assert!(told.begun.is_some(), "{at} {octet}"),
+                Err(_) => {}
+            }
+        }
     }
 }
 
