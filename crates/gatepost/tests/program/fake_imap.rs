@@ -19,7 +19,7 @@ pub(crate) struct FakeImap {
 impl FakeImap {
     /// Listens with a certificate for `name`.
     pub(crate) fn named(name: &str) -> Self {
-        Self::with(CertificateParams::new([name.to_owned()]).expect("a name"))
+        Self::with(&CertificateParams::new([name.to_owned()]).expect("a name"))
     }
 
     /// Listens with a certificate for `localhost` that is valid in these years.
@@ -27,10 +27,10 @@ impl FakeImap {
         let mut named = CertificateParams::new(["localhost".to_owned()]).expect("a name");
         named.not_before = rcgen::date_time_ymd(from, 1, 1);
         named.not_after = rcgen::date_time_ymd(until, 1, 1);
-        Self::with(named)
+        Self::with(&named)
     }
 
-    fn with(parameters: CertificateParams) -> Self {
+    fn with(parameters: &CertificateParams) -> Self {
         let mut authority = CertificateParams::new([]).expect("no names");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority_key = KeyPair::generate().expect("a key");
