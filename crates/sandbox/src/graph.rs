@@ -16,6 +16,7 @@ mod dispatch;
 mod drafts;
 mod filter;
 mod folders;
+mod furnishing;
 mod ids;
 mod incoming;
 mod items;
@@ -38,7 +39,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::any;
-use gatepost_host::{Chance, Clock};
+use gatepost_host::{Chance, Clock, Tasks};
 
 use crate::faults::Faults;
 use crate::mailboxes::Mailboxes;
@@ -62,6 +63,8 @@ pub(crate) struct Exchange {
     pub(crate) clock: Clock,
     /// Makes the numbers of requests.
     pub(crate) chance: Chance,
+    /// Owns what happens later.
+    pub(crate) tasks: Tasks,
     /// The port it listens on: its address is `https://localhost:PORT`.
     pub(crate) port: u16,
     /// How many requests of each app to each mailbox are under way.
@@ -98,6 +101,7 @@ impl std::ops::Deref for Graph {
 
 pub(crate) use calendar::Agendas;
 pub(crate) use contacts::AddressBooks;
+pub(crate) use furnishing::furnish;
 pub(crate) use uploads::Uploads;
 
 /// So many requests of one app to one mailbox are served at a time (`MailboxConcurrency`).

@@ -17,11 +17,11 @@ use crate::entra::{Entra, FlowKey, Platform};
 use crate::env_file::EnvFile;
 use crate::error::SandboxError;
 use crate::faults::Faults;
-use crate::graph::{AddressBooks, Agendas, Exchange, Graph, MAILBOX_CONCURRENCY, Uploads};
+use crate::graph::{AddressBooks, Agendas, Exchange, Graph, MAILBOX_CONCURRENCY, Uploads, furnish};
 use crate::https::{self, Listener};
 use crate::imap::{self, Imap};
 use crate::mailboxes::{MailboxKind, Mailboxes};
-use crate::mailset;
+use crate::mailset::{self, Mail};
 use crate::places::Places;
 use crate::pop3::{self, Pop3};
 use crate::sending::{Meter, SendingLimits};
@@ -121,7 +121,7 @@ impl Sandbox {
         };
         let authority = &ground.authority;
         let listener = Listener::new(https_socket, authority.server_config(&[b"http/1.1"]));
-        sandbox.serve_https(listener, platform);
+        sandbox.serve_https(listener, platform, config.mail);
         let listener = Listener::new(imap_socket, authority.server_config(&[]));
         sandbox.serve_imap(listener, clock.clone());
         let listener = Listener::new(pop3_socket, authority.server_config(&[]));
@@ -240,7 +240,7 @@ impl Sandbox {
         self.tasks.end().await;
     }
 
-    fn serve_https(&self, listener: Listener, platform: Platform) {
+    fn serve_https(&self, listener: Listener, platform: Platform, mail: Mail) {
         let clock = platform.clock.clone();
         let control = Control {
             tenant: self.tenant.clone(),
@@ -249,6 +249,10 @@ impl Sandbox {
             clock: clock.clone(),
             token: self.passwords.control.clone(),
         };
+        let (agendas, address_books) = (Agendas::default(), AddressBooks::default());
+        if mail == Mail::Demo {
+            furnish(&agendas, &address_books, clock.now());
+        }
         let graph = Graph::new(Exchange {
             tenant: self.tenant.clone(),
             mailboxes: self.mailboxes.clone(),
@@ -256,10 +260,11 @@ impl Sandbox {
             clock: clock.clone(),
             chance: platform.chance.clone(),
             port: platform.port,
+            tasks: self.tasks.clone(),
             places: Places::of(MAILBOX_CONCURRENCY),
             uploads: Uploads::default(),
-            agendas: Agendas::default(),
-            address_books: AddressBooks::default(),
+            agendas,
+            address_books,
         });
         let router = Entra::new(platform)
             .router()

@@ -70,6 +70,8 @@ pub enum FaultKind {
     SendThrottled,
     /// Graph sends the message and answers HTTP 504 all the same.
     SentThenTimeout,
+    /// What Graph sends appears in Sent Items five seconds later; a draft waits in the Outbox.
+    SentItemsLate,
     /// The address of an upload in progress has expired.
     ExpiredUpload,
     /// A delta link of Graph gives HTTP 410 and the address to begin anew.
@@ -128,6 +130,7 @@ impl FaultKind {
         Self::CutBody,
         Self::SendThrottled,
         Self::SentThenTimeout,
+        Self::SentItemsLate,
         Self::ExpiredUpload,
         Self::DeltaGone,
         Self::SyncStateLost,
@@ -173,6 +176,7 @@ impl FaultKind {
             Self::CutBody => "cut-body",
             Self::SendThrottled => "send-throttled",
             Self::SentThenTimeout => "sent-then-timeout",
+            Self::SentItemsLate => "sent-items-late",
             Self::ExpiredUpload => "expired-upload",
             Self::DeltaGone => "delta-gone",
             Self::SyncStateLost => "sync-state-lost",
@@ -229,6 +233,7 @@ impl FaultKind {
             Self::CutBody => "the connection ends in the middle of an answer of Graph",
             Self::SendThrottled => "Graph sends the message and answers 202 with Retry-After",
             Self::SentThenTimeout => "Graph sends the message and answers HTTP 504",
+            Self::SentItemsLate => "what Graph sends appears in Sent Items five seconds later",
             Self::ExpiredUpload => "the address of an upload has expired",
             Self::DeltaGone => "Graph's delta links give 410 with Location",
             Self::SyncStateLost => "Graph's delta links give `syncStateNotFound`",

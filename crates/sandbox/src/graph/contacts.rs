@@ -62,7 +62,7 @@ pub(super) async fn follow(
         owner,
         mailbox: &mailbox,
     };
-    call.graph.address_books.with(owner, |book| {
+    call.graph.address_books.with(&owner.address, |book| {
         let (folder, words, names) = match words {
             ["contactfolders", _, rest @ ..] => {
                 let folder = shelf.folder(book, &names[1])?;
@@ -102,9 +102,25 @@ pub(super) async fn follow(
 }
 
 impl AddressBooks {
-    fn with<T>(&self, owner: &Owner, act: impl FnOnce(&mut AddressBook) -> T) -> T {
+    fn with<T>(&self, address: &str, act: impl FnOnce(&mut AddressBook) -> T) -> T {
         let mut books = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        act(books.entry(owner.address.to_lowercase()).or_default())
+        act(books.entry(address.to_lowercase()).or_default())
+    }
+
+    /// Enters a contact into the usual folder of a mailbox.
+    pub(super) fn enter(
+        &self,
+        address: &str,
+        given: &Value,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let given = given.as_object().ok_or_else(|| wrong("contact"))?;
+        let card = Card::read(USUAL, given, now)?;
+        self.with(address, |book| {
+            book.last += 1;
+            book.cards.insert(book.last, card);
+        });
+        Ok(())
     }
 }
 
@@ -199,14 +215,7 @@ impl Shelf<'_> {
     }
 
     fn make(self, book: &mut AddressBook, folder: u64, given: &Map<String, Value>) -> Outcome {
-        let mut card = Card {
-            folder,
-            fields: Map::new(),
-            created_at: self.call.at,
-            modified_at: self.call.at,
-            revision: 1,
-        };
-        take_over(&mut card.fields, given, FORMS, (READ_ONLY, "contact"))?;
+        let card = Card::read(folder, given, self.call.at)?;
         book.last += 1;
         let shape = self.shape(book.last, &card);
         book.cards.insert(book.last, card);
@@ -262,6 +271,18 @@ impl Shelf<'_> {
 }
 
 impl Card {
+    fn read(folder: u64, given: &Map<String, Value>, now: Timestamp) -> Result<Self, Refusal> {
+        let mut fields = Map::new();
+        take_over(&mut fields, given, FORMS, (READ_ONLY, "contact"))?;
+        Ok(Self {
+            folder,
+            fields,
+            created_at: now,
+            modified_at: now,
+            revision: 1,
+        })
+    }
+
     fn text(&self, name: &str) -> Option<&str> {
         self.fields
             .get(name)?

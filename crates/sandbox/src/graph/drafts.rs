@@ -11,7 +11,7 @@ use super::incoming::{Incoming, LARGEST_MESSAGE};
 use super::letter::Letter;
 use super::messages::{again, marked, show, unchanged_since};
 use super::refusal::Refusal;
-use super::send::{Departure, correspondent, departed, is_mime};
+use super::send::{Departure, correspondent, departed, is_late, is_mime, later};
 use crate::mailboxes::{Flag, Flags, Kept, MessageId, NewMessage, Placed};
 
 /// `POST …/messages`, of JSON or of MIME in base64.
@@ -80,7 +80,7 @@ pub(super) fn rewrite(mail: Mail<'_>, id: MessageId, letter: &Letter) -> Result<
 
 /// `POST …/send`: the draft becomes the copy in Sent Items, and keeps its immutable id.
 pub(super) fn send(mail: Mail<'_>, placed: &Placed) -> Outcome {
-    mail.owner.open(mail.call, Need::Send)?;
+    let mailbox = mail.owner.open(mail.call, Need::Send)?;
     if !placed.message.flags.contains(Flag::Draft) {
         return Err(Refusal::bad(
             "ErrorInvalidRequest",
@@ -90,10 +90,25 @@ pub(super) fn send(mail: Mail<'_>, placed: &Placed) -> Outcome {
     let departure = Departure::check(mail.call, mail.owner, placed.message.raw.clone())?;
     let (id, raw) = (placed.message.id, departure.raw.clone());
     let sent_items = mail.mailbox.find("Sent Items")?;
-    let sent = mail.mailbox.dispatch(id, raw, mail.call.at, sent_items);
+    let is_late = is_late(mail.call, mail.owner);
+    let to = if is_late {
+        mail.mailbox.find("Outbox")?
+    } else {
+        sent_items
+    };
+    let sent = mail.mailbox.dispatch(id, raw, mail.call.at, to);
     // Whoever took it away meanwhile, it is not there to be sent twice.
     sent.ok_or_else(Refusal::item_not_found)?;
     departure.leave(mail.call, mail.mailbox, Kept::Nowhere)?;
+    if is_late {
+        later(mail.call, move || {
+            let Some(waiting) = mailbox.locate(id).filter(|waiting| waiting.folder == to) else {
+                return Ok(());
+            };
+            let uids = [waiting.message.uid];
+            mailbox.relocate(to, &uids, sent_items).map(|_| ())
+        });
+    }
     departed(mail.call, mail.owner)
 }
 

@@ -1,5 +1,7 @@
 //! Mail that goes out (<https://learn.microsoft.com/graph/api/user-sendmail>).
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use bytes::{Bytes, BytesMut};
@@ -12,7 +14,9 @@ use super::incoming::Incoming;
 use super::letter::{Letter, is_address, rfc_5322, wrong};
 use super::refusal::Refusal;
 use crate::faults::FaultKind;
-use crate::mailboxes::{Contents, Correspondent, Kept, Leaving, Mailbox};
+use crate::mailboxes::{
+    Contents, Correspondent, Flag, Flags, Kept, Leaving, Mailbox, MailboxError, NewMessage,
+};
 use crate::tenant::{Principal, Sending, Trustee};
 
 /// `POST /sendMail`, of JSON or of MIME in base64.
@@ -30,7 +34,18 @@ pub(super) async fn send_mail(call: &Call, owner: &Owner, incoming: Incoming) ->
         (letter.write(&call.graph.chance), kept(&given)?)
     };
     let departure = Departure::check(call, owner, raw)?;
-    departure.leave(call, &mailbox, kept)?;
+    if kept == Kept::InSentItems && is_late(call, owner) {
+        departure.leave(call, &mailbox, Kept::Nowhere)?;
+        let folder = mailbox.find("Sent Items")?;
+        let copy = NewMessage {
+            raw: departure.raw,
+            flags: Flags::from(Flag::Seen),
+            received_at: call.at,
+        };
+        later(call, move || mailbox.file(folder, copy).map(|_| ()));
+    } else {
+        departure.leave(call, &mailbox, kept)?;
+    }
     departed(call, owner)
 }
 
@@ -157,6 +172,24 @@ fn completed(call: &Call, owner: &Owner, raw: Bytes, contents: &Contents) -> Byt
     whole.freeze()
 }
 
+/// Whether what is sent shall appear in Sent Items later.
+pub(super) fn is_late(call: &Call, owner: &Owner) -> bool {
+    let target = call.target(Some(&owner.address));
+    call.graph.faults.strikes(FaultKind::SentItemsLate, target)
+}
+
+/// Does it after a while, unless the sandbox ends before.
+pub(super) fn later(call: &Call, act: impl FnOnce() -> Result<(), MailboxError> + Send + 'static) {
+    let (clock, stop) = (call.graph.clock.clone(), call.graph.tasks.stop());
+    call.graph.tasks.start("sandbox late copy", async move {
+        if stop.or(clock.sleep(LATE)).await.is_some()
+            && let Err(error) = act()
+        {
+            tracing::warn!(%error, "a late copy has nowhere to go");
+        }
+    });
+}
+
 /// What is said of a message that went out.
 pub(super) fn departed(call: &Call, owner: &Owner) -> Outcome {
     let strikes = |kind| {
@@ -173,3 +206,6 @@ pub(super) fn departed(call: &Call, owner: &Owner) -> Outcome {
     }
     Ok(accepted)
 }
+
+/// Longer than a hasty look into Sent Items takes.
+const LATE: Duration = Duration::from_secs(5);

@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 
+use super::super::letter::wrong;
+use super::super::refusal::Refusal;
 use super::moment::Moment;
 use super::recurrence::Recurrence;
 use crate::mailboxes::Correspondent;
@@ -77,6 +79,28 @@ impl Agendas {
     pub(super) fn with<T>(&self, address: &str, act: impl FnOnce(&mut Agenda) -> T) -> T {
         let mut agendas = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         act(agendas.entry(address.to_lowercase()).or_default())
+    }
+}
+
+impl Agendas {
+    /// Enters an event of its own into the usual calendar of a mailbox.
+    pub(in crate::graph) fn enter(
+        &self,
+        address: &str,
+        given: &Value,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let given = given.as_object().ok_or_else(|| wrong("event"))?;
+        let organizer = Correspondent {
+            name: address.to_owned(),
+            address: address.to_owned(),
+        };
+        self.with(address, |agenda| {
+            let number = agenda.next_number();
+            let event = Event::read(given, (organizer, &number.to_string()), now)?;
+            agenda.events.insert(number, event);
+            Ok(())
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::StatusCode;
+use jiff::Timestamp;
 use jiff::ToSpan as _;
 use jiff::civil::Date;
 use serde_json::{Map, Value, json};
@@ -14,10 +15,11 @@ use super::super::refusal::Refusal;
 use super::super::send::correspondent;
 use super::super::shape::picked;
 use super::Desk;
-use super::agenda::{Agenda, Event, Exception, Named};
+use super::agenda::{Agenda, Event, Exception, Named, USUAL};
 use super::moment::Moment;
 use super::recurrence::Recurrence;
 use super::shape::{DAY_BITS, FORMS, LISTING, READ_ONLY};
+use crate::mailboxes::Correspondent;
 
 impl Desk<'_> {
     /// The event, or the day of a series, that an id names.
@@ -79,39 +81,10 @@ impl Desk<'_> {
     }
 
     pub(super) fn make_event(self, calendar: u64, given: &Map<String, Value>) -> Outcome {
-        let at = |name: &str| Moment::read(name, given.get(name).unwrap_or(&Value::Null));
-        let mut fields = Map::new();
-        take_over(&mut fields, given, FORMS, (READ_ONLY, "event"))?;
-        for one in fields
-            .get_mut("attendees")
-            .and_then(Value::as_array_mut)
-            .into_iter()
-            .flatten()
-        {
-            one["status"] = json!({"response": "none", "time": "0001-01-01T00:00:00Z"});
-        }
-        let event = Event {
-            calendar,
-            uid: format!(
-                "040000008200E00074C5B7101A82E008{}",
-                self.call.graph.chance.uuid()
-            ),
-            start: at("start")?,
-            end: at("end")?,
-            recurrence: recurrence(&fields)?,
-            fields,
-            exceptions: BTreeMap::new(),
-            removed: BTreeSet::new(),
-            organizer: correspondent(self.owner),
-            is_organizer: true,
-            is_cancelled: false,
-            response: "organizer",
-            responded_at: None,
-            created_at: self.call.at,
-            modified_at: self.call.at,
-            revision: 1,
-        };
-        check(&event.start, &event.end, &event.fields)?;
+        let uid = self.call.graph.chance.uuid();
+        let organizer = correspondent(self.owner);
+        let mut event = Event::read(given, (organizer, &uid), self.call.at)?;
+        event.calendar = calendar;
         let number = self.agenda(|agenda| {
             let number = agenda.next_number();
             agenda.events.insert(number, event.clone());
@@ -209,6 +182,43 @@ impl Desk<'_> {
                 }
             }
         });
+    }
+}
+
+impl Event {
+    /// A new event of this organizer in the usual calendar.
+    pub(super) fn read(
+        given: &Map<String, Value>,
+        (organizer, number): (Correspondent, &str),
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
+        let at = |name: &str| Moment::read(name, given.get(name).unwrap_or(&Value::Null));
+        let mut fields = Map::new();
+        take_over(&mut fields, given, FORMS, (READ_ONLY, "event"))?;
+        let attendees = fields.get_mut("attendees").and_then(Value::as_array_mut);
+        for one in attendees.into_iter().flatten() {
+            one["status"] = json!({"response": "none", "time": "0001-01-01T00:00:00Z"});
+        }
+        let event = Self {
+            calendar: USUAL,
+            uid: format!("040000008200E00074C5B7101A82E008{number}"),
+            start: at("start")?,
+            end: at("end")?,
+            recurrence: recurrence(&fields)?,
+            fields,
+            exceptions: BTreeMap::new(),
+            removed: BTreeSet::new(),
+            organizer,
+            is_organizer: true,
+            is_cancelled: false,
+            response: "organizer",
+            responded_at: None,
+            created_at: now,
+            modified_at: now,
+            revision: 1,
+        };
+        check(&event.start, &event.end, &event.fields)?;
+        Ok(event)
     }
 }
 

@@ -366,3 +366,19 @@ async fn calendars_have_permissions_of_their_own() {
     assert_eq!(client.get("/me/calendarView?startDateTime=2026-01-01T00:00:00Z&endDateTime=2026-01-02T00:00:00Z").await.status, 403);
     assert_eq!(client.get("/me/contacts").await.status, 403);
 }
+
+#[tokio::test]
+async fn a_demonstration_has_appointments_and_contacts() {
+    let client = Client::in_demonstration().await;
+    let events = client.get(&format!("{ADA}/events?$orderby=subject")).await;
+    assert_eq!(
+        events.each("subject"),
+        [
+            "Delivery 4711: call with the carrier",
+            "Open tickets",
+            "Stocktaking"
+        ]
+    );
+    let contacts = client.get(&format!("{ADA}/contacts")).await;
+    assert_eq!(contacts.each("surname"), ["Ferrari", "Haddad"]);
+}

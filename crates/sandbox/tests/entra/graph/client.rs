@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use gatepost_sandbox::SandboxConfig;
 use gatepost_sandbox::mailboxes::Filed;
+use gatepost_sandbox::mailset::Mail;
 use gatepost_sandbox::tenant::{
     AccessToken, AskedClaims, Bearer, CLIENT_ID, ClientStrength, Resource, USER,
 };
@@ -30,6 +32,17 @@ impl Client {
     /// The app in its own name, with all its roles.
     pub(crate) async fn app() -> Self {
         let visitor = Visitor::new().await;
+        let token = token(&visitor, None);
+        Self { visitor, token }
+    }
+
+    /// The app in a sandbox with what is there for a demonstration.
+    pub(crate) async fn in_demonstration() -> Self {
+        let config = SandboxConfig {
+            mail: Mail::Demo,
+            ..SandboxConfig::default()
+        };
+        let visitor = Visitor::of(config).await;
         let token = token(&visitor, None);
         Self { visitor, token }
     }

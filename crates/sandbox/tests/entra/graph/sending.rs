@@ -417,3 +417,44 @@ async fn answers_go_to_whom_they_should_and_keep_the_thread() {
     let drafts = messages(&client, USER, "Drafts");
     assert_eq!(drafts.len(), 1, "the one that was to be a draft");
 }
+
+#[tokio::test]
+async fn the_copy_may_come_late_and_under_the_same_lasting_id() {
+    let client = Client::app().await;
+    let request = client.request(Method::POST, &format!("{ADA}/messages"));
+    let given = json!({"subject": "late", "toRecipients": to(&[JUN])});
+    let request = request
+        .header("Prefer", "IdType=\"ImmutableId\"")
+        .json(&given);
+    let path = format!("{ADA}/messages/{}", told(request).await.text("/id"));
+    client.order("sent-items-late,times=2");
+    assert_eq!(
+        client.post(&format!("{path}/send"), json!({})).await.status,
+        202
+    );
+    assert_eq!(
+        messages(&client, JUN, "INBOX").len(),
+        1,
+        "it went out at once"
+    );
+    assert!(messages(&client, USER, "Sent Items").is_empty());
+    assert_eq!(messages(&client, USER, "Outbox").len(), 1);
+    let message = json!({"message": given});
+    assert_eq!(
+        client
+            .post(&format!("{ADA}/sendMail"), message)
+            .await
+            .status,
+        202
+    );
+    let mailbox = client.visitor.sandbox.mailboxes().open(USER).expect("hers");
+    let mut changes = mailbox.watch();
+    while messages(&client, USER, "Sent Items").len() < 2 {
+        changes.changed().await.expect("the mailbox lives");
+    }
+    let sent = client.get(&format!("{ADA}/mailFolders/sentitems")).await;
+    assert_eq!(
+        client.get(&path).await.text("/parentFolderId"),
+        sent.text("/id")
+    );
+}
