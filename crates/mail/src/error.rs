@@ -7,11 +7,14 @@ use gatepost_oauth::{TokenError, UntimelyCertificate};
 use jiff::SignedDuration;
 
 use crate::graph::GraphRefusal;
-use crate::{CursorError, FolderName, IntakeError, Protocol};
+use crate::{CursorError, FolderName, IntakeError, NoWay, Protocol};
 
 /// Why something could not be done with a mailbox. What the server said comes last.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
+    /// Every way to the mailbox is closed.
+    #[error(transparent)]
+    NoWay(#[from] NoWay<Self>),
     /// There is no token to sign in with.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -449,6 +452,7 @@ impl MailError {
 impl Fault for MailError {
     fn code(&self) -> &'static str {
         match self {
+            Self::NoWay(ways) => ways.code(),
             Self::Token(token) => token.code(),
             Self::SignInRefused { protocol, .. } => match protocol {
                 Protocol::Imap => "imap_sign_in_refused",
@@ -498,6 +502,7 @@ impl Fault for MailError {
 
     fn owner(&self) -> Owner {
         match self {
+            Self::NoWay(ways) => ways.owner(),
             Self::Token(token) => token.owner(),
             Self::Graph(refusal) => refusal.owner(),
             Self::SignInRefused { .. } | Self::NotConnected { .. } | Self::SwitchedOff { .. } => {
@@ -533,6 +538,7 @@ impl Fault for MailError {
 
     fn next(&self) -> Next {
         match self {
+            Self::NoWay(ways) => ways.next(),
             Self::Token(token) => token.next(),
             Self::Untimely { certificate, .. } if certificate.is_of_clock() => {
                 Next::Retry(After::Backoff)

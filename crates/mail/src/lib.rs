@@ -4,6 +4,7 @@
 //! tokens from a `TokenSource`, never refreshes one, and stores nothing: what must survive is
 //! handed to the caller as a [`Cursor`] or streamed into an [`Intake`].
 
+mod auto;
 mod beginning;
 mod connection;
 pub mod content;
@@ -26,6 +27,7 @@ pub mod submission;
 mod submit;
 mod transports;
 
+pub use auto::{AutoOpener, AutoSubmitOpener, NoWay};
 pub use cursor::{Cursor, CursorError};
 pub use error::MailError;
 pub use fingerprint::fingerprint;

@@ -7,7 +7,7 @@ use gatepost_mail::graph::{GraphOpener, GraphSettings};
 use gatepost_mail::imap::{ImapOpener, ImapSettings, Quirks, Security, TimeLimits};
 use gatepost_mail::pop3::{Pop3Opener, Pop3Settings};
 use gatepost_mail::smtp::{SmtpOpener, SmtpSettings, SmtpTimeLimits};
-use gatepost_mail::{Opener, SubmitOpener};
+use gatepost_mail::{AutoOpener, Opener, SubmitOpener, Transport};
 use gatepost_oauth::{HostPort, TokenKeeper};
 
 use super::reach::Reach;
@@ -31,22 +31,37 @@ pub(super) struct Way<'a> {
 /// An opener of `mailbox`.
 pub(super) fn opener(mailbox: &MailboxSettings, way: &Way<'_>) -> Result<Arc<dyn Opener>, Failure> {
     let cloud = &way.registration.cloud;
-    let missing = || HostError {
-        cloud: cloud.name.clone(),
-        missing: format!("{} is read", mailbox.address),
-        key: mailbox.read.host_key(),
+    let mut openers = Vec::new();
+    for by in mailbox.read.ways() {
+        openers.extend(opener_by(*by, mailbox, way)?);
+    }
+    match (openers.len(), mailbox.read) {
+        (0, _) => Err(HostError {
+            cloud: cloud.name.clone(),
+            missing: format!("{} is read", mailbox.address),
+            key: mailbox.read.host_key(),
+        }
+        .into()),
+        (_, ReadBy::Auto) => Ok(Arc::new(AutoOpener::new(mailbox.address.clone(), openers))),
+        _ => Ok(openers.swap_remove(0).1),
+    }
+}
+
+/// The same by one way; nothing if the cloud does not say where that is.
+fn opener_by(
+    by: ReadBy,
+    mailbox: &MailboxSettings,
+    way: &Way<'_>,
+) -> Result<Option<(&'static Transport, Arc<dyn Opener>)>, Failure> {
+    let cloud = &way.registration.cloud;
+    let opener: Arc<dyn Opener> = match (by, &cloud.imap, &cloud.pop3, &cloud.graph) {
+        (ReadBy::Imap, Some(server), ..) => Arc::new(imap(mailbox, server, way)?),
+        (ReadBy::Pop3, _, Some(server), _) => Arc::new(pop3(mailbox, server, way)?),
+        (ReadBy::Graph, _, _, Some(_)) => Arc::new(GraphOpener::new(graph(mailbox, way)?)),
+        _ => return Ok(None),
     };
-    Ok(match mailbox.read {
-        ReadBy::Imap => {
-            let server = cloud.imap.as_ref().ok_or_else(missing)?;
-            Arc::new(imap(mailbox, server, way)?)
-        }
-        ReadBy::Pop3 => {
-            let server = cloud.pop3.as_ref().ok_or_else(missing)?;
-            Arc::new(pop3(mailbox, server, way)?)
-        }
-        ReadBy::Graph => Arc::new(GraphOpener::new(graph(mailbox, way)?)),
-    })
+    let transport = Transport::named(by.name());
+    Ok(transport.map(|transport| (transport, opener)))
 }
 
 /// What submits messages for `mailbox`, by its own way to send.

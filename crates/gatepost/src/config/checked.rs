@@ -232,15 +232,29 @@ pub enum ReadBy {
     Pop3,
     /// By Microsoft Graph.
     Graph,
+    /// By the first way that is open.
+    Auto,
 }
 
 impl ReadBy {
+    /// The ways that are tried, the best first: IMAP tells of new mail at once, and POP3 shows the
+    /// inbox alone.
+    pub fn ways(self) -> &'static [Self] {
+        match self {
+            Self::Imap => &[Self::Imap],
+            Self::Pop3 => &[Self::Pop3],
+            Self::Graph => &[Self::Graph],
+            Self::Auto => &[Self::Imap, Self::Graph, Self::Pop3],
+        }
+    }
+
     /// What the configuration and the list of transports call it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Imap => gatepost_mail::imap::TRANSPORT.name,
             Self::Pop3 => gatepost_mail::pop3::TRANSPORT.name,
             Self::Graph => gatepost_mail::graph::TRANSPORT.name,
+            Self::Auto => "auto",
         }
     }
 
@@ -250,6 +264,10 @@ impl ReadBy {
             Self::Imap => cloud.imap.as_ref().map(HostPort::to_string),
             Self::Pop3 => cloud.pop3.as_ref().map(HostPort::to_string),
             Self::Graph => cloud.graph.as_ref().map(Url::to_string),
+            Self::Auto => {
+                let hosts = self.ways().iter().filter_map(|way| way.host(cloud));
+                hosts.reduce(|all, host| format!("{all} {host}"))
+            }
         }
     }
 
@@ -259,6 +277,7 @@ impl ReadBy {
             Self::Imap => "imap = \"HOST:PORT\"",
             Self::Pop3 => "pop3 = \"HOST:PORT\"",
             Self::Graph => "graph = \"https://HOST\"",
+            Self::Auto => "imap = \"HOST:PORT\", graph = \"https://HOST\" or pop3 = \"HOST:PORT\"",
         }
     }
 }

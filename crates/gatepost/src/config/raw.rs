@@ -244,4 +244,7 @@ pub enum RawRead {
     Pop3,
     /// By Microsoft Graph, where IMAP is off: every folder, asked for changes every minute.
     Graph,
+    /// By the first of IMAP, Graph and POP3 that the token and the server allow. The log says which
+    /// one it is, and why the others are not.
+    Auto,
 }

@@ -73,7 +73,8 @@ impl Permissions {
         let mut watches = config.watches.iter();
         let acts = watches.any(|watch| watch.mailbox == mailbox.address && watch.after.is_some());
         let reading = if acts { self.writes } else { self.reads };
-        let reading = (mailbox.read == ReadBy::Graph).then_some(reading);
+        let by_graph = mailbox.read.ways().contains(&ReadBy::Graph);
+        let reading = by_graph.then_some(reading);
         reading.into_iter().collect()
     }
 }

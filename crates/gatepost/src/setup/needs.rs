@@ -258,7 +258,7 @@ pub fn unasked(config: &Config, mailbox: &MailboxSettings, purpose: TokenUse) ->
 }
 
 fn is_read_by_imap(config: &Config, mailbox: &MailboxSettings) -> bool {
-    mailbox.read == ReadBy::Imap || has_file_for(config, mailbox, TokenUse::Imap)
+    mailbox.read.ways().contains(&ReadBy::Imap) || has_file_for(config, mailbox, TokenUse::Imap)
 }
 
 fn is_read_by_pop(config: &Config, mailbox: &MailboxSettings) -> bool {

@@ -36,7 +36,7 @@ impl Chosen {
             address,
             registration: registration.clone(),
             grant: GrantSettings::ClientCredentials,
-            read: ReadBy::Imap,
+            read: ReadBy::Auto,
             send: None,
         })
     }

@@ -31,3 +31,4 @@ mod signing_in;
 mod stand;
 mod tokens;
 mod tour;
+mod ways;

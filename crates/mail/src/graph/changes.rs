@@ -8,6 +8,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use jiff::{SignedDuration, Timestamp};
 
+use super::TRANSPORT;
 use super::call::Call;
 use super::client::Graph;
 use super::cursor::Place;
@@ -34,6 +35,10 @@ impl Session {
             let place = self.before_all(&found.id, baseline.link);
             return self.listed(place, pull).await;
         };
+        if cursor.is_foreign_to(TRANSPORT.name) {
+            let baseline = self.graph.baseline(&found.id).await?;
+            return self.all_identified(&found, &baseline).await;
+        }
         let place = self.place(folder, cursor)?;
         if place.folder != found.id {
             // Another folder has the name now.
@@ -185,13 +190,7 @@ impl Session {
         let unseen = || present.iter().filter(|(id, at)| !place.has_seen(id, *at));
         let knows_none = unseen().count() == present.len() && !present.is_empty();
         if knows_none && !place.has_seen_nothing() {
-            let restart = self.behind_all(&found.id, &baseline);
-            self.watch(&restart.link);
-            let newest = &present[present.len().saturating_sub(MOST_IDENTIFIED)..];
-            return Ok(Changes::Lost(Resync {
-                present: self.graph.identified(&found.id, newest).await?,
-                restart: restart.into(),
-            }));
+            return self.all_identified(found, &baseline).await;
         }
         place.behind = oldest_of(unseen().map(|(_, at)| *at));
         place.keep(present);
@@ -204,6 +203,22 @@ impl Session {
             return self.listed(place, pull).await;
         }
         Ok(since(place, &[]))
+    }
+
+    /// What is there, told by the headers.
+    async fn all_identified(
+        &mut self,
+        found: &MailFolder,
+        baseline: &Baseline,
+    ) -> Result<Changes, MailError> {
+        let restart = self.behind_all(&found.id, baseline);
+        self.watch(&restart.link);
+        let present = &baseline.present;
+        let newest = &present[present.len().saturating_sub(MOST_IDENTIFIED)..];
+        Ok(Changes::Lost(Resync {
+            present: self.graph.identified(&found.id, newest).await?,
+            restart: restart.into(),
+        }))
     }
 
     /// Compares what is known with the folder's count, and with the folder itself if they differ.

@@ -150,6 +150,7 @@ fn left_behind(error: &SubmitError, link: &mut Link) -> Standing {
         SubmitError::TooLarge { .. } | SubmitError::Unsendable { .. } => Standing::Ready,
         // Within DATA only the end of the message or of the connection ends it.
         SubmitError::Session(_)
+        | SubmitError::NoWay(_)
         | SubmitError::Unknown { .. }
         | SubmitError::Outgoing(_)
         | SubmitError::Departure(_) => Standing::Over,

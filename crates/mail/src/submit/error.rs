@@ -5,7 +5,7 @@ use gatepost_wire::smtp::Phase;
 use gatepost_wire::smtp::exchange::Meaning;
 
 use super::{DepartureError, OutgoingError, RefusedRecipient};
-use crate::MailError;
+use crate::{MailError, NoWay};
 
 /// Why a message could not be handed over.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +13,9 @@ pub enum SubmitError {
     /// The server cannot be reached, or there is no token for it.
     #[error(transparent)]
     Session(#[from] MailError),
+    /// Every way by which the mailbox could send is closed; nothing was sent.
+    #[error(transparent)]
+    NoWay(#[from] NoWay<Self>),
     /// The server refused, and nothing was sent.
     #[error("{host} refused {phase} for {mailbox}{}; {host} said: {said}", advice(*.meaning))]
     Refused {
@@ -99,6 +102,7 @@ impl Fault for SubmitError {
     fn code(&self) -> &'static str {
         match self {
             Self::Session(error) => error.code(),
+            Self::NoWay(ways) => ways.code(),
             Self::Refused { phase, meaning, .. } => match (phase, meaning) {
                 (_, Some(Meaning::SendAsDenied)) => "send_as_denied",
                 (_, Some(Meaning::MailboxNotAccessible)) => "smtp_not_connected",
@@ -117,6 +121,7 @@ impl Fault for SubmitError {
     fn owner(&self) -> Owner {
         match self {
             Self::Session(error) => error.owner(),
+            Self::NoWay(ways) => ways.owner(),
             Self::Refused { meaning, .. } => meaning.map_or(Owner::Remote, Meaning::owner),
             Self::Unknown { .. } => Owner::Remote,
             Self::NoRecipient(_) | Self::TooLarge { .. } | Self::Unsendable { .. } => Owner::Person,
@@ -127,6 +132,7 @@ impl Fault for SubmitError {
     fn next(&self) -> Next {
         match self {
             Self::Session(error) => error.next(),
+            Self::NoWay(ways) => ways.next(),
             Self::Refused { next, .. } => *next,
             Self::NoRecipient(refused) => {
                 let mut retries = refused.iter().map(|one| one.error.next());

@@ -38,6 +38,7 @@ pub(super) fn check(
                 None | Some(RawRead::Imap) => ReadBy::Imap,
                 Some(RawRead::Pop3) => ReadBy::Pop3,
                 Some(RawRead::Graph) => ReadBy::Graph,
+                Some(RawRead::Auto) => ReadBy::Auto,
             },
             send: mailbox.send.map(|RawSend::Smtp| SendBy::Smtp),
         };

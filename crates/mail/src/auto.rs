@@ -1,0 +1,250 @@
+//! A mailbox that is read, or sends, by whichever way its token and its servers allow.
+//!
+//! The ways are tried in their order. What a later try cannot change leads to the next way: a
+//! protocol that is switched off, a permission that is missing. What may pass is waited for, so
+//! that an outage of a minute moves nobody. The way that was found is kept until it is closed.
+
+mod no_way;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use gatepost_fault::{Fault, Next};
+
+pub use no_way::NoWay;
+
+use crate::{MailError, Mailbox, Opener, Submit, SubmitError, SubmitOpener, Transport};
+
+/// Opens a mailbox by the first of several ways that is open to it.
+#[derive(Debug)]
+pub struct AutoOpener {
+    mailbox: String,
+    ways: Vec<(&'static Transport, Arc<dyn Opener>)>,
+    choice: Choice,
+}
+
+impl AutoOpener {
+    /// The ways to read `mailbox`, the best first.
+    pub fn new(mailbox: String, ways: Vec<(&'static Transport, Arc<dyn Opener>)>) -> Self {
+        Self {
+            mailbox,
+            ways,
+            choice: Choice::default(),
+        }
+    }
+}
+
+#[async_trait]
+impl Opener for AutoOpener {
+    async fn open(&self) -> Result<Box<dyn Mailbox>, MailError> {
+        let mut closed = Closed::new();
+        for at in self.choice.order(self.ways.len()) {
+            let (transport, opener) = &self.ways[at];
+            match opener.open().await {
+                Ok(session) => {
+                    self.choice.settle(at, (&self.mailbox, transport), &closed);
+                    return Ok(session);
+                }
+                Err(error) if leads_on(&error) => closed.push((transport.name, error)),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(NoWay::of(&self.mailbox, closed).into())
+    }
+}
+
+/// Opens what submits messages, by the first of several ways that is open to a mailbox.
+#[derive(Debug)]
+pub struct AutoSubmitOpener {
+    mailbox: String,
+    ways: Vec<(&'static Transport, Arc<dyn SubmitOpener>)>,
+    choice: Choice,
+}
+
+impl AutoSubmitOpener {
+    /// The ways by which `mailbox` sends, the best first.
+    pub fn new(mailbox: String, ways: Vec<(&'static Transport, Arc<dyn SubmitOpener>)>) -> Self {
+        Self {
+            mailbox,
+            ways,
+            choice: Choice::default(),
+        }
+    }
+}
+
+#[async_trait]
+impl SubmitOpener for AutoSubmitOpener {
+    async fn open(&self) -> Result<Box<dyn Submit>, SubmitError> {
+        let mut closed = Closed::new();
+        for at in self.choice.order(self.ways.len()) {
+            let (transport, opener) = &self.ways[at];
+            match opener.open().await {
+                Ok(session) => {
+                    self.choice.settle(at, (&self.mailbox, transport), &closed);
+                    return Ok(session);
+                }
+                Err(error) if leads_on(&error) => closed.push((transport.name, error)),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(NoWay::of(&self.mailbox, closed).into())
+    }
+}
+
+/// The ways that were closed, each with the reason.
+type Closed<E> = Vec<(&'static str, E)>;
+
+/// Whether another way may be open where this one is not.
+fn leads_on(error: &impl Fault) -> bool {
+    match error.next() {
+        Next::Reconfigure | Next::Discard => true,
+        // Whoever has to sign in has to for every way.
+        Next::Retry(_) | Next::SignIn => false,
+    }
+}
+
+/// The way that was found.
+#[derive(Debug, Default)]
+struct Choice(Mutex<Option<usize>>);
+
+impl Choice {
+    /// In which order the ways are tried: the one that was found first.
+    fn order(&self, ways: usize) -> Vec<usize> {
+        let found = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let others = (0..ways).filter(|at| Some(*at) != found);
+        found.into_iter().chain(others).collect()
+    }
+
+    /// Keeps the way, and says so if it was another before.
+    fn settle<E: Fault>(
+        &self,
+        at: usize,
+        (mailbox, transport): (&str, &Transport),
+        closed: &Closed<E>,
+    ) {
+        let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if found.replace(at) == Some(at) {
+            return;
+        }
+        let by = transport.name;
+        if closed.is_empty() {
+            tracing::info!(mailbox, by, "found the way to the mailbox");
+        }
+        for (way, error) in closed {
+            let (code, why) = (error.code(), error);
+            tracing::warn!(mailbox, by, code, "{way} is closed to the mailbox: {why}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+    use crate::{Protocol, graph, imap};
+
+    /// A way that answers what is written down; the error that it ends with stays.
+    #[derive(Debug)]
+    struct Scripted(Mutex<VecDeque<Answer>>);
+
+    #[derive(Debug, Clone, Copy)]
+    enum Answer {
+        Open,
+        SwitchedOff,
+        Busy,
+    }
+
+    #[async_trait]
+    impl SubmitOpener for Scripted {
+        async fn open(&self) -> Result<Box<dyn Submit>, SubmitError> {
+            let mut answers = self.0.lock().expect("no test panics with it");
+            let answer = match answers.len() {
+                1 => answers[0],
+                _ => answers.pop_front().expect("there is one"),
+            };
+            let (host, mailbox) = ("mail.test".to_owned(), "ada@contoso.com".to_owned());
+            let said = "no".to_owned();
+            match answer {
+                Answer::Open => Ok(Box::new(Opened)),
+                Answer::SwitchedOff => Err(MailError::SwitchedOff {
+                    protocol: Protocol::Imap,
+                    host,
+                    mailbox,
+                    said,
+                }
+                .into()),
+                Answer::Busy => Err(MailError::Unavailable {
+                    host,
+                    mailbox,
+                    said,
+                }
+                .into()),
+            }
+        }
+    }
+
+    struct Opened;
+
+    #[async_trait]
+    impl Submit for Opened {
+        async fn submit(
+            &mut self,
+            _: &gatepost_wire::smtp::Envelope,
+            _: &mut dyn crate::Outgoing,
+            _: &mut dyn crate::Departure,
+        ) -> Result<crate::Receipt, SubmitError> {
+            unreachable!("nothing is sent")
+        }
+
+        fn is_open(&self) -> bool {
+            true
+        }
+
+        async fn close(&mut self) {}
+    }
+
+    fn auto(first: &[Answer], second: &[Answer]) -> AutoSubmitOpener {
+        let way = |answers: &[Answer]| -> Arc<dyn SubmitOpener> {
+            Arc::new(Scripted(Mutex::new(answers.iter().copied().collect())))
+        };
+        AutoSubmitOpener::new(
+            "ada@contoso.com".to_owned(),
+            vec![
+                (&imap::TRANSPORT, way(first)),
+                (&graph::TRANSPORT, way(second)),
+            ],
+        )
+    }
+
+    fn chosen(auto: &AutoSubmitOpener) -> Option<usize> {
+        *auto.choice.0.lock().expect("no test panics with it")
+    }
+
+    #[tokio::test]
+    async fn what_is_switched_off_leads_to_the_next_way_and_what_may_pass_does_not() {
+        let auto = auto(
+            &[Answer::Busy, Answer::SwitchedOff],
+            &[Answer::Open, Answer::Open, Answer::SwitchedOff],
+        );
+        let error = auto.open().await.err().expect("it is busy");
+        assert_eq!(error.code(), "mailbox_unavailable");
+        assert_eq!(chosen(&auto), None);
+        assert!(auto.open().await.is_ok());
+        assert_eq!(chosen(&auto), Some(1));
+        assert!(auto.open().await.is_ok(), "the way is kept");
+        let error = auto.open().await.err().expect("both are closed now");
+        assert_eq!(error.code(), "imap_switched_off");
+        let told = error.to_string();
+        assert!(told.contains("graph") && told.contains("imap"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn a_way_that_is_closed_later_is_left() {
+        let auto = auto(&[Answer::Open, Answer::SwitchedOff], &[Answer::Open]);
+        assert!(auto.open().await.is_ok());
+        assert_eq!(chosen(&auto), Some(0));
+        assert!(auto.open().await.is_ok());
+        assert_eq!(chosen(&auto), Some(1));
+    }
+}
