@@ -268,7 +268,7 @@ fn lesson(error: &SubmitError) -> Lesson {
 /// Whether every message of the mailbox would meet with this error.
 fn is_about_mailbox(error: &SubmitError) -> bool {
     match error {
-        SubmitError::Session(_) => true,
+        SubmitError::Session(_) | SubmitError::NoWay(_) => true,
         SubmitError::Refused { phase, meaning, .. } => {
             meaning.is_some_and(is_of_mailbox)
                 || matches!(
