@@ -47,12 +47,15 @@ pub(super) fn opener(mailbox: &MailboxSettings, way: &Way<'_>) -> Result<Arc<dyn
     }
 }
 
+/// A transport, and what opens a mailbox by it.
+type OpenerBy = (&'static Transport, Arc<dyn Opener>);
+
 /// The same by one way; nothing if the cloud does not say where that is.
 fn opener_by(
     by: ReadBy,
     mailbox: &MailboxSettings,
     way: &Way<'_>,
-) -> Result<Option<(&'static Transport, Arc<dyn Opener>)>, Failure> {
+) -> Result<Option<OpenerBy>, Failure> {
     let cloud = &way.registration.cloud;
     let opener: Arc<dyn Opener> = match (by, &cloud.imap, &cloud.pop3, &cloud.graph) {
         (ReadBy::Imap, Some(server), ..) => Arc::new(imap(mailbox, server, way)?),
