@@ -82,6 +82,8 @@ pub enum FaultKind {
     SparseDelta,
     /// A first walk by Graph's delta ends before it told everything.
     ShortDelta,
+    /// Graph's delta of a folder does not tell of messages that were moved into it, as it was reported of immutable ids.
+    MovesUnseen,
     /// Graph's delta tells again what was told already.
     ReplayedDelta,
     /// SMTP: signing in is switched off, for the mailbox of the order or for the whole tenant.
@@ -136,6 +138,7 @@ impl FaultKind {
         Self::SyncStateLost,
         Self::SparseDelta,
         Self::ShortDelta,
+        Self::MovesUnseen,
         Self::ReplayedDelta,
         Self::SmtpOff,
         Self::DropBeforeData,
@@ -182,6 +185,7 @@ impl FaultKind {
             Self::SyncStateLost => "sync-state-lost",
             Self::SparseDelta => "sparse-delta",
             Self::ShortDelta => "short-delta",
+            Self::MovesUnseen => "moves-unseen",
             Self::ReplayedDelta => "replayed-delta",
             Self::SmtpOff => "smtp-off",
             Self::DropBeforeData => "drop-before-data",
@@ -239,6 +243,7 @@ impl FaultKind {
             Self::SyncStateLost => "Graph's delta links give `syncStateNotFound`",
             Self::SparseDelta => "rows of Graph's delta hold little more than the id",
             Self::ShortDelta => "a first walk by Graph's delta ends too early",
+            Self::MovesUnseen => "Graph's delta does not tell what was moved into the folder",
             Self::ReplayedDelta => "Graph's delta tells again what was told already",
             Self::SmtpOff => {
                 "signing in by SMTP is switched off for the mailbox, or without one for the tenant"

@@ -260,6 +260,9 @@ impl Round {
         touched
             .present
             .retain(|message| self.counts(message) && self.tells(message.uid));
+        if strikes(mail, FaultKind::MovesUnseen) {
+            touched.present.retain(|message| !message.came_by_move);
+        }
         if self.only.is_some_and(|only| only != Change::Deleted) {
             touched.gone.clear();
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -41,6 +41,10 @@ impl Incoming {
         match self {
             Self::Given(octets) => decoder.push(&octets)?,
             Self::Network(body) => {
+                let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+                decoder
+                    .octets
+                    .reserve_exact((announced / 4 * 3).min(LARGEST_MESSAGE));
                 let mut chunks = body.into_data_stream();
                 loop {
                     match clock.within(LONGEST_PAUSE, chunks.next()).await {

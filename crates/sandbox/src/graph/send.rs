@@ -101,7 +101,7 @@ pub(super) struct Departure {
 impl Departure {
     /// Checks in whose name it goes, and to whom; what every message has to have is added.
     pub(super) fn check(call: &Call, owner: &Owner, raw: Bytes) -> Result<Self, Refusal> {
-        let contents = Contents::of(&raw);
+        let contents = Contents::of_header(&raw);
         let from = contents
             .from
             .as_ref()

@@ -128,6 +128,12 @@ impl Contents {
         }
     }
 
+    /// Reads the header of a message and nothing else of it.
+    pub fn of_header(raw: &[u8]) -> Self {
+        let end = header_end(raw);
+        Self::of(&raw[..end])
+    }
+
     /// The value of a field of its header, by its name in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut fields = self.headers.iter();
@@ -153,6 +159,19 @@ impl Attached {
             Coding::Base64 => decoded(&body).map_or(body, Bytes::from),
         }
     }
+}
+
+/// Where the line that ends the header ends (RFC 5322 §2.1), or the message.
+fn header_end(raw: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(line) = raw[at..].iter().position(|octet| *octet == b'\n') {
+        let end = at + line + 1;
+        if matches!(&raw[at..end], b"\r\n" | b"\n") {
+            return end;
+        }
+        at = end;
+    }
+    raw.len()
 }
 
 /// Base64 as mail programs write it: with line breaks, and sometimes without padding

@@ -217,6 +217,7 @@ impl Mailbox {
                 folder,
                 Message {
                     stay: message.stay,
+                    came_by_move: message.came_by_move,
                     marks: message.marks,
                     ..fresh
                 },

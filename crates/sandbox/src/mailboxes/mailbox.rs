@@ -6,6 +6,7 @@ use gatepost_wire::imap::server::Flags;
 use tokio::sync::watch;
 
 use super::folder::Folder;
+use super::message::Stay;
 use super::tree::Folders;
 use super::usual::{RESERVED, is_usual};
 use super::{
@@ -242,7 +243,12 @@ impl Mailbox {
         self.transfer(folder, uids, to, |folders, uid| {
             let message = folders.by_id.get(&folder)?.message(uid)?.clone();
             let id = folders.next_message();
-            Some(Message { id, ..message })
+            // The copy was nowhere before.
+            Some(Message {
+                id,
+                stay: Stay::NONE,
+                ..message
+            })
         })
     }
 

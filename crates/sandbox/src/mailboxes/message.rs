@@ -27,6 +27,8 @@ pub struct Message {
     pub raw: Bytes,
     /// Its name for as long as it stays in this folder; another one after a move, also back.
     pub stay: Stay,
+    /// Whether it was in another folder before.
+    pub came_by_move: bool,
     /// Rises with each of its changes in this folder.
     pub revision: u64,
     /// What is kept of it beside the flags.
@@ -47,7 +49,8 @@ impl Message {
             received_at,
             flags,
             raw,
-            stay: Stay(0),
+            stay: Stay::NONE,
+            came_by_move: false,
             revision: 0,
             marks: Arc::default(),
             understood: Understood::default(),
@@ -65,6 +68,9 @@ impl Message {
 pub struct Stay(pub(super) u64);
 
 impl Stay {
+    /// No stay has begun.
+    pub(super) const NONE: Self = Self(0);
+
     /// The number in it.
     pub(crate) fn number(self) -> u64 {
         self.0

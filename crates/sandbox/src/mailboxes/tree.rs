@@ -97,6 +97,7 @@ impl Folders {
             folder,
             Message {
                 stay: Stay(self.last_stay),
+                came_by_move: message.stay != Stay::NONE,
                 ..message
             },
         )

@@ -178,7 +178,28 @@ async fn delta_goes_wrong_on_demand() {
     client.order("replayed-delta,times=1");
     let again = client.get(&link).await;
     assert_eq!(again.each("subject"), ["5", "4", "3"], "told before");
+    let (_, before) = round(&client, &start()).await;
+    let id = client.newest().await;
+    let away = client
+        .post(
+            &format!("{ADA}/messages/{id}/move"),
+            json!({"destinationId": "archive"}),
+        )
+        .await;
+    let path = format!("{ADA}/messages/{}", away.text("/id"));
+    client
+        .post(&format!("{path}/move"), json!({"destinationId": "inbox"}))
+        .await;
+    assert_eq!(
+        client.get(&before).await.values().len(),
+        2,
+        "it went and came"
+    );
+    client.order("moves-unseen,times=1");
+    assert_eq!(client.get(&before).await.values().len(), 1, "it went");
     client.deliver("6", 6);
+    let (_, link) = round(&client, &start()).await;
+    client.deliver("7", 7);
     client.order("sparse-delta,times=1");
     let sparse = client.get(&link).await;
     let names: Vec<&String> = sparse.values()[0]

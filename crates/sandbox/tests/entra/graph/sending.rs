@@ -458,3 +458,29 @@ async fn the_copy_may_come_late_and_under_the_same_lasting_id() {
         sent.text("/id")
     );
 }
+
+#[tokio::test]
+async fn a_large_message_goes_out_and_comes_back_whole() {
+    let client = Client::app().await;
+    let line =
+        |number| format!("{number:>8} and so on, for as long as a line may be in a mail\r\n");
+    let mime: String = std::iter::once(
+        "From: ada.berg@contoso.com\r\nTo: jun.tanaka@contoso.com\r\nSubject: large\r\n\
+         Date: Fri, 2 Jan 2026 10:00:00 +0100\r\nMessage-ID: <large@contoso.com>\r\n\r\n"
+            .to_owned(),
+    )
+    .chain((0..150_000).map(line))
+    .collect();
+    let sent = send_mime(&client, &format!("{ADA}/sendMail"), &mime).await;
+    assert_eq!(sent.status, 202);
+    let list = client
+        .get("/users/jun.tanaka@contoso.com/mailFolders/inbox/messages?$select=id")
+        .await;
+    let path = format!("/users/{JUN}/messages/{}/$value", list.text("/value/0/id"));
+    let got = client
+        .request(Method::GET, &path)
+        .send()
+        .await
+        .expect("it answers");
+    assert!(got.bytes().await.expect("whole") == mime, "octet for octet");
+}
