@@ -29,6 +29,9 @@ pub struct Offer {
     pub mechanism: Option<&'static str>,
     /// What is left out of the answer to EHLO, such as `chunking`.
     pub without: Option<&'static str>,
+    /// Whether whoever connects in clear may send without a sign-in, and everything is thrown away:
+    /// what a measurement of sending compares with knows neither TLS nor tokens.
+    pub open: bool,
 }
 
 impl Postfix {

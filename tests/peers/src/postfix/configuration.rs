@@ -50,7 +50,7 @@ impl Configuration<'_> {
              mailbox_size_limit = 0\n\
              virtual_mailbox_domains = static:all\n\
              virtual_mailbox_maps = static:all\n\
-             virtual_transport = lmtp:unix:{lmtp}\n\
+             virtual_transport = {transport}\n\
              smtpd_tls_cert_file = {root}/server.pem\n\
              smtpd_tls_key_file = {root}/server.key\n\
              smtpd_tls_security_level = encrypt\n\
@@ -62,15 +62,23 @@ impl Configuration<'_> {
              smtpd_discard_ehlo_keywords = {without}\n",
             mechanisms = self.offer.mechanism.unwrap_or("static:rest"),
             without = self.offer.without.unwrap_or_default(),
-            lmtp = self.lmtp.display(),
+            transport = self.transport(),
             auth = self.auth.display(),
         )
     }
 
+    fn transport(&self) -> String {
+        if self.offer.open {
+            return "discard:".to_owned();
+        }
+        format!("lmtp:unix:{}", self.lmtp.display())
+    }
+
     fn services(&self) -> String {
         let Ports { tls, clear } = self.ports;
+        let open = if self.offer.open { OPEN } else { "" };
         format!(
-            "127.0.0.1:{clear} inet n - n - - smtpd\n\
+            "127.0.0.1:{clear} inet n - n - - smtpd{open}\n\
              127.0.0.1:{tls} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes\n\
              {SERVICES}"
         )
@@ -132,6 +140,9 @@ const QUEUE: &[(&str, u32)] = &[
     ("saved", 0o700),
     ("trace", 0o700),
 ];
+/// For whoever connects.
+const OPEN: &str = " -o smtpd_tls_security_level=may -o smtpd_sasl_auth_enable=no \
+    -o smtpd_relay_restrictions=permit";
 const SERVICES: &str = "\
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
@@ -146,6 +157,7 @@ flush unix n - n 1000? 0 flush
 proxymap unix - - n - - proxymap
 error unix - - n - - error
 retry unix - - n - - error
+discard unix - - n - - discard
 lmtp unix - - n - - lmtp
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache

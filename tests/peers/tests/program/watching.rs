@@ -69,9 +69,9 @@ fn a_mailbox_that_is_read_by_other_means_loses_nothing_and_repeats_nothing() -> 
 
     for (from, to, subject) in [("imap", "pop3", "three"), ("pop3", "imap", "four")] {
         let file = stand.program.folder().join("gatepost.toml");
-        let before = std::fs::read_to_string(&file)?;
+        let before = fs::read_to_string(&file)?;
         let read = |by: &str| format!("read = \"{by}\"");
-        std::fs::write(&file, before.replace(&read(from), &read(to)))?;
+        fs::write(&file, before.replace(&read(from), &read(to)))?;
         stand.dovecot.deliver(ADA, "INBOX", &message(subject))?;
         let mut serve = stand.program.start(&["serve"])?;
         assert_eq!(stand.subjects(&mut serve, 1)?, [subject], "and no other");
