@@ -62,7 +62,7 @@ pub(super) fn count(mail: Mail<'_>, scope: Scope) -> Outcome {
                 .mailbox
                 .slice(scope, within(Some(filter), None))
                 .into_iter();
-            all.filter(|placed| filter.meets(&|name| look.property(name, placed)))
+            all.filter(|placed| filter.meets(&|name| compared(&look, name, placed)))
                 .count()
         }
     };
@@ -131,8 +131,9 @@ fn listed(mail: Mail<'_>, scope: Scope, look: &Look<'_>) -> Result<Part, Refusal
             let slice = within(filter.as_ref(), order);
             let mut all = mail.mailbox.slice(scope, slice);
             let met = |placed: &Placed| {
-                let item = |name: &str| look.property(name, placed);
-                filter.as_ref().is_none_or(|filter| filter.meets(&item))
+                filter
+                    .as_ref()
+                    .is_none_or(|filter| filter.meets(&|name| compared(look, name, placed)))
             };
             if order.is_some() && !options.counts() {
                 return Ok(first_met(all, met, (skip, top)));
@@ -144,6 +145,14 @@ fn listed(mail: Mail<'_>, scope: Scope, look: &Look<'_>) -> Result<Part, Refusal
             Ok(Part::of(all, skip, top))
         }
     }
+}
+
+/// What a filter compares: Exchange knows times more exactly than Graph shows them.
+fn compared(look: &Look<'_>, name: &str, placed: &Placed) -> Value {
+    if name == RECEIVED {
+        return json!(placed.message.received_at.to_string());
+    }
+    look.property(name, placed)
 }
 
 /// No more is looked at than a page takes.

@@ -1,5 +1,6 @@
 //! What a message says, read from its MIME.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -153,10 +154,17 @@ impl Attached {
     pub fn octets(&self, raw: &Bytes) -> Bytes {
         let end = self.body.end.min(raw.len());
         let body = raw.slice(self.body.start.min(end)..end);
-        match self.coding {
-            Coding::None => body,
-            Coding::QuotedPrintable => quoted_printable_decode(&body).map_or(body, Bytes::from),
-            Coding::Base64 => decoded(&body).map_or(body, Bytes::from),
+        self.coding.decoded(&body).map_or(body, Bytes::from)
+    }
+}
+
+impl Coding {
+    /// What is coded so; `None` if it is as it stands there.
+    fn decoded(self, body: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Self::None => None,
+            Self::QuotedPrintable => quoted_printable_decode(body),
+            Self::Base64 => decoded(body),
         }
     }
 }
@@ -184,6 +192,7 @@ fn decoded(text: &[u8]) -> Option<Vec<u8>> {
 
 fn attached(parsed: &mail_parser::Message<'_>, raw: &[u8]) -> Vec<Attached> {
     let mut all: Vec<Attached> = Vec::with_capacity(parsed.attachments.len());
+    let mut alike: BTreeMap<u64, u64> = BTreeMap::new();
     for part in parsed.attachments() {
         let range = |from: u32, to: u32| {
             let to = usize::try_from(to).unwrap_or(usize::MAX).min(raw.len());
@@ -215,15 +224,17 @@ fn attached(parsed: &mail_parser::Message<'_>, raw: &[u8]) -> Vec<Attached> {
         };
         if part.is_text() || part.is_message() {
             // What the parser holds was also taken to Unicode.
+            let body = &raw[one.body.clone()];
             one.size = one
-                .octets(&Bytes::copy_from_slice(&raw[..one.body.end]))
-                .len();
+                .coding
+                .decoded(body)
+                .map_or(body.len(), |octets| octets.len());
         }
         one.fingerprint = fingerprint(&raw[one.part.clone()]);
         // The same file twice: the second one needs a name of its own.
-        while all.iter().any(|other| other.fingerprint == one.fingerprint) {
-            one.fingerprint = one.fingerprint.wrapping_add(1);
-        }
+        let before = alike.entry(one.fingerprint).or_default();
+        one.fingerprint = one.fingerprint.wrapping_add(*before);
+        *before += 1;
         all.push(one);
     }
     all
@@ -293,3 +304,67 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
         .with_decode_allow_trailing_bits(true),
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mixed(parts: &[&str]) -> Bytes {
+        let parts: Vec<String> = parts
+            .iter()
+            .map(|part| format!("--b\r\n{part}\r\n"))
+            .collect();
+        let head = "Subject: x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n";
+        format!("{head}{}--b--\r\n", parts.concat()).into()
+    }
+
+    #[test]
+    fn attachments_are_decoded_as_they_are_coded() {
+        let file = "Content-Disposition: attachment; filename=a\r\nContent-Transfer-Encoding: ";
+        let raw = mixed(&[
+            "\r\nhello",
+            &format!("{file}base64\r\n\r\nAAEC\r\n/w=="),
+            &format!(
+                "Content-Type: text/plain; charset=iso-8859-1\r\n{file}quoted-printable\r\n\r\ncaf=E9"
+            ),
+            &format!("{file}8bit\r\n\r\nas it is"),
+        ]);
+        let contents = Contents::of(&raw);
+        let octets: Vec<Bytes> = contents
+            .attached
+            .iter()
+            .map(|one| one.octets(&raw))
+            .collect();
+        assert_eq!(octets, [&[0, 1, 2, 255][..], b"caf\xe9", b"as it is"]);
+        let sizes: Vec<usize> = contents.attached.iter().map(|one| one.size).collect();
+        assert_eq!(sizes, [4, 4, 8]);
+        assert_eq!(contents.text, "hello");
+    }
+
+    #[test]
+    fn thousands_of_equal_attachments_have_names_of_their_own() {
+        let parts = vec!["Content-Disposition: attachment; filename=a\r\n\r\nx"; 3_000];
+        let contents = Contents::of(&mixed(&parts));
+        let mut names: Vec<u64> = contents
+            .attached
+            .iter()
+            .map(|one| one.fingerprint)
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), 3_000);
+    }
+
+    #[test]
+    fn what_is_no_message_says_nothing() {
+        for raw in ["", "\r\n", "\0\0", "no header", "--b\r\n"] {
+            let contents = Contents::of(raw.as_bytes());
+            assert_eq!(
+                (contents.from, contents.attached.len()),
+                (None, 0),
+                "{raw:?}"
+            );
+            assert_eq!(Contents::of_header(raw.as_bytes()).to, [], "{raw:?}");
+        }
+    }
+}

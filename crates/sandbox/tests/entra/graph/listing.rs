@@ -218,3 +218,22 @@ async fn attachments_are_shown_with_their_message_on_request() {
         .await;
     assert_eq!(missing.code(), "ErrorInvalidIdMalformed");
 }
+
+#[tokio::test]
+async fn exchange_knows_times_more_exactly_than_it_shows_them() {
+    let client = Client::app().await;
+    let mailboxes = client.visitor.sandbox.mailboxes();
+    let at = "2026-01-02T12:00:00.5Z".parse().expect("a time");
+    mailboxes
+        .deliver("ada.berg@contoso.com", "Subject: half\r\n\r\n", at)
+        .expect("hers");
+    let list = client.get(&format!("{INBOX}/messages")).await;
+    assert_eq!(
+        list.text("/value/0/receivedDateTime"),
+        "2026-01-02T12:00:00Z"
+    );
+    let after = "$filter=receivedDateTime gt 2026-01-02T12:00:00Z";
+    assert_eq!(subjects(&client, after).await, ["half"], "once more");
+    let until = "$filter=receivedDateTime le 2026-01-02T12:00:00Z";
+    assert!(subjects(&client, until).await.is_empty());
+}
