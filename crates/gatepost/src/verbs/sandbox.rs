@@ -95,6 +95,7 @@ fn tell(sandbox: &Sandbox, env_file: &Path) -> Result<(), Failure> {
     let addresses = sandbox.addresses();
     screen::line("A small Microsoft 365 is running. It ends with Ctrl-C.\n")?;
     screen::line(&format!("  sign-in   {}", sandbox.login()))?;
+    screen::line(&format!("  Graph     {}/v1.0", sandbox.graph()))?;
     screen::line(&format!(
         "  IMAP      localhost:{} (TLS)",
         addresses.imap.port()

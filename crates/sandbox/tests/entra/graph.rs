@@ -9,6 +9,7 @@ mod faults;
 mod folders;
 mod listing;
 mod messages;
+mod odd;
 mod permissions;
 mod sending;
 mod uploads;
