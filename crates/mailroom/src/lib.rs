@@ -38,7 +38,7 @@ pub use listener::{ListenError, Listener};
 pub use report_to::ReportTo;
 pub use room::Mailroom;
 pub use sink::{Handover, Outcome, Sink, SinkName, Spooled};
-pub use spool::{Resealed, Spool, SpoolError, SpooledMessage, Sweeper, Unproven};
+pub use spool::{Pinned, Resealed, Spool, SpoolError, SpooledMessage, Sweeper, Unproven};
 #[doc(hidden)]
 pub use storage::contract;
 pub use storage::{

@@ -18,11 +18,13 @@ mod attempt;
 mod bounce;
 mod clerk;
 mod dispatcher;
+mod draft;
 mod foreground;
 mod judgement;
 mod lane;
 mod lookout;
 mod policy;
+mod prepare;
 mod reports;
 
 use std::collections::BTreeMap;
@@ -33,9 +35,11 @@ use tokio::sync::Semaphore;
 
 pub use clerk::Clerk;
 pub use dispatcher::Dispatcher;
+pub use draft::{Attached, Correspondent, Draft};
 pub use lane::SendLimits;
 pub use lookout::{LookError, Lookout, SentItems, Sighting};
 pub use policy::{BounceTo, SendPolicy, Sending};
+pub use prepare::{Preparation, PrepareError, Prepared, Wishes};
 
 use crate::{Accepted, Bell, NewSubmission, Outbox, Spool, StorageError};
 

@@ -5,6 +5,7 @@
 //! clear octets, and is durable before the event is stored. Whatever its size, a few chunks of
 //! it are in memory.
 
+mod deposit;
 mod error;
 mod keeper;
 mod reader;
@@ -21,6 +22,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use gatepost_host::{Chance, SealingKey, files};
 use jiff::{SignedDuration, Timestamp};
 
+pub(crate) use deposit::Deposit;
+pub use deposit::Pinned;
 pub use error::SpoolError;
 pub(crate) use keeper::{Fetched, Keeper, Taken};
 pub use reader::SpooledMessage;
