@@ -1,12 +1,14 @@
 //! The command line. Each verb's arguments stand in its own file under `verbs`.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, Parser, Subcommand};
 
 use crate::verbs::{
     Delete, Mark, Move, config, credentials, deliveries, demo, explain, export, folders, key,
-    login, logout, mailboxes, messages, read, registration, reload, sandbox, serve, token, watch,
+    login, logout, mailboxes, messages, outbox, read, registration, reload, sandbox, send,
+    sendmail, serve, token, watch,
 };
 
 /// The gate between software and Microsoft 365 mail.
@@ -72,6 +74,12 @@ pub enum Verb {
     Export(export::Arguments),
     /// Watch one folder in the foreground, a line for each arrival.
     Watch(watch::Arguments),
+    /// Send a message, composed here or ready on standard input.
+    Send(send::Arguments),
+    /// Send a message as the program sendmail does, for cron, git, PHP and mailx.
+    Sendmail(sendmail::Arguments),
+    /// See and steer what is on its way out.
+    Outbox(outbox::Arguments),
     /// See and steer what is on its way to the sinks.
     Deliveries(deliveries::Arguments),
     /// Set up an app in Entra ID and Exchange: its certificate, its manifest, the whole script.
@@ -82,6 +90,16 @@ pub enum Verb {
     Config(config::Arguments),
     /// Explain a code: what you see, why, who must act, what to do.
     Explain(explain::Arguments),
+}
+
+/// The words of the command line. A link to the program under the name `sendmail` is its verb.
+pub fn words(all: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut words: Vec<OsString> = all.into_iter().collect();
+    let name = words.first().map(Path::new).and_then(Path::file_name);
+    if name.is_some_and(|name| name == "sendmail") {
+        words.insert(1, "sendmail".into());
+    }
+    words
 }
 
 #[cfg(test)]

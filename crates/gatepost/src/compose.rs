@@ -11,6 +11,7 @@ mod reach;
 mod registrations;
 mod reload;
 mod secret_ends;
+mod sending;
 mod sinks;
 mod statuses;
 mod watches;
@@ -32,6 +33,7 @@ use reach::Reach;
 pub use registrations::certificate;
 pub use reload::{Recomposed, ReloadError};
 use secret_ends::SecretEnds;
+pub use sending::{MadeOf as SenderMadeOf, OpenedSender, policy as send_policy};
 pub use sinks::{MadeOf as SinkMadeOf, RoutedSink, SinkError};
 pub use watches::{MadeOf as WatchMadeOf, OpenedWatch};
 

@@ -18,9 +18,9 @@ use std::path::Path;
 
 pub use checked::{
     After, Begin, CommandSettings, Config, EventSettings, GrantSettings, Limits, Log, LogFormat,
-    MailboxSettings, MaildirSettings, ProofSource, ReadBy, Readers, RegistrationSettings, SendBy,
-    SinkSettings, SinkTarget, StreamSettings, StreamTarget, TokenFileSettings, WatchSettings,
-    WebhookSettings,
+    MailboxSettings, MaildirSettings, OutboxSettings, ProofSource, ReadBy, Readers,
+    RegistrationSettings, SendBy, SinkSettings, SinkTarget, StreamSettings, StreamTarget,
+    TokenFileSettings, WatchSettings, WebhookSettings,
 };
 pub use find::{Found, find};
 pub use host_error::HostError;

@@ -9,12 +9,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gatepost_fault::Fault as _;
 use gatepost_host::Elapsed;
+use gatepost_mailroom::outbox::{Dispatcher, PostOffice};
 use gatepost_mailroom::{Credentials, Mailroom, Notices, SinkName, Unproven, WatchKey};
 use gatepost_oauth::{CredentialId, TokenKeeper};
 use tokio::sync::Mutex;
 
-use crate::compose::{Gatepost, OpenedWatch, Recomposed, SinkMadeOf, WatchMadeOf};
+use crate::compose::{
+    Gatepost, OpenedSender, OpenedWatch, Recomposed, SenderMadeOf, SinkMadeOf, WatchMadeOf,
+};
 use crate::config::TokenFileSettings;
 use crate::failure::Failure;
 use crate::present::Present;
@@ -30,6 +34,8 @@ use supervisor::Supervisor;
 pub struct Daemon {
     /// Where it works.
     pub mailroom: Mailroom,
+    /// Where it sends.
+    pub office: PostOffice,
     present: Present,
     running: Arc<Mutex<Running>>,
 }
@@ -41,6 +47,7 @@ struct Running {
     couriers: Parts<SinkName, SinkMadeOf>,
     keepers: Parts<CredentialId, TokenKeeper>,
     watches: Parts<WatchKey, WatchMadeOf>,
+    senders: Parts<String, SenderMadeOf>,
     token_files: Parts<PathBuf, TokenFileSettings>,
 }
 
@@ -62,19 +69,25 @@ impl Daemon {
     /// socket answers.
     pub async fn start(gatepost: Gatepost) -> Result<Self, Failure> {
         let mailroom = gatepost.mailroom()?;
-        let watches = gatepost.watches()?;
+        let office = gatepost.post_office(&mailroom);
+        let described = Described::by(&gatepost)?;
         let socket = control::bind(&control::socket(gatepost.store.folder()))?;
         let tasks = gatepost.tasks.clone();
         let mut running = Running::new(&gatepost);
         let notices = Arc::new(gatepost.store.clone());
         let present = Present::new(gatepost);
+        let clerk = Gatepost::clerk(&office);
+        clerk.take_over().await?;
+        clerk.hold_others(&described.mailboxes()).await?;
         // What was proved is read before the watches prove more.
         let unproven = mailroom.unproven().await;
         running.keep_house(&mailroom, unproven, (Arc::new(present.clone()), notices));
         running.learn_secret_ends(&present);
-        running.change(&present, watches, &mailroom);
+        running.keep_clerk(&office);
+        running.change(&present, described, (&mailroom, &office));
         let daemon = Self {
             mailroom,
+            office,
             present,
             running: Arc::new(Mutex::new(running)),
         };
@@ -108,9 +121,20 @@ impl Daemon {
         let before = self.present.get();
         let config = config::load(&before.config.file)?;
         let recomposed = Recomposed::make(&before, config).await?;
-        let watches = recomposed.gatepost.watches()?;
+        let described = Described::by(&recomposed.gatepost)?;
+        let mailboxes = described.mailboxes();
         self.present.replace(recomposed.into_force());
-        Ok(running.change(&self.present, watches, &self.mailroom))
+        let rooms = (&self.mailroom, &self.office);
+        let reloaded = running.change(&self.present, described, rooms);
+        let held = Gatepost::clerk(&self.office).hold_others(&mailboxes).await;
+        if let Err(error) = held {
+            // What is held wrongly goes at the next start or reload.
+            tracing::warn!(
+                code = error.code(),
+                "the outbox was not put in order: {error}"
+            );
+        }
+        Ok(reloaded)
     }
 
     /// Tells everything to end, and waits for it within bounds. What is cut off then is taken up
@@ -133,6 +157,7 @@ impl Running {
             couriers: Parts::default(),
             keepers: Parts::default(),
             watches: Parts::default(),
+            senders: Parts::default(),
             token_files: Parts::default(),
         }
     }
@@ -164,6 +189,15 @@ impl Running {
         }
     }
 
+    /// Keeps the outbox in order.
+    fn keep_clerk(&self, office: &PostOffice) {
+        let office = office.clone();
+        let work: Work = Box::new(move |stop| Box::pin(Gatepost::clerk(&office).run(stop)));
+        let name = "clerk of the outbox".to_owned();
+        self.supervisor
+            .keep((name, work), &self.supervisor.tasks, None);
+    }
+
     /// Sees to it that Microsoft Graph is asked once a day, and soon after each reload.
     fn learn_secret_ends(&self, present: &Present) {
         let present = present.clone();
@@ -191,18 +225,24 @@ impl Running {
     fn change(
         &mut self,
         present: &Present,
-        watches: Vec<OpenedWatch>,
-        room: &Mailroom,
+        described: Described,
+        (room, office): (&Mailroom, &PostOffice),
     ) -> Reloaded {
         let Self {
             supervisor,
             couriers,
             keepers,
             watches: watching,
+            senders,
             token_files,
         } = self;
         let gatepost = &*present.get();
         let board = &room.board;
+        senders.become_those(
+            senders_of(described.senders, office),
+            supervisor,
+            (|_: &_| {}, |_: &_| false),
+        );
         // Couriers first, and watches last: no event is without a courier for long.
         let reloaded = Reloaded {
             sinks: couriers.become_those(
@@ -223,7 +263,7 @@ impl Running {
             // One that waits for another configuration or a sign-in has no session to lose, and
             // tries again at once.
             watches: watching.become_those(
-                watches_of(watches, room),
+                watches_of(described.watches, room),
                 supervisor,
                 (
                     |watch: &WatchKey| board.forget(watch),
@@ -234,6 +274,41 @@ impl Running {
         room.bell.ring();
         reloaded
     }
+}
+
+/// What a composition describes that is made for it.
+struct Described {
+    watches: Vec<OpenedWatch>,
+    senders: Vec<OpenedSender>,
+}
+
+impl Described {
+    fn by(gatepost: &Gatepost) -> Result<Self, Failure> {
+        Ok(Self {
+            watches: gatepost.watches()?,
+            senders: gatepost.senders()?,
+        })
+    }
+
+    /// The mailboxes that send.
+    fn mailboxes(&self) -> Vec<String> {
+        let senders = self.senders.iter();
+        senders.map(|one| one.sending.mailbox.clone()).collect()
+    }
+}
+
+fn senders_of(senders: Vec<OpenedSender>, office: &PostOffice) -> Vec<Part<String, SenderMadeOf>> {
+    let senders = senders
+        .into_iter()
+        .map(|OpenedSender { sending, made_of }| {
+            let office = office.clone();
+            Part::new(
+                (sending.mailbox.clone(), made_of),
+                format!("sender for {}", sending.mailbox),
+                move |stop| Dispatcher::new(office.clone(), sending.clone()).run(stop),
+            )
+        });
+    senders.collect()
 }
 
 fn couriers_of(gatepost: &Gatepost, room: &Mailroom) -> Vec<Part<SinkName, SinkMadeOf>> {
@@ -312,6 +387,6 @@ impl std::fmt::Display for Reloaded {
 /// How soon after a reload Microsoft Graph is asked of new secrets.
 const LOOK_FOR_RELOAD: Duration = Duration::from_mins(1);
 /// How long deliveries that are settled can be looked at.
-const RETENTION: Duration = Duration::from_hours(7 * 24);
+pub(crate) const RETENTION: Duration = Duration::from_hours(7 * 24);
 /// Service managers wait 90 seconds before they kill.
 const DRAIN: Duration = Duration::from_secs(30);

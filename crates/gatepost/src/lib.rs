@@ -16,6 +16,7 @@ pub mod present;
 mod prompt;
 pub mod runtime;
 pub mod screen;
+pub mod sending;
 pub mod service_manager;
 pub mod setup;
 pub mod signals;

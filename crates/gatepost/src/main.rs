@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use gatepost::cli::Cli;
+use gatepost::cli::{Cli, words};
 use gatepost::{screen, verbs};
 use gatepost_fault::Exit;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(words(std::env::args_os())) {
         Ok(cli) => cli,
         Err(answer) => {
             // Help and version are answers too; they are written to standard output.

@@ -94,6 +94,11 @@ pub fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
+/// Whether a person types standard input.
+pub fn is_stdin_terminal() -> bool {
+    io::stdin().is_terminal()
+}
+
 /// Whether a person sees standard error.
 pub fn are_notes_seen() -> bool {
     io::stderr().is_terminal()

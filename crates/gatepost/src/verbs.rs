@@ -1,6 +1,7 @@
 //! The verbs: one file each.
 
 mod altering;
+mod answered;
 mod chosen;
 pub mod config;
 pub mod credentials;
@@ -15,10 +16,13 @@ pub mod logout;
 pub mod mailboxes;
 mod message_key;
 pub mod messages;
+pub mod outbox;
 pub mod read;
 pub mod registration;
 pub mod reload;
 pub mod sandbox;
+pub mod send;
+pub mod sendmail;
 pub mod serve;
 mod session;
 mod sinks;
@@ -55,6 +59,9 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Delete(arguments) => altering::delete(&arguments, settings),
         Verb::Export(arguments) => export::run(&arguments, settings),
         Verb::Registration(arguments) => registration::run(&arguments, settings),
+        Verb::Send(arguments) => send::run(&arguments, settings),
+        Verb::Sendmail(arguments) => sendmail::run(&arguments, settings),
+        Verb::Outbox(arguments) => outbox::run(&arguments, settings),
         Verb::Deliveries(arguments) => deliveries::run(&arguments, settings),
         Verb::Key(arguments) => key::run(&arguments, settings),
         Verb::Config(arguments) => config::run(&arguments, settings),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use gatepost::{codes, compose, config, control, demo, setup, signals, usage, verbs};
+use gatepost::{codes, compose, config, control, demo, sending, setup, signals, usage, verbs};
 
 #[test]
 fn every_code_has_a_page_and_every_page_a_code() {
@@ -58,6 +58,7 @@ const ALL: &[&[&str]] = &[
     gatepost_mail::graph::GraphRefusal::CODES,
     gatepost_mailroom::ListenError::CODES,
     gatepost_mailroom::SpoolError::CODES,
+    gatepost_mailroom::outbox::PrepareError::CODES,
     gatepost_mailroom::StorageError::CODES,
     gatepost_store::StoreError::CODES,
     gatepost_sandbox::ControlRefused::CODES,
@@ -72,6 +73,7 @@ const ALL: &[&[&str]] = &[
     control::ControlError::CODES,
     control::RelayedFault::CODES,
     demo::DemoError::CODES,
+    sending::SendError::CODES,
     setup::SetupError::CODES,
     signals::SignalError::CODES,
     usage::UsageError::CODES,

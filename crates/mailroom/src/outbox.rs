@@ -40,8 +40,9 @@ pub use lane::SendLimits;
 pub use lookout::{LookError, Lookout, SentItems, Sighting};
 pub use policy::{BounceTo, SendPolicy, Sending};
 pub use prepare::{Preparation, PrepareError, Prepared, Wishes};
+pub use reports::resolution_report;
 
-use crate::{Accepted, Bell, NewSubmission, Outbox, Spool, StorageError};
+use crate::{Accepted, Bell, Call, NewSubmission, Outbox, Spool, StorageError};
 
 /// What all who send share. Clones share it too.
 #[derive(Debug, Clone)]
@@ -97,10 +98,13 @@ impl PostOffice {
         Ok(accepted)
     }
 
-    /// Tells everybody who sends to look at once.
-    pub fn ring_all(&self) {
+    /// Tells everybody who sends to look; urgently, also for a mailbox that waits.
+    pub fn ring_all(&self, call: Call) {
         for bell in self.bells().values() {
-            bell.urge();
+            match call {
+                Call::Look => bell.ring(),
+                Call::Urgent => bell.urge(),
+            }
         }
     }
 

@@ -62,18 +62,23 @@ impl Spool {
     /// Opens the spool in `folder`, which is made if it is missing, and removes what an
     /// interrupted fetch left behind. What was sealed anew with this key takes effect.
     pub fn open(folder: &Path, key: Arc<SealingKey>, chance: Chance) -> Result<Self, SpoolError> {
+        let spool = Self::beside(folder, key, chance)?;
+        spool.remove_unfinished()?;
+        spool.settle_resealed()?;
+        Ok(spool)
+    }
+
+    /// The same beside another process that may be using it: what that left unfinished stays.
+    pub fn beside(folder: &Path, key: Arc<SealingKey>, chance: Chance) -> Result<Self, SpoolError> {
         files::make_private_folder(folder)?;
-        let spool = Self {
+        Ok(Self {
             folder: folder.to_owned(),
             key,
             chance,
             inline_limit: Self::INLINE_LIMIT,
             batch: Self::BATCH,
             names: Mutex::default(),
-        };
-        spool.remove_unfinished()?;
-        spool.settle_resealed()?;
-        Ok(spool)
+        })
     }
 
     /// The same, with messages of more than `octets` octets in files.

@@ -4,6 +4,7 @@ mod clouds;
 mod events;
 mod files;
 mod mailboxes;
+mod outbox;
 mod registrations;
 mod sinks;
 mod token_files;
@@ -52,6 +53,7 @@ pub(super) fn check(
     clouds::have_hosts(raw, &opened, &mut check);
     let sinks = sinks::check(&raw.sink, &mut check);
     let events = events::check(raw, &mut check);
+    let outbox = outbox::check(raw, &mut check);
     let watches = watches::check(raw, &mut check);
     check.end()?;
     Ok(Config {
@@ -64,6 +66,7 @@ pub(super) fn check(
         mailboxes,
         sinks,
         events,
+        outbox,
         watches,
         token_files,
     })

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use gatepost_host::SecretSource;
+use gatepost_mailroom::outbox::{BounceTo, SendLimits};
 use gatepost_mailroom::sinks::webhook::Network;
-use gatepost_mailroom::{EventType, Ordering};
+use gatepost_mailroom::{EventType, Ordering, UnknownThen};
 use gatepost_oauth::{
     Cloud, EndpointVersion, HostPort, PasswordFrom, Signing, Tenant, WhichIdentity,
 };
@@ -39,6 +40,8 @@ pub struct Config {
     pub sinks: BTreeMap<String, SinkSettings>,
     /// Where Gatepost's own events go, if that is said.
     pub events: Option<EventSettings>,
+    /// How messages are sent.
+    pub outbox: OutboxSettings,
     /// Folders under observation, in the order of the file.
     pub watches: Vec<WatchSettings>,
     /// Files with tokens, in the order of the file.
@@ -385,6 +388,23 @@ pub struct WebhookSettings {
     pub allow: BTreeMap<String, Network>,
     /// Authorities trusted besides the system's.
     pub ca_file: Option<PathBuf>,
+}
+
+/// How messages are sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxSettings {
+    /// The mailbox that sends what comes from an address that is no mailbox here.
+    pub default: Option<String>,
+    /// Who gets what is sent to a name without a domain.
+    pub local: Option<String>,
+    /// What follows when nobody knows whether a message was sent.
+    pub on_unknown: UnknownThen,
+    /// Who is told of a message that was not sent, besides the sinks.
+    pub bounce: BounceTo,
+    /// How long a message is tried.
+    pub give_up_after: Duration,
+    /// How fast a mailbox may send.
+    pub limits: SendLimits,
 }
 
 /// Where Gatepost's own events go.

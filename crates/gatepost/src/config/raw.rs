@@ -2,6 +2,7 @@
 //! `docs/gatepost.schema.json` is made from these types and their comments.
 
 mod events;
+mod outbox;
 mod placed;
 mod secret;
 mod sink;
@@ -15,6 +16,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use events::RawEvents;
+pub use outbox::{RawBounce, RawOutbox, RawUnknown};
 pub use placed::Placed;
 pub use secret::{INLINE_SECRET, RawSecret};
 pub use sink::{RawCommand, RawMaildir, RawOrdering, RawSink, RawStream, RawWebhook, SINK_KINDS};
@@ -52,6 +54,9 @@ pub struct RawConfig {
     /// Where Gatepost's own events go. Without it, those of a watch go to the watch's own sinks,
     /// and those of a delivery or a sink only into the log.
     pub events: Option<RawEvents>,
+    /// How messages are sent.
+    #[serde(default)]
+    pub outbox: RawOutbox,
     /// Folders under observation.
     #[serde(default)]
     pub watch: Vec<RawWatch>,

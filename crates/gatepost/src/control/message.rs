@@ -30,6 +30,11 @@ pub enum Question {
     Credentials,
     /// That couriers look at once for what is due, and ask sinks that were switched off.
     Deliver,
+    /// That whoever sends looks at once for what is due.
+    Send {
+        /// Whether a mailbox that waits is tried all the same.
+        urgent: bool,
+    },
     /// That the configuration is read again.
     Reload,
 }
@@ -42,9 +47,11 @@ impl Question {
             Self::Reload => Duration::from_mins(5),
             // A token that must be fetched takes as long as the sign-in server does, at most 30
             // seconds.
-            Self::Token { .. } | Self::Health | Self::Credentials | Self::Deliver => {
-                Duration::from_secs(40)
-            }
+            Self::Token { .. }
+            | Self::Health
+            | Self::Credentials
+            | Self::Deliver
+            | Self::Send { .. } => Duration::from_secs(40),
         }
     }
 

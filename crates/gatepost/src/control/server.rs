@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatepost_host::{Clock, Elapsed};
+use gatepost_mailroom::Call;
 use gatepost_oauth::TokenSource as _;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -128,6 +129,11 @@ async fn answered(question: Question, daemon: &Daemon) -> Answer {
         },
         Question::Deliver => {
             mailroom.bell.urge();
+            Answer::Done
+        }
+        Question::Send { urgent } => {
+            let call = if urgent { Call::Urgent } else { Call::Look };
+            daemon.office.ring_all(call);
             Answer::Done
         }
         Question::Reload => match daemon.reload().await {

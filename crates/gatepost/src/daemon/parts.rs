@@ -128,6 +128,12 @@ impl Same for crate::compose::WatchMadeOf {
     }
 }
 
+impl Same for crate::compose::SenderMadeOf {
+    fn is_same(&self, other: &Self) -> bool {
+        self == other
+    }
+}
+
 impl Same for crate::config::TokenFileSettings {
     fn is_same(&self, other: &Self) -> bool {
         self == other

@@ -25,6 +25,7 @@ mod receiver;
 mod registration;
 mod reloading;
 mod secrets;
+mod sending;
 mod serving;
 mod setup_page;
 mod signing_in;

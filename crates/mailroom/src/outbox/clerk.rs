@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::PostOffice;
 use super::attempt::CLAIM;
-use crate::{LeftBy, StorageError};
+use crate::{Call, LeftBy, StorageError};
 
 /// Puts right what processes that are gone left behind, and forgets what was sent long ago.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Clerk {
                 "messages are held: their mailboxes are not configured, or have no `send`"
             );
         }
-        self.office.ring_all();
+        self.office.ring_all(Call::Look);
         Ok(())
     }
 
@@ -77,7 +77,7 @@ impl Clerk {
                 unknown = recovered.unknown,
                 "messages were left behind by a process that is gone"
             );
-            self.office.ring_all();
+            self.office.ring_all(Call::Look);
         }
         Ok(())
     }

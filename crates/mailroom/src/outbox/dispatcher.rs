@@ -244,7 +244,7 @@ impl Dispatcher {
         for (settlement, counted) in work.unsettled.drain(..).zip(counted) {
             if !counted && settlement.fate != Fate::Released {
                 tracing::warn!(
-                    message = %settlement.lease.id,
+                    submission = %settlement.lease.id,
                     "somebody else decided of a message in the meantime; that stands"
                 );
             }

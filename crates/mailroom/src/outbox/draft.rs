@@ -198,8 +198,7 @@ impl Draft {
             digest.update(&[0]);
         }
         let digest = digest.finish();
-        let octets = digest.as_ref().iter().take(16);
-        octets.map(|octet| format!("{octet:02x}")).collect()
+        crate::spool::hexadecimal(&digest.as_ref()[..16])
     }
 }
 

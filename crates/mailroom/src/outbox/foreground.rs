@@ -119,7 +119,7 @@ impl Sending {
             },
             Err(LookError::NotNow(reason)) if since < PATIENCE => {
                 tracing::warn!(
-                    message = %due.lease.id, mailbox = %due.letter.mailbox,
+                    submission = %due.lease.id, mailbox = %due.letter.mailbox,
                     "whether it was sent cannot be looked up at present: {reason}"
                 );
                 let wait = LOOKS[LOOKS.len() - 1];
@@ -163,7 +163,7 @@ impl Sending {
         };
         let reason = format!("nobody knows whether it was sent: {lost}; {why}; {follows}");
         tracing::warn!(
-            message = %due.lease.id, mailbox = %due.letter.mailbox,
+            submission = %due.lease.id, mailbox = %due.letter.mailbox,
             "nobody knows whether a message was sent; {follows}"
         );
         let report = Report::on(EventType::SendUnknown, due, Some(&reason));
@@ -277,20 +277,20 @@ fn next_look(since: Duration) -> Option<Duration> {
 }
 
 fn log(due: &DueSubmission, judged: &Judged) {
-    let (message, mailbox) = (&due.lease.id, &due.letter.mailbox);
+    let (submission, mailbox) = (&due.lease.id, &due.letter.mailbox);
     let (attempts, code) = (due.attempt, judged.code.unwrap_or_default());
     match &judged.fate {
-        Fate::Sent { .. } => tracing::info!(%message, %mailbox, attempts, "a message was sent"),
+        Fate::Sent { .. } => tracing::info!(%submission, %mailbox, attempts, "a message was sent"),
         Fate::RetryAt { at, .. } => tracing::warn!(
-            %message, %mailbox, attempts, code, next_attempt_at = %at,
-            "a message was not sent to everybody and is tried again: `gatepost outbox show {message}` says why"
+            %submission, %mailbox, attempts, code, next_attempt_at = %at,
+            "a message was not sent to everybody and is tried again: `gatepost outbox show {submission}` says why"
         ),
         Fate::Failed { .. } | Fate::Dead { .. } => tracing::error!(
-            %message, %mailbox, attempts, code,
-            "a message was not sent to everybody, and is not tried any more: `gatepost outbox show {message}` says why"
+            %submission, %mailbox, attempts, code,
+            "a message was not sent to everybody, and is not tried any more: `gatepost outbox show {submission}` says why"
         ),
         Fate::Unknown { .. } => tracing::warn!(
-            %message, %mailbox, attempts, code,
+            %submission, %mailbox, attempts, code,
             "it is not known whether a message was sent; it is looked for"
         ),
         Fate::Dropped { .. } | Fate::Released => {}

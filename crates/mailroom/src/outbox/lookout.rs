@@ -90,7 +90,7 @@ impl SentItems {
 impl Lookout for SentItems {
     async fn look(&self, due: &DueSubmission) -> Result<Sighting, LookError> {
         if let Some(Trace::Draft { .. }) = due.trace {
-            tracing::debug!(message = %due.lease.id, "the draft is looked for by its Message-ID");
+            tracing::debug!(submission = %due.lease.id, "the draft is looked for by its Message-ID");
         }
         let mut session = self.opener.open().await?;
         let found = Self::find(session.as_mut(), due).await;

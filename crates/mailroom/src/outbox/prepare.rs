@@ -34,6 +34,9 @@ pub struct Wishes {
     pub recipients: Vec<String>,
     /// Whether it is also sent to those in To, Cc and Bcc.
     pub recipients_in_header: bool,
+    /// Who gets what is sent to a name without a domain, such as `root`. Such a recipient is refused
+    /// if this is not said.
+    pub local: Option<String>,
     /// The value of `From` for a message without one. Such a message is refused if this is not
     /// said, either.
     pub from: Option<String>,
@@ -83,6 +86,10 @@ impl Preparation {
         spool: &Arc<Spool>,
         (now, chance): (Timestamp, &Chance),
     ) -> Result<Self, PrepareError> {
+        let mut wishes = wishes;
+        for address in &mut wishes.recipients {
+            *address = somewhere(address, wishes.local.as_deref());
+        }
         for (field, address) in wishes
             .recipients
             .iter()
@@ -210,8 +217,9 @@ impl Preparation {
         let mut recipients = self.wishes.recipients.clone();
         if self.wishes.recipients_in_header {
             for (field, address) in &self.found.recipients {
-                check(field, address)?;
-                recipients.push(address.clone());
+                let address = somewhere(address, self.wishes.local.as_deref());
+                check(field, &address)?;
+                recipients.push(address);
             }
         }
         let mut known = BTreeSet::new();
@@ -237,6 +245,14 @@ impl Preparation {
         }
         part(message.as_ref());
         whole.finish().as_ref().try_into().unwrap_or_default()
+    }
+}
+
+/// The address, or who stands for names without a domain.
+fn somewhere(address: &str, local: Option<&str>) -> String {
+    match local {
+        Some(local) if !address.is_empty() && !address.contains('@') => local.to_owned(),
+        _ => address.to_owned(),
     }
 }
 

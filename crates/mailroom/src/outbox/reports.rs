@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::{
     Addressee, DueSubmission, Event, EventData, EventId, EventType, NewEvent, NewSubmission,
-    ReportTo, SendData, SubmissionId, UnknownThen,
+    ReportTo, Resolution, SendData, Submission, SubmissionId, UnknownThen,
 };
 
 /// One report about one message.
@@ -76,6 +76,33 @@ impl NewSubmission {
         self.reports.extend(event);
         self
     }
+}
+
+/// The report that a person decided to have a message sent again of which nobody knows whether it
+/// was sent, or that it is settled by his word.
+pub fn resolution_report(
+    seen: &Submission,
+    resolution: Resolution,
+    (report_to, now): (&ReportTo, Timestamp),
+) -> Option<NewEvent> {
+    let (kind, then) = match resolution {
+        Resolution::Sent => (EventType::SendSent, None),
+        Resolution::Resend => (EventType::SendUnknown, Some(UnknownThen::Resend)),
+        Resolution::Drop => (EventType::SendUnknown, Some(UnknownThen::Drop)),
+    };
+    let data = SendData {
+        submission: seen.id.clone(),
+        internet_message_id: seen.letter.message_id.clone(),
+        subject: seen.letter.subject.clone(),
+        recipients: seen.recipients.clone(),
+        attempts: seen.attempts,
+        code: None,
+        reason: Some("a person decided it".to_owned()),
+        then,
+    };
+    let what = format!("decided at {now}");
+    let about = (&seen.id, seen.letter.mailbox.clone());
+    event(about, (kind, &what, data), (report_to, now))
 }
 
 fn event(

@@ -99,7 +99,7 @@ impl Store {
     async fn give_up(&self, damaged: Vec<(SendLease, Undone)>, now: Timestamp) {
         for (lease, undone) in damaged {
             let reason = self.fault(undone).to_string();
-            tracing::error!(message = %lease.id, "not sent: {reason}");
+            tracing::error!(submission = %lease.id, "not sent: {reason}");
             let settlement = Settlement {
                 lease,
                 recipients: Vec::new(),

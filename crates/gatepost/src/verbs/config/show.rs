@@ -2,6 +2,7 @@
 
 use gatepost_host::SecretSource;
 use gatepost_mailroom::Ordering;
+use gatepost_mailroom::outbox::BounceTo;
 use gatepost_oauth::{EndpointVersion, PasswordFrom, Signing, WhichIdentity};
 use gatepost_store::KeySource;
 use serde_json::{Map, Value, json};
@@ -35,6 +36,17 @@ pub(super) fn meaning(config: &Config) -> Value {
     if let Some(events) = &config.events {
         shown["events"] = json!({ "sinks": events.sinks, "kinds": events.kinds });
     }
+    let outbox = &config.outbox;
+    shown["outbox"] = json!({
+        "default": outbox.default,
+        "local": outbox.local,
+        "unknown": outbox.on_unknown,
+        "bounce": match outbox.bounce { BounceTo::Nobody => "nobody", BounceTo::Sender => "sender" },
+        "give_up_hours": outbox.give_up_after.as_secs() / 3600,
+        "messages_per_minute": outbox.limits.messages_per_minute,
+        "connections": outbox.limits.connections,
+        "recipients_per_day": outbox.limits.recipients_per_day,
+    });
     shown["watch"] = config.watches.iter().map(watch).collect();
     shown["token_file"] = config.token_files.iter().map(token_file).collect();
     shown

@@ -32,8 +32,10 @@ pub(super) fn end(octets: &[u8], scanned: &mut usize) -> Option<usize> {
         if line == b"\r\n" {
             return Some(start + line.len());
         }
-        let is_continuation = start > 0 && matches!(line[0], b' ' | b'\t');
-        if !is_continuation && !is_field(line) && !(start == 0 && line.starts_with(b"From ")) {
+        let may_begin = start == 0 && line.starts_with(b"From ");
+        let goes_on = start > 0 && matches!(line[0], b' ' | b'\t');
+        let belongs = may_begin || goes_on || is_field(line);
+        if !belongs {
             return Some(start);
         }
         *scanned += line.len();

@@ -1,0 +1,319 @@
+//! Handing a message to the outbox, and what verbs say of it.
+
+use std::time::Duration;
+
+use gatepost_fault::{Fault, Next, Owner};
+use gatepost_mailroom::outbox::{Preparation, PrepareError, Wishes};
+use gatepost_mailroom::{Accepted, Outbox as _, Submission, SubmissionId, SubmissionState};
+use jiff::Timestamp;
+
+use crate::compose::{Gatepost, Scope, compose, send_policy};
+use crate::config::{Config, MailboxSettings};
+use crate::control::{Question, ask};
+use crate::failure::Failure;
+use crate::runtime;
+use crate::verbs::named_mailbox;
+
+/// Why a message was not sent, or is not yet.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// The mailbox does not send.
+    #[error(
+        "the mailbox {mailbox} does not send: give it `send = \"smtp\"` (or \"graph\") in {file}"
+    )]
+    NotConfigured {
+        /// The mailbox.
+        mailbox: String,
+        /// The configuration.
+        file: String,
+    },
+    /// It is not said which mailbox sends.
+    #[error(
+        "it is not clear which mailbox sends {from}: name it, or set `default` in [outbox] of {file}; these send: {mailboxes}"
+    )]
+    WhichMailbox {
+        /// From whom the message is.
+        from: String,
+        /// The configuration.
+        file: String,
+        /// Those that send.
+        mailboxes: String,
+    },
+    /// Another message was accepted under the same idempotency key.
+    #[error(
+        "another message was accepted before with this idempotency key: {id}; nothing was accepted now"
+    )]
+    OtherWish {
+        /// Its name in the outbox.
+        id: SubmissionId,
+    },
+    /// The server refused it.
+    #[error("the message {id} was not sent: {reason}")]
+    Failed {
+        /// Its name in the outbox.
+        id: SubmissionId,
+        /// Why.
+        reason: String,
+    },
+    /// It waits.
+    #[error(
+        "the message {id} is kept in the outbox and was not sent yet: {reason}; do not hand it over again: {then}"
+    )]
+    Waits {
+        /// Its name in the outbox.
+        id: SubmissionId,
+        /// Why.
+        reason: String,
+        /// Who sends it.
+        then: &'static str,
+    },
+    /// Nobody knows.
+    #[error(
+        "nobody knows whether the message {id} was sent: {reason}; do not hand it over again: look whether it arrived, and tell by `gatepost outbox resolve {id}`"
+    )]
+    Unknown {
+        /// Its name in the outbox.
+        id: SubmissionId,
+        /// Why.
+        reason: String,
+    },
+    /// There is no such message.
+    #[error("there is no message {id} in the outbox; `gatepost outbox list` shows those there are")]
+    Missing {
+        /// What was asked for.
+        id: String,
+    },
+    /// Nothing can be done with these messages.
+    #[error("nothing to do: {reason}; `gatepost outbox list` shows where each stands")]
+    NothingToDo {
+        /// Why.
+        reason: String,
+    },
+    /// An option of sendmail's that has no meaning here.
+    #[error("sendmail: {option} is not possible here: {reason}")]
+    Option {
+        /// The option.
+        option: String,
+        /// What to do instead.
+        reason: String,
+    },
+}
+
+impl SendError {
+    /// Every code that this error answers.
+    pub const CODES: &'static [&'static str] = &[
+        "send_not_configured",
+        "sender_ambiguous",
+        "idempotency_conflict",
+        "message_not_sent",
+        "message_waits",
+        "submission_missing",
+        "sendmail_option",
+    ];
+}
+
+impl Fault for SendError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotConfigured { .. } => "send_not_configured",
+            Self::WhichMailbox { .. } => "sender_ambiguous",
+            Self::OtherWish { .. } => "idempotency_conflict",
+            Self::Failed { .. } => "message_not_sent",
+            Self::Waits { .. } => "message_waits",
+            Self::Unknown { .. } => "submission_unknown",
+            Self::Missing { .. } | Self::NothingToDo { .. } => "submission_missing",
+            Self::Option { .. } => "sendmail_option",
+        }
+    }
+
+    fn owner(&self) -> Owner {
+        match self {
+            Self::Failed { .. } | Self::Unknown { .. } | Self::Waits { .. } => Owner::Remote,
+            _ => Owner::Operator,
+        }
+    }
+
+    fn next(&self) -> Next {
+        match self {
+            Self::NotConfigured { .. } | Self::WhichMailbox { .. } | Self::Option { .. } => {
+                Next::Reconfigure
+            }
+            Self::Waits { .. } => Next::Retry(gatepost_fault::After::Backoff),
+            _ => Next::Discard,
+        }
+    }
+}
+
+/// The mailbox that sends: the one that is named, otherwise that of the address `from`, otherwise
+/// the usual one, otherwise the only one there is.
+pub fn sender<'a>(
+    config: &'a Config,
+    named: Option<&str>,
+    from: Option<&str>,
+) -> Result<&'a MailboxSettings, Failure> {
+    let file = || config.file.display().to_string();
+    if let Some(named) = named {
+        let mailbox = named_mailbox(config, named)?;
+        if mailbox.send.is_none() {
+            return Err(SendError::NotConfigured {
+                mailbox: mailbox.address.clone(),
+                file: file(),
+            }
+            .into());
+        }
+        return Ok(mailbox);
+    }
+    let of = |address: &str| {
+        let mailbox = config.mailboxes.get(&address.to_lowercase());
+        mailbox.filter(|mailbox| mailbox.send.is_some())
+    };
+    let all = config.mailboxes.values();
+    let all: Vec<_> = all.filter(|one| one.send.is_some()).collect();
+    let only = match all[..] {
+        [only] => Some(only),
+        _ => None,
+    };
+    let usual = config.outbox.default.as_deref();
+    let found = from.and_then(of).or_else(|| usual.and_then(of)).or(only);
+    found.ok_or_else(|| {
+        let mailboxes: Vec<_> = all.iter().map(|one| one.address.as_str()).collect();
+        let mailboxes = match &mailboxes[..] {
+            [] => "none".to_owned(),
+            some => some.join(", "),
+        };
+        SendError::WhichMailbox {
+            from: from.map_or_else(|| "this".to_owned(), |from| format!("what is from {from}")),
+            file: file(),
+            mailboxes,
+        }
+        .into()
+    })
+}
+
+/// Puts a message into the outbox, which `write` writes; answers its name. It is durable then,
+/// and a running `serve` knows.
+pub fn hand_over(
+    config: Config,
+    wishes: Wishes,
+    write: impl AsyncFnOnce(&mut Preparation) -> Result<(), PrepareError>,
+) -> Result<SubmissionId, Failure> {
+    runtime::briefly(async {
+        let gatepost = compose(config, Scope::Store).await?;
+        let accepted = accept(&gatepost, wishes, write).await;
+        gatepost.end().await;
+        accepted
+    })
+}
+
+async fn accept(
+    gatepost: &Gatepost,
+    wishes: Wishes,
+    write: impl AsyncFnOnce(&mut Preparation) -> Result<(), PrepareError>,
+) -> Result<SubmissionId, Failure> {
+    let office = gatepost.post_office_beside()?;
+    let now = gatepost.clock.now();
+    let mut preparation = Preparation::begin(wishes, &office.spool, (now, &gatepost.chance))?;
+    write(&mut preparation).await?;
+    let prepared = preparation.finish().await?;
+    let report_to = send_policy(&gatepost.config).report_to;
+    let submission = prepared.submission.reported_to(&report_to);
+    let id = submission.id.clone();
+    match office.accept(submission).await? {
+        Accepted::New => Ok(id),
+        // The same wish once more: nothing happens twice.
+        Accepted::Before(first) => Ok(first),
+        Accepted::Other(id) => Err(SendError::OtherWish { id }.into()),
+    }
+}
+
+/// Whether a `serve` runs, which is told that there is something to send.
+pub fn is_served(config: &Config, urgent: bool) -> Result<bool, Failure> {
+    Ok(ask(&config.state, &Question::Send { urgent })?.is_some())
+}
+
+/// Sends the message in the foreground, since no `serve` runs; answers where it stands then.
+pub fn send_now(config: Config, id: &SubmissionId) -> Result<Submission, Failure> {
+    let missing = || SendError::Missing { id: id.to_string() };
+    runtime::briefly(async {
+        let mailbox = {
+            let store = compose(config.clone(), Scope::Store).await?;
+            let seen = store.store.submission(id).await;
+            store.end().await;
+            seen?.ok_or_else(missing)?.letter.mailbox
+        };
+        let mailbox = sender(&config, Some(&mailbox), None)?.clone();
+        let gatepost = compose(config, Scope::Mailbox(&mailbox)).await?;
+        let sent = async {
+            let office = gatepost.post_office_beside()?;
+            let sending = gatepost.sending(&mailbox)?;
+            let sending = sending.ok_or_else(missing)?;
+            let sent = sending.send_now(id, (&office, PATIENCE)).await?;
+            Ok(sent.ok_or_else(missing)?)
+        };
+        let sent = sent.await;
+        gatepost.end().await;
+        sent
+    })
+}
+
+/// Waits until a running `serve` has sent the message, or it is known why not; for `patience` at
+/// most. Answers where it stands then.
+pub fn wait(config: Config, id: &SubmissionId, patience: Duration) -> Result<Submission, Failure> {
+    runtime::briefly(async {
+        let gatepost = compose(config, Scope::Store).await?;
+        let clock = &gatepost.clock;
+        let until = clock.now().checked_add(patience).unwrap_or(Timestamp::MAX);
+        let seen = async {
+            loop {
+                let seen = gatepost.store.submission(id).await?;
+                let seen = seen.ok_or_else(|| SendError::Missing { id: id.to_string() })?;
+                let undecided =
+                    seen.state == SubmissionState::Unknown && seen.next_attempt_at.is_none();
+                if seen.state.is_settled() || undecided || clock.now() >= until {
+                    return Ok::<_, Failure>(seen);
+                }
+                clock.sleep(LOOK).await;
+            }
+        };
+        let seen = seen.await;
+        gatepost.end().await;
+        seen
+    })
+}
+
+/// What a message that stands so is worth telling.
+pub fn told(seen: &Submission, is_served: bool) -> Result<(), SendError> {
+    let id = seen.id.clone();
+    let reason = seen.reason.clone();
+    match seen.state {
+        SubmissionState::Sent => Ok(()),
+        SubmissionState::Failed | SubmissionState::Dead | SubmissionState::Cancelled => {
+            Err(SendError::Failed {
+                id,
+                reason: reason.unwrap_or_else(|| seen.state.as_str().to_owned()),
+            })
+        }
+        SubmissionState::Unknown => Err(SendError::Unknown {
+            id,
+            reason: reason.unwrap_or_else(|| "its process ended".to_owned()),
+        }),
+        SubmissionState::Scheduled if is_served => Ok(()),
+        SubmissionState::Queued
+        | SubmissionState::Scheduled
+        | SubmissionState::Held
+        | SubmissionState::Claimed
+        | SubmissionState::Transmitting => Err(SendError::Waits {
+            id,
+            reason: reason.unwrap_or_else(|| seen.state.as_str().to_owned()),
+            then: if is_served {
+                "it is tried again by itself"
+            } else {
+                "`gatepost serve` sends it, or `gatepost outbox retry`"
+            },
+        }),
+    }
+}
+
+/// How long somebody waits for a server that is busy.
+const PATIENCE: Duration = Duration::from_secs(40);
+const LOOK: Duration = Duration::from_millis(100);

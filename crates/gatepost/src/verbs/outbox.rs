@@ -1,0 +1,287 @@
+//! `gatepost outbox list|show|retry|cancel|resolve`: what is on its way out.
+
+use std::num::NonZeroUsize;
+
+use gatepost_mailroom::outbox::resolution_report;
+use gatepost_mailroom::{
+    Outbox as _, RecipientFate, Resolution, Submission, SubmissionFilter, SubmissionId,
+    SubmissionState,
+};
+use jiff::Timestamp;
+
+use crate::cli::Settings;
+use crate::compose::{Gatepost, Scope, compose, send_policy};
+use crate::failure::Failure;
+use crate::screen::{self, Form};
+use crate::sending::{self, SendError};
+use crate::verbs::{configuration, named_mailbox};
+use crate::{logging, runtime, times};
+
+/// What `outbox` takes.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    verb: OutboxVerb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum OutboxVerb {
+    /// List messages, the newest first.
+    List(ListArguments),
+    /// Show one message, and what became of it for each recipient.
+    Show {
+        /// Its name in the list.
+        id: String,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Try messages again at once, also those that gave up. Without a running serve they are sent
+    /// in the foreground.
+    Retry {
+        /// Their names in the list.
+        #[arg(required = true)]
+        ids: Vec<String>,
+    },
+    /// Cancel messages of which nothing was sent yet.
+    Cancel {
+        /// Their names in the list.
+        #[arg(required = true)]
+        ids: Vec<String>,
+    },
+    /// Say what became of a message of which nobody knows whether it was sent.
+    Resolve {
+        /// Its name in the list.
+        id: String,
+        /// What is true of it, or is to be done.
+        #[arg(value_enum)]
+        as_what: As,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct ListArguments {
+    /// Only those in this state.
+    #[arg(long, value_parser = state)]
+    state: Option<SubmissionState>,
+    /// Only those of this mailbox.
+    #[arg(long)]
+    mailbox: Option<String>,
+    /// How many, the newest first.
+    #[arg(long, default_value = "50", value_name = "NUMBER")]
+    top: NonZeroUsize,
+    #[command(flatten)]
+    form: Form,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum As {
+    /// It arrived.
+    Sent,
+    /// Send it again; it may arrive twice.
+    Resend,
+    /// Do not send it again.
+    Drop,
+}
+
+/// Lists, shows or changes what is in the outbox.
+pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
+    let config = configuration(settings)?;
+    logging::start_quietly(settings.verbose)?;
+    let again = runtime::briefly(async {
+        let gatepost = compose(config.clone(), Scope::Store).await?;
+        let done = act(&arguments.verb, &gatepost).await;
+        gatepost.end().await;
+        done
+    })?;
+    if again.is_empty() || sending::is_served(&config, true)? {
+        return Ok(());
+    }
+    for id in again {
+        let seen = sending::send_now(config.clone(), &id)?;
+        sending::told(&seen, false)?;
+        screen::line(&format!("{} {id}", seen.state.as_str()))?;
+    }
+    Ok(())
+}
+
+/// Answers what is to be sent at once.
+async fn act(verb: &OutboxVerb, gatepost: &Gatepost) -> Result<Vec<SubmissionId>, Failure> {
+    let (store, now) = (&gatepost.store, gatepost.clock.now());
+    match verb {
+        OutboxVerb::List(arguments) => {
+            let filter = SubmissionFilter {
+                state: arguments.state,
+                mailbox: arguments.mailbox.as_ref().map(|one| one.to_lowercase()),
+                limit: arguments.top.get(),
+            };
+            let found = store.submissions(&filter).await?;
+            if let (true, Some(mailbox)) = (found.is_empty(), &arguments.mailbox) {
+                named_mailbox(&gatepost.config, mailbox)?;
+            }
+            list(arguments, &found, now)?;
+            Ok(Vec::new())
+        }
+        OutboxVerb::Show { id, form } => {
+            let seen = one(store, id).await?;
+            if form.is_json() {
+                screen::json(&seen)?;
+            } else {
+                show(&seen, now)?;
+            }
+            Ok(Vec::new())
+        }
+        OutboxVerb::Retry { ids } => {
+            let ids = read(ids)?;
+            let count = store.retry_sending(&ids, now).await?;
+            told(
+                (&ids, count),
+                ("due at once", "sent, cancelled or unknown already"),
+            )?;
+            Ok(ids)
+        }
+        OutboxVerb::Cancel { ids } => {
+            let ids = read(ids)?;
+            let count = store.cancel(&ids, now).await?;
+            told(
+                (&ids, count),
+                ("cancelled", "on their way or decided already"),
+            )?;
+            Ok(Vec::new())
+        }
+        OutboxVerb::Resolve { id, as_what } => {
+            let seen = one(store, id).await?;
+            let resolution = match as_what {
+                As::Sent => Resolution::Sent,
+                As::Resend => Resolution::Resend,
+                As::Drop => Resolution::Drop,
+            };
+            let report_to = send_policy(&gatepost.config).report_to;
+            let reports = resolution_report(&seen, resolution, (&report_to, now));
+            let reports = (reports.into_iter().collect(), now);
+            if !store.resolve(&seen.id, resolution, reports).await? {
+                let reason = format!("the message {id} is {}, not unknown", seen.state.as_str());
+                return Err(SendError::NothingToDo { reason }.into());
+            }
+            screen::line(&format!("{} {id}", resolution.state().as_str()))?;
+            Ok(match resolution {
+                Resolution::Resend => vec![seen.id],
+                Resolution::Sent | Resolution::Drop => Vec::new(),
+            })
+        }
+    }
+}
+
+async fn one(store: &gatepost_store::Store, id: &str) -> Result<Submission, Failure> {
+    let missing = || SendError::Missing { id: id.to_owned() };
+    let id = SubmissionId::parse(id).ok_or_else(missing)?;
+    let seen = store.submission(&id).await?;
+    Ok(seen.ok_or_else(missing)?)
+}
+
+fn read(ids: &[String]) -> Result<Vec<SubmissionId>, SendError> {
+    let ids = ids.iter().map(|id| {
+        let read = SubmissionId::parse(id);
+        read.ok_or_else(|| SendError::Missing { id: id.clone() })
+    });
+    ids.collect()
+}
+
+fn list(arguments: &ListArguments, found: &[Submission], now: Timestamp) -> Result<(), Failure> {
+    let heads = [
+        "ID", "STATE", "MAILBOX", "TO", "SUBJECT", "TRIES", "NEXT", "WHY",
+    ];
+    arguments.form.list(found, heads, |one| {
+        let why = match one.state {
+            SubmissionState::Sent => "",
+            _ => one.reason.as_deref().unwrap_or_default(),
+        };
+        [
+            one.id.to_string(),
+            one.state.as_str().to_owned(),
+            one.letter.mailbox.clone(),
+            recipients(one),
+            screen::shortened(one.letter.subject.as_deref().unwrap_or("(no subject)"), 40),
+            one.attempts.to_string(),
+            next(one, now),
+            screen::shortened(why, 60),
+        ]
+    })
+}
+
+fn recipients(one: &Submission) -> String {
+    match &one.recipients[..] {
+        [] => String::new(),
+        [only] => only.address.clone(),
+        [first, rest @ ..] => format!("{} and {} more", first.address, rest.len()),
+    }
+}
+
+fn next(one: &Submission, now: Timestamp) -> String {
+    let at = one.next_attempt_at;
+    at.map_or_else(String::new, |at| times::ahead_of(now, at))
+}
+
+/// Writes one message as people read it.
+fn show(one: &Submission, now: Timestamp) -> Result<(), Failure> {
+    let seen = |at: Option<Timestamp>| at.map(|at| times::seen_from(now, at));
+    let letter = &one.letter;
+    let fields = [
+        ("Message", Some(one.id.to_string())),
+        ("State", Some(one.state.as_str().to_owned())),
+        ("Mailbox", Some(letter.mailbox.clone())),
+        (
+            "Sender",
+            Some(letter.sender.clone().unwrap_or_else(|| "<>".to_owned())),
+        ),
+        ("Subject", letter.subject.clone()),
+        ("Message-ID", Some(format!("<{}>", letter.message_id))),
+        ("Size", Some(letter.size.to_string())),
+        ("Accepted", seen(Some(letter.accepted_at))),
+        (
+            "Not before",
+            letter.not_before.map(|at| times::ahead_of(now, at)),
+        ),
+        ("Tries", Some(one.attempts.to_string())),
+        ("First try", seen(one.first_attempt_at)),
+        ("Departed", seen(one.departed_at)),
+        ("Next", Some(next(one, now))),
+        ("Settled", seen(one.settled_at)),
+        ("Why", one.reason.clone()),
+    ];
+    for (name, value) in fields {
+        screen::field(name, value.as_deref().unwrap_or_default())?;
+    }
+    for recipient in &one.recipients {
+        let fate = match &recipient.fate {
+            RecipientFate::Open => "open".to_owned(),
+            RecipientFate::Taken => "taken".to_owned(),
+            RecipientFate::Deferred { reason } => format!("later: {reason}"),
+            RecipientFate::Refused { reason } => format!("refused: {reason}"),
+        };
+        screen::field("Recipient", &format!("{} {fate}", recipient.address))?;
+    }
+    Ok(())
+}
+
+fn told(
+    (ids, count): (&[SubmissionId], usize),
+    (what, otherwise): (&str, &str),
+) -> Result<(), Failure> {
+    if count == 0 {
+        let reason = format!("they are unknown here, or {otherwise}");
+        return Err(SendError::NothingToDo { reason }.into());
+    }
+    let others = if ids.len() == count {
+        String::new()
+    } else {
+        format!("; the others are unknown here, or {otherwise}")
+    };
+    screen::line(&format!("{count} of {} {what}{others}", ids.len()))
+}
+
+fn state(text: &str) -> Result<SubmissionState, String> {
+    SubmissionState::parse(text).ok_or_else(|| {
+        let all = SubmissionState::ALL.map(SubmissionState::as_str);
+        format!("there is no such state; there are {}", all.join(", "))
+    })
+}
