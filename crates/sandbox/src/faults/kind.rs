@@ -74,6 +74,8 @@ pub enum FaultKind {
     SentItemsLate,
     /// The address of an upload in progress has expired.
     ExpiredUpload,
+    /// Graph takes a range of an upload and answers HTTP 504 all the same.
+    LostUploadAnswer,
     /// A delta link of Graph gives HTTP 410 and the address to begin anew.
     DeltaGone,
     /// A delta link of Graph gives `syncStateNotFound`.
@@ -134,6 +136,7 @@ impl FaultKind {
         Self::SentThenTimeout,
         Self::SentItemsLate,
         Self::ExpiredUpload,
+        Self::LostUploadAnswer,
         Self::DeltaGone,
         Self::SyncStateLost,
         Self::SparseDelta,
@@ -181,6 +184,7 @@ impl FaultKind {
             Self::SentThenTimeout => "sent-then-timeout",
             Self::SentItemsLate => "sent-items-late",
             Self::ExpiredUpload => "expired-upload",
+            Self::LostUploadAnswer => "lost-upload-answer",
             Self::DeltaGone => "delta-gone",
             Self::SyncStateLost => "sync-state-lost",
             Self::SparseDelta => "sparse-delta",
@@ -239,6 +243,7 @@ impl FaultKind {
             Self::SentThenTimeout => "Graph sends the message and answers HTTP 504",
             Self::SentItemsLate => "what Graph sends appears in Sent Items five seconds later",
             Self::ExpiredUpload => "the address of an upload has expired",
+            Self::LostUploadAnswer => "Graph takes a range of an upload and answers HTTP 504",
             Self::DeltaGone => "Graph's delta links give 410 with Location",
             Self::SyncStateLost => "Graph's delta links give `syncStateNotFound`",
             Self::SparseDelta => "rows of Graph's delta hold little more than the id",

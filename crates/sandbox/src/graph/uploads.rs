@@ -25,6 +25,7 @@ use super::letter::{File, unknown_type, wrong};
 use super::messages::again;
 use super::refusal::Refusal;
 use super::send::property;
+use super::strike::strike;
 use crate::faults::FaultKind;
 use crate::mailboxes::{MessageId, Placed};
 
@@ -37,6 +38,8 @@ pub(crate) struct Uploads(Mutex<BTreeMap<String, Upload>>);
 struct Upload {
     /// The request that began it, in whose name the file is hung on the draft.
     call: Call,
+    /// Whose draft it is.
+    address: String,
     draft: MessageId,
     file: File,
     octets: Vec<u8>,
@@ -90,6 +93,7 @@ pub(super) fn create(mail: Mail<'_>, placed: &Placed, given: &Map<String, Value>
         token.clone(),
         Upload {
             call: call.clone(),
+            address: mail.owner.address.clone(),
             draft: placed.message.id,
             file,
             octets: Vec::new(),
@@ -156,22 +160,32 @@ async fn put(graph: &Graph, token: &str, headers: &HeaderMap, body: Body) -> Out
     let octets = Incoming::Network(body)
         .octets(LARGEST_RANGE, &graph.clock)
         .await?;
-    let struck = graph.uploads.alive(graph, token, |upload| {
-        let target = upload.call.target(None);
-        Ok(graph.faults.strikes(FaultKind::ExpiredUpload, target))
-    })?;
-    if struck {
+    let whose = |upload: &mut Upload| Ok((upload.call.clone(), upload.address.clone()));
+    let (call, address) = graph.uploads.alive(graph, token, whose)?;
+    if let Some(outcome) = strike(&call, &address).await {
+        return outcome;
+    }
+    let strikes = |kind| graph.faults.strikes(kind, call.target(Some(&address)));
+    if strikes(FaultKind::ExpiredUpload) {
         graph.uploads.lock().remove(token);
         return Err(not_found());
     }
-    let whole = graph.uploads.alive(graph, token, |upload| {
-        upload.take(range, &octets)?;
-        Ok(upload.octets.len() == upload.size)
+    let outcome = take(graph, token, range, &octets);
+    if outcome.is_ok() && strikes(FaultKind::LostUploadAnswer) {
+        return Err(Refusal::gateway_timeout());
+    }
+    outcome
+}
+
+/// Takes a range; the last one makes the file an attachment.
+fn take(graph: &Graph, token: &str, range: Range, octets: &[u8]) -> Outcome {
+    let progress = graph.uploads.alive(graph, token, |upload| {
+        upload.take(range, octets)?;
+        let is_whole = upload.octets.len() == upload.size;
+        Ok((!is_whole).then(|| upload.progress()))
     })?;
-    if !whole {
-        return graph
-            .uploads
-            .alive(graph, token, |upload| Ok(upload.progress()));
+    if let Some(progress) = progress {
+        return Ok(progress);
     }
     let upload = graph.uploads.lock().remove(token);
     upload.ok_or_else(not_found)?.finish(graph)

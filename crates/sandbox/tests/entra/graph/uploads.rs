@@ -168,3 +168,45 @@ async fn an_upload_expires_and_small_files_need_none() {
         assert_eq!(upload.client.post(&path, item).await.code(), code);
     }
 }
+
+#[tokio::test]
+async fn an_upload_goes_on_where_it_was_after_a_bad_moment() {
+    let upload = begin().await;
+    let octets = octets();
+    for (order, status) in [
+        ("throttle", 429),
+        ("server-error", 503),
+        ("gateway-timeout", 504),
+    ] {
+        upload
+            .client
+            .order(&format!("{order},mailbox=ada.berg@contoso.com,times=1"));
+        assert_eq!(
+            told(upload.put(0, &octets[..MOST])).await.status,
+            status,
+            "{order}"
+        );
+        let progress = upload.progress().await;
+        assert_eq!(
+            progress.body["NextExpectedRanges"],
+            json!(["0"]),
+            "{order} took nothing"
+        );
+    }
+    upload.client.order("lost-upload-answer,times=1");
+    assert_eq!(told(upload.put(0, &octets[..MOST])).await.status, 504);
+    assert_eq!(
+        upload.progress().await.body["NextExpectedRanges"],
+        json!(["2000000"]),
+        "it was taken"
+    );
+    upload.client.order("lost-upload-answer,times=1");
+    assert_eq!(told(upload.put(MOST, &octets[MOST..])).await.status, 504);
+    assert_eq!(upload.progress().await.status, 404, "it is over");
+    let path = format!("{}/attachments?$select=name,size", upload.draft);
+    let attached = upload.client.get(&path).await;
+    assert_eq!(
+        (attached.values().len(), &attached.body["value"][0]["size"]),
+        (1, &json!(SIZE))
+    );
+}
