@@ -328,6 +328,7 @@ async fn refusals_are_ordered_by_their_codes() {
             "550 5.1.8 Access denied, bad outbound sender",
         ),
         ("refuse-mail,code=452", "452 4.5.3 Too many recipients"),
+        ("slow-reply", "250 2.0.0 OK"),
         ("throttle", "451 4.7.500 Server busy."),
         (
             "authenticated-but-not-connected",
