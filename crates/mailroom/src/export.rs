@@ -88,6 +88,7 @@ impl Export {
     pub async fn run(&self, progress: &dyn Progress) -> Result<Proof, ExportError> {
         let begun_at = self.clock.now();
         let mut manifest = Manifest::open(self)?;
+        let lost = proof::forget_lost(self, &mut manifest)?;
         let mut sessions = Sessions::new(self, progress);
         let mut planned = plan::make(self, &mut sessions, &manifest).await?;
         manifest.begin(self)?;
@@ -105,7 +106,7 @@ impl Export {
         let manifest = scribe.end().await?;
         worked?;
         let tallies = planned.into_iter().map(|folder| folder.tally).collect();
-        Proof::make(self, &manifest, tallies, begun_at)
+        Proof::make(self, manifest, (tallies, lost), begun_at)
     }
 
     async fn folder(
@@ -114,12 +115,29 @@ impl Export {
         sessions: &mut Sessions<'_>,
         scribe: &mut Scribe,
     ) -> Result<(), ExportError> {
-        scribe.enter(planned).await?;
-        let items = std::mem::take(&mut planned.items);
-        for chunk in items.chunks(TOGETHER) {
-            let place = (&planned.name, &mut planned.tally);
-            self.chunk(place, chunk, sessions, scribe).await?;
+        for _ in 0..MOST_LOOKS {
+            scribe.enter(planned).await?;
+            let gone = planned.tally.gone;
+            let items = std::mem::take(&mut planned.items);
+            for chunk in items.chunks(TOGETHER) {
+                let place = (&planned.name, &mut planned.tally);
+                self.chunk(place, chunk, sessions, scribe).await?;
+            }
+            if planned.tally.gone == gone {
+                return Ok(());
+            }
+            plan::again(self, sessions, planned).await?;
+            if planned.items.is_empty() {
+                return Ok(());
+            }
         }
+        // It changes faster than it can be read: the next run goes on.
+        let name = &planned.name;
+        let left = std::mem::take(&mut planned.items).into_iter();
+        planned.tally.skipped.extend(left.map(|item| Skipped {
+            message: item.key.to_string(),
+            why: format!("{name} was renumbered again and again meanwhile"),
+        }));
         Ok(())
     }
 
@@ -143,6 +161,7 @@ impl Export {
             let fetched = session.fetch(folder, &keys, &mut intake).await;
             let (settled, gone) = intake.into_settled();
             tally.gone += gone;
+            tally.exported += u64::try_from(settled.len()).unwrap_or(u64::MAX) - gone;
             let alone = (asked.len() == 1).then(|| asked[0].key.clone());
             left.retain(|item| !settled.contains(&item.key));
             if scribe.has_ended() {
@@ -189,5 +208,7 @@ async fn skip(
 /// The messages that a fetch has done with.
 type Settled = BTreeSet<MessageKey>;
 
+/// How often a folder is looked at that is renumbered meanwhile.
+const MOST_LOOKS: usize = 4;
 /// How many messages are asked for at once.
 const TOGETHER: usize = 500;

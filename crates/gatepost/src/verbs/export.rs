@@ -6,7 +6,9 @@ use std::time::Duration;
 use gatepost_fault::{After, Fault, Next, Owner};
 use gatepost_host::Clock;
 use gatepost_mail::{FolderName, MailError};
-use gatepost_mailroom::{Estimate, Export, FolderProof, Format, Progress, Proof, Verification};
+use gatepost_mailroom::{
+    Estimate, Export, ExportError, FolderProof, Format, Progress, Proof, Verification,
+};
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 
 use crate::cli::Settings;
@@ -77,7 +79,11 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
         };
         let done = export.run(&shown).await;
         gatepost.end().await;
-        Ok::<_, Failure>(done?)
+        done.map_err(|error| match error {
+            ExportError::Mail(error) => UsageError::of_mailbox(error),
+            missing @ ExportError::NoFolder { .. } => UsageError::named(missing).into(),
+            other => other.into(),
+        })
     });
     shown.bar.finish_and_clear();
     tell(&proof?, arguments)
@@ -189,7 +195,7 @@ impl Progress for Shown {
 /// Something of the mailbox is not in the files.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the export of {mailbox} is not complete: {skipped} messages cannot be had, and {damaged} files are not as they were written; the same command tries the messages again, and a damaged file is fetched again once its line is removed from gatepost-export.ndjson"
+    "the export of {mailbox} is not complete: {skipped} messages cannot be had, and {damaged} files are lost or damaged; the same command tries all of them again"
 )]
 pub struct Incomplete {
     mailbox: String,

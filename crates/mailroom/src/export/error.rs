@@ -56,6 +56,17 @@ pub enum ExportError {
         /// What was asked for.
         wanted: String,
     },
+    /// There are files already, and no manifest that knows them.
+    #[error(
+        "{} holds other files than an export's, such as {found}: choose a folder of its own",
+        path.display()
+    )]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+        /// One of the files.
+        found: String,
+    },
     /// The manifest is not what was written.
     #[error(
         "line {line} of {} cannot be read: {reason}; put the file back as it was, or export into another folder",
@@ -83,6 +94,7 @@ impl ExportError {
         "export_busy",
         "export_file_unusable",
         "export_manifest_damaged",
+        "export_folder_not_empty",
         "export_of_another",
         "export_stopped",
         "folder_missing",
@@ -110,6 +122,7 @@ impl Fault for ExportError {
             Self::Io { .. } => "export_file_unusable",
             Self::Busy { .. } => "export_busy",
             Self::Another { .. } => "export_of_another",
+            Self::NotEmpty { .. } => "export_folder_not_empty",
             Self::Manifest { .. } => "export_manifest_damaged",
             Self::Stopped => "export_stopped",
         }
@@ -123,6 +136,7 @@ impl Fault for ExportError {
             | Self::Io { .. }
             | Self::Busy { .. }
             | Self::Another { .. }
+            | Self::NotEmpty { .. }
             | Self::Manifest { .. } => Owner::Operator,
             Self::Stopped => Owner::Gatepost,
         }
@@ -133,7 +147,8 @@ impl Fault for ExportError {
             Self::Mail(error) => error.next(),
             Self::Folder(error) => error.next(),
             Self::Io { .. } | Self::Busy { .. } | Self::Stopped => Next::Retry(After::Backoff),
-            Self::NoFolder { .. } | Self::Another { .. } | Self::Manifest { .. } => Next::Discard,
+            Self::NoFolder { .. } => Next::Reconfigure,
+            Self::Another { .. } | Self::NotEmpty { .. } | Self::Manifest { .. } => Next::Discard,
         }
     }
 }

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
+use super::resume::Names;
 use super::{Export, ExportError};
 
 /// The open manifest of one export. Nobody else writes into it meanwhile.
@@ -22,6 +23,8 @@ pub(super) struct Manifest {
     file: File,
     is_begun: bool,
     folders: BTreeMap<FolderName, BTreeMap<MessageKey, Place>>,
+    /// The files that were ever recorded, also those that are lost: somebody may have moved them.
+    pub(super) names: Names,
 }
 
 /// Where an exported message is, and how it is known.
@@ -64,6 +67,11 @@ enum Line {
         folder: FolderName,
         key: MessageKey,
         why: String,
+    },
+    /// Its file is lost or damaged: what was written of it before does not hold any more.
+    Lost {
+        folder: FolderName,
+        key: MessageKey,
     },
 }
 
@@ -109,8 +117,12 @@ impl Manifest {
             file,
             is_begun: false,
             folders: BTreeMap::new(),
+            names: Names::default(),
         };
         manifest.is_begun = manifest.read(&head, export)? > 0;
+        if !manifest.is_begun {
+            expect_empty(&export.to)?;
+        }
         Ok(manifest)
     }
 
@@ -118,7 +130,8 @@ impl Manifest {
     pub(super) fn begin(&mut self, export: &Export) -> Result<(), ExportError> {
         if !self.is_begun {
             self.write(&[Line::Export(Head::of(export))])?;
-            let synced = files::sync_folder_of(&self.path);
+            let root = files::sync_folder_of(&export.to);
+            let synced = root.and_then(|()| files::sync_folder_of(&self.path));
             synced.map_err(ExportError::io("sync the folder of", &self.path))?;
             self.is_begun = true;
         }
@@ -166,12 +179,41 @@ impl Manifest {
         }])
     }
 
+    /// Records that messages have no file any more.
+    pub(super) fn forget<'a>(
+        &mut self,
+        lost: impl Iterator<Item = (&'a FolderName, &'a MessageKey)>,
+    ) -> Result<(), ExportError> {
+        let lines: Vec<Line> = lost
+            .map(|(folder, key)| Line::Lost {
+                folder: folder.clone(),
+                key: key.clone(),
+            })
+            .collect();
+        if lines.is_empty() {
+            return Ok(());
+        }
+        self.write(&lines)?;
+        for line in lines {
+            self.remember(line);
+        }
+        Ok(())
+    }
+
     fn remember(&mut self, line: Line) {
-        if let Line::Message(Entry {
-            folder, key, place, ..
-        }) = line
-        {
-            self.folders.entry(folder).or_default().insert(key, place);
+        match line {
+            Line::Message(Entry {
+                folder, key, place, ..
+            }) => {
+                self.names.add(&place);
+                self.folders.entry(folder).or_default().insert(key, place);
+            }
+            Line::Lost { folder, key } => {
+                if let Some(of) = self.folders.get_mut(&folder) {
+                    of.remove(&key);
+                }
+            }
+            Line::Export(_) | Line::Skipped { .. } => {}
         }
     }
 
@@ -224,6 +266,22 @@ impl Manifest {
             reason,
         }
     }
+}
+
+/// Refuses a folder with files that nobody knows of: an export removes and cuts off what it finds
+/// and has not recorded.
+fn expect_empty(folder: &Path) -> Result<(), ExportError> {
+    let failed = || ExportError::io("look into", folder);
+    for entry in std::fs::read_dir(folder).map_err(failed())? {
+        let name = entry.map_err(failed())?.file_name();
+        if name != NAME {
+            return Err(ExportError::NotEmpty {
+                path: folder.to_owned(),
+                found: name.to_string_lossy().into_owned(),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn same(head: &Head, wanted: &Head, export: &Export) -> Result<(), ExportError> {

@@ -1,5 +1,8 @@
 //! What is to be exported: every folder with its messages, and what of it is done already.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use gatepost_fault::Fault as _;
 use gatepost_mail::{
     Arrival, Changes, Cursor, Flag, Folder, FolderName, MailError, Mailbox, MessageKey, Pull,
@@ -17,8 +20,11 @@ pub(super) struct Planned {
     pub(super) items: Vec<Item>,
     pub(super) tally: Tally,
     /// The messages that are there now.
-    pub(super) present: Vec<MessageKey>,
+    pub(super) present: Present,
 }
+
+/// The keys of everything that is in a folder.
+pub(super) type Present = Arc<BTreeSet<MessageKey>>;
 
 /// A message that is to be fetched.
 #[derive(Debug, Clone)]
@@ -43,6 +49,24 @@ pub(super) async fn make(
         planned.push(of_folder(export, manifest, name, arrivals));
     }
     Ok(planned)
+}
+
+/// Looks at a folder again of which messages were gone when they were asked for: if it was
+/// renumbered, they are there under other keys.
+pub(super) async fn again(
+    export: &Export,
+    sessions: &mut Sessions<'_>,
+    planned: &mut Planned,
+) -> Result<(), ExportError> {
+    let name = &planned.name;
+    let arrivals = repeated(sessions, async |session| everything(session, name).await).await?;
+    let before = std::mem::replace(&mut planned.present, keys_of(&arrivals));
+    let items = arrivals
+        .into_iter()
+        .filter(|arrival| is_in_time(export, arrival) && !before.contains(&arrival.key));
+    planned.items = items.map(item).collect();
+    planned.tally.on_server += count(planned.items.len());
+    Ok(())
 }
 
 /// The work in figures.
@@ -79,13 +103,14 @@ fn wanted(export: &Export, folders: Vec<Folder>) -> Result<Vec<FolderName>, Expo
         return Ok(there);
     }
     let missing = export.folders.iter().find(|name| !there.contains(name));
-    match missing {
-        Some(folder) => Err(ExportError::NoFolder {
+    if let Some(folder) = missing {
+        return Err(ExportError::NoFolder {
             mailbox: export.mailbox.clone(),
             folder: folder.to_string(),
-        }),
-        None => Ok(export.folders.clone()),
+        });
     }
+    let asked: BTreeSet<&FolderName> = export.folders.iter().collect();
+    Ok(asked.into_iter().cloned().collect())
 }
 
 /// Every message of a folder, oldest first.
@@ -128,12 +153,11 @@ fn of_folder(
     name: FolderName,
     arrivals: Vec<Arrival>,
 ) -> Planned {
-    let in_time = |arrival: &Arrival| {
-        let both = arrival.received_at.zip(export.since);
-        both.is_none_or(|(at, since)| at >= since)
-    };
-    let arrivals: Vec<Arrival> = arrivals.into_iter().filter(in_time).collect();
-    let present = arrivals.iter().map(|arrival| arrival.key.clone()).collect();
+    let present = keys_of(&arrivals);
+    let in_time = arrivals
+        .into_iter()
+        .filter(|arrival| is_in_time(export, arrival));
+    let arrivals: Vec<Arrival> = in_time.collect();
     let on_server = count(arrivals.len());
     let left = arrivals
         .into_iter()
@@ -146,6 +170,16 @@ fn of_folder(
         items,
         present,
     }
+}
+
+fn keys_of(arrivals: &[Arrival]) -> Present {
+    let keys = arrivals.iter().map(|arrival| arrival.key.clone());
+    Arc::new(keys.collect())
+}
+
+fn is_in_time(export: &Export, arrival: &Arrival) -> bool {
+    let both = arrival.received_at.zip(export.since);
+    both.is_none_or(|(at, since)| at >= since)
 }
 
 fn item(arrival: Arrival) -> Item {

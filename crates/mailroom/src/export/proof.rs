@@ -1,12 +1,14 @@
 //! The proof: what was there, what is exported, what is missing and why.
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use gatepost_host::files;
-use gatepost_mail::FolderName;
+use gatepost_mail::{FolderName, MessageKey};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -49,7 +51,7 @@ pub struct Proof {
 pub struct FolderProof {
     /// The folder.
     pub folder: FolderName,
-    /// How many messages the server had that were wanted, when the run began.
+    /// How many messages the server had that were wanted.
     pub on_server: u64,
     /// How many this run exported.
     pub exported: u64,
@@ -77,6 +79,7 @@ pub struct Skipped {
 pub(super) struct Tally {
     folder: FolderName,
     pub(super) on_server: u64,
+    pub(super) exported: u64,
     pub(super) earlier: u64,
     pub(super) gone: u64,
     pub(super) skipped: Vec<Skipped>,
@@ -87,6 +90,7 @@ impl Tally {
         Self {
             folder,
             on_server,
+            exported: 0,
             earlier,
             gone: 0,
             skipped: Vec::new(),
@@ -94,10 +98,9 @@ impl Tally {
     }
 
     fn into_proof(self, manifest: &Manifest) -> FolderProof {
-        let skipped = u64::try_from(self.skipped.len()).unwrap_or(u64::MAX);
         let places = manifest.of(&self.folder).into_iter().flatten();
         FolderProof {
-            exported: self.on_server - self.earlier - self.gone - skipped,
+            exported: self.exported,
             octets: places.map(|(_, place)| place.size).sum(),
             folder: self.folder,
             on_server: self.on_server,
@@ -108,20 +111,63 @@ impl Tally {
     }
 }
 
+/// A message whose file is not there any more.
+pub(super) struct Lost {
+    folder: FolderName,
+    key: MessageKey,
+    file: String,
+}
+
+/// Forgets messages whose files are not there or have another size: they are fetched again, if the
+/// server has them.
+pub(super) fn forget_lost(
+    export: &Export,
+    manifest: &mut Manifest,
+) -> Result<Vec<Lost>, ExportError> {
+    let mut looks = Looks::new(export, Verification::Sizes);
+    let mut lost = Vec::new();
+    for (folder, key, place) in manifest.places() {
+        if looks.fault_of(place).is_some() {
+            lost.push(Lost {
+                folder: folder.clone(),
+                key: key.clone(),
+                file: place.file.clone(),
+            });
+        }
+    }
+    let keys = lost.iter().map(|lost| (&lost.folder, &lost.key));
+    manifest.forget(keys)?;
+    Ok(lost)
+}
+
 impl Proof {
     /// Looks at the files, and writes down what came of it.
     pub(super) fn make(
         export: &Export,
-        manifest: &Manifest,
-        tallies: Vec<Tally>,
+        mut manifest: Manifest,
+        (tallies, lost): (Vec<Tally>, Vec<Lost>),
         began_at: Timestamp,
     ) -> Result<Self, ExportError> {
         let tallies = tallies.into_iter();
-        let folders: Vec<FolderProof> = tallies.map(|one| one.into_proof(manifest)).collect();
-        let places = manifest.places();
-        let damaged: Vec<String> = places
-            .filter_map(|(_, _, place)| fault_of(export, place))
-            .collect();
+        let folders: Vec<FolderProof> = tallies.map(|one| one.into_proof(&manifest)).collect();
+        let not_again = lost
+            .into_iter()
+            .filter(|lost| !manifest.holds(&lost.folder, &lost.key))
+            .map(|lost| {
+                let (file, folder) = (lost.file, lost.folder);
+                format!("{file}: it is lost, and its message was not among those that {folder} has")
+            });
+        let mut damaged: Vec<String> = not_again.collect();
+        let mut looks = Looks::new(export, export.verification);
+        let mut faulty = Vec::new();
+        for (folder, key, place) in manifest.places() {
+            if let Some(fault) = looks.fault_of(place) {
+                damaged.push(fault);
+                faulty.push((folder.clone(), key.clone()));
+            }
+        }
+        // The next run fetches them again.
+        manifest.forget(faulty.iter().map(|(folder, key)| (folder, key)))?;
         let proof = Self {
             mailbox: export.mailbox.clone(),
             format: export.format.name(),
@@ -138,58 +184,94 @@ impl Proof {
     }
 }
 
-/// What is wrong with an exported message.
-fn fault_of(export: &Export, place: &Place) -> Option<String> {
-    match look(export, place) {
-        Ok(true) => None,
-        Ok(false) => Some(format!("{}: it was changed", place.file)),
-        Err(error) => Some(format!("{}: {error}", place.file)),
-    }
+/// Looks at exported messages, one after the other.
+pub(super) struct Looks<'a> {
+    root: &'a Path,
+    format: Format,
+    verification: Verification,
+    /// What is in the folder that was looked into last: a mail reader may have given files other
+    /// flags.
+    names: Option<(PathBuf, BTreeMap<String, PathBuf>)>,
 }
 
-fn look(export: &Export, place: &Place) -> io::Result<bool> {
-    let mut file = open(export, place)?;
-    let size = file.metadata()?.len();
-    let is_there = match export.format {
-        Format::Mbox => size >= place.offset + place.length,
-        Format::Maildir | Format::Eml => size == place.length,
-    };
-    if !is_there || export.verification == Verification::Sizes {
-        return Ok(is_there);
+impl<'a> Looks<'a> {
+    pub(super) fn new(export: &'a Export, verification: Verification) -> Self {
+        Self::at((&export.to, export.format), verification)
     }
-    file.seek(SeekFrom::Start(place.offset))?;
-    let mut octets = file.take(place.length);
-    let (mut digest, mut buffer) = (Context::new(&SHA256), vec![0; 64 * 1024]);
-    loop {
-        let read = octets.read(&mut buffer)?;
-        if read == 0 {
-            break;
+
+    pub(super) fn at((root, format): (&'a Path, Format), verification: Verification) -> Self {
+        Self {
+            root,
+            format,
+            verification,
+            names: None,
         }
-        digest.update(&buffer[..read]);
     }
-    let wanted = place.stored_sha256.as_ref().unwrap_or(&place.sha256);
-    Ok(hexadecimal(digest.finish().as_ref()) == *wanted)
-}
 
-/// Opens the file of a message, also if a mail reader has given it other flags.
-fn open(export: &Export, place: &Place) -> io::Result<File> {
-    let path = export.to.join(&place.file);
-    match (File::open(&path), export.format) {
-        (Err(error), Format::Maildir) if error.kind() == io::ErrorKind::NotFound => {
-            let name = Path::new(&place.file).file_name().unwrap_or_default();
-            let name = name.to_string_lossy();
-            let name = name.split(":2,").next().unwrap_or_default();
-            let cur = path.parent().unwrap_or(&export.to);
-            for entry in std::fs::read_dir(cur)? {
-                let entry = entry?;
-                let found = entry.file_name();
-                if found.to_string_lossy().split(":2,").next() == Some(name) {
-                    return File::open(entry.path());
+    /// What is wrong with an exported message.
+    pub(super) fn fault_of(&mut self, place: &Place) -> Option<String> {
+        match self.is_right(place) {
+            Ok(true) => None,
+            Ok(false) => Some(format!("{}: it was changed", place.file)),
+            Err(error) => Some(format!("{}: {error}", place.file)),
+        }
+    }
+
+    fn is_right(&mut self, place: &Place) -> io::Result<bool> {
+        let mut file = self.open(place)?;
+        let size = file.metadata()?.len();
+        let is_there = match self.format {
+            Format::Mbox => size >= place.offset + place.length,
+            Format::Maildir | Format::Eml => size == place.length,
+        };
+        if !is_there || self.verification == Verification::Sizes {
+            return Ok(is_there);
+        }
+        file.seek(SeekFrom::Start(place.offset))?;
+        let mut octets = file.take(place.length);
+        let (mut digest, mut buffer) = (Context::new(&SHA256), vec![0; 64 * 1024]);
+        loop {
+            let read = octets.read(&mut buffer)?;
+            if read == 0 {
+                break;
+            }
+            digest.update(&buffer[..read]);
+        }
+        let wanted = place.stored_sha256.as_ref().unwrap_or(&place.sha256);
+        Ok(hexadecimal(digest.finish().as_ref()) == *wanted)
+    }
+
+    fn open(&mut self, place: &Place) -> io::Result<File> {
+        let path = self.root.join(&place.file);
+        match (File::open(&path), self.format) {
+            (Err(error), Format::Maildir) if error.kind() == io::ErrorKind::NotFound => {
+                match self.renamed(&path)? {
+                    Some(path) => File::open(path),
+                    None => Err(error),
                 }
             }
-            Err(error)
+            (opened, _) => opened,
         }
-        (opened, _) => opened,
+    }
+
+    /// The file in the same folder whose name differs in its flags only.
+    fn renamed(&mut self, path: &Path) -> io::Result<Option<PathBuf>> {
+        let without_flags = |name: &OsStr| {
+            let name = name.to_string_lossy();
+            name.split(":2,").next().unwrap_or_default().to_owned()
+        };
+        let folder = path.parent().unwrap_or(self.root);
+        if self.names.as_ref().is_none_or(|(of, _)| of != folder) {
+            let mut names = BTreeMap::new();
+            for entry in std::fs::read_dir(folder)? {
+                let entry = entry?;
+                names.insert(without_flags(&entry.file_name()), entry.path());
+            }
+            self.names = Some((folder.to_owned(), names));
+        }
+        let names = self.names.as_ref().map(|(_, names)| names);
+        let wanted = without_flags(path.file_name().unwrap_or_default());
+        Ok(names.and_then(|names| names.get(&wanted)).cloned())
     }
 }
 

@@ -6,21 +6,31 @@ use std::path::Path;
 use super::manifest::Place;
 use super::{ExportError, Format};
 
-/// Removes files of a folder that were named or begun and never recorded: their messages come
-/// again. Only names that an export gives are touched.
-pub(super) fn remove_leftovers<'a>(
-    path: &Path,
-    format: Format,
-    places: impl Iterator<Item = &'a Place>,
-) -> Result<(), ExportError> {
-    let files = places.filter_map(|place| Path::new(&place.file).file_name());
-    let recorded: BTreeSet<String> = files
-        .map(|name| stem(&name.to_string_lossy()).to_owned())
-        .collect();
-    for part in parts(format) {
-        remove_from(&path.join(part), &recorded)?;
+/// The names of files, without what a mail reader may change of them.
+#[derive(Debug, Default)]
+pub(super) struct Names(BTreeSet<String>);
+
+impl Names {
+    /// Takes in the name of an exported message.
+    pub(super) fn add(&mut self, place: &Place) {
+        if let Some(name) = Path::new(&place.file).file_name() {
+            self.0.insert(stem(&name.to_string_lossy()).to_owned());
+        }
     }
-    Ok(())
+
+    /// Removes files of a folder that were named or begun and never recorded: their messages come
+    /// again. Only names that an export gives are touched, and none that is recorded in any folder:
+    /// people move messages, too.
+    pub(super) fn remove_others_from(
+        &self,
+        path: &Path,
+        format: Format,
+    ) -> Result<(), ExportError> {
+        for part in parts(format) {
+            remove_from(&path.join(part), &self.0)?;
+        }
+        Ok(())
+    }
 }
 
 fn parts(format: Format) -> &'static [&'static str] {

@@ -4,17 +4,20 @@
 mod letters;
 mod mbox;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use gatepost_host::files;
 use gatepost_mail::{FolderName, MessageKey};
 use tokio::sync::{mpsc, oneshot};
 
 use super::manifest::{Entry, Manifest, Place};
 use super::names;
-use super::plan::{Item, Planned};
-use super::{Export, ExportError, Format, resume};
+use super::plan::{Item, Planned, Present};
+use super::proof::{Looks, Verification};
+use super::{Export, ExportError, Format};
 use letters::Letters;
 use mbox::Mbox;
 
@@ -27,17 +30,11 @@ pub(super) struct Scribe {
 /// What the scribe is told, in this order: a folder, and of each message its beginning, octets
 /// and end. A beginning without an end before the next one is forgotten.
 pub(super) enum Piece {
-    Folder {
-        name: FolderName,
-        present: Vec<MessageKey>,
-    },
+    Folder { name: FolderName, present: Present },
     Begin(Item),
     Octets(Bytes),
     End,
-    Skip {
-        key: MessageKey,
-        why: String,
-    },
+    Skip { key: MessageKey, why: String },
 }
 
 impl Scribe {
@@ -52,6 +49,7 @@ impl Scribe {
             root: export.to.clone(),
             format: export.format,
             manifest,
+            again: Vec::new(),
             folder: None,
         };
         let (done, written) = oneshot::channel();
@@ -66,7 +64,7 @@ impl Scribe {
     pub(super) async fn enter(&mut self, planned: &mut Planned) -> Result<(), ExportError> {
         self.tell(Piece::Folder {
             name: planned.name.clone(),
-            present: std::mem::take(&mut planned.present),
+            present: Arc::clone(&planned.present),
         })
         .await
     }
@@ -102,6 +100,8 @@ struct Desk {
     root: PathBuf,
     format: Format,
     manifest: Manifest,
+    /// Messages that stand there already under a key of before.
+    again: Vec<Entry>,
     folder: Option<Open>,
 }
 
@@ -125,7 +125,7 @@ impl Desk {
             match piece {
                 Piece::Folder { name, present } => {
                     self.leave()?;
-                    self.folder = Some(self.enter(name, present)?);
+                    self.folder = Some(self.enter(name, &present)?);
                 }
                 Piece::Begin(item) => match self.open()? {
                     (name, Shelf::Letters(letters)) => letters.begin(name, item)?,
@@ -147,11 +147,11 @@ impl Desk {
         Ok(self.manifest)
     }
 
-    fn enter(&self, name: FolderName, present: Vec<MessageKey>) -> Result<Open, ExportError> {
+    fn enter(&self, name: FolderName, present: &Present) -> Result<Open, ExportError> {
         let path = names::folder_path(&name, self.format);
-        let places = self.manifest.of(&name).into_iter().flatten();
-        let places = places.map(|(_, place)| place);
-        resume::remove_leftovers(&self.root.join(&path), self.format, places)?;
+        let folder = self.root.join(&path);
+        let names = &self.manifest.names;
+        names.remove_others_from(&folder, self.format)?;
         let place_of_files = match self.format {
             Format::Maildir | Format::Eml => {
                 Shelf::Letters(Letters::open(&self.root, &path, self.format)?)
@@ -163,7 +163,6 @@ impl Desk {
             }
         };
         let mut orphans: BTreeMap<String, Vec<MessageKey>> = BTreeMap::new();
-        let present: BTreeSet<MessageKey> = present.into_iter().collect();
         for (key, place) in self.manifest.of(&name).into_iter().flatten() {
             if !present.contains(key) {
                 let same = orphans.entry(place.sha256.clone()).or_default();
@@ -191,7 +190,9 @@ impl Desk {
         let known = open.orphans.get_mut(&ended.place.sha256);
         if let Some(old) = known.and_then(Vec::pop) {
             let place = self.manifest.of(&open.name).and_then(|of| of.get(&old));
-            if let Some(place) = place.cloned() {
+            let looks = || Looks::at((&self.root, self.format), Verification::Hashes);
+            if let Some(place) = place.filter(|place| looks().fault_of(place).is_none()) {
+                let place = place.clone();
                 return self.same_again(ended, place);
             }
         }
@@ -208,7 +209,11 @@ impl Desk {
             Shelf::Letters(letters) => letters.forget()?,
             Shelf::Mbox(mbox) => mbox.forget()?,
         }
-        self.manifest.record(vec![Entry { place, ..ended }])
+        self.again.push(Entry { place, ..ended });
+        if self.again.len() >= MOST_TOGETHER {
+            self.commit()?;
+        }
+        Ok(())
     }
 
     fn leave(&mut self) -> Result<(), ExportError> {
@@ -220,15 +225,29 @@ impl Desk {
     }
 
     fn commit(&mut self) -> Result<(), ExportError> {
-        let entries = match self.open()?.1 {
+        let mut entries = match self.open()?.1 {
             Shelf::Letters(letters) => letters.commit()?,
             Shelf::Mbox(mbox) => mbox.commit()?,
         };
+        entries.append(&mut self.again);
         if entries.is_empty() {
             return Ok(());
         }
         self.manifest.record(entries)
     }
+}
+
+/// Makes a folder of the export, and every entry on the way to it durable.
+fn make_folder(root: &Path, folder: &Path) -> Result<(), ExportError> {
+    files::make_private_folder(folder)?;
+    for above in folder.ancestors().skip(1) {
+        let synced = std::fs::File::open(above).and_then(|above| above.sync_all());
+        synced.map_err(ExportError::io("sync", above))?;
+        if above == root {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// How many messages are made durable together.

@@ -22,6 +22,8 @@ struct Server {
     vanishing: BTreeSet<u32>,
     /// After so many messages the connection ends, each time.
     cut_after: Option<usize>,
+    /// After so many messages in all every folder is renumbered.
+    renumbered_after: Option<usize>,
     fetched: usize,
 }
 
@@ -100,15 +102,22 @@ impl Mailbox for Session {
         for (at, key) in keys.iter().enumerate() {
             let (raw, cut) = {
                 let mut server = self.0.lock().expect("no test panics with it");
-                let MessageKey::Imap { uid, .. } = key else {
+                let MessageKey::Imap { uidvalidity, uid } = key else {
                     unreachable!("all keys are of this kind")
                 };
+                if server
+                    .renumbered_after
+                    .is_some_and(|most| server.fetched >= most)
+                {
+                    server.renumbered_after = None;
+                    server.uidvalidity += 1;
+                }
                 if server.poison.contains(uid) {
                     refused = refused.or(Some(*uid));
                     continue;
                 }
                 server.fetched += 1;
-                let gone = server.vanishing.contains(uid);
+                let gone = server.vanishing.contains(uid) || *uidvalidity != server.uidvalidity;
                 let messages = &server.folders[folder.as_str()];
                 let found = messages.iter().find(|(number, _)| number == uid);
                 let raw = found.filter(|_| !gone).map(|(_, raw)| raw.clone());
@@ -435,6 +444,14 @@ async fn damage_is_found_and_another_export_is_not_touched() {
     let proof = export.run(&Quiet).await.expect("it works");
     assert!(!proof.complete);
     assert_eq!(proof.damaged.len(), 1, "{proof:?}");
+    let proof = export.run(&Quiet).await.expect("it is fetched again");
+    assert!(proof.complete);
+    assert_eq!(
+        files_in(folder.path())
+            .into_values()
+            .collect::<BTreeSet<_>>(),
+        messages_of(&server)
+    );
 
     export.mailbox = "other@contoso.com".to_owned();
     let error = export.run(&Quiet).await.expect_err("it is another mailbox");
@@ -451,10 +468,90 @@ async fn damage_is_found_and_another_export_is_not_touched() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_lost_is_fetched_again_and_what_cannot_be_is_said() {
+    for format in Format::ALL {
+        let (server, folder) = (server(), tempfile::tempdir().expect("a folder"));
+        let export = export(&server, folder.path(), *format);
+        export.run(&Quiet).await.expect("it works");
+        let whole = files_in(folder.path());
+        let of_inbox = |path: &&PathBuf| path.to_string_lossy().contains("INBOX");
+        let file = whole.keys().rfind(of_inbox).expect("INBOX has files");
+        let half = whole[file].len() / 2;
+        std::fs::write(file, &whole[file][..half]).expect("it can be written");
+        let proof = export.run(&Quiet).await.expect("it works");
+        assert!(proof.complete, "{proof:?}");
+        assert_eq!(files_in(folder.path()), whole, "{format:?}");
+
+        std::fs::remove_file(file).expect("it is there");
+        let inbox = "INBOX".to_owned();
+        server
+            .lock()
+            .expect("no test panics with it")
+            .folders
+            .insert(inbox, Vec::new());
+        let proof = export.run(&Quiet).await.expect("it works");
+        assert!(!proof.complete);
+        assert!(proof.damaged[0].contains("it is lost"), "{proof:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn files_that_nobody_knows_of_are_left_alone() {
+    let server = server();
+    for format in Format::ALL {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mbox = folder.path().join("INBOX.mbox");
+        std::fs::write(&mbox, "precious").expect("it can be written");
+        let error = export(&server, folder.path(), *format).run(&Quiet).await;
+        let error = error.expect_err("somebody else's file is there");
+        assert_eq!(error.code(), "export_folder_not_empty");
+        assert_eq!(std::fs::read(&mbox).expect("it is there"), b"precious");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_was_moved_by_hand_stays() {
+    let (server, folder) = (server(), tempfile::tempdir().expect("a folder"));
+    let export = export(&server, folder.path(), Format::Maildir);
+    export.run(&Quiet).await.expect("it works");
+    let (inbox, other) = ("INBOX/cur", "Empty/cur");
+    let entry = std::fs::read_dir(folder.path().join(inbox))
+        .expect("it is there")
+        .next();
+    let name = entry.expect("a file").expect("it can be read").file_name();
+    let moved = folder.path().join(other).join(&name);
+    std::fs::rename(folder.path().join(inbox).join(&name), &moved).expect("it can be moved");
+    assert!(export.run(&Quiet).await.expect("it works").complete);
+    assert!(moved.exists());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_folder_that_is_renumbered_meanwhile_is_exported_whole_and_once() {
+    for format in Format::ALL {
+        let (server, folder) = (server(), tempfile::tempdir().expect("a folder"));
+        server
+            .lock()
+            .expect("no test panics with it")
+            .renumbered_after = Some(4);
+        let proof = export(&server, folder.path(), *format).run(&Quiet).await;
+        let proof = proof.expect("it works");
+        assert!(proof.complete, "{proof:?}");
+        if *format != Format::Mbox {
+            let files = files_in(folder.path());
+            assert_eq!(files.len(), 10);
+            assert_eq!(
+                files.into_values().collect::<BTreeSet<_>>(),
+                messages_of(&server)
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_what_is_wanted_is_fetched() {
     let (server, folder) = (server(), tempfile::tempdir().expect("a folder"));
     let mut export = export(&server, folder.path(), Format::Eml);
-    export.folders = vec![FolderName::inbox()];
+    export.folders = vec![FolderName::inbox(), FolderName::inbox()];
     export.since = Timestamp::from_second(5_000).ok();
     let proof = export.run(&Quiet).await.expect("it works");
     assert_eq!(proof.folders.len(), 1);

@@ -42,9 +42,13 @@ fn an_export_that_is_killed_again_and_again_ends_with_every_message_once() -> Re
         sent.insert(message, 1);
     }
     let folder = stand.program.folder().join("Export/INBOX");
-    for part in ["tmp", "cur"] {
-        fs::create_dir_all(folder.join(part))?;
+    let mut waited_for = stand
+        .program
+        .start(&["export", ADA, "--to", "Export", "--json"])?;
+    while !folder.join("cur").exists() && waited_for.is_alive() {
+        std::thread::yield_now();
     }
+    waited_for.kill();
     // Killed while it writes the files of the first batch, and after that of a later one.
     for (part, files) in [("tmp", 3), ("tmp", 300), ("cur", 20), ("cur", 513)] {
         let running = stand

@@ -7,14 +7,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest::{Context, SHA256};
-use gatepost_host::files;
 use gatepost_mail::{Flag, FolderName};
 use jiff::Timestamp;
 
 use super::super::manifest::{Entry, Place, relative};
 use super::super::plan::Item;
 use super::super::{ExportError, Format, names};
-use super::MOST_TOGETHER;
+use super::{MOST_TOGETHER, make_folder};
 use crate::durable;
 use crate::spool::hexadecimal;
 
@@ -50,17 +49,16 @@ struct Written {
 impl Letters {
     pub(super) fn open(root: &Path, folder: &Path, format: Format) -> Result<Self, ExportError> {
         let folder = root.join(folder);
-        files::make_private_folder(&folder)?;
+        make_folder(root, &folder)?;
         let (unfinished, finished) = match format {
             Format::Maildir => {
                 for part in ["tmp", "new", "cur"] {
-                    files::make_private_folder(&folder.join(part))?;
+                    make_folder(root, &folder.join(part))?;
                 }
                 (folder.join("tmp"), folder.join("cur"))
             }
             Format::Eml | Format::Mbox => (folder.clone(), folder),
         };
-        files::sync_folder_of(&unfinished).map_err(ExportError::io("sync", &unfinished))?;
         Ok(Self {
             root: root.to_owned(),
             format,

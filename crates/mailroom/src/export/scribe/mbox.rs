@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::super::ExportError;
 use super::super::manifest::{Entry, Place, relative};
 use super::super::plan::Item;
-use super::MOST_TOGETHER;
+use super::{MOST_TOGETHER, make_folder};
 use crate::spool::hexadecimal;
 
 /// One file with the messages of a folder.
@@ -46,7 +46,7 @@ impl Mbox {
         path.push(".mbox");
         let path = PathBuf::from(path);
         if let Some(parent) = path.parent() {
-            files::make_private_folder(parent)?;
+            make_folder(root, parent)?;
         }
         let failed = ExportError::io("open", &path);
         let opened = || {
