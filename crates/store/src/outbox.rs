@@ -156,9 +156,11 @@ impl Outbox for Store {
         (reports, now): (Vec<NewEvent>, Timestamp),
     ) -> Result<bool, StorageError> {
         let reports = self.answer(events::prepare(self.key(), reports).await)?;
-        let id = id.clone();
+        let (id, key) = (id.clone(), self.key());
         let resolved = self.write(move |db| {
-            Box::pin(async move { look::resolve(db, (&id, resolution), reports, now).await })
+            Box::pin(
+                async move { look::resolve(db, &key, (&id, resolution), (reports, now)).await },
+            )
         });
         self.answer(resolved.await)
     }

@@ -293,6 +293,13 @@ impl Addressee {
         Self { address, fate }
     }
 
+    /// He has it, if it was to be sent to him.
+    pub fn has_it(&mut self) {
+        if self.fate.is_open() {
+            self.fate = RecipientFate::Taken;
+        }
+    }
+
     /// Lets it be sent to him again, unless he has it.
     pub fn reopen(&mut self) {
         if self.fate != RecipientFate::Taken {

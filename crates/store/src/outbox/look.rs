@@ -106,22 +106,34 @@ pub(super) async fn cancel(
 /// Decides what becomes of a message that is unknown.
 pub(super) async fn resolve(
     db: &mut SqliteConnection,
+    key: &SealingKey,
     (id, resolution): (&SubmissionId, Resolution),
-    reports: Vec<events::Prepared>,
-    now: Timestamp,
+    (reports, now): (Vec<events::Prepared>, Timestamp),
 ) -> Result<bool, Undone> {
     let state = resolution.state();
     let resend = resolution == Resolution::Resend;
-    let position: Option<i64> = sqlx::query_scalar(RESOLVE)
+    let resolved = sqlx::query(RESOLVE)
         .bind(id.as_str())
         .bind(state.as_str())
         .bind(resend.then_some(now.as_microsecond()))
         .bind(state.is_settled().then_some(now.as_microsecond()))
         .fetch_optional(&mut *db)
         .await?;
-    let Some(position) = position else {
+    let Some(row) = resolved else {
         return Ok(false);
     };
+    let row = columns(&row);
+    let position: i64 = row.get("position")?;
+    if resolution == Resolution::Sent {
+        let seal = SubmissionSeal(key);
+        let mut standing = seal.open_standing(&row)?;
+        standing.recipients.iter_mut().for_each(Addressee::has_it);
+        sqlx::query("UPDATE submissions SET standing = $2 WHERE position = $1")
+            .bind(position)
+            .bind(seal.standing(id, &standing)?)
+            .execute(&mut *db)
+            .await?;
+    }
     drop_message(db, position, state).await?;
     events::insert(db, reports, Numbers::None, now).await?;
     Ok(true)
@@ -157,7 +169,7 @@ pub(super) const CANCEL: &str = "
 
 pub(super) const RESOLVE: &str = "
     UPDATE submissions SET state = $2, due_at = $3, settled_at = $4
-    WHERE id = $1 AND state = 'unknown' RETURNING position";
+    WHERE id = $1 AND state = 'unknown' RETURNING *";
 
 pub(super) const FORGET: &str = "
     DELETE FROM submissions WHERE position IN (

@@ -287,7 +287,10 @@ async fn a_person_decides_of_what_is_unknown(fresh: Fresh) {
         assert!(resolve(u32::from(name.as_bytes()[0])).await);
         assert!(!resolve(1).await, "it is decided");
         assert_eq!(fresh.told().await, told + 1);
-        assert_eq!(fresh.seen(name).await.state, state);
+        let seen = fresh.seen(name).await;
+        assert_eq!(seen.state, state);
+        let have_it = seen.recipients.iter().all(|one| !one.fate.is_open());
+        assert_eq!(have_it, resolution == Resolution::Sent);
         assert!(!fresh.settle(&due, retry_at(60)).await, "{name}");
     }
     assert_eq!(names(&fresh.claim(term(50, 60), 9).await), ["4444444444"]);

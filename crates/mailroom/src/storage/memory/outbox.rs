@@ -438,6 +438,9 @@ impl Outbox for MemoryStorage {
         };
         row.enter(resolution.state(), now);
         row.due_at = (resolution == Resolution::Resend).then_some(now);
+        if resolution == Resolution::Sent {
+            row.recipients.iter_mut().for_each(Addressee::has_it);
+        }
         for report in reports {
             rows.insert(report, now);
         }
