@@ -9,8 +9,9 @@ use async_trait::async_trait;
 use gatepost::compose::{Scope, compose};
 use gatepost::config;
 use gatepost_fault::Fault as _;
-use gatepost_host::{Chance, Clock, Tasks, Trust};
+use gatepost_host::{Chance, Clock, Tasks, Trust, http_client_direct};
 use gatepost_mail::contract::{Letter, SubmissionPoint, Told, envelope, submits};
+use gatepost_mail::graph::{Governor, GraphSettings, GraphSubmitter};
 use gatepost_mail::smtp::{Security, SmtpOpener, SmtpSettings, SmtpTimeLimits};
 use gatepost_mail::{Receipt, SubmitError, SubmitOpener, TRANSPORTS};
 use gatepost_oauth::{AccessToken, Audience, TokenError, TokenSource};
@@ -27,13 +28,17 @@ const SHARED: &str = "support@contoso.com";
 #[tokio::test(flavor = "multi_thread")]
 async fn every_way_to_send_obeys_the_contract() {
     for transport in TRANSPORTS.iter().filter(|one| one.direction.sends()) {
-        let securities = match transport.name {
-            "smtp" => [Security::ImplicitTls, Security::StartTls],
+        let ways = match transport.name {
+            "smtp" => vec![Some(Security::ImplicitTls), Some(Security::StartTls)],
+            "graph" => vec![None],
             other => panic!("say how {other} reaches the sandbox"),
         };
-        for security in securities {
+        for security in ways {
             let stand = Stand::new().await;
-            let opener = Box::new(stand.opener(USER, security, stand.tokens()));
+            let opener: Box<dyn SubmitOpener> = match security {
+                Some(security) => Box::new(stand.opener(USER, security, stand.tokens())),
+                None => Box::new(stand.graph(USER)),
+            };
             let mut point = Point { stand, opener };
             submits(&mut point).await;
             let kept = point.stand.folder(USER, "Sent Items").len();
@@ -140,6 +145,34 @@ async fn a_shared_mailbox_sends_by_the_sign_in_of_a_person() {
     assert!(inbox[0].raw.starts_with(b"From: <support@contoso.com>"));
     assert_eq!(inbox.len(), 1);
     assert_eq!(stand.folder(USER, "Sent Items").len(), 1);
+    stand.sandbox.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_graph_refuses_or_leaves_open_is_told_with_what_to_do() {
+    let stand = Stand::new().await;
+    let (outcome, told) = submit(&stand.graph(USER), JUN).await;
+    let error = outcome.expect_err("she may not");
+    assert_eq!(error.code(), "send_as_denied", "{error}");
+    assert!(told.begun.is_some() && !error.is_unknown());
+    let (outcome, _) = submit(&stand.graph("nobody@contoso.com"), USER).await;
+    assert_eq!(
+        outcome.expect_err("there is none").code(),
+        "graph_mailbox_missing"
+    );
+    assert!(stand.folder(JUN, "Inbox").is_empty());
+
+    stand.order("graph-sent-then-timeout");
+    let (outcome, told) = submit(&stand.graph(USER), USER).await;
+    let error = outcome.expect_err("the answer is lost");
+    assert!(error.is_unknown() && told.begun.is_some(), "{error}");
+    assert_eq!(stand.folder(USER, "Sent Items").len(), 1);
+    stand.sandbox.faults().clear_all();
+
+    stand.order("graph-send-throttled");
+    let (outcome, _) = submit(&stand.graph(USER), USER).await;
+    outcome.expect("that it is throttled does not undo that it is taken");
+    assert_eq!(stand.folder(JUN, "Inbox").len(), 2);
     stand.sandbox.end().await;
 }
 
@@ -261,6 +294,24 @@ impl Stand {
         }
     }
 
+    fn graph(&self, mailbox: &str) -> GraphSubmitter {
+        let trust = Trust::with_authority(&self.sandbox.ca_file());
+        let trust = trust.expect("the authority is readable");
+        GraphSubmitter::new(GraphSettings {
+            base: self.sandbox.graph().parse().expect("an address"),
+            http: http_client_direct(&trust, GraphSettings::HTTP).expect("a client"),
+            mailbox: mailbox.to_owned(),
+            tokens: self.tokens(),
+            clock: Clock::system(),
+            chance: Chance::system(),
+            governor: Governor::new(),
+            poll_every: GraphSettings::POLL_EVERY,
+            reply: GraphSettings::REPLY,
+            largest_message: GraphSettings::LARGEST_MESSAGE,
+            largest_mime: GraphSettings::LARGEST_MIME,
+        })
+    }
+
     fn order(&self, order: &str) {
         let order = order.parse().expect("a good order");
         self.sandbox.faults().order(order);
@@ -296,7 +347,15 @@ impl SubmissionPoint for Point {
         let messages = self.stand.folder(JUN, "Inbox");
         assert_eq!(messages.len(), count, "each arrives once, and at once");
         let messages = messages.into_iter();
-        messages.map(|message| message.raw.to_vec()).collect()
+        let octets = messages.map(|message| message.raw.to_vec());
+        // Graph keeps a last line without its end, which could not pass by SMTP.
+        let ended = octets.map(|mut octets| {
+            if !octets.ends_with(b"\r\n") {
+                octets.extend_from_slice(b"\r\n");
+            }
+            octets
+        });
+        ended.collect()
     }
 }
 
@@ -325,9 +384,13 @@ impl TokenSource for Minted {
             (directory.app(CLIENT_ID).cloned(), person.cloned())
         };
         let (granted, contexts) = (BTreeSet::from(["SMTP.Send"]), BTreeSet::new());
+        let (name, resource) = match audience {
+            Audience::Exchange => ("https://outlook.office365.com", Resource::Exchange),
+            Audience::Graph => ("https://graph.microsoft.com", Resource::Graph),
+        };
         let token = tenant::AccessToken {
-            audience: "https://outlook.office365.com",
-            resource: Resource::Exchange,
+            audience: name,
+            resource,
             app: &app.expect("it is in the directory"),
             strength: ClientStrength::Secret,
             bearer: person.as_ref().map_or(Bearer::App, |person| {

@@ -83,6 +83,7 @@ fn graph(sandbox: &Sandbox) -> GraphOpener {
         poll_every: Duration::from_millis(200),
         reply: GraphSettings::REPLY,
         largest_message: GraphSettings::LARGEST_MESSAGE,
+        largest_mime: GraphSettings::LARGEST_MIME,
     })
 }
 

@@ -26,6 +26,7 @@ mod refusal;
 mod resources;
 mod session;
 mod settings;
+mod submit;
 
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ pub use governor::Governor;
 pub use opener::GraphOpener;
 pub use refusal::{GraphMeaning, GraphRefusal};
 pub use settings::GraphSettings;
+pub use submit::GraphSubmitter;
 
 use gatepost_oauth::Audience;
 
@@ -45,5 +47,5 @@ pub const TRANSPORT: Transport = Transport {
     name: "graph",
     doc: "Microsoft Graph over HTTPS, for tenants where IMAP is off; every folder, asked for changes from time to time",
     audience: Audience::Graph,
-    direction: Direction::Reads,
+    direction: Direction::Both,
 };

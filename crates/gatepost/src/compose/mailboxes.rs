@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gatepost_host::{Chance, Clock};
-use gatepost_mail::graph::{GraphOpener, GraphSettings};
+use gatepost_mail::graph::{GraphOpener, GraphSettings, GraphSubmitter};
 use gatepost_mail::imap::{ImapOpener, ImapSettings, Quirks, Security, TimeLimits};
 use gatepost_mail::pop3::{Pop3Opener, Pop3Settings};
 use gatepost_mail::smtp::{SmtpOpener, SmtpSettings, SmtpTimeLimits};
@@ -84,6 +84,7 @@ pub(super) fn submitter(
             let server = cloud.smtp.as_ref().ok_or_else(missing)?;
             Arc::new(smtp(mailbox, server, way)?)
         }
+        SendBy::Graph => Arc::new(GraphSubmitter::new(graph(mailbox, way)?)),
     })
 }
 
@@ -101,6 +102,7 @@ pub(super) fn graph(mailbox: &MailboxSettings, way: &Way<'_>) -> Result<GraphSet
         poll_every: GraphSettings::POLL_EVERY,
         reply: GraphSettings::REPLY,
         largest_message: GraphSettings::LARGEST_MESSAGE,
+        largest_mime: GraphSettings::LARGEST_MIME,
     })
 }
 

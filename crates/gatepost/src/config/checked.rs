@@ -290,6 +290,8 @@ impl ReadBy {
 pub enum SendBy {
     /// By SMTP submission.
     Smtp,
+    /// By Microsoft Graph.
+    Graph,
 }
 
 impl SendBy {
@@ -297,13 +299,15 @@ impl SendBy {
     pub fn name(self) -> &'static str {
         match self {
             Self::Smtp => gatepost_mail::smtp::TRANSPORT.name,
+            Self::Graph => gatepost_mail::graph::TRANSPORT.name,
         }
     }
 
     /// Where it answers in a cloud, if anywhere.
-    pub fn host(self, cloud: &Cloud) -> Option<&HostPort> {
+    pub fn host(self, cloud: &Cloud) -> Option<String> {
         match self {
-            Self::Smtp => cloud.smtp.as_ref(),
+            Self::Smtp => cloud.smtp.as_ref().map(HostPort::to_string),
+            Self::Graph => cloud.graph.as_ref().map(Url::to_string),
         }
     }
 
@@ -311,6 +315,7 @@ impl SendBy {
     pub fn host_key(self) -> &'static str {
         match self {
             Self::Smtp => "smtp = \"HOST:PORT\"",
+            Self::Graph => "graph = \"https://HOST\"",
         }
     }
 }

@@ -236,6 +236,8 @@ pub enum RawGrant {
 pub enum RawSend {
     /// By SMTP submission.
     Smtp,
+    /// By Microsoft Graph, where SMTP AUTH is off.
+    Graph,
 }
 
 /// How a mailbox is read.

@@ -1,16 +1,18 @@
-//! What mailboxes need that are read by Microsoft Graph.
+//! What mailboxes need that are read by Microsoft Graph, or send by it.
 
 use super::permission::{
-    Kind, MAIL_READ_AS_APP, MAIL_READ_AS_USER, MAIL_READ_SHARED, MAIL_WRITE_AS_APP,
-    MAIL_WRITE_AS_USER, MAIL_WRITE_SHARED, Permission, Resource,
+    Kind, MAIL_READ_AS_APP, MAIL_READ_AS_USER, MAIL_READ_SHARED, MAIL_SEND_AS_APP,
+    MAIL_SEND_AS_USER, MAIL_SEND_SHARED, MAIL_WRITE_AS_APP, MAIL_WRITE_AS_USER, MAIL_WRITE_SHARED,
+    Permission, Resource,
 };
-use crate::config::{Config, MailboxSettings, ReadBy};
+use crate::config::{Config, MailboxSettings, ReadBy, SendBy};
 
 /// What the app needs to open `mailbox` in its own name.
 pub(super) fn of_app(config: &Config, mailbox: &MailboxSettings) -> Vec<Permission> {
     let permissions = Permissions {
         reads: MAIL_READ_AS_APP,
         writes: MAIL_WRITE_AS_APP,
+        sends: MAIL_SEND_AS_APP,
     };
     permissions.needed(config, mailbox)
 }
@@ -22,11 +24,13 @@ pub(super) fn of_person(config: &Config, mailbox: &MailboxSettings) -> Vec<Permi
         Permissions {
             reads: MAIL_READ_AS_USER,
             writes: MAIL_WRITE_AS_USER,
+            sends: MAIL_SEND_AS_USER,
         }
     } else {
         Permissions {
             reads: MAIL_READ_SHARED,
             writes: MAIL_WRITE_SHARED,
+            sends: MAIL_SEND_SHARED,
         }
     };
     permissions.needed(config, mailbox)
@@ -65,6 +69,7 @@ pub(super) fn told(roles: &[Permission]) -> Vec<String> {
 struct Permissions {
     reads: Permission,
     writes: Permission,
+    sends: Permission,
 }
 
 impl Permissions {
@@ -75,6 +80,7 @@ impl Permissions {
         let reading = if acts { self.writes } else { self.reads };
         let by_graph = mailbox.read.ways().contains(&ReadBy::Graph);
         let reading = by_graph.then_some(reading);
-        reading.into_iter().collect()
+        let sending = (mailbox.send == Some(SendBy::Graph)).then_some(self.sends);
+        reading.into_iter().chain(sending).collect()
     }
 }

@@ -124,14 +124,20 @@ pub(super) const MAIL_READ_AS_APP: Permission =
     graph_role("Mail.Read", "810c84a8-4a9e-49e6-bf7d-12d183f40d01");
 pub(super) const MAIL_WRITE_AS_APP: Permission =
     graph_role("Mail.ReadWrite", "e2a3a72e-5f79-4c64-b1b1-878b674786c9");
+pub(super) const MAIL_SEND_AS_APP: Permission =
+    graph_role("Mail.Send", "b633e1c5-b582-4048-a93e-9f11b44c7e96");
 pub(super) const MAIL_READ_AS_USER: Permission =
     graph("Mail.Read", "570282fd-fa5c-430d-a7fd-fc8dc98a9dca");
 pub(super) const MAIL_WRITE_AS_USER: Permission =
     graph("Mail.ReadWrite", "024d486e-b451-40bb-833d-3e66d98c5c73");
-/// The two for a mailbox of somebody else than the person who signs in.
+pub(super) const MAIL_SEND_AS_USER: Permission =
+    graph("Mail.Send", "e383f46e-2787-4529-855e-0e479a3ffac0");
+/// The three for a mailbox of somebody else than the person who signs in.
 pub(super) const MAIL_READ_SHARED: Permission =
     graph("Mail.Read.Shared", "7b9103a5-4610-446b-9670-80643382c1fa");
 pub(super) const MAIL_WRITE_SHARED: Permission = graph(
     "Mail.ReadWrite.Shared",
     "5df07973-7d5d-46ed-9847-1271055cbd51",
 );
+pub(super) const MAIL_SEND_SHARED: Permission =
+    graph("Mail.Send.Shared", "a367ab51-6b49-43bf-a716-a1fb06d2a174");

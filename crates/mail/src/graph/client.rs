@@ -110,7 +110,7 @@ impl Graph {
         let mut token = self.token().await?;
         let mut is_fresh = false;
         loop {
-            self.turn(call.what, patience).await?;
+            self.turn_within(call.what, patience).await?;
             let refusal = match self.attempt(&call, &token).await {
                 Ok(Ok(response)) => return Ok(self.reply(&call, response, lane)),
                 Ok(Err(refusal)) => refusal,
@@ -166,7 +166,12 @@ impl Graph {
         )
     }
 
-    async fn turn(&self, what: &'static str, patience: Duration) -> Result<(), MailError> {
+    /// Waits until something may be asked, if that is soon.
+    pub(super) async fn turn(&self, what: &'static str) -> Result<(), MailError> {
+        self.turn_within(what, PATIENCE).await
+    }
+
+    async fn turn_within(&self, what: &'static str, patience: Duration) -> Result<(), MailError> {
         let settings = &self.settings;
         let turn = settings.governor.turn(&settings.clock, patience).await;
         turn.map_err(|wait| {
@@ -204,8 +209,8 @@ impl Graph {
         self.answered(request, call.what, (token, id)).await
     }
 
-    /// Sends a request whose body cannot be sent again, and waits for the answer.
-    pub(super) async fn answered(
+    /// Sends a request, and waits for the answer.
+    async fn answered(
         &self,
         request: reqwest::RequestBuilder,
         what: &'static str,
@@ -215,6 +220,16 @@ impl Graph {
         let response = self.settings.clock.within(limit, request.send()).await;
         let response = response.map_err(|_| self.silent("an answer", limit))?;
         let response = response.map_err(|error| self.trouble(&error))?;
+        self.judged(response, what, (token, id)).await
+    }
+
+    /// Tells a success from a refusal, and the token source if that is of the token.
+    pub(super) async fn judged(
+        &self,
+        response: reqwest::Response,
+        what: &'static str,
+        (token, id): (&AccessToken, String),
+    ) -> Result<Result<reqwest::Response, Box<GraphRefusal>>, MailError> {
         if response.status().is_success() {
             self.settings.governor.answered();
             return Ok(Ok(response));

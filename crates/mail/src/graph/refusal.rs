@@ -9,7 +9,7 @@ use super::answer::Answer;
 /// Graph refused. What it said comes last, with the names under which Microsoft's support finds
 /// the request.
 #[derive(Debug, thiserror::Error)]
-#[error("{}; {host} said: {}", self.sentence(), self.said())]
+#[error("{}; {host} said: {}", self.sentence(), self.words())]
 pub struct GraphRefusal {
     /// Where Graph answers.
     pub host: String,
@@ -150,7 +150,8 @@ impl GraphRefusal {
         })
     }
 
-    fn said(&self) -> String {
+    /// Graph's words, with the names of the request.
+    pub(super) fn words(&self) -> String {
         let said = match (self.code.as_str(), self.message.as_str()) {
             ("", "") => "nothing".to_owned(),
             ("", message) => message.to_owned(),

@@ -33,11 +33,17 @@ pub struct GraphSettings {
     pub reply: Duration,
     /// The largest message that is taken, in octets.
     pub largest_message: u64,
+    /// The largest message that is sent as it is, in octets before it is in base64.
+    pub largest_mime: u64,
 }
 
 impl GraphSettings {
     /// As over IMAP: twice what Exchange Online lets a tenant allow.
     pub const LARGEST_MESSAGE: u64 = crate::imap::ImapSettings::LARGEST_MESSAGE;
+
+    /// Graph takes requests of four million octets, and base64 makes four of three
+    /// (<https://learn.microsoft.com/graph/outlook-large-attachments>).
+    pub const LARGEST_MIME: u64 = 3_000_000;
 
     /// How often Gatepost looks.
     pub const POLL_EVERY: Duration = Duration::from_mins(1);

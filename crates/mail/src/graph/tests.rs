@@ -1,6 +1,7 @@
 //! Against a server that says what is written down.
 
 mod asking;
+mod sending;
 mod server;
 mod watching;
 
@@ -81,6 +82,7 @@ fn settings(server: &Server, tokens: &Arc<Tokens>) -> GraphSettings {
         poll_every: Duration::from_millis(20),
         reply: Duration::from_secs(20),
         largest_message: 1000,
+        largest_mime: 1000,
     }
 }
 

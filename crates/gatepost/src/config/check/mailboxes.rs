@@ -40,7 +40,10 @@ pub(super) fn check(
                 Some(RawRead::Graph) => ReadBy::Graph,
                 Some(RawRead::Auto) => ReadBy::Auto,
             },
-            send: mailbox.send.map(|RawSend::Smtp| SendBy::Smtp),
+            send: mailbox.send.map(|send| match send {
+                RawSend::Smtp => SendBy::Smtp,
+                RawSend::Graph => SendBy::Graph,
+            }),
         };
         if mailboxes.insert(address, settings).is_some() {
             let sentence = format!("the mailbox `{}` is defined twice", name.as_str());

@@ -318,6 +318,38 @@ fn a_mailbox_that_is_read_by_pop3_needs_no_permission_for_imap() {
 }
 
 #[test]
+fn a_mailbox_that_graph_serves_needs_permissions_of_graphs_alone() {
+    for text in [APP, PEOPLE] {
+        let text = text.replace("\ngrant = ", "\nread = \"graph\"\ngrant = ");
+        let text = text.replace("send = \"smtp\"", "send = \"graph\"");
+        let config = loaded(&text);
+        let setup = setup(&config);
+        let needed = setup.needs.permissions();
+        let names: Vec<_> = needed.iter().map(|needed| needed.name).collect();
+        let reads = names.iter().any(|name| name.starts_with("Mail.Read"));
+        let sends = names.iter().any(|name| name.starts_with("Mail.Send"));
+        assert_eq!((reads, sends), (true, text.contains("send =")), "{names:?}");
+        assert!(
+            !names.iter().any(|name| name.contains("AccessAs")),
+            "{names:?}"
+        );
+        let script = setup.script(Style::Powershell).expect("a script");
+        assert!(!script.contains("-ImapEnabled"), "{script}");
+        let by_app = setup.needs.by_app().next().is_some();
+        assert!(
+            !by_app || !script.contains("Add-MailboxPermission"),
+            "{script}"
+        );
+        let is_said = setup
+            .needs
+            .told()
+            .join(" ")
+            .contains("Application Mail.Read");
+        assert_eq!(is_said, by_app, "how it is fenced");
+    }
+}
+
+#[test]
 fn the_manifest_has_what_is_needed_for_each_reader() {
     let config = loaded(APP);
     let setup = setup(&config);

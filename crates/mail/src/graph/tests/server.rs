@@ -48,6 +48,8 @@ pub(super) struct Answer {
     /// The connection ends behind so many octets of the body.
     pub(super) cut: Option<usize>,
     pub(super) delay: Duration,
+    /// Nothing is answered, and the connection ends.
+    pub(super) hangs_up: bool,
 }
 
 impl Answer {
@@ -254,6 +256,9 @@ async fn read(connection: &mut TcpStream) -> Option<(String, Vec<u8>)> {
 }
 
 async fn write(connection: &mut TcpStream, answer: &Answer) -> bool {
+    if answer.hangs_up {
+        return false;
+    }
     let mut head = format!("HTTP/1.1 {} Said\r\n", answer.status);
     for (name, value) in &answer.headers {
         head.extend([*name, ": ", value, "\r\n"]);

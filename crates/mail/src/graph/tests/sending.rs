@@ -1,0 +1,226 @@
+//! Submission: what departs when, and what is known of it afterwards.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use gatepost_fault::{After, Fault as _, Next, Owner};
+
+use super::super::submit::GraphSubmitter;
+use super::server::{Answer, Server};
+use super::{ADA, INBOX, Tokens, settings};
+use crate::contract::{Letter, Told, envelope};
+use crate::{Receipt, SubmitError, SubmitOpener as _, Trace};
+
+const SEND: &str = "POST /sendMail";
+const BOB: &str = "bob@contoso.com";
+const MESSAGE: [&str; 3] = [
+    "To: bob@contoso.com\r\nSub",
+    "ject: x\r\n",
+    "\r\nHello.\r\n",
+];
+
+/// What became of a message to Bob and others, and whether it was told that it departs.
+async fn sent(
+    answers: &[Answer],
+    (mut letter, recipients): (Letter, &[&str]),
+    mut told: Told,
+) -> (Result<Receipt, SubmitError>, Option<Trace>, Server) {
+    let answers: Vec<(&str, Answer)> = answers.iter().map(|one| (SEND, one.clone())).collect();
+    let server = Server::new(&answers).await;
+    server.knows("GET /mailFolders/inbox?", Answer::json(INBOX));
+    let opener = GraphSubmitter::new(settings(&server, &Arc::new(Tokens::default())));
+    let talk = async {
+        let mut session = opener.open().await.expect("the token is taken");
+        session
+            .submit(&envelope(ADA, recipients), &mut letter, &mut told)
+            .await
+    };
+    let sent = server.serve(talk).await;
+    (sent, told.begun, server)
+}
+
+fn accepted() -> Answer {
+    Answer::empty(202).header("request-id", "r-9")
+}
+
+#[tokio::test]
+async fn a_message_goes_as_it_is_in_base64() {
+    let all = [BOB, "eve@fabrikam.com"];
+    // That it wants to be left in peace for a while does not undo that it took the message.
+    let answer = accepted().header("retry-after", "2");
+    let letter = Letter::new(MESSAGE);
+    let (sent, begun, server) = sent(&[answer], (letter, &all), Told::default()).await;
+    assert_eq!(sent.expect("it is taken").said, "HTTP 202, request-id r-9");
+    assert_eq!(begun, Some(Trace::MessageId));
+    let seen = server.seen().pop().expect("it was sent");
+    assert!(
+        seen.head.contains("content-type: text/plain\r\n"),
+        "{}",
+        seen.head
+    );
+    let message = STANDARD
+        .decode(seen.body)
+        .expect("base64 without line ends");
+    let message = String::from_utf8(message).expect("text");
+    assert_eq!(
+        message,
+        format!("Bcc: <eve@fabrikam.com>\r\n{}", MESSAGE.concat())
+    );
+}
+
+#[tokio::test]
+async fn nobody_is_sent_what_only_the_header_says() {
+    let letter = Letter::new(["To: bob@contoso.com, carol@contoso.com\r\n\r\n"]);
+    let (sent, begun, server) = sent(&[], (letter, &[BOB]), Told::default()).await;
+    let error = sent.expect_err("carol would get it");
+    assert_eq!(error.code(), "submission_unsendable");
+    assert!(error.to_string().contains("carol@contoso.com"), "{error}");
+    assert_eq!((begun, server.questions().len()), (None, 1));
+}
+
+#[tokio::test]
+async fn a_lost_answer_leaves_it_unknown() {
+    let hangs_up = Answer {
+        hangs_up: true,
+        ..Answer::default()
+    };
+    for answer in [
+        hangs_up,
+        Answer::refusal(504, ""),
+        Answer::refusal(502, ""),
+        Answer::refusal(500, "ErrorInternalServerError"),
+    ] {
+        let letter = Letter::new(MESSAGE);
+        let (sent, begun, _) = sent(&[answer], (letter, &[BOB]), Told::default()).await;
+        assert!(sent.expect_err("no answer").is_unknown());
+        assert_eq!(begun, Some(Trace::MessageId));
+    }
+}
+
+#[tokio::test]
+async fn every_refusal_says_whether_another_try_may_help() {
+    let throttled = Answer::refusal(429, "ApplicationThrottled").header("retry-after", "30");
+    let wait = Next::Retry(After::AtLeast(std::time::Duration::from_secs(30)));
+    let backoff = Next::Retry(After::Backoff);
+    for (answer, code, owner, next) in [
+        (
+            Answer::refusal(403, "ErrorSendAsDenied"),
+            "send_as_denied",
+            Owner::TenantAdmin,
+            Next::Reconfigure,
+        ),
+        (
+            Answer::refusal(403, "ErrorAccessDenied"),
+            "graph_access_denied",
+            Owner::TenantAdmin,
+            Next::Reconfigure,
+        ),
+        (
+            Answer::refusal(400, "ErrorInvalidRecipients"),
+            "submission_refused",
+            Owner::Remote,
+            Next::Discard,
+        ),
+        (
+            Answer::refusal(413, "ErrorMessageSizeExceeded"),
+            "submission_refused",
+            Owner::Person,
+            Next::Discard,
+        ),
+        (throttled, "mailbox_throttled", Owner::Remote, wait),
+        (
+            Answer::refusal(503, "serviceNotAvailable"),
+            "mailbox_unavailable",
+            Owner::Remote,
+            backoff,
+        ),
+        (
+            Answer::refusal(401, "InvalidAuthenticationToken"),
+            "mailbox_disconnected",
+            Owner::Remote,
+            backoff,
+        ),
+    ] {
+        let letter = Letter::new(MESSAGE);
+        let (sent, _, _) = sent(&[answer], (letter, &[BOB]), Told::default()).await;
+        let error = sent.expect_err("it is refused");
+        assert!(!error.is_unknown(), "{error}");
+        assert_eq!((error.code(), error.owner()), (code, owner), "{error}");
+        assert_eq!(error.next(), next, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_or_recorded_does_not_depart() {
+    let pieces = [
+        Ok("To: bob@contoso.com\r\n\r\n".into()),
+        Ok("some".into()),
+        Err("the disk is gone"),
+    ];
+    let (sent, begun, _) = sent(&[], (Letter::failing(pieces), &[BOB]), Told::default()).await;
+    assert_eq!(
+        sent.expect_err("it is cut off").code(),
+        "submission_not_read"
+    );
+    assert_eq!(begun, None);
+
+    let told = Told {
+        is_out_of_order: true,
+        ..Told::default()
+    };
+    let (sent, _, server) = self::sent(&[], (Letter::new(MESSAGE), &[BOB]), told).await;
+    assert_eq!(
+        sent.expect_err("nobody knows").code(),
+        "submission_not_recorded"
+    );
+    let asked = server.questions();
+    assert!(
+        !asked.contains(&SEND.to_owned()),
+        "Graph never had all of it: {asked:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_large_is_not_begun() {
+    let letter = Letter::of_size(1001);
+    let (sent, begun, server) = sent(&[], (letter, &[BOB]), Told::default()).await;
+    let error = sent.expect_err("it is too large");
+    assert_eq!(error.code(), "submission_too_large");
+    assert_eq!((begun, server.questions().len()), (None, 1));
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_taken_is_exchanged_before_anything_departs() {
+    let server = Server::new(&[
+        (
+            "GET /mailFolders/inbox?",
+            Answer::refusal(401, "InvalidAuthenticationToken"),
+        ),
+        (
+            "GET /mailFolders/inbox?",
+            Answer::refusal(403, "ErrorAccessDenied"),
+        ),
+        (SEND, accepted()),
+    ])
+    .await;
+    let tokens = Arc::new(Tokens::default());
+    let opener = GraphSubmitter::new(settings(&server, &tokens));
+    let talk = async {
+        let mut session = opener.open().await.expect("it need not be allowed to read");
+        let (mut letter, mut told) = (Letter::new(MESSAGE), Told::default());
+        session
+            .submit(&envelope(ADA, &[BOB]), &mut letter, &mut told)
+            .await
+    };
+    server.serve(talk).await.expect("it is taken");
+    assert_eq!(tokens.complaints(), ["token-0 refused"]);
+    assert!(
+        server
+            .seen()
+            .pop()
+            .expect("it was sent")
+            .head
+            .contains("token-1")
+    );
+}
