@@ -162,14 +162,14 @@ async fn what_graph_refuses_or_leaves_open_is_told_with_what_to_do() {
     );
     assert!(stand.folder(JUN, "Inbox").is_empty());
 
-    stand.order("graph-sent-then-timeout");
+    stand.order("sent-then-timeout");
     let (outcome, told) = submit(&stand.graph(USER), USER).await;
     let error = outcome.expect_err("the answer is lost");
     assert!(error.is_unknown() && told.begun.is_some(), "{error}");
     assert_eq!(stand.folder(USER, "Sent Items").len(), 1);
     stand.sandbox.faults().clear_all();
 
-    stand.order("graph-send-throttled");
+    stand.order("send-throttled");
     let (outcome, _) = submit(&stand.graph(USER), USER).await;
     outcome.expect("that it is throttled does not undo that it is taken");
     assert_eq!(stand.folder(JUN, "Inbox").len(), 2);

@@ -11,12 +11,16 @@
 mod acts;
 mod address;
 mod answer;
+mod attachments;
 mod batch;
+mod calendar;
 mod call;
 mod changes;
 mod client;
+mod contacts;
 mod cursor;
 mod delta;
+mod drafts;
 mod fetch;
 mod folders;
 mod governor;
@@ -31,7 +35,14 @@ mod submit;
 #[cfg(test)]
 mod tests;
 
+pub use attachments::{AttachmentEntry, Download, NewAttachment};
+pub use calendar::{
+    Answering, Attendee, Calendar, CalendarEvent, Location, NewEvent, Person, ResponseStatus,
+    ZonedTime,
+};
 pub use client::Graph;
+pub use contacts::{Contact, ContactAddress};
+pub use drafts::{Audience as ReplyAudience, DraftFate, FollowUpStatus, MailBody, NewMail};
 pub use governor::Governor;
 pub use opener::GraphOpener;
 pub use refusal::{GraphMeaning, GraphRefusal};

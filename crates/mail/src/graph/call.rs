@@ -95,6 +95,11 @@ impl Reply<'_> {
         serde_json::from_slice(&body).map_err(|error| graph.garbled(what, &error.to_string()))
     }
 
+    /// Reads what is left, so that the connection can be used again.
+    pub(super) async fn done(self) -> Result<(), MailError> {
+        self.whole().await.map(|_| ())
+    }
+
     async fn whole(mut self) -> Result<Vec<u8>, MailError> {
         let graph = self.graph;
         let (clock, limit) = (&graph.settings().clock, graph.settings().reply);

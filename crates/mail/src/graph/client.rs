@@ -112,7 +112,7 @@ impl Graph {
         loop {
             self.turn_within(call.what, patience).await?;
             let refusal = match self.attempt(&call, &token).await {
-                Ok(Ok(response)) => return Ok(self.reply(&call, response, lane)),
+                Ok(Ok(response)) => return Ok(self.incoming(&call, response, lane)),
                 Ok(Err(refusal)) => refusal,
                 Err(error) => return Err(error),
             };
@@ -312,7 +312,7 @@ impl Graph {
         Ok(headers)
     }
 
-    fn reply(&self, call: &Call, response: reqwest::Response, lane: Lane) -> Reply<'_> {
+    fn incoming(&self, call: &Call, response: reqwest::Response, lane: Lane) -> Reply<'_> {
         Reply {
             graph: self,
             what: call.what,

@@ -1,6 +1,7 @@
 //! Against a server that says what is written down.
 
 mod asking;
+mod items;
 mod sending;
 mod server;
 mod watching;

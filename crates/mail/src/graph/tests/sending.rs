@@ -5,6 +5,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gatepost_fault::{After, Fault as _, Next, Owner};
+use serde_json::Value;
 
 use super::super::submit::GraphSubmitter;
 use super::server::{Answer, Server};
@@ -183,11 +184,102 @@ async fn what_cannot_be_read_or_recorded_does_not_depart() {
 
 #[tokio::test]
 async fn a_message_that_is_too_large_is_not_begun() {
-    let letter = Letter::of_size(1001);
+    let letter = Letter::of_size(151 << 20);
     let (sent, begun, server) = sent(&[], (letter, &[BOB]), Told::default()).await;
     let error = sent.expect_err("it is too large");
     assert_eq!(error.code(), "submission_too_large");
     assert_eq!((begun, server.questions().len()), (None, 1));
+}
+
+/// A message of more than a thousand octets, which is more than these settings send at once.
+fn large() -> Letter {
+    let file = STANDARD.encode([b'x'; 900]);
+    Letter::new([format!(
+        "From: <{ADA}>\r\nTo: <{BOB}>\r\nSubject: large\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHello.\r\n--b\r\nContent-Type: application/pdf; name=a.pdf\r\nContent-Disposition: attachment\r\nContent-Transfer-Encoding: base64\r\n\r\n{file}\r\n--b--\r\n"
+    )])
+}
+
+/// What became of a large message, answered in this way.
+async fn rebuilt(
+    script: &[(&str, Answer)],
+    mut told: Told,
+) -> (Result<Receipt, SubmitError>, Option<Trace>, Server) {
+    let server = Server::new(script).await;
+    server.knows("GET /mailFolders/inbox?", Answer::json(INBOX));
+    server.knows("DELETE /messages/D", Answer::empty(204));
+    let opener = GraphSubmitter::new(settings(&server, &Arc::new(Tokens::default())));
+    let talk = async {
+        let mut session = opener.open().await.expect("the token is taken");
+        let all = envelope(ADA, &[BOB, "eve@fabrikam.com"]);
+        session.submit(&all, &mut large(), &mut told).await
+    };
+    let sent = server.serve(talk).await;
+    (sent, told.begun, server)
+}
+
+#[tokio::test]
+async fn what_is_too_large_for_one_request_goes_as_a_draft() {
+    let script = [
+        ("POST /messages", Answer::json(r#"{"id":"D"}"#)),
+        (
+            "POST /messages/D/attachments",
+            Answer::json(r#"{"id":"A"}"#),
+        ),
+        ("POST /messages/D/send", accepted()),
+    ];
+    let (sent, begun, server) = rebuilt(&script, Told::default()).await;
+    sent.expect("it is taken");
+    assert_eq!(begun, Some(Trace::Draft { id: "D".into() }));
+    let seen = server.seen();
+    let body = |at: usize| -> Value { serde_json::from_slice(&seen[at].body).expect("JSON") };
+    assert_eq!(body(1)["toRecipients"][0]["emailAddress"]["address"], BOB);
+    assert_eq!(
+        body(1)["bccRecipients"][0]["emailAddress"]["address"],
+        "eve@fabrikam.com"
+    );
+    assert_eq!(body(1)["body"]["content"], "Hello.");
+    assert_eq!(body(2)["contentBytes"], STANDARD.encode([b'x'; 900]));
+    assert_eq!(body(2)["name"], "a.pdf");
+}
+
+#[tokio::test]
+async fn a_draft_that_is_not_sent_is_thrown_away() {
+    let made = || ("POST /messages", Answer::json(r#"{"id":"D"}"#));
+    let refused = (
+        "POST /messages/D/attachments",
+        Answer::refusal(413, "ErrorMessageSizeExceeded"),
+    );
+    let (sent, begun, server) = rebuilt(&[made(), refused], Told::default()).await;
+    let error = sent.expect_err("it is too large");
+    assert!(!error.is_unknown() && begun.is_none(), "{error}");
+    assert_eq!(
+        server.questions().pop().as_deref(),
+        Some("DELETE /messages/D")
+    );
+
+    let attached = ("POST /messages/D/attachments", Answer::json("{}"));
+    let lost = Answer {
+        hangs_up: true,
+        ..Answer::default()
+    };
+    let script = [made(), attached, ("POST /messages/D/send", lost)];
+    let (sent, begun, server) = rebuilt(&script, Told::default()).await;
+    assert!(sent.expect_err("the answer is lost").is_unknown());
+    assert!(begun.is_some(), "the draft tells what became of it");
+    assert!(
+        !server
+            .questions()
+            .iter()
+            .any(|one| one.starts_with("DELETE"))
+    );
+
+    let denied = ("POST /messages", Answer::refusal(403, "ErrorAccessDenied"));
+    let (sent, begun, _) = rebuilt(&[denied], Told::default()).await;
+    assert_eq!(
+        sent.expect_err("it may not write").code(),
+        "graph_access_denied"
+    );
+    assert_eq!(begun, None);
 }
 
 #[tokio::test]

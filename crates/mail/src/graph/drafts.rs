@@ -1,0 +1,275 @@
+//! Messages that are being written, answered and passed on
+//! (<https://learn.microsoft.com/graph/api/resources/message>).
+
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::call::Call;
+use super::client::Graph;
+use super::session::is_missing;
+use crate::{Address, MailError};
+
+/// A message to be written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewMail {
+    /// The subject.
+    pub subject: String,
+    /// The text.
+    pub body: MailBody,
+    /// In whose name, if not in that of the mailbox.
+    pub from: Option<Address>,
+    /// To whom.
+    pub to: Vec<Address>,
+    /// Who gets a copy.
+    pub cc: Vec<Address>,
+    /// Who gets a copy that nobody else sees.
+    pub bcc: Vec<Address>,
+    /// To whom answers go, if not to the sender.
+    pub reply_to: Vec<Address>,
+    /// The `Message-ID` with its angle brackets, if not one of Exchange's.
+    pub message_id: Option<String>,
+    /// The `In-Reply-To` with its angle brackets.
+    pub in_reply_to: Option<String>,
+    /// The `References`, each with its angle brackets.
+    pub references: Option<String>,
+    /// Fields of the header whose names begin with `x-`.
+    pub headers: Vec<(String, String)>,
+}
+
+/// The text of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MailBody {
+    /// As it is.
+    Text(String),
+    /// HTML.
+    Html(String),
+}
+
+impl Default for MailBody {
+    fn default() -> Self {
+        Self::Text(String::new())
+    }
+}
+
+impl MailBody {
+    pub(super) fn json(&self) -> Value {
+        let (kind, content) = match self {
+            Self::Text(text) => ("text", text),
+            Self::Html(html) => ("html", html),
+        };
+        json!({ "contentType": kind, "content": content })
+    }
+}
+
+impl NewMail {
+    fn json(&self) -> Value {
+        let mut message = Map::new();
+        message.insert("subject".to_owned(), json!(self.subject));
+        message.insert("body".to_owned(), self.body.json());
+        for (name, people) in [
+            ("toRecipients", &self.to),
+            ("ccRecipients", &self.cc),
+            ("bccRecipients", &self.bcc),
+            ("replyTo", &self.reply_to),
+        ] {
+            if !people.is_empty() {
+                message.insert(name.to_owned(), recipients(people));
+            }
+        }
+        if let Some(from) = &self.from {
+            message.insert("from".to_owned(), recipient(from));
+        }
+        if let Some(id) = &self.message_id {
+            message.insert("internetMessageId".to_owned(), json!(id));
+        }
+        if !self.headers.is_empty() {
+            let headers = self.headers.iter();
+            let headers: Vec<Value> = headers
+                .map(|(name, value)| json!({ "name": name, "value": value }))
+                .collect();
+            message.insert("internetMessageHeaders".to_owned(), headers.into());
+        }
+        let properties = [
+            (IN_REPLY_TO, &self.in_reply_to),
+            (REFERENCES, &self.references),
+        ];
+        let properties = properties.into_iter().filter_map(|(id, value)| {
+            let value = value.as_ref()?;
+            Some(json!({ "id": id, "value": value }))
+        });
+        let properties: Vec<Value> = properties.collect();
+        if !properties.is_empty() {
+            message.insert(
+                "singleValueExtendedProperties".to_owned(),
+                properties.into(),
+            );
+        }
+        Value::Object(message)
+    }
+}
+
+/// What became of a draft.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DraftFate {
+    /// It is a draft still: it was not sent.
+    Unsent,
+    /// It was sent.
+    Sent,
+    /// It is gone: somebody deleted it, before or after.
+    Gone,
+}
+
+/// Whom an answer goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Whoever wrote it.
+    Sender,
+    /// Everybody who has it.
+    Everybody,
+}
+
+/// Whether something is still to be done about a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FollowUpStatus {
+    /// Nothing is.
+    NotFlagged,
+    /// Something is.
+    Flagged,
+    /// It was done.
+    Complete,
+}
+
+impl Graph {
+    /// Writes a draft; answers its immutable id, which it keeps in Sent Items.
+    pub async fn write_draft(&self, mail: &NewMail) -> Result<String, MailError> {
+        let url = self.at(&["messages"]).url();
+        let call = Call::new(Method::POST, url, "write a draft").with(&mail.json());
+        self.made(call).await
+    }
+
+    /// Sends a draft.
+    pub async fn send_draft(&self, id: &str) -> Result<(), MailError> {
+        let url = self.at(&["messages", id, "send"]).url();
+        self.done(Call::new(Method::POST, url, "send a draft"))
+            .await
+    }
+
+    /// Throws a draft away.
+    pub async fn discard_draft(&self, id: &str) -> Result<(), MailError> {
+        let url = self.at(&["messages", id]).url();
+        let call = Call::new(Method::DELETE, url, "discard a draft");
+        match self.done(call).await {
+            Err(error) if is_missing(&error) => Ok(()),
+            done => done,
+        }
+    }
+
+    /// What became of the draft with that immutable id. Right after it was sent it may still
+    /// seem to be a draft.
+    pub async fn draft_fate(&self, id: &str) -> Result<DraftFate, MailError> {
+        let address = self.at(&["messages", id]).with("$select", "id,isDraft");
+        let call = Call::get(address.url(), "look for a draft");
+        match self.object::<Drafted>(call).await {
+            Ok(found) if found.is_draft => Ok(DraftFate::Unsent),
+            Ok(_) => Ok(DraftFate::Sent),
+            Err(error) if is_missing(&error) => Ok(DraftFate::Gone),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Answers a message, and sends that.
+    pub async fn reply(
+        &self,
+        id: &str,
+        comment: &str,
+        audience: Audience,
+    ) -> Result<(), MailError> {
+        let act = match audience {
+            Audience::Sender => "reply",
+            Audience::Everybody => "replyAll",
+        };
+        let url = self.at(&["messages", id, act]).url();
+        let call = Call::new(Method::POST, url, "answer a message");
+        self.done(call.with(&json!({ "comment": comment }))).await
+    }
+
+    /// Passes a message on, and sends that.
+    pub async fn forward(&self, id: &str, comment: &str, to: &[Address]) -> Result<(), MailError> {
+        let url = self.at(&["messages", id, "forward"]).url();
+        let call = Call::new(Method::POST, url, "forward a message");
+        let body = json!({ "comment": comment, "toRecipients": recipients(to) });
+        self.done(call.with(&body)).await
+    }
+
+    /// Begins an answer that is not sent yet; answers the draft's id.
+    pub async fn begin_reply(&self, id: &str, audience: Audience) -> Result<String, MailError> {
+        let act = match audience {
+            Audience::Sender => "createReply",
+            Audience::Everybody => "createReplyAll",
+        };
+        let url = self.at(&["messages", id, act]).url();
+        self.made(Call::new(Method::POST, url, "begin an answer"))
+            .await
+    }
+
+    /// Puts a message into exactly these categories.
+    pub async fn categorize(&self, id: &str, categories: &[String]) -> Result<(), MailError> {
+        self.change(id, &json!({ "categories": categories })).await
+    }
+
+    /// Says whether something is still to be done about a message.
+    pub async fn follow_up(&self, id: &str, status: FollowUpStatus) -> Result<(), MailError> {
+        self.change(id, &json!({ "flag": { "flagStatus": status } }))
+            .await
+    }
+
+    async fn change(&self, id: &str, fields: &Value) -> Result<(), MailError> {
+        let url = self.at(&["messages", id]).url();
+        let call = Call::new(Method::PATCH, url, "change a message");
+        self.done(call.with(fields)).await
+    }
+
+    /// Asks for something to be made, and answers its id.
+    pub(super) async fn made(&self, call: Call) -> Result<String, MailError> {
+        let made: Made = self.object(call).await?;
+        Ok(made.id)
+    }
+
+    /// Asks for something whose answer holds nothing of interest.
+    pub(super) async fn done(&self, call: Call) -> Result<(), MailError> {
+        self.ask(call).await?.done().await
+    }
+}
+
+/// Addresses as Graph writes them.
+pub(super) fn recipients(people: &[Address]) -> Value {
+    people.iter().map(recipient).collect()
+}
+
+fn recipient(person: &Address) -> Value {
+    let mut address = Map::new();
+    address.insert("address".to_owned(), json!(person.address));
+    if let Some(name) = &person.name {
+        address.insert("name".to_owned(), json!(name));
+    }
+    json!({ "emailAddress": address })
+}
+
+#[derive(Deserialize)]
+struct Made {
+    id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Drafted {
+    #[serde(default)]
+    is_draft: bool,
+}
+
+/// What the fields are called in the store (MS-OXPROPS, `PidTagInReplyToId`,
+/// `PidTagInternetReferences`).
+const IN_REPLY_TO: &str = "String 0x1042";
+const REFERENCES: &str = "String 0x1039";
