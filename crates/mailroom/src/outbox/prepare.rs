@@ -17,7 +17,7 @@ use gatepost_mail::submission::Path;
 use jiff::Timestamp;
 
 pub use error::PrepareError;
-use header::Header;
+use header::{Header, Scanned};
 use lines::{Ending, Lines};
 
 use crate::spool::{Deposit, Pinned};
@@ -60,8 +60,7 @@ pub struct Preparation {
     lines: Lines,
     /// The header, until it is complete.
     header: Option<Vec<u8>>,
-    /// Where the first line begins that was not looked at whole.
-    scanned: usize,
+    scanned: Scanned,
     found: Header,
     deposit: Deposit,
     /// Over what came, its line endings apart.
@@ -110,7 +109,7 @@ impl Preparation {
             suffix: chance.token(9),
             lines: Lines::new(ending),
             header: Some(Vec::new()),
-            scanned: 0,
+            scanned: Scanned::default(),
             found: Header::default(),
             deposit: Deposit::new(spool),
             digest: Context::new(&SHA256),

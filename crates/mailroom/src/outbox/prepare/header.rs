@@ -16,6 +16,15 @@ pub(super) struct Header {
     from: Vec<String>,
 }
 
+/// How far a header was looked at.
+#[derive(Debug, Default)]
+pub(super) struct Scanned {
+    /// Where the first line begins that is not complete.
+    lines: usize,
+    /// Before here, it does not end.
+    octets: usize,
+}
+
 /// What is added where it is missing.
 pub(super) struct Additions {
     pub(super) message_id: String,
@@ -24,11 +33,12 @@ pub(super) struct Additions {
 }
 
 /// Where the header ends: behind the empty line, or where something begins that is no field, or
-/// `None` if it may go on. `scanned` is where the first line begins that was not looked at whole.
-pub(super) fn end(octets: &[u8], scanned: &mut usize) -> Option<usize> {
-    while let Some(length) = memchr::memchr(b'\n', &octets[*scanned..]) {
-        let start = *scanned;
-        let line = &octets[start..=start + length];
+/// `None` if it may go on. `scanned` is how far it was
+/// looked at before.
+pub(super) fn end(octets: &[u8], scanned: &mut Scanned) -> Option<usize> {
+    while let Some(length) = memchr::memchr(b'\n', &octets[scanned.octets..]) {
+        let (start, end) = (scanned.lines, scanned.octets + length + 1);
+        let line = &octets[start..end];
         if line == b"\r\n" {
             return Some(start + line.len());
         }
@@ -38,8 +48,9 @@ pub(super) fn end(octets: &[u8], scanned: &mut usize) -> Option<usize> {
         if !belongs {
             return Some(start);
         }
-        *scanned += line.len();
+        (scanned.lines, scanned.octets) = (end, end);
     }
+    scanned.octets = octets.len();
     None
 }
 
