@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::{ArgAction, Parser, Subcommand};
 
 use crate::verbs::{
-    Delete, Mark, Move, config, credentials, deliveries, demo, explain, export, folders, key,
-    login, logout, mailboxes, messages, outbox, read, registration, reload, sandbox, send,
-    sendmail, serve, token, watch,
+    Delete, Mark, Move, calendar, config, contacts, credentials, deliveries, demo, explain, export,
+    folders, key, login, logout, mailboxes, messages, outbox, read, registration, reload, sandbox,
+    send, sendmail, serve, token, watch, whoami,
 };
 
 /// The gate between software and Microsoft 365 mail.
@@ -64,6 +64,12 @@ pub enum Verb {
     Messages(messages::Arguments),
     /// Read one message of a mailbox.
     Read(read::Arguments),
+    /// List what stands in the calendar of a mailbox.
+    Calendar(calendar::Arguments),
+    /// List the contacts of a mailbox.
+    Contacts(contacts::Arguments),
+    /// Say what the token of a mailbox is and may do, without showing it.
+    Whoami(whoami::Arguments),
     /// Mark messages as read, unread or flagged.
     Mark(Mark),
     /// Move messages to another folder.

@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use gatepost_host::{Chance, Clock, Tasks};
+use gatepost_mail::graph::Graph;
 use gatepost_mail::{Opener, SubmitOpener};
 use gatepost_mailroom::{Bell, Board, Mailroom, Spool};
 use gatepost_oauth::{CredentialId, PasswordFrom, Proof, Registration, Surroundings, TokenKeeper};
@@ -178,6 +179,11 @@ impl Gatepost {
         };
         let submitter = mailboxes::submitter(mailbox, by, &self.way(mailbox))?;
         Ok(Some(submitter))
+    }
+
+    /// Microsoft Graph for `mailbox`, which was in the scope.
+    pub fn graph(&self, mailbox: &MailboxSettings) -> Result<Graph, Failure> {
+        Ok(Graph::new(mailboxes::graph(mailbox, &self.way(mailbox))?))
     }
 
     /// How the servers of `mailbox`, which was in the scope, are reached.

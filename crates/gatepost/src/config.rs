@@ -17,8 +17,8 @@ mod schema;
 use std::path::Path;
 
 pub use checked::{
-    After, Begin, CommandSettings, Config, EventSettings, GrantSettings, Limits, Log, LogFormat,
-    MailboxSettings, MaildirSettings, OutboxSettings, ProofSource, ReadBy, Readers,
+    After, Also, Begin, CommandSettings, Config, EventSettings, GrantSettings, Limits, Log,
+    LogFormat, MailboxSettings, MaildirSettings, OutboxSettings, ProofSource, ReadBy, Readers,
     RegistrationSettings, SendBy, SinkSettings, SinkTarget, StreamSettings, StreamTarget,
     TokenFileSettings, WatchSettings, WebhookSettings,
 };

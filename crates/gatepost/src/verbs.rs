@@ -2,8 +2,10 @@
 
 mod altering;
 mod answered;
+pub mod calendar;
 mod chosen;
 pub mod config;
+pub mod contacts;
 pub mod credentials;
 pub mod deliveries;
 pub mod demo;
@@ -28,6 +30,7 @@ mod session;
 mod sinks;
 pub mod token;
 pub mod watch;
+pub mod whoami;
 
 pub use altering::{Delete, Mark, Move};
 pub use chosen::{Chosen, named_mailbox};
@@ -54,6 +57,9 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Folders(arguments) => folders::run(&arguments, settings),
         Verb::Messages(arguments) => messages::run(&arguments, settings),
         Verb::Read(arguments) => read::run(&arguments, settings),
+        Verb::Calendar(arguments) => calendar::run(&arguments, settings),
+        Verb::Contacts(arguments) => contacts::run(&arguments, settings),
+        Verb::Whoami(arguments) => whoami::run(&arguments, settings),
         Verb::Mark(arguments) => altering::mark(&arguments, settings),
         Verb::Move(arguments) => altering::relocate(&arguments, settings),
         Verb::Delete(arguments) => altering::delete(&arguments, settings),

@@ -18,6 +18,8 @@ pub struct TokenClaims {
     pub audience: Option<String>,
     /// The client id of the app that asked for it.
     pub client_id: Option<String>,
+    /// What the app is called.
+    pub app_name: Option<String>,
     /// How the app proved itself.
     pub strength: Option<ProofStrength>,
     /// What the app itself may do; empty also where nothing was consented to.
@@ -26,6 +28,8 @@ pub struct TokenClaims {
     pub scopes: Vec<String>,
     /// The person's sign-in name.
     pub person: Option<String>,
+    /// How the person proved to be that person, such as `pwd` and `mfa` (`amr`).
+    pub methods: Vec<String>,
     /// The tenant's id.
     pub tenant: Option<String>,
     /// The object id of the person or of the enterprise application.
@@ -50,6 +54,25 @@ pub enum ProofStrength {
 }
 
 impl TokenClaims {
+    /// Those of a token that says nothing of itself.
+    pub fn nothing() -> Self {
+        Self {
+            audience: None,
+            client_id: None,
+            app_name: None,
+            strength: None,
+            roles: Vec::new(),
+            scopes: Vec::new(),
+            person: None,
+            methods: Vec::new(),
+            tenant: None,
+            object_id: None,
+            identity_type: None,
+            expires_at: None,
+            not_before: None,
+        }
+    }
+
     /// Reads the claims; `None` if the token is not a JWT.
     pub fn of(token: &AccessToken) -> Option<Self> {
         let claims: Written = payload(token.expose())?;
@@ -57,6 +80,7 @@ impl TokenClaims {
         Some(Self {
             audience: claims.aud,
             client_id: claims.appid.or(claims.azp),
+            app_name: claims.app_displayname,
             strength: claims.appidacr.or(claims.azpacr).and_then(|acr| {
                 Some(match acr.as_str() {
                     "0" => ProofStrength::Public,
@@ -76,6 +100,7 @@ impl TokenClaims {
                 .upn
                 .or(claims.preferred_username)
                 .or(claims.unique_name),
+            methods: claims.amr,
             tenant: claims.tid,
             object_id: claims.oid,
             identity_type: claims.idtyp,
@@ -98,6 +123,9 @@ struct Written {
     aud: Option<String>,
     appid: Option<String>,
     azp: Option<String>,
+    app_displayname: Option<String>,
+    #[serde(default)]
+    amr: Vec<String>,
     appidacr: Option<String>,
     azpacr: Option<String>,
     #[serde(default)]
@@ -142,12 +170,14 @@ mod tests {
             Some(1_700_003_600)
         );
         let v2 = token(
-            r#"{"azp":"b","azpacr":"0","scp":"Mail.Read  Mail.Send","preferred_username":"ada@contoso.example"}"#,
+            r#"{"azp":"b","azpacr":"0","scp":"Mail.Read  Mail.Send","amr":["pwd","mfa"],"app_displayname":"Lab","preferred_username":"ada@contoso.example"}"#,
         );
         let claims = TokenClaims::of(&v2).expect("it is a JWT");
         assert_eq!(claims.client_id.as_deref(), Some("b"));
         assert_eq!(claims.strength, Some(ProofStrength::Public));
         assert_eq!(claims.scopes, ["Mail.Read", "Mail.Send"]);
+        assert_eq!(claims.methods, ["pwd", "mfa"]);
+        assert_eq!(claims.app_name.as_deref(), Some("Lab"));
         assert_eq!(claims.person.as_deref(), Some("ada@contoso.example"));
     }
 

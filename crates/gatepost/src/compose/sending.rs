@@ -52,7 +52,7 @@ impl Gatepost {
                     mailbox: mailbox.clone(),
                     host: mailbox.send.and_then(|by| {
                         let cloud = &self.config.registration(&mailbox.registration).cloud;
-                        by.host(cloud).map(ToString::to_string)
+                        by.host(cloud)
                     }),
                     reach: Arc::clone(self.reach(mailbox)),
                     keeper: self.keeper(mailbox).clone(),

@@ -178,6 +178,8 @@ pub struct MailboxSettings {
     pub read: ReadBy,
     /// How it sends, if it does.
     pub send: Option<SendBy>,
+    /// What else is looked at.
+    pub also: BTreeSet<Also>,
 }
 
 /// How a token is obtained.
@@ -471,3 +473,6 @@ pub type Readers = super::raw::RawReaders;
 
 /// What is done with a message once every sink has it.
 pub type After = super::raw::RawAfter;
+
+/// What a mailbox has besides mail.
+pub type Also = super::raw::RawAlso;

@@ -204,6 +204,8 @@ pub struct RawMailbox {
     /// How it sends, if it does. It decides what a person is asked to permit, and with it what
     /// `gatepost token --for smtp` is good for.
     pub send: Option<RawSend>,
+    /// What else is looked at, by Microsoft Graph: it decides which permissions are asked for.
+    pub also: Option<Placed<Vec<RawAlso>>>,
     /// The sign-in name of the person who opens it, if that is not its own address: for shared
     /// mailboxes, and for people who sign in under another name. Nobody else can sign in for it.
     pub sign_in_as: Option<Placed<String>>,
@@ -213,6 +215,26 @@ pub struct RawMailbox {
     /// Whether the password that `gatepost login` asked for is kept, sealed, for the day when
     /// the sign-in is over. Without it only the sign-in is kept.
     pub keep_password: Option<Placed<bool>>,
+}
+
+/// What a mailbox has besides mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RawAlso {
+    /// The calendar.
+    Calendar,
+    /// The contacts.
+    Contacts,
+}
+
+impl RawAlso {
+    /// What the configuration calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Calendar => "calendar",
+            Self::Contacts => "contacts",
+        }
+    }
 }
 
 /// How a token is obtained.

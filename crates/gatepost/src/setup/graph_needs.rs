@@ -1,11 +1,11 @@
 //! What mailboxes need that are read by Microsoft Graph, or send by it.
 
 use super::permission::{
-    Kind, MAIL_READ_AS_APP, MAIL_READ_AS_USER, MAIL_READ_SHARED, MAIL_SEND_AS_APP,
-    MAIL_SEND_AS_USER, MAIL_SEND_SHARED, MAIL_WRITE_AS_APP, MAIL_WRITE_AS_USER, MAIL_WRITE_SHARED,
-    Permission, Resource,
+    CALENDARS_AS_APP, CALENDARS_AS_USER, CONTACTS_AS_APP, CONTACTS_AS_USER, Kind, MAIL_READ_AS_APP,
+    MAIL_READ_AS_USER, MAIL_READ_SHARED, MAIL_SEND_AS_APP, MAIL_SEND_AS_USER, MAIL_SEND_SHARED,
+    MAIL_WRITE_AS_APP, MAIL_WRITE_AS_USER, MAIL_WRITE_SHARED, Permission, Resource,
 };
-use crate::config::{Config, MailboxSettings, ReadBy, SendBy};
+use crate::config::{Also, Config, MailboxSettings, ReadBy, SendBy};
 
 /// What the app needs to open `mailbox` in its own name.
 pub(super) fn of_app(config: &Config, mailbox: &MailboxSettings) -> Vec<Permission> {
@@ -13,6 +13,8 @@ pub(super) fn of_app(config: &Config, mailbox: &MailboxSettings) -> Vec<Permissi
         reads: MAIL_READ_AS_APP,
         writes: MAIL_WRITE_AS_APP,
         sends: MAIL_SEND_AS_APP,
+        calendar: CALENDARS_AS_APP,
+        contacts: CONTACTS_AS_APP,
     };
     permissions.needed(config, mailbox)
 }
@@ -25,12 +27,16 @@ pub(super) fn of_person(config: &Config, mailbox: &MailboxSettings) -> Vec<Permi
             reads: MAIL_READ_AS_USER,
             writes: MAIL_WRITE_AS_USER,
             sends: MAIL_SEND_AS_USER,
+            calendar: CALENDARS_AS_USER,
+            contacts: CONTACTS_AS_USER,
         }
     } else {
         Permissions {
             reads: MAIL_READ_SHARED,
             writes: MAIL_WRITE_SHARED,
             sends: MAIL_SEND_SHARED,
+            calendar: CALENDARS_AS_USER,
+            contacts: CONTACTS_AS_USER,
         }
     };
     permissions.needed(config, mailbox)
@@ -70,6 +76,8 @@ struct Permissions {
     reads: Permission,
     writes: Permission,
     sends: Permission,
+    calendar: Permission,
+    contacts: Permission,
 }
 
 impl Permissions {
@@ -81,6 +89,10 @@ impl Permissions {
         let by_graph = mailbox.read.ways().contains(&ReadBy::Graph);
         let reading = by_graph.then_some(reading);
         let sending = (mailbox.send == Some(SendBy::Graph)).then_some(self.sends);
-        reading.into_iter().chain(sending).collect()
+        let also = mailbox.also.iter().map(|also| match also {
+            Also::Calendar => self.calendar,
+            Also::Contacts => self.contacts,
+        });
+        reading.into_iter().chain(sending).chain(also).collect()
     }
 }

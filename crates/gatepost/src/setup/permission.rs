@@ -126,6 +126,14 @@ pub(super) const MAIL_WRITE_AS_APP: Permission =
     graph_role("Mail.ReadWrite", "e2a3a72e-5f79-4c64-b1b1-878b674786c9");
 pub(super) const MAIL_SEND_AS_APP: Permission =
     graph_role("Mail.Send", "b633e1c5-b582-4048-a93e-9f11b44c7e96");
+pub(super) const CALENDARS_AS_APP: Permission =
+    graph_role("Calendars.Read", "798ee544-9d2d-430c-a058-570e29e34338");
+pub(super) const CONTACTS_AS_APP: Permission =
+    graph_role("Contacts.Read", "089fe4d0-434a-44c5-8827-41ba8a0b17f5");
+pub(super) const CALENDARS_AS_USER: Permission =
+    graph("Calendars.Read", "465a38f9-76ea-45b9-9f34-9e8b0d4b0b42");
+pub(super) const CONTACTS_AS_USER: Permission =
+    graph("Contacts.Read", "ff74d97f-43af-4b68-9f2a-b77ee6968c5d");
 pub(super) const MAIL_READ_AS_USER: Permission =
     graph("Mail.Read", "570282fd-fa5c-430d-a7fd-fc8dc98a9dca");
 pub(super) const MAIL_WRITE_AS_USER: Permission =

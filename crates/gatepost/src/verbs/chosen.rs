@@ -1,5 +1,7 @@
 //! Which mailbox a verb is about.
 
+use std::collections::BTreeSet;
+
 use crate::address;
 use crate::config::{Config, GrantSettings, MailboxSettings, ReadBy, advice};
 use crate::usage::UsageError;
@@ -38,6 +40,7 @@ impl Chosen {
             grant: GrantSettings::ClientCredentials,
             read: ReadBy::Auto,
             send: None,
+            also: BTreeSet::new(),
         })
     }
 

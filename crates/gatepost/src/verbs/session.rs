@@ -2,6 +2,7 @@
 
 use gatepost_fault::Fault as _;
 use gatepost_mail::Mailbox;
+use gatepost_mail::graph::Graph;
 
 use crate::cli::Settings;
 use crate::compose::{Scope, compose};
@@ -34,6 +35,24 @@ pub(super) fn within<T>(
                 done
             }
             Err(error) => Err(error.into()),
+        };
+        gatepost.end().await;
+        done
+    })
+}
+
+/// Does `work` by Microsoft Graph for `mailbox`, whatever it is read by.
+pub(super) fn asking_graph<T>(
+    (config, settings): (Config, &Settings),
+    mailbox: &MailboxSettings,
+    work: impl AsyncFnOnce(&Graph) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    logging::start_quietly(settings.verbose)?;
+    runtime::briefly(async {
+        let gatepost = compose(config, Scope::Mailbox(mailbox)).await?;
+        let done = match gatepost.graph(mailbox) {
+            Ok(graph) => work(&graph).await,
+            Err(error) => Err(error),
         };
         gatepost.end().await;
         done

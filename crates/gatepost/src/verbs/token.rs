@@ -55,31 +55,53 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
              refuses the token: {way}, then: gatepost login {address}"
         ));
     }
-    let clock = Clock::system();
-    let deadline = clock.now() + arguments.timeout;
-    let asked = if arguments.chosen.is_configured() {
-        asked(&config, &mailbox, (audience, arguments.timeout))
-    } else {
-        None
-    };
     let registration = config.registration(&mailbox.registration).clone();
-    let token = if let Some(token) = asked {
-        token?
-    } else {
-        logging::start_quietly(settings.verbose)?;
-        let left = Duration::try_from(deadline.duration_since(clock.now())).unwrap_or_default();
-        let fetched = runtime::briefly(clock.within(left, fetched(config, &mailbox, audience)));
-        fetched.map_err(|Elapsed| UsageError::NotInTime {
-            mailbox: mailbox.address.clone(),
-            limit: screen::duration(arguments.timeout),
-        })??
+    let clock = Clock::system();
+    let wanted = Wanted {
+        mailbox: &mailbox,
+        audience,
+        timeout: arguments.timeout,
+        is_configured: arguments.chosen.is_configured(),
     };
+    let token = obtained(config, settings, &wanted)?;
     let whose = (mailbox.address.as_str(), &registration);
     let text = arguments.format.written(&token, whose, clock.now())?;
     match &arguments.output {
         Some(file) => Ok(files::write_private(file, text.as_bytes())?),
         None => screen::line(&text),
     }
+}
+
+/// A token that is asked for.
+pub(super) struct Wanted<'a> {
+    pub(super) mailbox: &'a MailboxSettings,
+    pub(super) audience: Audience,
+    pub(super) timeout: Duration,
+    /// Whether the configuration says how the mailbox is opened, so that `serve` may know it.
+    pub(super) is_configured: bool,
+}
+
+/// The token, of the running `serve` if there is one.
+pub(super) fn obtained(
+    config: Config,
+    settings: &Settings,
+    wanted: &Wanted<'_>,
+) -> Result<AccessToken, Failure> {
+    let clock = Clock::system();
+    let deadline = clock.now() + wanted.timeout;
+    let (mailbox, audience) = (wanted.mailbox, wanted.audience);
+    if wanted.is_configured
+        && let Some(token) = asked(&config, mailbox, (audience, wanted.timeout))
+    {
+        return token;
+    }
+    logging::start_quietly(settings.verbose)?;
+    let left = Duration::try_from(deadline.duration_since(clock.now())).unwrap_or_default();
+    let fetched = runtime::briefly(clock.within(left, fetched(config, mailbox, audience)));
+    fetched.map_err(|Elapsed| UsageError::NotInTime {
+        mailbox: mailbox.address.clone(),
+        limit: screen::duration(wanted.timeout),
+    })?
 }
 
 /// A token of the running `serve`; `None` if there is none, or it does not know the mailbox.
@@ -124,7 +146,7 @@ async fn fetched(
 }
 
 /// As long as a question is waited for that no option limits.
-const USUAL_TIMEOUT: &str = "45s";
+pub(super) const USUAL_TIMEOUT: &str = "45s";
 
 #[cfg(test)]
 mod tests {

@@ -14,6 +14,7 @@ mod dead_letters;
 mod exit_codes;
 mod exporting;
 mod fake_imap;
+mod graph;
 mod killed_renewals;
 mod logs;
 mod machines;

@@ -1,6 +1,6 @@
 //! Mailboxes: whose token opens them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gatepost_oauth::PasswordFrom;
 
@@ -8,7 +8,7 @@ use super::Check;
 use crate::config::checked::{
     GrantSettings, MailboxSettings, ProofSource, ReadBy, RegistrationSettings, SendBy,
 };
-use crate::config::raw::{Placed, RawConfig, RawGrant, RawMailbox, RawRead, RawSend};
+use crate::config::raw::{Placed, RawAlso, RawConfig, RawGrant, RawMailbox, RawRead, RawSend};
 
 pub(super) fn check(
     raw: &RawConfig,
@@ -44,6 +44,7 @@ pub(super) fn check(
                 RawSend::Smtp => SendBy::Smtp,
                 RawSend::Graph => SendBy::Graph,
             }),
+            also: also(&address, mailbox, check),
         };
         if mailboxes.insert(address, settings).is_some() {
             let sentence = format!("the mailbox `{}` is defined twice", name.as_str());
@@ -51,6 +52,20 @@ pub(super) fn check(
         }
     }
     mailboxes
+}
+
+/// What else is looked at. Permissions for the mailbox of somebody else are asked for by hand.
+fn also(address: &str, mailbox: &RawMailbox, check: &mut Check<'_>) -> BTreeSet<RawAlso> {
+    let Some(also) = &mailbox.also else {
+        return BTreeSet::new();
+    };
+    let person = mailbox.sign_in_as.as_ref();
+    if person.is_some_and(|person| person.to_lowercase() != address) {
+        let sentence = "`also` is for the mailbox of the person who signs in, or for an app: grant \
+             Calendars.Read.Shared or Contacts.Read.Shared by hand";
+        check.report(also, "config_contradiction", sentence);
+    }
+    also.iter().copied().collect()
 }
 
 fn grant(

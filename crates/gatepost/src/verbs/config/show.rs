@@ -139,6 +139,10 @@ fn mailbox(mailbox: &MailboxSettings) -> Value {
     if let Some(send) = mailbox.send {
         shown["send"] = json!(send.name());
     }
+    let also: Vec<&str> = mailbox.also.iter().map(|also| also.name()).collect();
+    if !also.is_empty() {
+        shown["also"] = json!(also);
+    }
     shown["grant"] = json!(mailbox.grant.name());
     if let Some(person) = mailbox.grant.person() {
         shown["sign_in_as"] = json!(person);
