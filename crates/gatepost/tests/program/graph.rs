@@ -34,6 +34,23 @@ fn a_mailbox_is_looked_through_by_graph() {
 }
 
 #[test]
+fn a_watch_by_graph_hands_out_what_arrives_and_survives_a_lost_sync_state() {
+    let stand = by_graph();
+    let watch = format!(
+        "[sink.out]\nkind = \"stream\"\n\n[[watch]]\nmailbox = \"{SUPPORT}\"\nsinks = [\"out\"]\nfrom = \"beginning\"\npoll = \"1s\"\n"
+    );
+    let text = std::fs::read_to_string(stand.path("gatepost.toml")).expect("it is there");
+    stand.write("gatepost.toml", &format!("{text}{watch}"));
+    let mut serve = stand.serve();
+    stand.deliver(SUPPORT, "one");
+    while serve.subject() != "one" {}
+    stand.fault("sync-state-lost");
+    stand.deliver(SUPPORT, "two");
+    assert_eq!(serve.subject(), "two", "and nothing a second time");
+    assert_eq!(serve.stop(), 0);
+}
+
+#[test]
 fn a_token_is_described_and_not_shown() {
     let stand = by_graph();
     let token = stand.printed(&["token", SUPPORT, "--for", "graph"]);
