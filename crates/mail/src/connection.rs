@@ -166,6 +166,7 @@ mod tests {
     use rustls_pki_types::UnixTime;
 
     use super::*;
+    use crate::SubmitError;
 
     #[test]
     fn a_certificate_for_another_name_is_told_from_one_that_is_not_trusted() {
@@ -205,7 +206,10 @@ mod tests {
                 "10 minutes ahead of",
             ),
         ] {
-            let error = expired().with_skew(ahead.map(SignedDuration::from_mins));
+            let known = ahead.map(SignedDuration::from_mins);
+            let submitting = SubmitError::from(expired()).with_skew(known);
+            assert_eq!((submitting.code(), submitting.next()), (code, next));
+            let error = expired().with_skew(known);
             assert_eq!((error.code(), error.next()), (code, next));
             for said in [said, "imap.example:993", "1970-01-01T00:15:00Z"] {
                 assert!(error.to_string().contains(said), "{error}");

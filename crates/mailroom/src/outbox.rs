@@ -26,6 +26,7 @@ mod lookout;
 mod policy;
 mod prepare;
 mod reports;
+mod resolved;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,7 +41,6 @@ pub use lane::SendLimits;
 pub use lookout::{LookError, Lookout, SentItems, Sighting};
 pub use policy::{BounceTo, SendPolicy, Sending};
 pub use prepare::{Preparation, PrepareError, Prepared, Wishes};
-pub use reports::resolution_report;
 
 use crate::{Accepted, Bell, Call, NewSubmission, Outbox, Spool, StorageError};
 

@@ -32,8 +32,8 @@ use jiff::Timestamp;
 
 pub use memory::MemoryStorage;
 pub use outbox::{
-    Accepted, Addressee, DueSubmission, Fate, Holder, LeftBy, Letter, NewSubmission, Outbox,
-    Priority, RecipientFate, Recovered, Resolution, SendLease, Settlement, Submission,
+    Accepted, Addressee, Decision, DueSubmission, Fate, Holder, LeftBy, Letter, NewSubmission,
+    Outbox, Priority, RecipientFate, Recovered, Resolution, SendLease, Settlement, Submission,
     SubmissionFilter, SubmissionId, SubmissionState, Term, Traffic,
 };
 

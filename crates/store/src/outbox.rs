@@ -9,14 +9,12 @@ mod turn;
 use async_trait::async_trait;
 use gatepost_mail::Trace;
 use gatepost_mailroom::{
-    Accepted, Addressee, DueSubmission, LeftBy, NewEvent, NewSubmission, Outbox, Recovered,
-    Resolution, SendLease, Settlement, StorageError, Submission, SubmissionFilter, SubmissionId,
-    Term, Traffic,
+    Accepted, Addressee, Decision, DueSubmission, LeftBy, NewSubmission, Outbox, Recovered,
+    SendLease, Settlement, StorageError, Submission, SubmissionFilter, SubmissionId, Term, Traffic,
 };
 use jiff::Timestamp;
 
 use crate::Store;
-use crate::events;
 use crate::outbox::accept::Sealed;
 use crate::outbox::turn::Whose;
 
@@ -61,7 +59,7 @@ impl Outbox for Store {
         &self,
         lease: &SendLease,
         (trace, recipients): (&Trace, &[Addressee]),
-        now: Timestamp,
+        (now, until): (Timestamp, Timestamp),
     ) -> Result<bool, StorageError> {
         let (lease, trace, key) = (lease.clone(), trace.clone(), self.key());
         let recipients = recipients.to_vec();
@@ -72,6 +70,7 @@ impl Outbox for Store {
                     trace,
                     recipients,
                     now,
+                    until,
                 };
                 turn::depart(db, &key, departing).await
             })
@@ -152,15 +151,13 @@ impl Outbox for Store {
     async fn resolve(
         &self,
         id: &SubmissionId,
-        resolution: Resolution,
-        (reports, now): (Vec<NewEvent>, Timestamp),
+        decision: Decision,
+        now: Timestamp,
     ) -> Result<bool, StorageError> {
-        let reports = self.answer(events::prepare(self.key(), reports).await)?;
-        let (id, key) = (id.clone(), self.key());
+        let decided = look::Decided::seal(self.key(), decision).await;
+        let (decided, id, key) = (self.answer(decided)?, id.clone(), self.key());
         let resolved = self.write(move |db| {
-            Box::pin(
-                async move { look::resolve(db, &key, (&id, resolution), (reports, now)).await },
-            )
+            Box::pin(async move { look::resolve(db, &key, (&id, decided), now).await })
         });
         self.answer(resolved.await)
     }
@@ -185,7 +182,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     settle::IN_HAND,
     look::RETRIABLE,
     look::CANCEL,
-    look::RESOLVE,
+    look::RESOLVABLE,
     look::FORGET,
     look::FORGET_DEPARTURES,
 ];

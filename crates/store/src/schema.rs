@@ -124,6 +124,7 @@ pub(crate) const MIGRATIONS: &[(i64, &str)] = &[
         include_str!("../migrations/sqlite/0003_present_sinks.sql"),
     ),
     (4, include_str!("../migrations/sqlite/0004_outbox.sql")),
+    (5, include_str!("../migrations/sqlite/0005_overdue.sql")),
 ];
 const STEP: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);

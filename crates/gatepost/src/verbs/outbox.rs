@@ -2,7 +2,6 @@
 
 use std::num::NonZeroUsize;
 
-use gatepost_mailroom::outbox::resolution_report;
 use gatepost_mailroom::{
     Outbox as _, RecipientFate, Resolution, Submission, SubmissionFilter, SubmissionId,
     SubmissionState,
@@ -155,17 +154,17 @@ async fn act(verb: &OutboxVerb, gatepost: &Gatepost) -> Result<Vec<SubmissionId>
                 As::Resend => Resolution::Resend,
                 As::Drop => Resolution::Drop,
             };
-            let report_to = send_policy(&gatepost.config).report_to;
-            let reports = resolution_report(&seen, resolution, (&report_to, now));
-            let reports = (reports.into_iter().collect(), now);
-            if !store.resolve(&seen.id, resolution, reports).await? {
+            let policy = send_policy(&gatepost.config);
+            let decision = policy.resolved(&seen, resolution, (&gatepost.chance, now));
+            let state = decision.fate.state();
+            if !store.resolve(&seen.id, decision, now).await? {
                 let reason = format!("the message {id} is {}, not unknown", seen.state.as_str());
                 return Err(SendError::NothingToDo { reason }.into());
             }
-            screen::line(&format!("{} {id}", resolution.state().as_str()))?;
-            Ok(match resolution {
-                Resolution::Resend => vec![seen.id],
-                Resolution::Sent | Resolution::Drop => Vec::new(),
+            screen::line(&format!("{} {id}", state.as_str()))?;
+            Ok(match state {
+                SubmissionState::Queued => vec![seen.id],
+                _ => Vec::new(),
             })
         }
     }

@@ -24,7 +24,10 @@ impl SmtpOpener {
     }
 
     async fn session(&self, token: &AccessToken) -> Result<Session, SubmitError> {
-        let mut link = connect(&self.settings).await?;
+        let skew = || self.settings.tokens.clock_skew();
+        let mut link = connect(&self.settings)
+            .await
+            .map_err(|error| error.with_skew(skew()))?;
         sign_in(&mut link, &self.settings.sign_in_as, token).await?;
         Ok(Session::new(link))
     }

@@ -145,6 +145,8 @@ impl Submit for Session {
 fn left_behind(error: &SubmitError, link: &mut Link) -> Standing {
     match error {
         SubmitError::Refused { .. } if link.is_over() => Standing::Over,
+        // Answers to what was sent before come first, and nobody waits for them.
+        SubmitError::Refused { .. } if link.client.in_flight() > 0 => Standing::Over,
         SubmitError::Refused { .. } | SubmitError::NoRecipient(_) => Standing::Begun,
         // Found before anything was said.
         SubmitError::TooLarge { .. } | SubmitError::Unsendable { .. } => Standing::Ready,

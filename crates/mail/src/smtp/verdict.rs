@@ -33,14 +33,18 @@ pub(super) fn sign_in_refusal(reply: &Reply, place: &Place) -> SubmitError {
                 said,
             }
         }
-        Some(Meaning::TooManyConnections | Meaning::TooManyMessages | Meaning::ServerBusy) => {
-            MailError::Throttled {
-                host,
-                mailbox,
-                back_off: None,
-                said,
-            }
-        }
+        Some(Meaning::TooManyConnections) => MailError::Throttled {
+            host,
+            mailbox,
+            back_off: None,
+            said,
+        },
+        // That says nothing of the number of connections.
+        Some(Meaning::TooManyMessages | Meaning::ServerBusy) => MailError::Unavailable {
+            host,
+            mailbox,
+            said,
+        },
         Some(Meaning::SignInRefused) => MailError::SignInRefused {
             protocol,
             host,

@@ -3,6 +3,7 @@
 use gatepost_fault::{Fault, Next, Owner};
 use gatepost_wire::smtp::Phase;
 use gatepost_wire::smtp::exchange::Meaning;
+use jiff::SignedDuration;
 
 use super::{DepartureError, OutgoingError, RefusedRecipient};
 use crate::{MailError, NoWay};
@@ -91,6 +92,14 @@ impl SubmitError {
         "smtp_sign_in_refused",
         "smtp_not_connected",
     ];
+
+    /// The same where it is known how far the clock of this machine is ahead of the sign-in server's.
+    pub(crate) fn with_skew(self, known: Option<SignedDuration>) -> Self {
+        match self {
+            Self::Session(error) => Self::Session(error.with_skew(known)),
+            other => other,
+        }
+    }
 
     /// Whether the message may have been sent all the same.
     pub fn is_unknown(&self) -> bool {

@@ -12,6 +12,7 @@ use gatepost_mail::{
     Departure, DepartureError, Outgoing, OutgoingError, Receipt, RefusedRecipient, Submit,
     SubmitError, SubmitOpener, Trace,
 };
+use jiff::{SignedDuration, Timestamp};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -65,10 +66,7 @@ impl Attempt {
         };
         let work = AssertUnwindSafe(handing.over(held)).catch_unwind();
         let ended = office.clock.within(limit, work).await;
-        let cut_off = |reason: String| Tried::CutOff {
-            reason,
-            departed: departed.get().is_some(),
-        };
+        let cut_off = |reason: String| Tried::CutOff { reason };
         let (tried, held) = match ended {
             Ok(Ok((Ok(receipt), held))) => (Tried::Taken(receipt), held),
             Ok(Ok((Err(error), held))) => (Tried::Failed(error), held),
@@ -215,10 +213,11 @@ impl Departure for Departing<'_> {
 
     async fn begins(&mut self, trace: Trace) -> Result<(), DepartureError> {
         let now = self.office.clock.now();
-        let departed = self
-            .office
-            .outbox
-            .depart(self.lease, (&trace, &self.recipients), now);
+        let until = later(now, CLAIM);
+        let departed =
+            self.office
+                .outbox
+                .depart(self.lease, (&trace, &self.recipients), (now, until));
         match departed.await {
             Ok(true) => {
                 self.departed.set(self.recipients.clone());
@@ -290,8 +289,15 @@ fn unread(error: std::io::Error) -> OutgoingError {
     OutgoingError(error.into())
 }
 
+fn later(at: Timestamp, time: Duration) -> Timestamp {
+    let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+    at.checked_add(time).unwrap_or(Timestamp::MAX)
+}
+
 /// What a try may take at most: 150 MB at 100 kB a second take 25 minutes.
 pub(super) const LONGEST: Duration = Duration::from_mins(30);
-/// How long a claim holds: longer than a try, and what waits before it.
+/// How long a claim may wait for its try.
+pub(super) const READY: Duration = Duration::from_mins(5);
+/// How long a claim holds: longer than it waits, and a try. A departure prolongs it.
 pub(super) const CLAIM: Duration = Duration::from_mins(45);
 const CHUNK: usize = 64 * 1024;

@@ -9,24 +9,22 @@ use gatepost_host::Chance;
 use jiff::Timestamp;
 
 use super::{BounceTo, SendPolicy};
-use crate::{
-    DueSubmission, Fate, Kept, Letter, NewSubmission, Priority, RecipientFate, SubmissionId,
-};
+use crate::{Addressee, Fate, Kept, Letter, NewSubmission, Priority, RecipientFate, SubmissionId};
 
-/// A report to the sender of `due` on all whom it did not reach, once it is not tried any more, if
+/// A report to the sender of a message on all whom it did not reach, once it is not tried any more, if
 /// the policy wants one and there is somebody to be told.
 pub(super) fn report(
-    due: &DueSubmission,
+    (letter, recipients): (&Letter, &[Addressee]),
     fate: &Fate,
     (policy, now, chance): (&SendPolicy, Timestamp, &Chance),
 ) -> Option<NewSubmission> {
-    let sender = due.letter.sender.as_ref()?;
+    let sender = letter.sender.as_ref()?;
     let gave_up = matches!(fate, Fate::Dead { .. });
     let is_over = gave_up || matches!(fate, Fate::Failed { .. });
     if policy.bounce != BounceTo::Sender || !is_over {
         return None;
     }
-    let failed = due.recipients.iter().filter_map(|one| match &one.fate {
+    let failed = recipients.iter().filter_map(|one| match &one.fate {
         RecipientFate::Refused { reason } => Some((one.address.as_str(), reason.as_str())),
         RecipientFate::Open | RecipientFate::Deferred { .. } if gave_up => {
             Some((one.address.as_str(), fate.words().unwrap_or_default()))
@@ -38,14 +36,10 @@ pub(super) fn report(
         return None;
     }
     let id = SubmissionId::new(chance);
-    let domain = due
-        .letter
-        .mailbox
-        .rsplit_once('@')
-        .map_or("localhost", |(_, domain)| domain);
+    let domain = domain(&letter.mailbox);
     let message_id = format!("{id}.{}@{domain}", now.as_second());
     let text = Text {
-        due,
+        letter,
         failed: &failed,
         gave_up,
         boundary: chance.token(18),
@@ -56,7 +50,7 @@ pub(super) fn report(
     let digested = digest(&SHA256, &octets);
     Some(NewSubmission {
         letter: Letter {
-            mailbox: due.letter.mailbox.clone(),
+            mailbox: letter.mailbox.clone(),
             sender: None,
             message_id,
             subject: Some(SUBJECT.to_owned()),
@@ -76,7 +70,7 @@ pub(super) fn report(
 }
 
 struct Text<'a> {
-    due: &'a DueSubmission,
+    letter: &'a Letter,
     failed: &'a [(&'a str, &'a str)],
     gave_up: bool,
     boundary: String,
@@ -86,7 +80,7 @@ struct Text<'a> {
 
 impl Text<'_> {
     fn written(&self, sender: &str) -> String {
-        let letter = &self.due.letter;
+        let letter = self.letter;
         let date = rfc_5322(self.now);
         let boundary = &self.boundary;
         let mut text = String::new();

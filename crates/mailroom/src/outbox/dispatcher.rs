@@ -9,10 +9,12 @@ use gatepost_host::Stop;
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 
-use super::attempt::{Attempt, Attempted, CLAIM, Held, LONGEST};
+use super::attempt::{Attempt, Attempted, CLAIM, Held, LONGEST, READY};
 use super::lane::{Lane, Lesson, Room};
 use super::{PostOffice, Sending};
-use crate::{Call, DueSubmission, Ear, Fate, Holder, Settlement, StorageError, Term};
+use crate::{
+    Call, DueSubmission, Ear, Fate, Holder, RecipientFate, Settlement, StorageError, Term,
+};
 
 /// Sends for one mailbox until it is stopped.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ struct Work {
     lane: Lane,
     /// Claimed, and not begun.
     ready: VecDeque<DueSubmission>,
+    /// When these were claimed.
+    claimed_at: Timestamp,
     attempts: JoinSet<Attempted>,
     looks: JoinSet<Settlement>,
     /// Sessions without a message, and since when.
@@ -72,6 +76,7 @@ impl Dispatcher {
                     return Some(Work {
                         lane: Lane::new(limits, &lately, self.office.chance.clone()),
                         ready: VecDeque::new(),
+                        claimed_at: self.office.clock.now(),
                         attempts: JoinSet::new(),
                         looks: JoinSet::new(),
                         idle: Vec::new(),
@@ -149,6 +154,12 @@ impl Dispatcher {
     /// Claims and begins what may begin. Says whether anything did.
     async fn start(&self, work: &mut Work, due: Option<Timestamp>) -> Result<bool, StorageError> {
         let now = self.office.clock.now();
+        if !work.ready.is_empty() && (later(work.claimed_at, READY) <= now || work.claimed_at > now)
+        {
+            // A claim has to outlast the try.
+            self.give_back(work).await?;
+            return Ok(true);
+        }
         let (messages, sessions) = match work.lane.room(now) {
             Room::Free { messages, sessions } => (messages, sessions),
             Room::Until(_) => {
@@ -173,6 +184,7 @@ impl Dispatcher {
                 .claim_for(&self.sending.mailbox, term, wanted)
                 .await?;
             work.ready.extend(claimed);
+            work.claimed_at = now;
         }
         let mut begun = false;
         for _ in 0..places {
@@ -180,8 +192,7 @@ impl Dispatcher {
                 break;
             };
             begun = true;
-            let open = due.recipients.iter().filter(|one| one.fate.is_open());
-            work.lane.begins(open.count(), now);
+            work.lane.begins(now);
             let attempt = Attempt {
                 office: self.office.clone(),
                 opener: Arc::clone(&self.sending.opener),
@@ -215,6 +226,11 @@ impl Dispatcher {
             held,
         } = attempted;
         let now = self.office.clock.now();
+        if let Some(departed) = &departed {
+            let to = departed.iter();
+            let to = to.filter(|one| one.fate == RecipientFate::Open).count();
+            work.lane.departed(to, now);
+        }
         let (mut settlement, judged) = self.sending.judged(due, (tried, departed), &self.office);
         let sessions = work.attempts.len() + 1;
         work.lane.learns(&judged.lesson, sessions, now);

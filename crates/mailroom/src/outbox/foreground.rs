@@ -8,12 +8,12 @@ use super::attempt::{Attempt, CLAIM, LONGEST};
 use super::bounce;
 use super::judgement::{Judged, Moment, Tried, handed_over, judge};
 use super::lane::Lesson;
-use super::lookout::{LOOKS, LookError, PATIENCE, Sighting};
+use super::lookout::{LOOKS, LOOKS_IN_VAIN, LookError, Sighting, copies_since};
 use super::reports::Report;
 use super::{PostOffice, Sending};
 use crate::{
     Addressee, DueSubmission, EventType, Fate, Holder, NewEvent, RecipientFate, Settlement,
-    StorageError, Submission, SubmissionId, Term, UnknownThen,
+    StorageError, Submission, SubmissionFilter, SubmissionId, SubmissionState, Term, UnknownThen,
 };
 
 impl Sending {
@@ -26,7 +26,7 @@ impl Sending {
     ) -> (Settlement, Judged) {
         let now = office.clock.now();
         let moment = self.moment(office, now);
-        let judged = judge(&mut due, tried, moment);
+        let judged = judge(&mut due, (tried, departed.is_some()), moment);
         if let (Fate::Unknown { .. }, Some(departed)) = (&judged.fate, departed) {
             due.recipients = departed;
         }
@@ -57,7 +57,8 @@ impl Sending {
             .iter()
             .filter_map(|report| report.event(&due, (&self.policy.report_to, now)));
         let reports = reports.collect();
-        let bounce = bounce::report(&due, &judged.fate, (&self.policy, now, &office.chance));
+        let about = (&due.letter, &due.recipients[..]);
+        let bounce = bounce::report(about, &judged.fate, (&self.policy, now, &office.chance));
         Settlement {
             lease: due.lease,
             recipients: due.recipients,
@@ -97,7 +98,10 @@ impl Sending {
                 "others had it before, so that it is among the sent messages says nothing"
                     .to_owned(),
             )),
-            Some(lookout) => lookout.look(&due).await,
+            Some(lookout) => match lookout.look(&due).await {
+                Ok(Sighting::Sent) => only_one_of_its_name(&due, office).await,
+                other => other,
+            },
             None => Err(LookError::Never(
                 "this mailbox is not read here, so nobody can look into its Sent Items".to_owned(),
             )),
@@ -114,19 +118,17 @@ impl Sending {
                 (Fate::RetryAt { at: now, reason }, None)
             }
             Ok(Sighting::Nothing) => match next_look(since) {
-                Some(wait) => (look_again(&due, wait, now), None),
+                Some(wait) => (look_again(&due, 0, later(now, wait)), None),
                 None => self.decide(&due, "it is not among the sent messages", now),
             },
-            Err(LookError::NotNow(reason)) if since < PATIENCE => {
+            Err(LookError::NotNow(reason)) if due.looks_in_vain < LOOKS_IN_VAIN => {
                 tracing::warn!(
                     submission = %due.lease.id, mailbox = %due.letter.mailbox,
                     "whether it was sent cannot be looked up at present: {reason}"
                 );
                 let wait = LOOKS[LOOKS.len() - 1];
-                (
-                    look_again(&due, wait + office.chance.up_to(wait / 4), now),
-                    None,
-                )
+                let at = later(now, wait + office.chance.up_to(wait / 4));
+                (look_again(&due, due.looks_in_vain + 1, at), None)
             }
             Err(LookError::NotNow(reason) | LookError::Never(reason)) => {
                 self.decide(&due, &reason, now)
@@ -176,6 +178,7 @@ impl Sending {
         let fate = match then {
             UnknownThen::Hold => Fate::Unknown {
                 look_at: None,
+                looks_in_vain: 0,
                 reason,
             },
             UnknownThen::Resend => Fate::RetryAt { at: now, reason },
@@ -184,14 +187,18 @@ impl Sending {
         (fate, report)
     }
 
-    /// Sends the message `id` while somebody waits for it, for `patience` at most; answers where
-    /// it stands then. Whatever is left is done by a `serve`, or by the next who sends it.
+    /// Sends the message `id` of this mailbox while somebody waits for it, for `patience` at most;
+    /// answers where it stands then. Whatever is left is done by a `serve`, or by the next who sends it.
     pub async fn send_now(
         &self,
         id: &SubmissionId,
         (office, patience): (&PostOffice, Duration),
     ) -> Result<Option<Submission>, StorageError> {
         let until = later(office.clock.now(), patience);
+        let seen = office.outbox.submission(id).await?;
+        if seen.as_ref().map(|seen| &seen.letter.mailbox) != Some(&self.mailbox) {
+            return Ok(seen);
+        }
         loop {
             let now = office.clock.now();
             let term = Term {
@@ -245,6 +252,42 @@ impl Sending {
     }
 }
 
+/// The copy among the sent messages stands for a message unless another with the same `Message-ID`
+/// was transmitted about the same time: then nobody knows of which it is.
+async fn only_one_of_its_name(
+    due: &DueSubmission,
+    office: &PostOffice,
+) -> Result<Sighting, LookError> {
+    let filter = SubmissionFilter {
+        mailbox: Some(due.letter.mailbox.clone()),
+        limit: MANY,
+        ..SubmissionFilter::default()
+    };
+    let listed = office.outbox.submissions(&filter).await;
+    let listed = listed.map_err(|error| LookError::NotNow(error.to_string()))?;
+    let may_be_it = |other: &Submission| {
+        let may_be_there = matches!(
+            other.state,
+            SubmissionState::Transmitting | SubmissionState::Unknown
+        ) || other
+            .recipients
+            .iter()
+            .any(|one| one.fate == RecipientFate::Taken);
+        may_be_there
+            && other.id != due.lease.id
+            && other.letter.message_id == due.letter.message_id
+            && other.departed_at >= copies_since(due)
+    };
+    match listed.iter().find(|other| may_be_it(other)) {
+        None => Ok(Sighting::Sent),
+        Some(other) => Err(LookError::Never(format!(
+            "the message {} has the same Message-ID and was sent about the same time, so that one \
+             is among the sent messages says nothing",
+            other.id
+        ))),
+    }
+}
+
 /// The message, if it is to be looked for now.
 async fn unknown(
     id: &SubmissionId,
@@ -259,10 +302,11 @@ async fn unknown(
     Ok(found)
 }
 
-fn look_again(due: &DueSubmission, wait: Duration, now: Timestamp) -> Fate {
+fn look_again(due: &DueSubmission, looks_in_vain: u32, at: Timestamp) -> Fate {
     let lost = due.reason.clone();
     Fate::Unknown {
-        look_at: Some(later(now, wait)),
+        look_at: Some(at),
+        looks_in_vain,
         reason: lost.unwrap_or_else(|| "its process ended while it was handed over".to_owned()),
     }
 }

@@ -28,8 +28,6 @@ pub(super) enum Tried {
     CutOff {
         /// Why.
         reason: String,
-        /// Whether the message may have been sent.
-        departed: bool,
     },
 }
 
@@ -56,11 +54,15 @@ pub(super) struct Moment<'a> {
     pub(super) give_up_after: Duration,
 }
 
-/// Decides, and notes what became of each recipient in `due`.
-pub(super) fn judge(due: &mut DueSubmission, tried: Tried, moment: Moment<'_>) -> Judged {
+/// Decides, and notes what became of each recipient in `due`, which had departed or not.
+pub(super) fn judge(
+    due: &mut DueSubmission,
+    (tried, departed): (Tried, bool),
+    moment: Moment<'_>,
+) -> Judged {
     match tried {
         Tried::Taken(receipt) => taken(due, receipt, moment),
-        Tried::CutOff { reason, departed } => Judged {
+        Tried::CutOff { reason } => Judged {
             fate: if departed {
                 unknown(reason, moment)
             } else {
@@ -71,7 +73,7 @@ pub(super) fn judge(due: &mut DueSubmission, tried: Tried, moment: Moment<'_>) -
             refused: 0,
             taken: 0,
         },
-        Tried::Failed(error) => failed(due, &error, moment),
+        Tried::Failed(error) => failed(due, (&error, departed), moment),
     }
 }
 
@@ -98,17 +100,21 @@ pub(super) fn handed_over(due: &mut DueSubmission, said: String, moment: Moment<
     }
     let has_it = |one: &Addressee| one.fate == RecipientFate::Taken;
     if open(due) > 0 {
-        again(due, (list_of(due), None), moment)
+        again(due, (list_of(&due.recipients), None), moment)
     } else if due.recipients.iter().all(has_it) {
         Fate::Sent { said }
     } else {
         Fate::Failed {
-            reason: list_of(due),
+            reason: list_of(&due.recipients),
         }
     }
 }
 
-fn failed(due: &mut DueSubmission, error: &SubmitError, moment: Moment<'_>) -> Judged {
+fn failed(
+    due: &mut DueSubmission,
+    (error, departed): (&SubmitError, bool),
+    moment: Moment<'_>,
+) -> Judged {
     let (code, reason) = (Some(error.code()), error.to_string());
     let lesson = lesson(error);
     let mut refused = 0;
@@ -122,6 +128,8 @@ fn failed(due: &mut DueSubmission, error: &SubmitError, moment: Moment<'_>) -> J
                 Fate::Failed { reason }
             }
         }
+        // It may be the message that breaks what it departs by: it waits by its own schedule, too.
+        _ if departed && lesson == Lesson::Trouble => again(due, (reason, None), moment),
         _ if is_about_mailbox(error) => again(due, (reason, Some(&lesson)), moment),
         _ => match error.next() {
             Next::Retry(after) => {
@@ -153,12 +161,14 @@ fn failed(due: &mut DueSubmission, error: &SubmitError, moment: Moment<'_>) -> J
 fn unknown(reason: String, moment: Moment<'_>) -> Fate {
     Fate::Unknown {
         look_at: Some(later(moment.now, FIRST_LOOK)),
+        looks_in_vain: 0,
         reason,
     }
 }
 
 /// Another try by the schedule, or the end of all patience. What makes the mailbox wait makes the
-/// message wait no longer than that: it was not its fault.
+/// message wait no longer than that: it was not its fault. The time in which nobody was there to
+/// try it is no part of the patience.
 fn again(
     due: &DueSubmission,
     (reason, lesson): (String, Option<&Lesson>),
@@ -166,6 +176,7 @@ fn again(
 ) -> Fate {
     let since = moment.now.duration_since(due.first_attempt_at);
     let since = Duration::try_from(since).unwrap_or_default();
+    let since = since.saturating_sub(due.overdue.min(MOST_OVERDUE));
     if since >= moment.give_up_after {
         let reason = format!(
             "it was tried {} times in {} hours; the last time: {reason}",
@@ -322,8 +333,9 @@ fn open(due: &DueSubmission) -> usize {
     open.count()
 }
 
-fn list_of(due: &DueSubmission) -> String {
-    let refused = due.recipients.iter().filter_map(|one| match &one.fate {
+/// Who was refused, and why.
+pub(super) fn list_of(recipients: &[Addressee]) -> String {
+    let refused = recipients.iter().filter_map(|one| match &one.fate {
         RecipientFate::Refused { reason } | RecipientFate::Deferred { reason } => {
             Some(format!("<{}>: {reason}", one.address))
         }
@@ -333,7 +345,7 @@ fn list_of(due: &DueSubmission) -> String {
     format!(
         "{} of {} recipients were refused; {}",
         refused.len(),
-        due.recipients.len(),
+        recipients.len(),
         refused.join("; ")
     )
 }
@@ -354,6 +366,8 @@ const WAITS: [Duration; 8] = [
     Duration::from_hours(2),
     Duration::from_hours(4),
 ];
+/// A clock that was wrong by years for a moment takes no end of patience.
+const MOST_OVERDUE: Duration = Duration::from_hours(30 * 24);
 const SOON: Duration = Duration::from_secs(1);
 
 #[cfg(test)]

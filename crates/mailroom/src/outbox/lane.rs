@@ -171,8 +171,12 @@ impl Lane {
     }
 
     /// A message begins.
-    pub(super) fn begins(&mut self, recipients: usize, now: Timestamp) {
+    pub(super) fn begins(&mut self, now: Timestamp) {
         self.begun.push_back(now);
+    }
+
+    /// A message was transmitted to so many. One that was not counts nowhere.
+    pub(super) fn departed(&mut self, recipients: usize, now: Timestamp) {
         match self.sent_to.back_mut() {
             // One entry a minute is exact enough for a day.
             Some((at, count)) if later(*at, MINUTE) > now => *count += recipients as u64,
@@ -292,7 +296,7 @@ mod tests {
         for number in 0..30 {
             let left = usize::try_from(30 - number).expect("positive");
             assert_eq!(lane.room(at(number)), free(left, 3));
-            lane.begins(1, at(number));
+            lane.begins(at(number));
         }
         assert_eq!(lane.room(at(30)), Room::Until(at(60)));
         assert_eq!(lane.room(at(60)), free(1, 3));
@@ -309,7 +313,8 @@ mod tests {
         let lately = [minute(at(-80_000), 1, 9_000), minute(at(-10), 30, 30)];
         let mut lane = Lane::new(SendLimits::default(), &lately, Chance::seeded(1));
         assert_eq!(lane.room(at(0)), Room::Until(at(50)));
-        lane.begins(1_000, at(50));
+        lane.begins(at(50));
+        lane.departed(1_000, at(50));
         assert_eq!(
             lane.room(at(120)),
             Room::Until(at(6_400)),
@@ -331,7 +336,7 @@ mod tests {
         assert_eq!(lane.room(at(20)), free(30, 1), "one is always left");
         assert_eq!(lane.room(at(3_700)), free(30, 3));
         for _ in 0..10 {
-            lane.begins(1, at(3_700));
+            lane.begins(at(3_700));
         }
         lane.learns(&Lesson::TooManyMessages, 1, at(3_701));
         assert!(matches!(lane.room(at(3_760)), Room::Until(_)));
@@ -382,7 +387,8 @@ mod tests {
     #[test]
     fn a_day_that_is_full_is_tried_again_now_and_then() {
         let mut lane = lane();
-        lane.begins(500, at(0));
+        lane.begins(at(0));
+        lane.departed(500, at(0));
         lane.learns(&Lesson::TooManyRecipients, 1, at(1));
         assert!(matches!(lane.room(at(200)), Room::Until(_)));
         assert_eq!(lane.room(at(400)), Room::Until(at(3_601)), "500 are enough");

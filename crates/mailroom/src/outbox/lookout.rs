@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gatepost_fault::{Fault as _, Next};
 use gatepost_mail::{FolderName, MailError, Mailbox, Opener, Query, SpecialUse, Trace};
+use jiff::Timestamp;
 
 use crate::DueSubmission;
 
@@ -63,6 +64,7 @@ impl SentItems {
     async fn find(session: &mut dyn Mailbox, due: &DueSubmission) -> Result<Sighting, LookError> {
         let folder = Self::folder(session).await?;
         let query = Query {
+            since: copies_since(due),
             message_id: Some(due.letter.message_id.clone()),
             ..Query::newest(1)
         };
@@ -99,6 +101,15 @@ impl Lookout for SentItems {
     }
 }
 
+/// From when on a copy among the sent messages can be one of the last transmission: an older one is
+/// of another message with the same `Message-ID`. The server's clock may be a little behind ours.
+pub(super) fn copies_since(due: &DueSubmission) -> Option<Timestamp> {
+    let since = due.departed_at?.checked_sub(CLOCKS);
+    Some(since.unwrap_or(Timestamp::MIN))
+}
+
+/// How far clocks may be apart.
+const CLOCKS: Duration = Duration::from_mins(10);
 /// When a message is first looked for after its answer was lost.
 pub(super) const FIRST_LOOK: Duration = Duration::from_secs(5);
 /// The waits between looks. After the last one, it is not going to be found.
@@ -110,5 +121,9 @@ pub(super) const LOOKS: [Duration; 6] = [
     Duration::from_mins(3),
     Duration::from_mins(5),
 ];
-/// How long a mailbox that cannot be looked into at present is tried.
-pub(super) const PATIENCE: Duration = Duration::from_hours(24);
+/// How often in a row a mailbox is tried that cannot be looked into at present: a day long, not
+/// counting the time in which nobody tries.
+pub(super) const LOOKS_IN_VAIN: u32 = 24 * 60 / 5;
+
+#[cfg(test)]
+mod tests;

@@ -78,27 +78,25 @@ impl NewSubmission {
     }
 }
 
-/// The report that a person decided to have a message sent again of which nobody knows whether it
-/// was sent, or that it is settled by his word.
-pub fn resolution_report(
-    seen: &Submission,
-    resolution: Resolution,
+/// A report on what a person decided of a message of which nobody knows whether it was sent.
+pub(super) fn resolution_report(
+    (seen, recipients): (&Submission, &[Addressee]),
+    (kind, resolution, words): (EventType, Resolution, Option<&str>),
     (report_to, now): (&ReportTo, Timestamp),
 ) -> Option<NewEvent> {
-    let (kind, then) = match resolution {
-        Resolution::Sent => (EventType::SendSent, None),
-        Resolution::Resend => (EventType::SendUnknown, Some(UnknownThen::Resend)),
-        Resolution::Drop => (EventType::SendUnknown, Some(UnknownThen::Drop)),
-    };
     let data = SendData {
         submission: seen.id.clone(),
         internet_message_id: seen.letter.message_id.clone(),
         subject: seen.letter.subject.clone(),
-        recipients: seen.recipients.clone(),
+        recipients: recipients.to_vec(),
         attempts: seen.attempts,
         code: None,
-        reason: Some("a person decided it".to_owned()),
-        then,
+        reason: words.map(ToOwned::to_owned),
+        then: match resolution {
+            Resolution::Sent => None,
+            Resolution::Resend => Some(UnknownThen::Resend),
+            Resolution::Drop => Some(UnknownThen::Drop),
+        },
     };
     let what = format!("decided at {now}");
     let about = (&seen.id, seen.letter.mailbox.clone());

@@ -12,12 +12,16 @@
 //! So what a crash leaves `claimed` was not sent, and is queued again; what it leaves
 //! `transmitting` may have been, is `unknown`, and is never sent again before somebody decides.
 
+mod decision;
 mod id;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use gatepost_mail::Trace;
 use jiff::Timestamp;
 
+pub use decision::{Decision, Resolution};
 pub use id::SubmissionId;
 
 use super::{Kept, NewEvent, StorageError};
@@ -57,13 +61,13 @@ pub trait Outbox: Send + Sync + std::fmt::Debug {
     ) -> Result<Vec<DueSubmission>, StorageError>;
 
     /// Writes that a claimed message is about to be transmitted to those of `recipients` who are
-    /// [`RecipientFate::Open`], and how to find out later whether it was. Answers false if the
-    /// claim was lost meanwhile: then not an octet may be sent.
+    /// [`RecipientFate::Open`], and how to find out later whether it was. The claim holds until
+    /// `until` from now on. Answers false if it was lost meanwhile: then not an octet may be sent.
     async fn depart(
         &self,
         lease: &SendLease,
         (trace, recipients): (&Trace, &[Addressee]),
-        now: Timestamp,
+        (now, until): (Timestamp, Timestamp),
     ) -> Result<bool, StorageError>;
 
     /// Writes what became of messages that were claimed, are being transmitted or were unknown,
@@ -79,7 +83,8 @@ pub trait Outbox: Send + Sync + std::fmt::Debug {
     async fn recover(&self, left_by: LeftBy, now: Timestamp) -> Result<Recovered, StorageError>;
 
     /// Holds what is queued or scheduled in the name of mailboxes other than `open`, which cannot
-    /// send, and queues what was held of these. Answers how many are held in all.
+    /// send, and queues what was held of these, with the whole patience. Answers how many are held
+    /// in all.
     async fn hold_others(&self, open: &[String], now: Timestamp) -> Result<usize, StorageError>;
 
     /// When something of `mailbox` is due next: a try, a look, or the end of a claim.
@@ -106,18 +111,18 @@ pub trait Outbox: Send + Sync + std::fmt::Debug {
     /// Cancels messages of which not an octet was sent. Returns how many.
     async fn cancel(&self, ids: &[SubmissionId], now: Timestamp) -> Result<usize, StorageError>;
 
-    /// Decides what becomes of a message of which it is unknown whether it was sent. Answers
-    /// whether it was unknown.
+    /// Writes what a person decided of a message of which it is unknown whether it was sent, with
+    /// its reports. Answers whether it was unknown, and about the transmission that is meant.
     async fn resolve(
         &self,
         id: &SubmissionId,
-        resolution: Resolution,
-        (reports, now): (Vec<NewEvent>, Timestamp),
+        decision: Decision,
+        now: Timestamp,
     ) -> Result<bool, StorageError>;
 
     /// Forgets messages that were settled before `before`, and with them their idempotency keys,
-    /// at most `limit`. What gave up or is unknown stays. Returns how many. Their files in the
-    /// spool are removed by whoever sweeps it.
+    /// at most `limit`. What gave up or is unknown stays, and [`Outbox::traffic`] knows another
+    /// day. Returns how many. Their files in the spool are removed by whoever sweeps it.
     async fn forget_sent(&self, before: Timestamp, limit: usize) -> Result<usize, StorageError>;
 }
 
@@ -268,10 +273,15 @@ pub struct DueSubmission {
     pub attempt: u32,
     /// When the first try began.
     pub first_attempt_at: Timestamp,
+    /// How long since then it was due and nobody was there to try it: the machine was off or
+    /// asleep, or others had their turn.
+    pub overdue: Duration,
     /// When it was transmitted last.
     pub departed_at: Option<Timestamp>,
     /// How to find out whether it was sent.
     pub trace: Option<Trace>,
+    /// How often in a row it was to be looked for and could not be since it was transmitted.
+    pub looks_in_vain: u32,
     /// Why it stands where it does, in words.
     pub reason: Option<String>,
 }
@@ -291,13 +301,6 @@ impl Addressee {
     pub fn new(address: String) -> Self {
         let fate = RecipientFate::Open;
         Self { address, fate }
-    }
-
-    /// He has it, if it was to be sent to him.
-    pub fn has_it(&mut self) {
-        if self.fate.is_open() {
-            self.fate = RecipientFate::Taken;
-        }
     }
 
     /// Lets it be sent to him again, unless he has it.
@@ -379,6 +382,8 @@ pub enum Fate {
     Unknown {
         /// When it is looked for next; `None` leaves it to a person.
         look_at: Option<Timestamp>,
+        /// How often in a row it was to be looked for and could not be.
+        looks_in_vain: u32,
         /// Why nobody knows.
         reason: String,
     },
@@ -490,6 +495,14 @@ impl Fate {
         }
     }
 
+    /// How often in a row it was to be looked for and could not be.
+    pub fn looks_in_vain(&self) -> u32 {
+        match self {
+            Self::Unknown { looks_in_vain, .. } => *looks_in_vain,
+            _ => 0,
+        }
+    }
+
     /// When something happens next by itself.
     pub fn due_at(&self, now: Timestamp) -> Option<Timestamp> {
         match self {
@@ -499,29 +512,6 @@ impl Fate {
             Self::Sent { .. } | Self::Failed { .. } | Self::Dead { .. } | Self::Dropped { .. } => {
                 None
             }
-        }
-    }
-}
-
-/// What a person decides of a message of which it is unknown whether it was sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Resolution {
-    /// It was sent.
-    Sent,
-    /// It is sent again, and may arrive twice.
-    Resend,
-    /// It is not sent again.
-    Drop,
-}
-
-impl Resolution {
-    /// The state that follows.
-    pub fn state(self) -> SubmissionState {
-        match self {
-            Self::Sent => SubmissionState::Sent,
-            Self::Resend => SubmissionState::Queued,
-            Self::Drop => SubmissionState::Cancelled,
         }
     }
 }

@@ -20,6 +20,7 @@ const BAD: Faults = Faults {
     answer_lost: 20,
     session_over: 20,
     no_look: 20,
+    transmission: Duration::ZERO,
 };
 const MAILBOXES: [&str; 2] = ["ada@contoso.com", "support@contoso.com"];
 const WEEK: Duration = Duration::from_hours(7 * 24);
@@ -268,8 +269,10 @@ async fn a_person_can_decide_that_what_is_unknown_is_sent_again() {
     stand.server.behaves(Faults::default());
     stand.live(&MAILBOXES, WEEK).await;
     assert_eq!(stand.all().await[0].state, SubmissionState::Unknown);
-    let reports = (Vec::new(), stand.clock.now());
-    let resolved = stand.storage.resolve(&id, Resolution::Resend, reports);
+    let (seen, now) = (&stand.all().await[0], stand.clock.now());
+    let about = (&stand.chance, now);
+    let decision = stand.policy.resolved(seen, Resolution::Resend, about);
+    let resolved = stand.storage.resolve(&id, decision, now);
     assert!(resolved.await.expect("it is stored"));
     stand.live(&MAILBOXES, Duration::from_mins(1)).await;
     assert_eq!(stand.all().await[0].state, SubmissionState::Sent);
@@ -319,6 +322,123 @@ async fn a_message_is_given_up_after_days_and_that_is_told() {
     let tried = all[0].settled_at.expect("it is settled");
     let tried = tried.duration_since(all[0].letter.accepted_at);
     assert!((72..=80).contains(&tried.as_hours()), "{tried:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_takes_long_is_not_taken_for_lost() {
+    let mut stand = Stand::new(seed());
+    stand.looks = false;
+    stand.policy.on_unknown = UnknownThen::Resend;
+    stand.server.behaves(Faults {
+        transmission: Duration::from_mins(10),
+        ..Faults::default()
+    });
+    let office = stand.office();
+    for _ in 0..19 {
+        stand.accept(&office, MAILBOXES[0]).await;
+    }
+    stand.live(&MAILBOXES, Duration::from_hours(3)).await;
+    for one in &stand.all().await {
+        assert_eq!(one.state, SubmissionState::Sent);
+        assert_eq!(one.attempts, 1);
+        assert_true(&stand, one, 1);
+        assert_eq!(stand.told(&one.id, EventType::SendUnknown).await.len(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_takes_nothing_of_what_may_be_sent_in_a_day() {
+    let mut stand = Stand::new(seed());
+    stand.policy.limits.recipients_per_day = 500;
+    let down = Faults {
+        no_session: 100,
+        ..Faults::default()
+    };
+    stand.server.behaves(down);
+    let office = stand.office();
+    for _ in 0..3 {
+        let recipients = (0..100).map(|number| format!("r{number}@example.com"));
+        let new = stand.submission(MAILBOXES[0], recipients.collect());
+        office.accept(new).await.expect("it is stored");
+    }
+    let outage = async {
+        stand.clock.sleep(Duration::from_hours(3)).await;
+        stand.server.behaves(Faults::default());
+    };
+    let life = stand.live(
+        &MAILBOXES,
+        Duration::from_hours(3) + Duration::from_mins(10),
+    );
+    tokio::join!(life, outage);
+    for one in &stand.all().await {
+        assert_eq!(one.state, SubmissionState::Sent, "{one:#?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_slept_looks_a_day_long_before_anything_is_decided() {
+    let mut stand = Stand::new(seed());
+    stand.policy.on_unknown = UnknownThen::Drop;
+    stand.server.behaves(Faults {
+        answer_lost: 100,
+        no_look: 100,
+        ..Faults::default()
+    });
+    let office = stand.office();
+    let id = stand.accept(&office, MAILBOXES[0]).await;
+    let told = async || stand.told(&id, EventType::SendUnknown).await.len();
+    stand.live(&MAILBOXES, Duration::from_mins(1)).await;
+    stand.clock.sleep(Duration::from_hours(25)).await;
+    for _ in 0..2 {
+        stand.live(&MAILBOXES, Duration::from_hours(10)).await;
+        let seen = &stand.all().await[0];
+        assert_eq!(seen.state, SubmissionState::Unknown);
+        assert!(seen.next_attempt_at.is_some(), "{seen:#?}");
+        assert_eq!(told().await, 0);
+    }
+    stand.live(&MAILBOXES, WEEK).await;
+    assert_eq!(stand.all().await[0].state, SubmissionState::Cancelled);
+    assert_eq!(told().await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_may_be_of_another_message_proves_nothing() {
+    for run in 0..RUNS {
+        let stand = Stand::new(seed().wrapping_add(run));
+        let office = stand.office();
+        let to = || vec!["r0@example.com".to_owned()];
+        let first = stand.submission(MAILBOXES[0], to());
+        let mut second = stand.submission(MAILBOXES[0], to());
+        second.message = first.message.clone();
+        second.letter = first.letter.clone();
+        let ids = [first.id.clone(), second.id.clone()];
+        office.accept(first).await.expect("it is stored");
+        stand.live(&MAILBOXES, Duration::from_secs(30)).await;
+        stand.server.behaves(Faults {
+            answer_lost: 100,
+            ..Faults::default()
+        });
+        office.accept(second).await.expect("it is stored");
+        stand.live(&MAILBOXES, Duration::from_hours(1)).await;
+        let mut states = Vec::new();
+        for id in &ids {
+            let seen = stand.storage.submission(id).await.expect("it reads");
+            states.push(seen.expect("it is there").state);
+        }
+        assert_eq!(states, [SubmissionState::Sent, SubmissionState::Unknown]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_sends_in_the_name_of_another_mailbox() {
+    let stand = Stand::new(seed());
+    let office = stand.office();
+    let id = stand.accept(&office, MAILBOXES[1]).await;
+    let sending = stand.sending(MAILBOXES[0]);
+    let seen = sending.send_now(&id, (&office, Duration::from_secs(30)));
+    let seen = seen.await.expect("it is stored").expect("it is there");
+    assert_eq!(seen.state, SubmissionState::Queued);
+    assert!(stand.server.begun().is_empty());
 }
 
 const RUNS: u64 = 4;

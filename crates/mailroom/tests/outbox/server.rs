@@ -28,6 +28,8 @@ pub(crate) struct Faults {
     pub(crate) answer_lost: u64,
     pub(crate) session_over: u64,
     pub(crate) no_look: u64,
+    /// How long the octets of a message take.
+    pub(crate) transmission: Duration,
 }
 
 /// Clones are the same server.
@@ -181,6 +183,7 @@ impl Submit for Session {
         departure.refused(&refusals);
         departure.begins(Trace::MessageId).await?;
         let message_id = read(message).await;
+        server.clock.sleep(faults.transmission).await;
         self.open = !server.happens(faults.session_over);
         server.takes_time(Duration::from_secs(1)).await;
         if server.happens(faults.refused_for_now / 2) {

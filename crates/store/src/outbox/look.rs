@@ -1,14 +1,16 @@
 //! What people see of the outbox, and what they decide.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use gatepost_host::SealingKey;
 use gatepost_mailroom::{
-    Addressee, Resolution, Submission, SubmissionFilter, SubmissionId, SubmissionState,
+    Addressee, Decision, Fate, Submission, SubmissionFilter, SubmissionId, SubmissionState,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
+use super::accept::{Sealed, accept};
 use super::row::{SubmissionSeal, columns, state, view};
 use super::settle::drop_message;
 use crate::Store;
@@ -65,6 +67,7 @@ pub(super) async fn retry(
         let Some(row) = row else { continue };
         let row = columns(&row);
         let mut standing = seal.open_standing(&row)?;
+        standing.reason = None;
         if state(&row)?.is_settled() {
             standing.recipients.iter_mut().for_each(Addressee::reopen);
         }
@@ -103,50 +106,77 @@ pub(super) async fn cancel(
     Ok(cancelled)
 }
 
-/// Decides what becomes of a message that is unknown.
+/// A decision whose reports are sealed.
+pub(super) struct Decided {
+    departed_at: Option<Timestamp>,
+    recipients: Vec<Addressee>,
+    fate: Fate,
+    reports: Vec<events::Prepared>,
+    bounce: Option<Sealed>,
+}
+
+impl Decided {
+    pub(super) async fn seal(key: Arc<SealingKey>, decision: Decision) -> Result<Self, Undone> {
+        Ok(Self {
+            departed_at: decision.departed_at,
+            recipients: decision.recipients,
+            fate: decision.fate,
+            reports: events::prepare(Arc::clone(&key), decision.reports).await?,
+            bounce: match decision.bounce {
+                Some(bounce) => Some(Sealed::seal(key, *bounce).await?),
+                None => None,
+            },
+        })
+    }
+}
+
+/// Writes what a person decided of a message that is unknown.
 pub(super) async fn resolve(
     db: &mut SqliteConnection,
     key: &SealingKey,
-    (id, resolution): (&SubmissionId, Resolution),
-    (reports, now): (Vec<events::Prepared>, Timestamp),
+    (id, decided): (&SubmissionId, Decided),
+    now: Timestamp,
 ) -> Result<bool, Undone> {
-    let state = resolution.state();
-    let resend = resolution == Resolution::Resend;
-    let resolved = sqlx::query(RESOLVE)
+    let row = sqlx::query(RESOLVABLE)
         .bind(id.as_str())
-        .bind(state.as_str())
-        .bind(resend.then_some(now.as_microsecond()))
-        .bind(state.is_settled().then_some(now.as_microsecond()))
+        .bind(decided.departed_at.map(Timestamp::as_microsecond))
         .fetch_optional(&mut *db)
         .await?;
-    let Some(row) = resolved else {
-        return Ok(false);
-    };
+    let Some(row) = row else { return Ok(false) };
     let row = columns(&row);
-    let position: i64 = row.get("position")?;
-    if resolution == Resolution::Sent {
-        let seal = SubmissionSeal(key);
-        let mut standing = seal.open_standing(&row)?;
-        standing.recipients.iter_mut().for_each(Addressee::has_it);
-        sqlx::query("UPDATE submissions SET standing = $2 WHERE position = $1")
-            .bind(position)
-            .bind(seal.standing(id, &standing)?)
-            .execute(&mut *db)
-            .await?;
-    }
+    let seal = SubmissionSeal(key);
+    let mut standing = seal.open_standing(&row)?;
+    standing.recipients = decided.recipients;
+    standing.reason = decided.fate.words().map(ToOwned::to_owned);
+    standing.looks_in_vain = decided.fate.looks_in_vain();
+    let (position, state) = (row.get::<i64>("position")?, decided.fate.state());
+    sqlx::query(RESOLVE)
+        .bind(position)
+        .bind(state.as_str())
+        .bind(decided.fate.due_at(now).map(Timestamp::as_microsecond))
+        .bind(state.is_settled().then_some(now.as_microsecond()))
+        .bind(seal.standing(id, &standing)?)
+        .bind(now.as_microsecond())
+        .execute(&mut *db)
+        .await?;
     drop_message(db, position, state).await?;
-    events::insert(db, reports, Numbers::None, now).await?;
+    events::insert(db, decided.reports, Numbers::None, now).await?;
+    if let Some(bounce) = decided.bounce {
+        accept(db, bounce).await?;
+    }
     Ok(true)
 }
 
-/// Forgets messages settled before `before`, the oldest first, and departures as old.
+/// Forgets messages settled before `before`, the oldest first, and departures that are a day older:
+/// the limits of a mailbox look a day back, however soon messages are forgotten.
 pub(super) async fn forget(
     db: &mut SqliteConnection,
     before: Timestamp,
     limit: usize,
 ) -> Result<usize, Undone> {
+    let counted = before.checked_sub(DAY).unwrap_or(Timestamp::MIN);
     sqlx::query(FORGET_DEPARTURES)
-        .bind(before.as_microsecond())
+        .bind(counted.as_microsecond())
         .execute(&mut *db)
         .await?;
     let forgotten = sqlx::query(FORGET)
@@ -158,6 +188,8 @@ pub(super) async fn forget(
     Ok(usize::try_from(forgotten.rows_affected()).unwrap_or(usize::MAX))
 }
 
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
 pub(super) const RETRIABLE: &str = "
     SELECT * FROM submissions
     WHERE id = $1 AND state IN ('queued', 'scheduled', 'held', 'failed', 'dead')";
@@ -167,9 +199,15 @@ pub(super) const CANCEL: &str = "
     WHERE id = $1 AND state IN ('queued', 'scheduled', 'held', 'claimed', 'failed', 'dead')
     RETURNING position";
 
-pub(super) const RESOLVE: &str = "
-    UPDATE submissions SET state = $2, due_at = $3, settled_at = $4
-    WHERE id = $1 AND state = 'unknown' RETURNING *";
+pub(super) const RESOLVABLE: &str = "
+    SELECT * FROM submissions WHERE id = $1 AND state = 'unknown' AND departed_at IS $2";
+
+const RESOLVE: &str = "
+    UPDATE submissions SET state = $2, due_at = $3, settled_at = $4, standing = $5,
+        attempts = CASE $2 WHEN 'queued' THEN 0 ELSE attempts END,
+        first_attempt_at = CASE $2 WHEN 'queued' THEN NULL ELSE first_attempt_at END,
+        overdue = overdue + MAX(0, $6 - COALESCE(due_at, $6))
+    WHERE position = $1";
 
 pub(super) const FORGET: &str = "
     DELETE FROM submissions WHERE position IN (

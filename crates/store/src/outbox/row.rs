@@ -1,5 +1,7 @@
 //! The row of a message on its way out: what is sealed in it, and how it is read.
 
+use std::time::Duration;
+
 use gatepost_host::SealingKey;
 use gatepost_mail::Trace;
 use gatepost_mailroom::{
@@ -19,6 +21,8 @@ pub(super) struct Standing {
     pub(super) recipients: Vec<Addressee>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) trace: Option<Trace>,
+    #[serde(default)]
+    pub(super) looks_in_vain: u32,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) reason: Option<String>,
 }
@@ -49,19 +53,23 @@ impl SubmissionSeal<'_> {
         self.open("standing", row)
     }
 
-    /// The message of a row that has the columns `id`, `spool_file`, `octets` and `message`. What
-    /// is sent already has none.
+    /// The message of a row that has the columns `id`, `spool_file`, `octets` and `message`, and
+    /// that is still to be sent.
     fn open_message(self, row: &Columns<'_>) -> Result<Kept, Undone> {
+        let size = row.count("octets")?;
         if let Some(name) = row.get::<Option<String>>("spool_file")? {
-            let size = row.count("octets")?;
             return Ok(Kept::File { name, size });
         }
         let Some(sealed) = row.get::<Option<&[u8]>>("message")? else {
-            return Ok(Kept::Inline(Vec::new()));
+            return Err(row.damaged("message", "it is missing"));
         };
         let at = place("submission_messages", "message", &id(row)?);
         let octets = self.0.open(&at, sealed);
         let octets = octets.map_err(|error| row.damaged("message", error.to_string()))?;
+        if octets.len() as u64 != size {
+            let reason = format!("it has {} octets instead of {size}", octets.len());
+            return Err(row.damaged("message", reason));
+        }
         Ok(Kept::Inline(octets.to_vec()))
     }
 
@@ -114,8 +122,10 @@ pub(super) fn due(
         message: seal.open_message(&row)?,
         attempt: attempts(&row)?,
         first_attempt_at: row.time("first_attempt_at")?.unwrap_or(now),
+        overdue: Duration::from_micros(row.count("overdue")?),
         departed_at: row.time("departed_at")?,
         trace: standing.trace,
+        looks_in_vain: standing.looks_in_vain,
         reason: standing.reason,
     })
 }

@@ -15,7 +15,8 @@ use crate::undone::Undone;
 /// A settlement whose reports are sealed.
 pub(super) struct Prepared {
     lease: SendLease,
-    recipients: Vec<Addressee>,
+    /// What became of each; `None` leaves them as they are.
+    recipients: Option<Vec<Addressee>>,
     fate: Fate,
     reports: Vec<events::Prepared>,
     bounce: Option<Sealed>,
@@ -25,7 +26,7 @@ impl Prepared {
     pub(super) async fn seal(key: Arc<SealingKey>, settlement: Settlement) -> Result<Self, Undone> {
         Ok(Self {
             lease: settlement.lease,
-            recipients: settlement.recipients,
+            recipients: Some(settlement.recipients),
             fate: settlement.fate,
             reports: events::prepare(Arc::clone(&key), settlement.reports).await?,
             bounce: match settlement.bounce {
@@ -33,6 +34,17 @@ impl Prepared {
                 None => None,
             },
         })
+    }
+
+    /// The end of one that cannot be opened, for this reason. Its recipients stay as they are.
+    pub(super) fn damaged(lease: SendLease, reason: String) -> Self {
+        Self {
+            lease,
+            recipients: None,
+            fate: Fate::Dead { reason },
+            reports: Vec::new(),
+            bounce: None,
+        }
     }
 }
 
@@ -75,8 +87,11 @@ async fn settle(
     let seal = SubmissionSeal(key);
     let standing = match seal.open_standing(&row) {
         Ok(mut standing) if fate != Fate::Released => {
-            standing.recipients = recipients;
+            if let Some(recipients) = recipients {
+                standing.recipients = recipients;
+            }
             standing.reason = fate.words().map(ToOwned::to_owned);
+            standing.looks_in_vain = fate.looks_in_vain();
             Some(seal.standing(&lease.id, &standing)?)
         }
         _ => None,
@@ -89,6 +104,7 @@ async fn settle(
         .bind(state.is_settled().then_some(now.as_microsecond()))
         .bind(standing)
         .bind(i64::from(fate == Fate::Released))
+        .bind(now.as_microsecond())
         .execute(&mut *db)
         .await?;
     drop_message(db, position, state).await?;
@@ -126,5 +142,6 @@ pub(super) const IN_HAND: &str = "
 
 const SETTLE: &str = "
     UPDATE submissions SET state = $2, due_at = $3, settled_at = $4,
-        standing = COALESCE($5, standing), attempts = MAX(attempts - $6, 0)
+        standing = COALESCE($5, standing), attempts = MAX(attempts - $6, 0),
+        overdue = overdue + MAX(0, $7 - COALESCE(due_at, $7))
     WHERE position = $1";

@@ -3,8 +3,8 @@
 use gatepost_host::SealingKey;
 use gatepost_mail::Trace;
 use gatepost_mailroom::{
-    Addressee, DueSubmission, Fate, Holder, LeftBy, RecipientFate, Recovered, SendLease,
-    Settlement, SubmissionId, Term, Traffic,
+    Addressee, DueSubmission, Holder, LeftBy, RecipientFate, Recovered, SendLease, SubmissionId,
+    Term, Traffic,
 };
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
@@ -29,6 +29,7 @@ pub(super) struct Departing<'a> {
     pub(super) trace: Trace,
     pub(super) recipients: Vec<Addressee>,
     pub(super) now: Timestamp,
+    pub(super) until: Timestamp,
 }
 
 impl Store {
@@ -100,26 +101,11 @@ impl Store {
         for (lease, undone) in damaged {
             let reason = self.fault(undone).to_string();
             tracing::error!(submission = %lease.id, "not sent: {reason}");
-            let settlement = Settlement {
-                lease,
-                recipients: Vec::new(),
-                fate: Fate::Dead { reason },
-                reports: Vec::new(),
-                bounce: None,
-            };
-            let key = self.key();
-            let buried = match settle::Prepared::seal(self.key(), settlement).await {
-                Ok(prepared) => {
-                    let buried = self.write(move |db| {
-                        Box::pin(
-                            async move { settle::settle_all(db, &key, vec![prepared], now).await },
-                        )
-                    });
-                    buried.await.map(drop)
-                }
-                Err(undone) => Err(undone),
-            };
-            if let Err(undone) = buried {
+            let (key, end) = (self.key(), settle::Prepared::damaged(lease, reason));
+            let buried = self.write(move |db| {
+                Box::pin(async move { settle::settle_all(db, &key, vec![end], now).await })
+            });
+            if let Err(undone) = buried.await {
                 let error = self.fault(undone);
                 tracing::warn!("a damaged message is claimed again later: {error}");
             }
@@ -154,7 +140,9 @@ async fn claim(
     sql.push_bind(term.until.as_microsecond())
         .push(", beside = ")
         .push_bind(i64::from(term.holder == Holder::Beside))
-        .push(", first_attempt_at = COALESCE(first_attempt_at, ")
+        .push(", overdue = CASE WHEN first_attempt_at IS NULL THEN 0 ELSE overdue + MAX(0, ")
+        .push_bind(now)
+        .push(" - due_at) END, first_attempt_at = COALESCE(first_attempt_at, ")
         .push_bind(now)
         .push(")");
     push_positions(&mut sql, "position", &positions);
@@ -185,6 +173,7 @@ pub(super) async fn depart(
         trace,
         recipients,
         now,
+        until,
     } = departing;
     let row = sqlx::query(CLAIMED)
         .bind(lease.id.as_str())
@@ -196,18 +185,21 @@ pub(super) async fn depart(
     let row = columns(&row);
     let mut standing = seal.open_standing(&row)?;
     standing.trace = Some(trace);
+    standing.looks_in_vain = 0;
+    standing.reason = None;
     let open = recipients
         .iter()
         .filter(|one| one.fate == RecipientFate::Open);
     let open = i64::try_from(open.count()).unwrap_or(i64::MAX);
     standing.recipients = recipients;
     sqlx::query(
-        "UPDATE submissions SET state = 'transmitting', departed_at = $2, standing = $3
+        "UPDATE submissions SET state = 'transmitting', departed_at = $2, standing = $3, due_at = $4
          WHERE position = $1",
     )
     .bind(row.get::<i64>("position")?)
     .bind(now.as_microsecond())
     .bind(seal.standing(&lease.id, &standing)?)
+    .bind(until.as_microsecond())
     .execute(&mut *db)
     .await?;
     sqlx::query("INSERT INTO departures (mailbox, at, recipients) VALUES ($1, $2, $3)")
@@ -257,7 +249,8 @@ pub(super) async fn hold_others(
     now: Timestamp,
 ) -> Result<usize, Undone> {
     let mut sql = QueryBuilder::<Sqlite>::new(
-        "UPDATE submissions SET state = 'queued', due_at = MAX(COALESCE(not_before, 0), ",
+        "UPDATE submissions SET state = 'queued', attempts = 0, first_attempt_at = NULL,
+             due_at = MAX(COALESCE(not_before, 0), ",
     );
     sql.push_bind(now.as_microsecond())
         .push(") WHERE state = 'held' AND mailbox");
@@ -343,7 +336,7 @@ pub(super) const IN_HAND: &str =
     "SELECT EXISTS (SELECT 1 FROM submissions WHERE state IN ('claimed', 'transmitting'))";
 
 pub(super) const RECOVER: &str = "
-    UPDATE submissions SET state = $2, due_at = $3
+    UPDATE submissions SET state = $2, due_at = $3, overdue = overdue + MAX(0, $3 - due_at)
     WHERE state IN ('claimed', 'transmitting') AND state = $1
       AND (due_at <= $3 OR due_at > $4 OR ($5 AND beside = 0))";
 

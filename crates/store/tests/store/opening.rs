@@ -6,13 +6,18 @@ use std::path::{Path, PathBuf};
 
 use gatepost_fault::{Exit, Fault as _};
 use gatepost_host::SecretSource;
-use gatepost_mailroom::{Cursors as _, Deliveries as _, DeliveryState};
+use gatepost_mailroom::{
+    Accepted, Cursors as _, Deliveries as _, DeliveryState, Holder, Outbox as _, SubmissionId,
+    SubmissionState, Term,
+};
 use gatepost_oauth::{GrantStoreError, Grants};
 use gatepost_store::{Access, KeySource, StateFolder, Store, StoreError};
 use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
-use crate::samples::{advance, arrival, credential, fixture, open, reopen, sign_in, watch};
+use crate::samples::{
+    advance, arrival, at, credential, fixture, open, reopen, sign_in, submission, watch,
+};
 
 fn files(folder: &TempDir) -> StateFolder {
     StateFolder::new(folder.path().join("state"))
@@ -256,6 +261,56 @@ async fn what_is_no_database_is_named_and_left_alone() {
     );
     let left = std::fs::read_to_string(&path).expect("the letter");
     assert!(left.starts_with("this is somebody's letter"));
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_read_is_not_sent_and_keeps_its_recipients() {
+    let fixture = fixture().await;
+    let store = &fixture.store;
+    let term = Term {
+        now: at(0),
+        until: at(60),
+        holder: Holder::Serve,
+    };
+    for (name, damage, mended) in [
+        (
+            "2222222222",
+            "UPDATE submissions SET mailbox = hex(letter), letter = x'01'",
+            "UPDATE submissions SET letter = unhex(mailbox), mailbox = 'ada@contoso.com'",
+        ),
+        (
+            "3333333333",
+            "CREATE TABLE kept AS SELECT * FROM submission_messages;
+             DELETE FROM submission_messages",
+            "INSERT INTO submission_messages SELECT * FROM kept; DROP TABLE kept",
+        ),
+        (
+            "4444444444",
+            "UPDATE submissions SET octets = 4 WHERE id = '4444444444'",
+            "UPDATE submissions SET octets = 5 WHERE id = '4444444444'",
+        ),
+    ] {
+        let id = SubmissionId::parse(name).expect("a name");
+        let new = submission(id.clone(), at(0));
+        let accepted = store.accept(new.clone()).await.expect("a store");
+        assert_eq!(accepted, Accepted::New);
+        tamper(&fixture.folder, damage).await;
+        let claimed = store.claim_one(&id, term).await.expect("a store");
+        assert!(claimed.is_none(), "{claimed:?}");
+        tamper(&fixture.folder, mended).await;
+        let seen = store.submission(&id).await.expect("a store");
+        let seen = seen.expect("it is there");
+        assert_eq!(seen.state, SubmissionState::Dead, "{name}");
+        assert_eq!(seen.recipients.len(), 2, "{name}");
+        assert!(seen.reason.is_some_and(|why| why.contains("submissions")));
+        let retried = store.retry_sending(std::slice::from_ref(&id), at(0)).await;
+        assert_eq!(retried.expect("a store"), 1);
+        let due = store.claim_one(&id, term).await.expect("a store");
+        let due = due.expect("it is whole");
+        assert_eq!(due.message, new.message);
+        assert_eq!(due.recipients.len(), 2);
+        tamper(&fixture.folder, "DELETE FROM submissions").await;
+    }
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@
 use gatepost_host::Chance;
 use gatepost_mail::Trace;
 use gatepost_mailroom::{
-    DueSubmission, Fate, Holder, LeftBy, MemoryStorage, Outbox, Priority, RecipientFate,
-    Resolution, Settlement, SubmissionFilter, SubmissionId, Term,
+    Decision, DueSubmission, Fate, Holder, LeftBy, MemoryStorage, Outbox, Priority, RecipientFate,
+    Settlement, SubmissionFilter, SubmissionId, Term,
 };
 use gatepost_store::Store;
 
@@ -118,7 +118,8 @@ impl Twins {
             let now = at(self.now);
             let mut recipients = due.recipients.clone();
             recipients[1].fate = self.fate();
-            both!(self.depart(&due.lease, (&trace, &recipients), now));
+            let until = at(self.now + 1 + self.number(60));
+            both!(self.depart(&due.lease, (&trace, &recipients), (now, until)));
         }
     }
 
@@ -134,6 +135,7 @@ impl Twins {
                 4 => Fate::Dead { reason },
                 5 => Fate::Unknown {
                     look_at: self.one_of([Some(later), None]),
+                    looks_in_vain: u32::try_from(self.number(9)).expect("a small number"),
                     reason,
                 },
                 6 => Fate::Dropped { reason },
@@ -161,10 +163,39 @@ impl Twins {
             0 => _ = both!(self.retry_sending(&ids, now)),
             1 => _ = both!(self.cancel(&ids, now)),
             _ => {
-                let resolution =
-                    self.one_of([Resolution::Sent, Resolution::Resend, Resolution::Drop]);
-                both!(self.resolve(&ids[0], resolution, (Vec::new(), now)));
+                let decision = self.decision(&ids[0]).await;
+                both!(self.resolve(&ids[0], decision.clone(), now));
             }
+        }
+    }
+
+    async fn decision(&self, id: &SubmissionId) -> Decision {
+        let seen = self.memory.submission(id).await.expect("a store");
+        let mut recipients = seen
+            .as_ref()
+            .map_or_else(Vec::new, |seen| seen.recipients.clone());
+        for recipient in &mut recipients {
+            recipient.fate = self.fate();
+        }
+        let reason = "a person said so".to_owned();
+        let fate = match self.number(4) {
+            0 => Fate::Sent { said: reason },
+            1 => Fate::Failed { reason },
+            2 => Fate::Dropped { reason },
+            _ => Fate::RetryAt {
+                at: at(self.now),
+                reason,
+            },
+        };
+        Decision {
+            departed_at: match self.number(9) {
+                0 => Some(at(self.now)),
+                _ => seen.and_then(|seen| seen.departed_at),
+            },
+            recipients,
+            fate,
+            reports: Vec::new(),
+            bounce: None,
         }
     }
 

@@ -41,7 +41,9 @@ async fn send(store: &Store) {
     new.letter.message_id.push_str("CANARY");
     new.letter.subject = Some("a yellow CANARY".to_owned());
     new.recipients = vec!["CANARY@example.com".to_owned()];
-    new.message = Kept::Inline(b"Subject: CANARY\r\n\r\nCANARY\r\n".to_vec());
+    let octets = b"Subject: CANARY\r\n\r\nCANARY\r\n".to_vec();
+    new.letter.size = octets.len() as u64;
+    new.message = Kept::Inline(octets);
     store.accept(new).await.expect("a store");
     let term = Term {
         now: at(0),
@@ -54,7 +56,7 @@ async fn send(store: &Store) {
         id: "CANARY".to_owned(),
     };
     let departed = store
-        .depart(&due.lease, (&trace, &due.recipients), at(1))
+        .depart(&due.lease, (&trace, &due.recipients), (at(1), at(60)))
         .await;
     assert!(departed.expect("a store"));
     let settlement = Settlement {

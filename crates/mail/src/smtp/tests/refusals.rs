@@ -143,6 +143,27 @@ async fn a_refused_chunk_is_the_reason() {
     assert!(begun && open && !error.is_unknown());
 }
 
+/// The answers to the chunks behind it would be taken for those to the next message.
+#[tokio::test(start_paused = true)]
+async fn a_session_with_chunks_on_their_way_is_over() {
+    let block: &str = format!("{}\r\n", "x".repeat(64 * 1024 - 2)).leak();
+    let chunk = format!("C: BDAT 65536\nC: {}\n", block.trim_end());
+    let rest = format!("{ENVELOPE}{chunk}{chunk}S: 552 5.3.4 too large\nC: and nothing else");
+    let script = offering("PIPELINING, CHUNKING", &rest);
+    against(&script, async |session| {
+        let mut session = session.expect("it is let in");
+        let bob = envelope(&["bob@contoso.com"]);
+        let mut letter = Letter::new([block, block]);
+        let outcome = session
+            .submit(&bob, &mut letter, &mut Told::default())
+            .await;
+        let error = outcome.expect_err("it is refused");
+        assert!(error.to_string().ends_with("too large"), "{error}");
+        assert!(!session.is_open());
+    })
+    .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_does_not_come_leaves_it_unknown() {
     for (end, why) in [

@@ -47,6 +47,12 @@ async fn a_refused_sign_in_says_why() {
             true,
         ),
         (
+            "S: 451 4.7.500 Server busy. Please try again later from [192.0.2.1]. (AS761)",
+            "mailbox_unavailable",
+            Owner::Remote,
+            true,
+        ),
+        (
             "S: 432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending for more information.",
             "mailbox_throttled",
             Owner::Remote,

@@ -27,8 +27,10 @@ fn due(recipients: &[&str]) -> DueSubmission {
         message: Kept::Inline(b"x".to_vec()),
         attempt: 1,
         first_attempt_at: at(0),
+        overdue: Duration::ZERO,
         departed_at: None,
         trace: None,
+        looks_in_vain: 0,
         reason: None,
     }
 }
@@ -52,6 +54,11 @@ fn recipient(address: &str, next: Next) -> RefusedRecipient {
 }
 
 fn judged(due: &mut DueSubmission, tried: Tried, now: i64) -> Judged {
+    judged_behind(due, (tried, false), now)
+}
+
+/// What follows from a try behind which the message had departed or not.
+fn judged_behind(due: &mut DueSubmission, tried: (Tried, bool), now: i64) -> Judged {
     let moment = Moment {
         now: at(now),
         chance: &Chance::seeded(1),
@@ -209,7 +216,7 @@ fn a_try_that_is_cut_off_is_unknown_only_behind_its_departure() {
     for (departed, state) in [(false, "queued"), (true, "unknown")] {
         let mut due = due(&["a@example.com"]);
         let reason = "it took too long".to_owned();
-        let judged = judged(&mut due, Tried::CutOff { reason, departed }, 0);
+        let judged = judged_behind(&mut due, (Tried::CutOff { reason }, departed), 0);
         assert_eq!(judged.fate.state().as_str(), state);
     }
 }
@@ -245,4 +252,48 @@ fn neither_restarts_nor_pauses_shorten_the_patience() {
     assert_eq!(wait(500, Duration::from_secs(2)), WAITS[0]);
     assert_eq!(wait(2, Duration::from_hours(60)), WAITS[1]);
     assert_eq!(wait(500, Duration::from_hours(60)), WAITS[7]);
+}
+
+#[test]
+fn what_breaks_its_connection_waits_longer_each_time_and_the_others_do_not() {
+    for (attempt, departed, least, most) in [
+        (5, false, 5, 6),
+        (2, true, 60, 66),
+        (5, true, 30 * 60, 33 * 60),
+    ] {
+        let mut due = due(&["a@example.com"]);
+        due.attempt = attempt;
+        let lost = SubmitError::Session(MailError::Disconnected {
+            host: "smtp.test".to_owned(),
+            mailbox: "ada@contoso.com".to_owned(),
+            reason: "connection reset".to_owned(),
+        });
+        let now = 3 * 3600;
+        let judged = judged_behind(&mut due, (Tried::Failed(lost), departed), now);
+        assert_eq!(judged.lesson, Lesson::Trouble);
+        let Fate::RetryAt { at: next, .. } = judged.fate else {
+            panic!("it is tried again: {judged:?}")
+        };
+        let wait = next.duration_since(at(now)).as_secs();
+        assert!((least..=most).contains(&wait), "{attempt}: {wait}");
+    }
+}
+
+#[test]
+fn time_in_which_nobody_was_there_takes_nothing_of_the_patience() {
+    let error = || Tried::Failed(refused(Phase::EndOfData, None, LATER));
+    let week = 7 * 24 * 3600;
+    let mut due = due(&["a@example.com"]);
+    due.attempt = 2;
+    due.overdue = Duration::from_secs(7 * 24 * 3600 - 10);
+    let judged_soon = judged(&mut due, error(), week);
+    let Fate::RetryAt { at: next, .. } = judged_soon.fate else {
+        panic!("it was tried for ten seconds: {judged_soon:?}")
+    };
+    assert!(next.duration_since(at(week)).as_secs() >= 60);
+    let judged_late = judged(&mut due, error(), week + 72 * 3600);
+    assert!(matches!(judged_late.fate, Fate::Dead { .. }));
+    due.overdue = Duration::from_hours(24 * 365 * 10);
+    let judged_at_last = judged(&mut due, error(), 40 * 24 * 3600);
+    assert!(matches!(judged_at_last.fate, Fate::Dead { .. }));
 }

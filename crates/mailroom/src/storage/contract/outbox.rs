@@ -5,11 +5,14 @@ use gatepost_mail::Trace;
 use super::{Fresh, at, message, sink};
 use crate::{
     Accepted, Addressee, DeliveryFilter, DueSubmission, Fate, Holder, Kept, LeftBy, Letter,
-    NewEvent, NewSubmission, Priority, RecipientFate, Recovered, Resolution, Settlement,
-    Submission, SubmissionFilter, SubmissionId, SubmissionState, Term,
+    NewEvent, NewSubmission, Priority, RecipientFate, Recovered, Settlement, Submission,
+    SubmissionFilter, SubmissionId, SubmissionState, Term,
 };
 
-pub(super) const SENTENCES: usize = 15;
+mod time;
+mod word;
+
+pub(super) const SENTENCES: usize = 19;
 
 pub(super) async fn sentence(number: usize, fresh: Fresh) {
     match number {
@@ -22,12 +25,16 @@ pub(super) async fn sentence(number: usize, fresh: Fresh) {
         6 => what_is_settled_is_told_with_its_reports_once(fresh).await,
         7 => a_retry_keeps_what_became_of_each_recipient(fresh).await,
         8 => what_is_unknown_is_looked_for_and_never_claimed(fresh).await,
-        9 => a_person_decides_of_what_is_unknown(fresh).await,
+        9 => word::a_person_decides_of_what_is_unknown(fresh).await,
         10 => what_was_given_up_can_be_retried_and_cancelled(fresh).await,
         11 => traffic_is_counted_by_departures(fresh).await,
         12 => mailboxes_that_cannot_send_hold_theirs(fresh).await,
         13 => what_was_sent_is_forgotten_and_what_failed_is_not(fresh).await,
-        _ => a_bounce_is_accepted_with_the_settlement(fresh).await,
+        14 => a_bounce_is_accepted_with_the_settlement(fresh).await,
+        15 => time::a_claim_holds_from_the_departure_on(fresh).await,
+        16 => time::what_was_said_before_a_departure_is_no_reason_afterwards(fresh).await,
+        17 => time::time_in_which_nobody_was_there_is_no_time_of_tries(fresh).await,
+        _ => word::that_it_was_sent_is_true_of_those_to_whom_it_departed(fresh).await,
     }
 }
 
@@ -115,7 +122,7 @@ async fn it_departs_once_and_only_while_its_claim_holds(fresh: Fresh) {
         let departed = fresh.outbox.depart(
             &due.lease,
             (&Trace::MessageId, &due.recipients),
-            at(seconds),
+            (at(seconds), at(60)),
         );
         departed.await.expect("it is stored")
     };
@@ -271,31 +278,6 @@ async fn what_is_unknown_is_looked_for_and_never_claimed(fresh: Fresh) {
     assert_eq!(fresh.states().await, [SubmissionState::Unknown]);
 }
 
-async fn a_person_decides_of_what_is_unknown(fresh: Fresh) {
-    for (name, resolution, state) in [
-        ("2222222222", Resolution::Sent, SubmissionState::Sent),
-        ("3333333333", Resolution::Drop, SubmissionState::Cancelled),
-        ("4444444444", Resolution::Resend, SubmissionState::Queued),
-    ] {
-        let due = fresh.lost(name, None).await;
-        let resolve = async |number| {
-            let reports = (vec![message(number)], at(50));
-            let resolved = fresh.outbox.resolve(&due.lease.id, resolution, reports);
-            resolved.await.expect("it is stored")
-        };
-        let told = fresh.told().await;
-        assert!(resolve(u32::from(name.as_bytes()[0])).await);
-        assert!(!resolve(1).await, "it is decided");
-        assert_eq!(fresh.told().await, told + 1);
-        let seen = fresh.seen(name).await;
-        assert_eq!(seen.state, state);
-        let have_it = seen.recipients.iter().all(|one| !one.fate.is_open());
-        assert_eq!(have_it, resolution == Resolution::Sent);
-        assert!(!fresh.settle(&due, retry_at(60)).await, "{name}");
-    }
-    assert_eq!(names(&fresh.claim(term(50, 60), 9).await), ["4444444444"]);
-}
-
 async fn what_was_given_up_can_be_retried_and_cancelled(fresh: Fresh) {
     let reason = || "550 no such mailbox".to_owned();
     for (name, fate) in [
@@ -316,10 +298,11 @@ async fn what_was_given_up_can_be_retried_and_cancelled(fresh: Fresh) {
         // It was claimed, and not an octet was sent.
         let cancelled = fresh.outbox.cancel(&ids, at(31)).await;
         assert_eq!(cancelled.expect("it is stored"), 1);
-        let departed =
-            fresh
-                .outbox
-                .depart(&again.lease, (&Trace::MessageId, &again.recipients), at(32));
+        let departed = fresh.outbox.depart(
+            &again.lease,
+            (&Trace::MessageId, &again.recipients),
+            (at(32), at(60)),
+        );
         assert!(!departed.await.expect("it reads"));
         assert_eq!(fresh.seen(name).await.state, SubmissionState::Cancelled);
     }
@@ -379,6 +362,20 @@ async fn what_was_sent_is_forgotten_and_what_failed_is_not(fresh: Fresh) {
         fresh.states().await,
         [SubmissionState::Failed, SubmissionState::Unknown]
     );
+    let traffic = async || {
+        fresh
+            .outbox
+            .traffic(MAILBOX, at(0))
+            .await
+            .expect("it reads")
+    };
+    assert_eq!(
+        traffic().await[0].messages,
+        2,
+        "the limit of a day knows them"
+    );
+    assert_eq!(forget(24 * 3600 + 1000).await, 0);
+    assert!(traffic().await.is_empty());
 }
 
 async fn a_bounce_is_accepted_with_the_settlement(fresh: Fresh) {
@@ -388,7 +385,9 @@ async fn a_bounce_is_accepted_with_the_settlement(fresh: Fresh) {
     let mut settlement = settlement(&due, Fate::Failed { reason });
     let mut bounce = submission("3333333333", 20);
     bounce.letter.sender = None;
-    bounce.message = Kept::Inline(b"Subject: it failed\r\n\r\n".to_vec());
+    let octets = b"Subject: it failed\r\n\r\n".to_vec();
+    bounce.letter.size = octets.len() as u64;
+    bounce.message = Kept::Inline(octets);
     settlement.bounce = Some(Box::new(bounce.clone()));
     assert_eq!(fresh.conclude(settlement.clone()).await, [true]);
     assert_eq!(fresh.conclude(settlement).await, [false]);
@@ -416,7 +415,17 @@ impl Fresh {
 
     async fn depart(&self, due: &DueSubmission, seconds: i64) {
         let how = (&Trace::MessageId, &due.recipients[..]);
-        let departed = self.outbox.depart(&due.lease, how, at(seconds)).await;
+        self.depart_until(due, how, (seconds, 60)).await;
+    }
+
+    async fn depart_until(
+        &self,
+        due: &DueSubmission,
+        how: (&Trace, &[Addressee]),
+        (now, until): (i64, i64),
+    ) {
+        let term = (at(now), at(until));
+        let departed = self.outbox.depart(&due.lease, how, term).await;
         assert!(departed.expect("it is stored"));
     }
 
@@ -537,6 +546,7 @@ fn retry_at(seconds: i64) -> Fate {
 fn unknown_until(look_at: Option<i64>) -> Fate {
     Fate::Unknown {
         look_at: look_at.map(at),
+        looks_in_vain: 0,
         reason: "the answer did not come".to_owned(),
     }
 }

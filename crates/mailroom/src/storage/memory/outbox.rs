@@ -1,6 +1,7 @@
 //! The outbox in memory: the executable reading of its trait.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use gatepost_mail::Trace;
@@ -9,9 +10,9 @@ use jiff::Timestamp;
 use super::MemoryStorage;
 use super::rows::Rows;
 use crate::{
-    Accepted, Addressee, DueSubmission, Fate, Holder, Kept, LeftBy, Letter, NewEvent,
-    NewSubmission, Outbox, RecipientFate, Recovered, Resolution, SendLease, Settlement,
-    StorageError, Submission, SubmissionFilter, SubmissionId, SubmissionState, Term, Traffic,
+    Accepted, Addressee, Decision, DueSubmission, Fate, Holder, Kept, LeftBy, Letter, NewEvent,
+    NewSubmission, Outbox, RecipientFate, Recovered, SendLease, Settlement, StorageError,
+    Submission, SubmissionFilter, SubmissionId, SubmissionState, Term, Traffic,
 };
 
 #[derive(Debug, Default)]
@@ -37,9 +38,11 @@ struct Row {
     holder: Holder,
     attempts: u32,
     first_attempt_at: Option<Timestamp>,
+    overdue: Duration,
     departed_at: Option<Timestamp>,
     settled_at: Option<Timestamp>,
     trace: Option<Trace>,
+    looks_in_vain: u32,
     reason: Option<String>,
 }
 
@@ -110,9 +113,11 @@ impl Row {
             holder: Holder::Serve,
             attempts: 0,
             first_attempt_at: None,
+            overdue: Duration::ZERO,
             departed_at: None,
             settled_at: None,
             trace: None,
+            looks_in_vain: 0,
             reason: None,
         }
     }
@@ -125,7 +130,26 @@ impl Row {
         self.due_at.is_some_and(|at| at <= now)
     }
 
+    /// Nobody had to do with it from when it was due until `now`.
+    fn was_overdue(&mut self, now: Timestamp) {
+        let late = self.due_at.map(|at| now.duration_since(at));
+        self.overdue += late
+            .and_then(|late| Duration::try_from(late).ok())
+            .unwrap_or_default();
+    }
+
+    /// It is tried as if for the first time.
+    fn begins_anew(&mut self) {
+        self.attempts = 0;
+        self.first_attempt_at = None;
+    }
+
     fn claim(&mut self, term: Term) -> DueSubmission {
+        if self.first_attempt_at.is_some() {
+            self.was_overdue(term.now);
+        } else {
+            self.overdue = Duration::ZERO;
+        }
         self.state = SubmissionState::Claimed;
         self.claim += 1;
         self.holder = term.holder;
@@ -146,8 +170,10 @@ impl Row {
             message: self.message.clone().unwrap_or(Kept::Inline(Vec::new())),
             attempt: self.attempts,
             first_attempt_at: self.first_attempt_at.unwrap_or(now),
+            overdue: self.overdue,
             departed_at: self.departed_at,
             trace: self.trace.clone(),
+            looks_in_vain: self.looks_in_vain,
             reason: self.reason.clone(),
         }
     }
@@ -166,7 +192,9 @@ impl Row {
         } else {
             self.recipients = recipients;
             self.reason = fate.words().map(ToOwned::to_owned);
+            self.looks_in_vain = fate.looks_in_vain();
         }
+        self.was_overdue(now);
         self.enter(fate.state(), now);
         self.due_at = fate.due_at(now);
     }
@@ -197,10 +225,15 @@ impl Rows {
             return false;
         }
         row.conclude(&settlement.fate, settlement.recipients, now);
-        for report in settlement.reports {
+        self.tell(settlement.reports, settlement.bounce, now);
+        true
+    }
+
+    fn tell(&mut self, reports: Vec<NewEvent>, bounce: Option<Box<NewSubmission>>, now: Timestamp) {
+        for report in reports {
             self.insert(report, now);
         }
-        if let Some(mut bounce) = settlement.bounce {
+        if let Some(mut bounce) = bounce {
             let reports = std::mem::take(&mut bounce.reports);
             if self.outbox.accept(*bounce) == Accepted::New {
                 for report in reports {
@@ -208,7 +241,6 @@ impl Rows {
                 }
             }
         }
-        true
     }
 }
 
@@ -276,7 +308,7 @@ impl Outbox for MemoryStorage {
         &self,
         lease: &SendLease,
         (trace, recipients): (&Trace, &[Addressee]),
-        now: Timestamp,
+        (now, until): (Timestamp, Timestamp),
     ) -> Result<bool, StorageError> {
         let mut rows = self.rows();
         let Some(row) = rows.outbox.find_mut(&lease.id) else {
@@ -287,6 +319,9 @@ impl Outbox for MemoryStorage {
         }
         row.state = SubmissionState::Transmitting;
         row.trace = Some(trace.clone());
+        row.looks_in_vain = 0;
+        row.reason = None;
+        row.due_at = Some(until);
         row.departed_at = Some(now);
         row.recipients = recipients.to_vec();
         let open = recipients
@@ -332,6 +367,7 @@ impl Outbox for MemoryStorage {
                 }
                 _ => continue,
             }
+            row.was_overdue(now);
             row.due_at = Some(now);
         }
         Ok(recovered)
@@ -343,6 +379,7 @@ impl Outbox for MemoryStorage {
             if open.contains(&row.letter.mailbox) {
                 if row.state == SubmissionState::Held {
                     row.state = SubmissionState::Queued;
+                    row.begins_anew();
                     row.due_at = Some(row.letter.not_before.map_or(now, |at| at.max(now)));
                 }
             } else if row.is_waiting() || row.state == SubmissionState::Held {
@@ -410,8 +447,8 @@ impl Outbox for MemoryStorage {
             row.enter(SubmissionState::Queued, now);
             row.due_at = Some(now);
             // A person has more patience than the schedule.
-            row.attempts = 0;
-            row.first_attempt_at = None;
+            row.begins_anew();
+            row.reason = None;
             if gave_up {
                 row.recipients.iter_mut().for_each(Addressee::reopen);
             }
@@ -428,22 +465,22 @@ impl Outbox for MemoryStorage {
     async fn resolve(
         &self,
         id: &SubmissionId,
-        resolution: Resolution,
-        (reports, now): (Vec<NewEvent>, Timestamp),
+        decision: Decision,
+        now: Timestamp,
     ) -> Result<bool, StorageError> {
         let mut rows = self.rows();
         let row = rows.outbox.find_mut(id);
-        let Some(row) = row.filter(|row| row.state == SubmissionState::Unknown) else {
+        let is_meant = |row: &&mut Row| {
+            row.state == SubmissionState::Unknown && row.departed_at == decision.departed_at
+        };
+        let Some(row) = row.filter(is_meant) else {
             return Ok(false);
         };
-        row.enter(resolution.state(), now);
-        row.due_at = (resolution == Resolution::Resend).then_some(now);
-        if resolution == Resolution::Sent {
-            row.recipients.iter_mut().for_each(Addressee::has_it);
+        row.conclude(&decision.fate, decision.recipients, now);
+        if row.state == SubmissionState::Queued {
+            row.begins_anew();
         }
-        for report in reports {
-            rows.insert(report, now);
-        }
+        rows.tell(decision.reports, decision.bounce, now);
         Ok(true)
     }
 
@@ -462,11 +499,14 @@ impl Outbox for MemoryStorage {
         for (_, place) in &old {
             rows.outbox.rows.remove(place);
         }
-        rows.outbox.departures.retain(|(_, at, _)| *at >= before);
+        let counted = before.checked_sub(DAY).unwrap_or(Timestamp::MIN);
+        rows.outbox.departures.retain(|(_, at, _)| *at >= counted);
         Ok(old.len())
     }
 }
 
+/// The limits of a mailbox look a day back, however soon messages are forgotten.
+const DAY: Duration = Duration::from_hours(24);
 /// Those that a claim takes.
 const WAITING: [SubmissionState; 2] = [SubmissionState::Queued, SubmissionState::Scheduled];
 /// Those of which whoever has the claim decides.
