@@ -6,6 +6,7 @@
 //! mailroom takes watches, their openers, and sinks with the routes that lead to them.
 
 mod credentials;
+mod drafts;
 mod mailboxes;
 mod reach;
 mod registrations;

@@ -7,7 +7,7 @@ use gatepost_mail::graph::{GraphOpener, GraphSettings, GraphSubmitter};
 use gatepost_mail::imap::{ImapOpener, ImapSettings, Quirks, Security, TimeLimits};
 use gatepost_mail::pop3::{Pop3Opener, Pop3Settings};
 use gatepost_mail::smtp::{SmtpOpener, SmtpSettings, SmtpTimeLimits};
-use gatepost_mail::{AutoOpener, Opener, SubmitOpener, Transport};
+use gatepost_mail::{AutoOpener, AutoSubmitOpener, Opener, SubmitOpener, Transport};
 use gatepost_oauth::{HostPort, TokenKeeper};
 
 use super::reach::Reach;
@@ -74,18 +74,42 @@ pub(super) fn submitter(
     way: &Way<'_>,
 ) -> Result<Arc<dyn SubmitOpener>, Failure> {
     let cloud = &way.registration.cloud;
-    let missing = || HostError {
-        cloud: cloud.name.clone(),
-        missing: format!("{} sends", mailbox.address),
-        key: by.host_key(),
-    };
-    Ok(match by {
-        SendBy::Smtp => {
-            let server = cloud.smtp.as_ref().ok_or_else(missing)?;
-            Arc::new(smtp(mailbox, server, way)?)
+    let mut submitters = Vec::new();
+    for by in by.ways() {
+        submitters.extend(submitter_by(*by, mailbox, way)?);
+    }
+    match (submitters.len(), by) {
+        (0, _) => Err(HostError {
+            cloud: cloud.name.clone(),
+            missing: format!("{} sends", mailbox.address),
+            key: by.host_key(),
         }
-        SendBy::Graph => Arc::new(GraphSubmitter::new(graph(mailbox, way)?)),
-    })
+        .into()),
+        (_, SendBy::Auto) => Ok(Arc::new(AutoSubmitOpener::new(
+            mailbox.address.clone(),
+            submitters,
+        ))),
+        _ => Ok(submitters.swap_remove(0).1),
+    }
+}
+
+/// A transport, and what submits messages by it.
+type SubmitterBy = (&'static Transport, Arc<dyn SubmitOpener>);
+
+/// The same by one way; nothing if the cloud does not say where that is.
+fn submitter_by(
+    by: SendBy,
+    mailbox: &MailboxSettings,
+    way: &Way<'_>,
+) -> Result<Option<SubmitterBy>, Failure> {
+    let cloud = &way.registration.cloud;
+    let submitter: Arc<dyn SubmitOpener> = match (by, &cloud.smtp, &cloud.graph) {
+        (SendBy::Smtp, Some(server), _) => Arc::new(smtp(mailbox, server, way)?),
+        (SendBy::Graph, _, Some(_)) => Arc::new(GraphSubmitter::new(graph(mailbox, way)?)),
+        _ => return Ok(None),
+    };
+    let transport = Transport::named(by.name());
+    Ok(transport.map(|transport| (transport, submitter)))
 }
 
 /// How Microsoft Graph is asked for `mailbox`.

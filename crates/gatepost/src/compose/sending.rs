@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use gatepost_mailroom::outbox::{Clerk, PostOffice, SendPolicy, Sending, SentItems};
+use gatepost_mail::graph::Graph;
+use gatepost_mailroom::outbox::{Clerk, Lookout, PostOffice, SendPolicy, Sending, SentItems};
 use gatepost_mailroom::{Bell, Mailroom, ReportTo, Spool};
 use gatepost_oauth::TokenKeeper;
 
+use super::drafts::Drafts;
 use super::reach::Reach;
-use super::{Gatepost, sinks};
-use crate::config::{Config, MailboxSettings};
+use super::{Gatepost, mailboxes, sinks};
+use crate::config::{Config, MailboxSettings, SendBy};
 use crate::failure::Failure;
 
 /// What sends for a mailbox, and what it was made of.
@@ -68,11 +70,18 @@ impl Gatepost {
         let Some(opener) = self.submitter(mailbox)? else {
             return Ok(None);
         };
-        let reader = self.opener(mailbox)?;
+        let sent_items = SentItems::new(self.opener(mailbox)?);
+        let lookout: Arc<dyn Lookout> = if mailbox.may_send_by(SendBy::Graph) {
+            let graph = mailboxes::graph(mailbox, &self.way(mailbox))?;
+            let graph = Graph::new(graph);
+            Arc::new(Drafts { graph, sent_items })
+        } else {
+            Arc::new(sent_items)
+        };
         Ok(Some(Sending {
             mailbox: mailbox.address.clone(),
             opener,
-            lookout: Some(Arc::new(SentItems::new(reader))),
+            lookout: Some(lookout),
             policy: policy(&self.config),
         }))
     }

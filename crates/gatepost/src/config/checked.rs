@@ -228,6 +228,13 @@ impl GrantSettings {
     }
 }
 
+impl MailboxSettings {
+    /// Whether it may send by this way.
+    pub fn may_send_by(&self, way: SendBy) -> bool {
+        self.send.is_some_and(|by| by.ways().contains(&way))
+    }
+}
+
 /// How a mailbox is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadBy {
@@ -294,14 +301,27 @@ pub enum SendBy {
     Smtp,
     /// By Microsoft Graph.
     Graph,
+    /// By the first way that is open.
+    Auto,
 }
 
 impl SendBy {
+    /// The ways that are tried, the best first: SMTP keeps a message octet for octet, of any size
+    /// that Exchange takes.
+    pub fn ways(self) -> &'static [Self] {
+        match self {
+            Self::Smtp => &[Self::Smtp],
+            Self::Graph => &[Self::Graph],
+            Self::Auto => &[Self::Smtp, Self::Graph],
+        }
+    }
+
     /// What the configuration and the list of transports call it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Smtp => gatepost_mail::smtp::TRANSPORT.name,
             Self::Graph => gatepost_mail::graph::TRANSPORT.name,
+            Self::Auto => "auto",
         }
     }
 
@@ -310,6 +330,10 @@ impl SendBy {
         match self {
             Self::Smtp => cloud.smtp.as_ref().map(HostPort::to_string),
             Self::Graph => cloud.graph.as_ref().map(Url::to_string),
+            Self::Auto => {
+                let hosts = self.ways().iter().filter_map(|way| way.host(cloud));
+                hosts.reduce(|all, host| format!("{all} {host}"))
+            }
         }
     }
 
@@ -318,6 +342,7 @@ impl SendBy {
         match self {
             Self::Smtp => "smtp = \"HOST:PORT\"",
             Self::Graph => "graph = \"https://HOST\"",
+            Self::Auto => "smtp = \"HOST:PORT\" or graph = \"https://HOST\"",
         }
     }
 }

@@ -260,6 +260,9 @@ pub enum RawSend {
     Smtp,
     /// By Microsoft Graph, where SMTP AUTH is off.
     Graph,
+    /// By SMTP, and by Graph where SMTP AUTH is off or the token does not allow it. The log says
+    /// which one it is, and why.
+    Auto,
 }
 
 /// How a mailbox is read.

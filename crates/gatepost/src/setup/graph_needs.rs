@@ -88,7 +88,7 @@ impl Permissions {
         let reading = if acts { self.writes } else { self.reads };
         let by_graph = mailbox.read.ways().contains(&ReadBy::Graph);
         let reading = by_graph.then_some(reading);
-        let sending = (mailbox.send == Some(SendBy::Graph)).then_some(self.sends);
+        let sending = mailbox.may_send_by(SendBy::Graph).then_some(self.sends);
         let also = mailbox.also.iter().map(|also| match also {
             Also::Calendar => self.calendar,
             Also::Contacts => self.contacts,

@@ -86,7 +86,7 @@ impl<'a> Needs<'a> {
             if self.is_read_by_pop(mailbox) {
                 needed.insert(POP_AS_APP);
             }
-            if mailbox.send == Some(SendBy::Smtp) && self.smtp == SmtpWay::Permission {
+            if mailbox.may_send_by(SendBy::Smtp) && self.smtp == SmtpWay::Permission {
                 needed.insert(SMTP_AS_APP);
             }
         }
@@ -120,13 +120,13 @@ impl<'a> Needs<'a> {
     pub fn is_opened_by_exchange(&self, mailbox: &MailboxSettings) -> bool {
         self.is_read_by_imap(mailbox)
             || self.is_read_by_pop(mailbox)
-            || mailbox.send == Some(SendBy::Smtp)
+            || mailbox.may_send_by(SendBy::Smtp)
     }
 
     /// The mailboxes that the app sends from in its own name.
     pub fn sent_by_app(&self) -> impl Iterator<Item = &'a MailboxSettings> {
         self.by_app()
-            .filter(|mailbox| mailbox.send == Some(SendBy::Smtp))
+            .filter(|mailbox| mailbox.may_send_by(SendBy::Smtp))
     }
 
     /// The people who sign in, each with what is asked of them.
@@ -220,7 +220,7 @@ pub fn asked_of_person(
 ) -> impl Iterator<Item = Permission> + use<> {
     let imap = is_read_by_imap(config, mailbox).then_some(IMAP_AS_USER);
     let pop = is_read_by_pop(config, mailbox).then_some(POP_AS_USER);
-    let sends = mailbox.send == Some(SendBy::Smtp) || has_file_for(config, mailbox, TokenUse::Smtp);
+    let sends = mailbox.may_send_by(SendBy::Smtp) || has_file_for(config, mailbox, TokenUse::Smtp);
     let send = sends.then_some(SMTP_AS_USER);
     let exchange = imap.into_iter().chain(pop).chain(send);
     exchange.chain(graph_needs::of_person(config, mailbox))

@@ -1,4 +1,4 @@
-//! `read = "auto"`: whichever way the tenant leaves open.
+//! `read = "auto"` and `send = "auto"`: whichever way the tenant leaves open.
 
 use crate::stand::{SUPPORT, Stand};
 
@@ -55,15 +55,69 @@ fn a_mailbox_to_which_every_way_is_closed_says_so_for_each() {
         );
 }
 
+#[test]
+fn a_mailbox_sends_by_graph_where_smtp_is_switched_off() {
+    let stand = by_any_way();
+    let sent = |subject: &str| {
+        let arguments = [
+            "-vv",
+            "send",
+            "--to",
+            SUPPORT,
+            "--subject",
+            subject,
+            "--text",
+            "x",
+        ];
+        let ran = stand.run(&arguments);
+        assert!(
+            ran.stdout.starts_with("sent "),
+            "{}{}",
+            ran.stdout,
+            ran.stderr
+        );
+        ran.stderr
+    };
+    let log = sent("by SMTP");
+    assert!(!log.contains("is closed to the mailbox"), "{log}");
+    stand.fault("smtp-off");
+    let log = sent("by Graph");
+    for words in ["smtp is closed to the mailbox", "smtp_switched_off"] {
+        assert!(log.contains(words), "{log}");
+    }
+    let inbox = stand.listed(&["messages", SUPPORT, "--top", "2"]);
+    let mut subjects: Vec<&str> = inbox
+        .iter()
+        .filter_map(|message| message["envelope"]["subject"].as_str())
+        .collect();
+    subjects.sort_unstable();
+    assert_eq!(subjects, ["by Graph", "by SMTP"]);
+}
+
+#[test]
+fn a_graph_answer_that_is_lost_is_looked_up() {
+    let stand = by_any_way();
+    stand.fault("smtp-off");
+    stand.fault("sent-then-timeout,times=1");
+    let sent = stand.printed(&["send", "--to", SUPPORT, "--subject", "once", "--text", "x"]);
+    assert!(sent.starts_with("sent "), "{sent}");
+    let once = stand.listed(&["messages", SUPPORT, "--subject", "once"]);
+    assert_eq!(once.len(), 1);
+}
+
 /// Support's mailbox is read by any way that is open; what arrives is told on standard output.
 fn by_any_way() -> Stand {
     let stand = Stand::with_mail();
     let auto = stand.configuration().replacen(
         "grant = \"client_credentials\"\n",
-        "grant = \"client_credentials\"\nread = \"auto\"\n",
+        "grant = \"client_credentials\"\nread = \"auto\"\nsend = \"auto\"\n",
         1,
     );
-    let graph = format!("graph = \"{}\"\nca_file", stand.variable("LOGIN"));
+    let graph = format!(
+        "graph = \"{}\"\nsmtp = \"{}\"\nca_file",
+        stand.variable("GRAPH"),
+        stand.variable("SMTP")
+    );
     let watch = format!(
         "[sink.screen]\nkind = \"stream\"\n\n\
          [[watch]]\nmailbox = \"{SUPPORT}\"\nfrom = \"beginning\"\n\

@@ -43,6 +43,7 @@ pub(super) fn check(
             send: mailbox.send.map(|send| match send {
                 RawSend::Smtp => SendBy::Smtp,
                 RawSend::Graph => SendBy::Graph,
+                RawSend::Auto => SendBy::Auto,
             }),
             also: also(&address, mailbox, check),
         };

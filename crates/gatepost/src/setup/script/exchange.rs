@@ -95,7 +95,7 @@ fn opened(setup: &Setup<'_>, mailbox: &MailboxSettings, lines: &mut Lines) {
         ));
     }
     let by_role = mailbox.grant.person().is_none() && setup.needs.smtp == SmtpWay::Role;
-    if let Some(SendBy::Smtp) = mailbox.send {
+    if mailbox.may_send_by(SendBy::Smtp) {
         if let Some(trustee) = trustee.filter(|_| !by_role) {
             lines.why(&format!("{owner} also sends as this mailbox."));
             lines.run(&format!(
