@@ -56,7 +56,8 @@ fn an_export_says_what_it_cannot_do() {
     run(&["--folder", "Nowhere"]).assert_fails(65, &["has no folder Nowhere"]);
     run(&["--since", "soon"]).assert_fails(65, &["--since", "soon"]);
     assert_eq!(run(&["--format", "pst"]).exit, 65);
-    assert_eq!(run(&["--format", "mbox"]).exit, 0);
+    let ran = run(&["--format", "mbox"]);
+    assert_eq!(ran.exit, 0, "{}", ran.stderr);
     run(&["--format", "eml"]).assert_fails(65, &["e holds an export of", "as mbox"]);
     stand.write_private("e/gatepost-export.json", "{}");
     std::fs::remove_file(stand.path("e/INBOX.mbox")).expect("it is there");

@@ -240,12 +240,10 @@ impl Desk {
 /// Makes a folder of the export, and every entry on the way to it durable.
 fn make_folder(root: &Path, folder: &Path) -> Result<(), ExportError> {
     files::make_private_folder(folder)?;
-    for above in folder.ancestors().skip(1) {
+    let made = folder.ancestors().take_while(|made| *made != root);
+    for above in made.filter_map(Path::parent) {
         let synced = std::fs::File::open(above).and_then(|above| above.sync_all());
         synced.map_err(ExportError::io("sync", above))?;
-        if above == root {
-            break;
-        }
     }
     Ok(())
 }
