@@ -21,7 +21,10 @@ pub use chance::Chance;
 pub use clock::{Clock, Elapsed};
 pub use countdown::Countdown;
 pub use files::FileError;
-pub use http::{HttpError, HttpLimits, http_client, http_client_direct, http_client_resolving};
+pub use http::{
+    HttpError, HttpLimits, http_client, http_client_apart, http_client_direct,
+    http_client_resolving,
+};
 pub use keyring::KeyringProblem;
 pub use metronome::Metronome;
 pub use seal::{SealError, SealingKey};

@@ -2,10 +2,12 @@
 //!
 //! The ways are tried in their order. What a later try cannot change leads to the next way: a
 //! protocol that is switched off, a permission that is missing. What may pass is waited for, so
-//! that an outage of a minute moves nobody. The way that was found is kept until it is closed.
+//! that an outage of a minute moves nobody. The way that was found is kept until it is closed,
+//! unless it shows the inbox only: then the others are tried first each time.
 
 mod no_way;
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -13,6 +15,7 @@ use gatepost_fault::{Fault, Next};
 
 pub use no_way::NoWay;
 
+use crate::pop3;
 use crate::{MailError, Mailbox, Opener, Submit, SubmitError, SubmitOpener, Transport};
 
 /// Opens a mailbox by the first of several ways that is open to it.
@@ -38,14 +41,16 @@ impl AutoOpener {
 impl Opener for AutoOpener {
     async fn open(&self) -> Result<Box<dyn Mailbox>, MailError> {
         let mut closed = Closed::new();
-        for at in self.choice.order(self.ways.len()) {
+        let is_kept = |at: usize| self.ways[at].0.name != pop3::TRANSPORT.name;
+        for at in self.choice.order(self.ways.len(), is_kept) {
             let (transport, opener) = &self.ways[at];
             match opener.open().await {
                 Ok(session) => {
                     self.choice.settle(at, (&self.mailbox, transport), &closed);
                     return Ok(session);
                 }
-                Err(error) if leads_on(&error) => closed.push((transport.name, error)),
+                Err(error) if self.choice.is_a_blip(at, &error) => return Err(error),
+                Err(error) if leads_on(&error, &closed) => closed.push((transport.name, error)),
                 Err(error) => return Err(error),
             }
         }
@@ -76,14 +81,15 @@ impl AutoSubmitOpener {
 impl SubmitOpener for AutoSubmitOpener {
     async fn open(&self) -> Result<Box<dyn Submit>, SubmitError> {
         let mut closed = Closed::new();
-        for at in self.choice.order(self.ways.len()) {
+        for at in self.choice.order(self.ways.len(), |_| true) {
             let (transport, opener) = &self.ways[at];
             match opener.open().await {
                 Ok(session) => {
                     self.choice.settle(at, (&self.mailbox, transport), &closed);
                     return Ok(session);
                 }
-                Err(error) if leads_on(&error) => closed.push((transport.name, error)),
+                Err(error) if self.choice.is_a_blip(at, &error) => return Err(error),
+                Err(error) if leads_on(&error, &closed) => closed.push((transport.name, error)),
                 Err(error) => return Err(error),
             }
         }
@@ -95,24 +101,40 @@ impl SubmitOpener for AutoSubmitOpener {
 type Closed<E> = Vec<(&'static str, E)>;
 
 /// Whether another way may be open where this one is not.
-fn leads_on(error: &impl Fault) -> bool {
+fn leads_on<E: Fault>(error: &E, closed: &Closed<E>) -> bool {
     match error.next() {
         Next::Reconfigure | Next::Discard => true,
-        // Whoever has to sign in has to for every way.
-        Next::Retry(_) | Next::SignIn => false,
+        Next::Retry(_) => false,
+        // Consent is given for each way. Who has to sign in for another reason has to for all of
+        // them, but why the ways before were closed is to be told, too.
+        Next::SignIn => error.code() == "consent_missing" || !closed.is_empty(),
     }
 }
 
 /// The way that was found.
 #[derive(Debug, Default)]
-struct Choice(Mutex<Option<usize>>);
+struct Choice {
+    found: Mutex<Option<usize>>,
+    /// How often it was not connected since it was last open.
+    blips: AtomicU32,
+}
 
 impl Choice {
-    /// In which order the ways are tried: the one that was found first.
-    fn order(&self, ways: usize) -> Vec<usize> {
-        let found = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// In which order the ways are tried: the one that was found first, if such a one is kept.
+    fn order(&self, ways: usize, is_kept: impl Fn(usize) -> bool) -> Vec<usize> {
+        let found = *self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = found.filter(|at| is_kept(*at));
         let others = (0..ways).filter(|at| Some(*at) != found);
         found.into_iter().chain(others).collect()
+    }
+
+    /// Whether the way that was found is closed for what may be a moment: Exchange says "not
+    /// connected" of a mailbox that it moves, or that has too many connections.
+    fn is_a_blip(&self, at: usize, error: &impl Fault) -> bool {
+        let found = *self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found == Some(at)
+            && error.code().ends_with("_not_connected")
+            && self.blips.fetch_add(1, Ordering::Relaxed) < MOST_BLIPS
     }
 
     /// Keeps the way, and says so if it was another before.
@@ -122,7 +144,8 @@ impl Choice {
         (mailbox, transport): (&str, &Transport),
         closed: &Closed<E>,
     ) {
-        let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        self.blips.store(0, Ordering::Relaxed);
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         if found.replace(at) == Some(at) {
             return;
         }
@@ -136,6 +159,9 @@ impl Choice {
         }
     }
 }
+
+/// With the pauses between them they take about two minutes.
+const MOST_BLIPS: u32 = 8;
 
 #[cfg(test)]
 mod tests {
@@ -153,6 +179,7 @@ mod tests {
         Open,
         SwitchedOff,
         Busy,
+        NotConnected,
     }
 
     #[async_trait]
@@ -168,6 +195,13 @@ mod tests {
             match answer {
                 Answer::Open => Ok(Box::new(Opened)),
                 Answer::SwitchedOff => Err(MailError::SwitchedOff {
+                    protocol: Protocol::Imap,
+                    host,
+                    mailbox,
+                    said,
+                }
+                .into()),
+                Answer::NotConnected => Err(MailError::NotConnected {
                     protocol: Protocol::Imap,
                     host,
                     mailbox,
@@ -218,7 +252,7 @@ mod tests {
     }
 
     fn chosen(auto: &AutoSubmitOpener) -> Option<usize> {
-        *auto.choice.0.lock().expect("no test panics with it")
+        *auto.choice.found.lock().expect("no test panics with it")
     }
 
     #[tokio::test]
@@ -237,6 +271,61 @@ mod tests {
         assert_eq!(error.code(), "imap_switched_off");
         let told = error.to_string();
         assert!(told.contains("graph") && told.contains("imap"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn a_way_that_is_not_connected_for_a_moment_is_kept() {
+        let mut first = vec![Answer::Open];
+        first.extend([Answer::NotConnected; 3]);
+        first.extend([Answer::Open, Answer::NotConnected]);
+        let auto = auto(&first, &[Answer::Open]);
+        assert!(auto.open().await.is_ok());
+        for _ in 0..3 {
+            let error = auto.open().await.err().expect("it is not connected");
+            assert_eq!(error.code(), "imap_not_connected");
+        }
+        assert!(auto.open().await.is_ok());
+        assert_eq!(chosen(&auto), Some(0));
+        for _ in 0..MOST_BLIPS {
+            assert!(auto.open().await.is_err());
+        }
+        assert!(auto.open().await.is_ok(), "it is more than a moment");
+        assert_eq!(chosen(&auto), Some(1));
+    }
+
+    #[test]
+    fn a_way_that_shows_the_inbox_only_is_not_kept() {
+        let choice = Choice::default();
+        *choice.found.lock().expect("no test panics with it") = Some(2);
+        assert_eq!(choice.order(3, |at| at != 2), [0, 1, 2]);
+        assert_eq!(choice.order(3, |_| true), [2, 0, 1]);
+    }
+
+    /// Somebody has to sign in, for the reason with that code.
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct SignIn(&'static str);
+
+    impl Fault for SignIn {
+        fn code(&self) -> &'static str {
+            self.0
+        }
+
+        fn owner(&self) -> gatepost_fault::Owner {
+            gatepost_fault::Owner::Person
+        }
+
+        fn next(&self) -> Next {
+            Next::SignIn
+        }
+    }
+
+    #[test]
+    fn consent_that_is_missing_for_one_way_closes_no_other_and_hides_none() {
+        assert!(leads_on(&SignIn("consent_missing"), &Closed::new()));
+        assert!(!leads_on(&SignIn("grant_dead"), &Closed::new()));
+        let closed = vec![("imap", SignIn("consent_missing"))];
+        assert!(leads_on(&SignIn("grant_dead"), &closed));
     }
 
     #[tokio::test]

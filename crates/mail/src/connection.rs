@@ -105,13 +105,16 @@ pub(crate) async fn reach(site: &Site) -> Result<TcpStream, MailError> {
 
 /// Shakes hands over TLS.
 pub(crate) async fn protect(tcp: TcpStream, site: &Site) -> Result<Stream, MailError> {
-    let name = ServerName::try_from(site.host.clone())
-        .map_err(|error| tls_error((&site.host, site.port), &io::Error::other(error)))?;
+    let name = ServerName::try_from(site.host.clone()).map_err(|error| MailError::Tls {
+        host: site.host.clone(),
+        port: site.port,
+        reason: error.to_string(),
+    })?;
     let connector = TlsConnector::from(Arc::clone(&site.tls));
     let limit = site.limits.tls;
     match site.clock.within(limit, connector.connect(name, tcp)).await {
         Ok(Ok(stream)) => Ok(Stream::Tls(Box::new(stream))),
-        Ok(Err(error)) => Err(tls_error((&site.host, site.port), &error)),
+        Ok(Err(error)) => Err(tls_error((&site.host, site.port, &site.mailbox), &error)),
         Err(Elapsed) => {
             let awaited = "TLS (is this a port with TLS from the start?)";
             Err(silent(site, awaited, limit))
@@ -129,7 +132,7 @@ pub(crate) fn silent(site: &Site, awaited: &'static str, limit: Duration) -> Mai
     }
 }
 
-fn tls_error((host, port): (&str, u16), error: &io::Error) -> MailError {
+fn tls_error((host, port, mailbox): (&str, u16, &str), error: &io::Error) -> MailError {
     let (host, reason) = (host.to_owned(), error.to_string());
     let tls = error
         .get_ref()
@@ -148,7 +151,14 @@ fn tls_error((host, port): (&str, u16), error: &io::Error) -> MailError {
                 None => MailError::Tls { host, port, reason },
             }
         }
-        _ => MailError::Tls { host, port, reason },
+        Some(_) => MailError::Tls { host, port, reason },
+        // Nothing is wrong with TLS where the connection was lost: a front end starts anew, say.
+        None => MailError::Unreachable {
+            host,
+            port,
+            mailbox: mailbox.to_owned(),
+            reason: words_of(error),
+        },
     }
 }
 
@@ -176,7 +186,19 @@ mod tests {
             (CertificateError::Expired, "mail_tls_failed"),
         ] {
             let error = io::Error::other(rustls::Error::InvalidCertificate(problem));
-            assert_eq!(tls_error(("imap.example", 993), &error).code(), code);
+            assert_eq!(
+                tls_error(("imap.example", 993, "ada@contoso.com"), &error).code(),
+                code
+            );
+        }
+    }
+
+    #[test]
+    fn a_connection_that_is_lost_within_the_handshake_may_be_had_in_a_moment() {
+        for kind in [io::ErrorKind::ConnectionReset, io::ErrorKind::UnexpectedEof] {
+            let error = tls_error(("imap.example", 993, "ada@contoso.com"), &kind.into());
+            assert_eq!(error.code(), "mail_server_unreachable");
+            assert!(error.next().is_retry());
         }
     }
 
@@ -189,7 +211,7 @@ mod tests {
                 not_after: at(15),
             };
             let error = io::Error::other(rustls::Error::InvalidCertificate(problem));
-            tls_error(("imap.example", 993), &error)
+            tls_error(("imap.example", 993, "ada@contoso.com"), &error)
         };
         for (ahead, code, next, said) in [
             (

@@ -1,10 +1,13 @@
 //! What can go wrong with a mailbox, as sentences that say what to do.
 
+mod words;
+
 use std::time::Duration;
 
 use gatepost_fault::{After, Fault, Next, Owner};
 use gatepost_oauth::{TokenError, UntimelyCertificate};
 use jiff::SignedDuration;
+use words::{meant, wait};
 
 use crate::graph::GraphRefusal;
 use crate::{CursorError, FolderName, IntakeError, NoWay, Protocol};
@@ -343,6 +346,18 @@ pub enum MailError {
         /// What there is none of.
         what: &'static str,
     },
+    /// A message is named in the words of another way to the mailbox.
+    #[error(
+        "{message} of {mailbox} is a name of another way to the mailbox, which is read by {transport} now: list the messages again"
+    )]
+    ForeignKey {
+        /// The mailbox.
+        mailbox: String,
+        /// The name.
+        message: String,
+        /// How the mailbox is read.
+        transport: &'static str,
+    },
     /// Whoever receives the octets of a message could not go on.
     #[error("a message from {mailbox} could not be taken in: {reason}")]
     Intake {
@@ -406,6 +421,7 @@ impl MailError {
         "mail_server_garbled",
         "message_too_large",
         "message_refused",
+        "message_key_foreign",
         "message_not_taken",
         "cursor_unusable",
     ];
@@ -495,6 +511,7 @@ impl Fault for MailError {
             Self::Garbled { .. } | Self::GraphGarbled { .. } => "mail_server_garbled",
             Self::MessageTooLarge { .. } => "message_too_large",
             Self::MessageRefused { .. } => "message_refused",
+            Self::ForeignKey { .. } => "message_key_foreign",
             Self::Intake { .. } => "message_not_taken",
             Self::Cursor { .. } => "cursor_unusable",
         }
@@ -520,6 +537,7 @@ impl Fault for MailError {
             | Self::Tls { .. }
             | Self::Untimely { .. }
             | Self::NoStartTls { .. }
+            | Self::ForeignKey { .. }
             | Self::Intake { .. }
             | Self::Cursor { .. } => Owner::Operator,
             Self::Throttled { .. }
@@ -558,6 +576,7 @@ impl Fault for MailError {
             | Self::Tls { .. }
             | Self::Untimely { .. }
             | Self::NoStartTls { .. }
+            | Self::ForeignKey { .. }
             | Self::Cursor { .. } => Next::Reconfigure,
             Self::Throttled {
                 back_off: Some(least),
@@ -577,21 +596,4 @@ impl Fault for MailError {
             Self::MessageTooLarge { .. } | Self::MessageRefused { .. } => Next::Discard,
         }
     }
-}
-
-fn meant(near: &[FolderName]) -> String {
-    if near.is_empty() {
-        return ":".to_owned();
-    }
-    let names: Vec<_> = near.iter().map(FolderName::as_str).collect();
-    format!("; did you mean {}?", names.join(" or "))
-}
-
-fn wait(back_off: Option<Duration>) -> String {
-    back_off.map_or_else(String::new, |back_off| {
-        format!(
-            " and asks to wait for {} seconds",
-            back_off.as_secs().max(1)
-        )
-    })
 }

@@ -25,6 +25,7 @@ mod fetch;
 mod folders;
 mod governor;
 mod list;
+mod listing;
 mod opener;
 mod refusal;
 mod resources;

@@ -100,6 +100,9 @@ pub struct Pull<'a> {
     /// At most this many octets of messages, as far as the server tells their sizes; one message
     /// always.
     pub octets: u64,
+    /// Where the server forgot us, what was received before is no news, whatever it is: it need
+    /// not be identified. `None` if it may be.
+    pub news_from: Option<Timestamp>,
 }
 
 /// What is new in a folder.
@@ -118,15 +121,18 @@ pub enum Changes {
     Lost(Resync),
 }
 
-/// What to do when the server forgot us: every message present now, with what identifies it,
-/// and the cursor behind all of them.
+/// What to do when the server forgot us: the messages present now, with what identifies them, and
+/// the cursor behind them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resync {
-    /// Everything that is in the folder now, oldest first, each with its fingerprint:
-    /// the SHA-256 over Message-ID, Date, From and Subject as they stand in the header.
+    /// What is in the folder now, oldest first, each with its fingerprint: the SHA-256 over
+    /// Message-ID, Date, From and Subject as they stand in the header. What was received before
+    /// [`Pull::news_from`] may be left out.
     pub present: Vec<(Arrival, [u8; 32])>,
     /// The cursor behind all of them.
     pub restart: Cursor,
+    /// Whether the pull that goes on from `restart` brings more of them.
+    pub more: bool,
 }
 
 /// Why a wait ended. Wake-ups are hints: look, whichever it was.

@@ -4,6 +4,8 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use crate::MailError;
+
 /// The name of a folder as a person writes it, in Unicode, with `/` between levels.
 /// `INBOX` is the same in any case (RFC 9051 §5.1).
 #[derive(
@@ -99,6 +101,17 @@ pub enum MessageKey {
         /// The id.
         id: String,
     },
+}
+
+impl MessageKey {
+    /// That `transport` knows no message by this name, which another one gave.
+    pub(crate) fn foreign_to(&self, transport: &'static str, mailbox: &str) -> MailError {
+        MailError::ForeignKey {
+            mailbox: mailbox.to_owned(),
+            message: self.to_string(),
+            transport,
+        }
+    }
 }
 
 impl fmt::Display for MessageKey {

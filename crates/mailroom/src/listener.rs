@@ -18,7 +18,7 @@ use jiff::Timestamp;
 
 use acts::{Acts, Others};
 pub use error::ListenError;
-use machine::Machine;
+use machine::{Machine, oldest_new};
 use words::{Failure, Outstanding, Resynced, Saw, Session, Signals, Step, Want};
 
 use crate::{Mailroom, Watch, WatchState};
@@ -147,8 +147,14 @@ impl Listener {
                 let newest = newest.iter().filter_map(|one| one.received_at).max();
                 Ok(Saw::Baseline(cursor, newest))
             }
-            Want::Pull { since, limit } => {
+            Want::Pull {
+                since,
+                limit,
+                begun,
+            } => {
+                let now = self.room.clock.now();
                 let pull = Pull {
+                    news_from: begun.map(|begun| oldest_new(begun, now)),
                     since: since.as_ref(),
                     limit,
                     octets: OCTETS_OF_A_LOOK,
@@ -180,7 +186,7 @@ impl Listener {
     async fn commit(&self, step: Step, mailbox: &mut dyn Mailbox) -> Result<Saw, ListenError> {
         let resynced = step.resynced.clone();
         let new = batch::commit(&self.room, &self.watch, step, mailbox).await?;
-        if let Some(resynced) = resynced {
+        if let Some(resynced) = resynced.filter(|resynced| resynced.is_over) {
             self.log_resynced(&resynced);
         }
         self.room
@@ -199,8 +205,8 @@ impl Listener {
     fn log_resynced(&self, resynced: &Resynced) {
         tracing::info!(
             mailbox = %self.watch.key.mailbox, folder = %self.watch.key.folder,
-            matched = resynced.matched, new = resynced.new, ambiguous = resynced.ambiguous.len(),
-            "the server forgot our cursor (UIDVALIDITY changed); the folder was compared with what was known"
+            matched = resynced.matched, new = resynced.new, ambiguous = resynced.ambiguous_in_all(),
+            "the stored cursor names nothing any more (the server forgot it, or the mailbox is read another way); the folder was compared with what was known"
         );
     }
 
@@ -298,7 +304,7 @@ impl Listener {
     }
 
     fn failed(&self, error: &ListenError, session: &mut Option<Box<dyn Mailbox>>) -> Saw {
-        let left = if error.ends_session() {
+        let left = if error.ends_session() || error.is_closed() {
             *session = None;
             Session::Ended
         } else {

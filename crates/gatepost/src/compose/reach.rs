@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use gatepost_host::{Chance, Clock, HttpError, Trust, TrustError, files, http_client};
+use gatepost_host::{Chance, Clock, HttpError, Trust, TrustError, files, http_client_apart};
 use gatepost_mail::graph::{Governor, GraphSettings};
 use gatepost_oauth::answers::Reply;
 use gatepost_oauth::{Endpoint, Form, HttpEndpoint, TokenError};
@@ -64,7 +64,7 @@ impl Reach {
         if let Some(client) = &*built {
             return Ok(client.clone());
         }
-        let client = http_client(&self.trust()?, GraphSettings::HTTP)?;
+        let client = http_client_apart(&self.trust()?, GraphSettings::HTTP)?;
         *built = Some(client.clone());
         Ok(client)
     }

@@ -153,6 +153,7 @@ async fn everything_is_told_apart(
         since: Some(useless),
         limit: 1,
         octets: u64::MAX,
+        news_from: None,
     };
     let changes = session.changes(folder, wanted).await;
     let Changes::Lost(resync) = changes.expect("there is an answer") else {
@@ -182,6 +183,7 @@ async fn pull(
                 since,
                 limit: 2,
                 octets: u64::MAX,
+                news_from: None,
             },
         )
         .await;

@@ -54,6 +54,9 @@ impl Graph {
                     match reply {
                         Err(refusal) if round < MOST_ROUNDS && is_asked_again(&refusal, part) => {
                             wait = wait.max(refusal.retry_after.unwrap_or(SOON));
+                            if refusal.is_of_concurrency() {
+                                self.settings().governor.narrow();
+                            }
                             again.push((*at, part.clone()));
                         }
                         reply => _ = replies.insert(*at, reply),
@@ -91,6 +94,10 @@ impl Graph {
         let requests = Requests {
             requests: requests.collect(),
         };
+        // Graph counts each question of a batch; the batch itself takes the turn of the last.
+        for _ in 1..parts.len() {
+            self.turn(what).await?;
+        }
         let url = self.root(&["$batch"]).url();
         let call = Call::new(Method::POST, url, what).with(&requests);
         let answers: Responses = self.object(call).await?;

@@ -92,9 +92,12 @@ impl Graph {
         let (what, prefer) = (call.what, call.prefer.clone());
         let (mut all, mut next) = self.page(call).await?;
         while let Some(url) = next.take().filter(|_| all.len() < most) {
-            let mut call = Call::get(url, what);
+            let mut call = Call::get(url.clone(), what);
             call.prefer.clone_from(&prefer);
             let (more, further) = self.page(call).await?;
+            if further.as_ref() == Some(&url) {
+                return Err(self.garbled(what, "a page that leads to itself"));
+            }
             all.extend(more);
             next = further;
         }
@@ -150,7 +153,7 @@ impl Graph {
             // What is throttled was not done, whatever it was.
             let wait = refusal.retry_after.unwrap_or(grown);
             settings.governor.hold(&settings.clock, wait);
-            if refusal.message.contains("MailboxConcurrency") {
+            if refusal.is_of_concurrency() {
                 settings.governor.narrow();
             }
             return Some(wait.saturating_add(jitter));

@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use jiff::Timestamp;
 
 use super::TRANSPORT;
+use super::resources::Message;
 use crate::{Cursor, CursorError};
 
 /// The state behind a [`Cursor`] of this transport.
@@ -32,7 +33,63 @@ pub(super) struct Place {
     pub(super) behind: Option<Timestamp>,
     /// What was received before was seen, though its digest is not kept.
     pub(super) floor: Option<Timestamp>,
+    /// As long as the walk to the link is not over: the page that comes next.
+    pub(super) walk: Option<Walk>,
+    /// Until the folder was listed once: what was received before was there before.
+    pub(super) until: Option<Timestamp>,
+    /// What the folder is listed for.
+    pub(super) listing: Listing,
+    /// When all of the folder was last listed.
+    pub(super) listed_at: Timestamp,
+    /// How many digests are of messages that are gone, though nobody told so.
+    pub(super) stale: usize,
     seen: BTreeSet<Print>,
+}
+
+/// How far a walk to a link has come.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Walk {
+    /// The page that comes next; the first one if there is none.
+    pub(super) next: Option<String>,
+    pub(super) purpose: Purpose,
+    /// How many messages the pages held.
+    pub(super) rows: usize,
+    /// How many of them were known.
+    pub(super) known: usize,
+}
+
+impl Walk {
+    /// Whether the ids are others than those that are known.
+    pub(super) fn knows_hardly_any(&self) -> bool {
+        self.rows > 0 && self.known < self.rows.div_ceil(10)
+    }
+}
+
+/// What a walk is for, besides the link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Purpose {
+    /// Only for the link.
+    Link,
+    /// To take what is there for seen.
+    Baseline,
+    /// To find out whether the ids are still those that are known.
+    Renewal,
+}
+
+/// What a folder is listed for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Listing {
+    /// For what was not seen.
+    #[default]
+    News,
+    /// The same, from the beginning of what is not summed up.
+    All,
+    /// The same, and nothing was seen before.
+    First,
+    /// To find out what is new by other means than ids.
+    Identify,
 }
 
 /// The first octets of the SHA-256 of an id: seventy-two bits tell the messages of a folder apart.
@@ -53,8 +110,60 @@ impl Place {
             high_water: None,
             behind: Some(Timestamp::UNIX_EPOCH),
             floor: None,
+            walk: None,
+            until: None,
+            listing: Listing::News,
+            listed_at: now,
+            stale: 0,
             seen: BTreeSet::new(),
         }
+    }
+
+    /// The same with a walk before it that leads to the link.
+    pub(super) fn walking(mut self, purpose: Purpose) -> Self {
+        self.walk = Some(Walk {
+            next: None,
+            purpose,
+            rows: 0,
+            known: 0,
+        });
+        self
+    }
+
+    /// What is not summed up is to be listed.
+    pub(super) fn list_all(&mut self) {
+        self.behind = Some(self.floor.unwrap_or(Timestamp::UNIX_EPOCH));
+        self.listing = Listing::All;
+    }
+
+    /// Whether a message that was received then was there before.
+    pub(super) fn was_there(&self, received_at: Option<Timestamp>) -> bool {
+        let both = received_at.zip(self.until);
+        both.is_some_and(|(at, until)| at < until)
+    }
+
+    /// The same behind one row of a walk.
+    pub(super) fn pass(&mut self, row: &Message, walk: &mut Walk) {
+        let received_at = row.received_date_time;
+        if row.removed.is_some() {
+            self.forget(&row.id);
+            return;
+        }
+        // What is summed up tells nothing of ids.
+        let is_below = received_at.zip(self.floor);
+        if is_below.is_none_or(|(at, floor)| at >= floor) {
+            walk.rows += 1;
+            walk.known += usize::from(self.knows(&row.id));
+        }
+        let was_there = self.until.is_none() || self.was_there(received_at);
+        if walk.purpose == Purpose::Baseline && was_there && !self.has_seen(&row.id, received_at) {
+            self.see(&row.id, received_at);
+        }
+    }
+
+    /// Whether there is more to be done than to look for changes.
+    pub(super) fn is_behind(&self) -> bool {
+        self.walk.is_some() || self.behind.is_some()
     }
 
     /// Whether a message was seen. What has no time is told by its id alone.
@@ -65,6 +174,11 @@ impl Place {
         is_below || self.seen.contains(&print_of(id))
     }
 
+    /// Whether its digest is kept.
+    pub(super) fn knows(&self, id: &str) -> bool {
+        self.seen.contains(&print_of(id))
+    }
+
     /// Whether nothing was seen yet.
     pub(super) fn has_seen_nothing(&self) -> bool {
         self.seen.is_empty() && self.floor.is_none()
@@ -72,7 +186,15 @@ impl Place {
 
     /// How many messages are known, if every one is.
     pub(super) fn known(&self) -> Option<usize> {
-        self.floor.is_none().then_some(self.seen.len())
+        let known = self.seen.len().saturating_sub(self.stale);
+        self.floor.is_none().then_some(known)
+    }
+
+    /// Of everything, `count` messages are there: what else is known is gone.
+    pub(super) fn has_listed_all(&mut self, count: Option<u32>, now: Timestamp) {
+        let there = count.map_or(self.seen.len(), |count| count as usize);
+        self.stale = self.seen.len().saturating_sub(there);
+        self.listed_at = now;
     }
 
     /// The same when a message has been seen.
@@ -86,20 +208,25 @@ impl Place {
         self.seen.remove(&print_of(id));
     }
 
-    /// Keeps of the digests those of `present`, the newest of them if there are too many.
-    pub(super) fn keep(&mut self, present: &[(String, Option<Timestamp>)]) {
-        let mut kept: Vec<(Option<Timestamp>, Print)> = present
-            .iter()
-            .map(|(id, at)| (*at, print_of(id)))
-            .filter(|(_, print)| self.seen.contains(print))
-            .collect();
-        if kept.len() > MOST_KEPT {
-            kept.sort_unstable();
-            kept.drain(..kept.len() - MOST_KEPT);
-            let oldest = kept.first().and_then(|(at, _)| *at);
-            self.floor = self.floor.max(oldest);
+    /// Sums up by `time` what was received before it, all of which was seen. `below` are the ids
+    /// of such messages, and `rest` those of messages at that time or later; `None` if nothing
+    /// else is known.
+    pub(super) fn sum_up<'a>(
+        &mut self,
+        time: Timestamp,
+        below: impl Iterator<Item = &'a str>,
+        rest: Option<Vec<&'a str>>,
+    ) {
+        self.floor = self.floor.max(Some(time));
+        self.stale = 0;
+        match rest {
+            Some(rest) => self.seen = rest.into_iter().map(print_of).collect(),
+            None => {
+                for id in below {
+                    self.forget(id);
+                }
+            }
         }
-        self.seen = kept.into_iter().map(|(_, print)| print).collect();
     }
 
     /// Whether more digests are kept than should be.
@@ -126,6 +253,16 @@ struct Written {
     behind: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     floor: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    walk: Option<Walk>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    until: Option<Timestamp>,
+    #[serde(default)]
+    listing: Listing,
+    #[serde(default)]
+    listed_at: Timestamp,
+    #[serde(default)]
+    stale: usize,
     /// The digests one behind the other, in base64.
     seen: String,
 }
@@ -141,6 +278,11 @@ impl From<Place> for Cursor {
             high_water: place.high_water,
             behind: place.behind,
             floor: place.floor,
+            walk: place.walk,
+            until: place.until,
+            listing: place.listing,
+            listed_at: place.listed_at,
+            stale: place.stale,
             seen: STANDARD_NO_PAD.encode(prints),
         };
         let state = serde_json::to_string(&written).expect("texts and times can be written");
@@ -174,6 +316,11 @@ impl TryFrom<&Cursor> for Place {
             high_water: written.high_water,
             behind: written.behind,
             floor: written.floor,
+            walk: written.walk,
+            until: written.until,
+            listing: written.listing,
+            listed_at: written.listed_at,
+            stale: written.stale,
             seen: prints.iter().copied().collect(),
         })
     }
@@ -203,6 +350,8 @@ mod tests {
         place.see("a", Some(at(5)));
         place.see("b", Some(at(3)));
         place.behind = None;
+        let mut place = place.walking(Purpose::Renewal);
+        (place.until, place.stale) = (Some(at(4)), 1);
         let cursor = Cursor::from(place.clone());
         let read = Place::try_from(&cursor).expect("it is our own");
         assert_eq!(read, place);
@@ -237,12 +386,32 @@ mod tests {
             place.see(id, *received_at);
         }
         assert!(place.is_large());
-        place.keep(&many);
+        let (below, _) = many.split_at(50_000);
+        place.sum_up(at(50_000), below.iter().map(|(id, _)| id.as_str()), None);
         assert!(!place.is_large());
         assert_eq!(place.known(), None);
         let unseen = many.iter().filter(|(id, at)| !place.has_seen(id, *at));
         assert_eq!(unseen.count(), 0);
         assert!(!place.has_seen("new", Some(at(1_790_000_000))));
+        let first = |mut place: Place| {
+            place.sum_up(at(60_000), std::iter::empty(), Some(vec!["id-60000"]));
+            (
+                place.has_seen("id-60000", Some(at(60_000))),
+                place.seen.len(),
+            )
+        };
+        assert_eq!(first(place), (true, 1));
+    }
+
+    #[test]
+    fn what_is_gone_without_a_word_is_not_counted() {
+        let mut place = place();
+        place.see("a", Some(at(5)));
+        place.see("b", Some(at(6)));
+        place.has_listed_all(Some(1), at(9));
+        assert_eq!((place.known(), place.listed_at), (Some(1), at(9)));
+        place.see("c", Some(at(7)));
+        assert_eq!(place.known(), Some(2));
     }
 
     #[test]

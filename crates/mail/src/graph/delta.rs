@@ -2,9 +2,6 @@
 //! (<https://learn.microsoft.com/graph/delta-query-messages>). A row says of a message that
 //! something is new about it and no more: rows are sparse, come again, and come in any order.
 
-use std::collections::BTreeMap;
-
-use jiff::Timestamp;
 use url::Url;
 
 use super::call::Call;
@@ -18,91 +15,47 @@ use crate::MailError;
 #[derive(Debug)]
 pub(super) struct Watched {
     pub(super) link: String,
-    /// Whether it was asked a moment ago, and nothing had changed.
-    pub(super) is_quiet: bool,
+    /// The link behind it, if it was asked a moment ago and nothing had changed.
+    pub(super) quiet: Option<String>,
 }
 
-/// A folder at one moment: what is in it, and the link to what changes from then on.
+/// Where a page of a walk leads.
 #[derive(Debug)]
-pub(super) struct Baseline {
-    pub(super) link: String,
-    /// Each message by its id, with the time of its receipt, the oldest first.
-    pub(super) present: Vec<(String, Option<Timestamp>)>,
+pub(super) enum Further {
+    /// To the next page.
+    Page(String),
+    /// To what changes when the walk is over.
+    Link(String),
 }
 
 impl Graph {
-    /// Hands each changed message behind `from` to `each`, and answers the link to what changes
-    /// next.
-    pub(super) async fn walk(
-        &self,
-        from: Url,
-        mut each: impl FnMut(Message),
-    ) -> Result<String, MailError> {
-        let mut url = from;
-        for _ in 0..MOST_PAGES {
-            let page = self.changes_at(url.clone()).await?;
-            for row in page.value.into_iter().flatten() {
-                each(row);
-            }
-            let Some(next) = page.next else {
-                let link = page
-                    .delta
-                    .ok_or_else(|| self.endless("a page that leads nowhere"))?;
-                // It is stored, so it must lead to where a token may go.
-                self.link(&link)?;
-                return Ok(link);
-            };
-            let next = self.link(&next)?;
-            if next == url {
-                return Err(self.endless("a page that leads to itself"));
-            }
-            url = next;
-        }
-        Err(self.endless("pages without an end"))
-    }
-
-    /// Everything that is in the folder with that id. A walk that was cut short is noticed by the
-    /// folder's count, and the folder is listed instead.
-    pub(super) async fn baseline(&self, folder: &str) -> Result<Baseline, MailError> {
-        let address = self.at(&["mailFolders", folder, "messages", "delta"]);
-        let address = address.with("$select", "receivedDateTime");
-        let mut walked = BTreeMap::new();
-        let link = self
-            .walk(address.url(), |row| match row.removed {
-                Some(_) => _ = walked.remove(&row.id),
-                None => _ = walked.insert(row.id, row.received_date_time),
-            })
-            .await?;
-        let count = self.folder_with(folder).await?.total_item_count;
-        let is_whole = count.is_none_or(|count| walked.len() == count as usize);
-        let mut present: Vec<_> = walked.into_iter().collect();
-        if !is_whole {
-            let mailbox = self.mailbox();
-            tracing::debug!(
-                mailbox,
-                walked = present.len(),
-                count,
-                "a walk through the changes of a folder and its count differ; it is listed"
-            );
-            present = self.present_in(folder).await?;
-        }
-        present.sort_by_key(|(_, at)| (at.is_none(), *at));
-        Ok(Baseline { link, present })
-    }
-
-    /// Every message of the folder with that id, with the time of its receipt.
-    pub(super) async fn present_in(
+    /// One page of the walk through everything in the folder with that id, and the link to what
+    /// comes next.
+    pub(super) async fn walked(
         &self,
         folder: &str,
-    ) -> Result<Vec<(String, Option<Timestamp>)>, MailError> {
-        let address = self.at(&["mailFolders", folder, "messages"]);
-        let address = address
-            .with("$select", "id,receivedDateTime")
-            .with("$top", "1000");
-        let call = Call::get(address.url(), "list messages");
-        let listed: Vec<Message> = self.pages(call, usize::MAX).await?;
-        let listed = listed.into_iter();
-        Ok(listed.map(|one| (one.id, one.received_date_time)).collect())
+        from: Option<&str>,
+    ) -> Result<(Vec<Message>, Further), MailError> {
+        let url = if let Some(link) = from {
+            self.link(link)?
+        } else {
+            let address = self.at(&["mailFolders", folder, "messages", "delta"]);
+            address.with("$select", "receivedDateTime").url()
+        };
+        let page = self.changes_at(url).await?;
+        let rows = page.value.unwrap_or_default();
+        let further = match (page.next, page.delta) {
+            (Some(next), _) if Some(next.as_str()) == from => {
+                return Err(self.endless("a page that leads to itself"));
+            }
+            (Some(next), _) => Further::Page(next),
+            (None, Some(link)) => Further::Link(link),
+            (None, None) => return Err(self.endless("a page that leads nowhere")),
+        };
+        // It is stored, so it must lead to where a token may go.
+        let (Further::Page(to) | Further::Link(to)) = &further;
+        self.link(to)?;
+        Ok((rows, further))
     }
 
     async fn changes_at(&self, url: Url) -> Result<Page<Message>, MailError> {
@@ -132,24 +85,29 @@ impl Session {
             page => page?,
         };
         let has_rows = page.value.is_some_and(|rows| !rows.is_empty());
-        watched.is_quiet = !has_rows && page.next.is_none();
-        Ok(!watched.is_quiet)
+        let link = page.delta.filter(|_| !has_rows && page.next.is_none());
+        if let Some(link) = &link {
+            self.graph.link(link)?;
+        }
+        watched.quiet = link;
+        Ok(watched.quiet.is_none())
     }
 
-    /// Whether nothing changed behind `link` a moment ago. It is asked again after that.
-    pub(super) fn takes_quiet(&mut self, link: &str) -> bool {
+    /// The link behind `link`, if nothing changed between them a moment ago. It is asked again
+    /// after that.
+    pub(super) fn quiet_behind(&mut self, link: &str) -> Option<String> {
         let watched = self.watched.as_mut().filter(|watched| watched.link == link);
-        watched.is_some_and(|watched| std::mem::take(&mut watched.is_quiet))
+        watched.and_then(|watched| watched.quiet.take())
     }
 
     pub(super) fn watch(&mut self, link: &str) {
-        self.watched = Some(Watched {
+        // There is none before a walk is over.
+        self.watched = (!link.is_empty()).then(|| Watched {
             link: link.to_owned(),
-            is_quiet: false,
+            quiet: None,
         });
     }
 }
 
 const LOOK: &str = "list changes";
 const PAGE_SIZE: &str = "odata.maxpagesize=500";
-const MOST_PAGES: usize = 10_000;

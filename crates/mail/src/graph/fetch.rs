@@ -3,6 +3,7 @@
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
+use super::TRANSPORT;
 use super::call::{Call, Reply};
 use super::client::Graph;
 use super::session::is_missing;
@@ -17,8 +18,12 @@ impl Graph {
         keys: &[MessageKey],
         intake: &mut dyn Intake,
     ) -> Result<(), MailError> {
+        let is_foreign = |key: &&MessageKey| !matches!(key, MessageKey::Graph { .. });
+        if let Some(key) = keys.iter().find(is_foreign) {
+            return Err(key.foreign_to(TRANSPORT.name, self.mailbox()));
+        }
         let mut refused = None;
-        // Bodies that nobody reads yet wait in the windows of their connections.
+        // Bodies that nobody reads yet wait, each in the window of a connection of its own.
         let answers = stream::iter(keys.to_vec()).map(|key| async move {
             let answer = self.begun(id, &key).await;
             (key, answer)

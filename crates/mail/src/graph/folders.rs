@@ -50,6 +50,10 @@ impl Graph {
             let name = match known {
                 // It may be called anything in the language of its owner.
                 Some((_, WELL_KNOWN_INBOX)) => FolderName::inbox().as_str().to_owned(),
+                // The inbox alone has that name, in any case of its letters.
+                _ if above.is_none() && is_inbox(&folder.display_name) => {
+                    format!("{} (folder)", folder.display_name)
+                }
                 _ => level(&folder.display_name),
             };
             let path = match &above {
@@ -136,6 +140,10 @@ pub(super) fn missing(graph: &Graph, folder: &FolderName, tree: &[Found]) -> Mai
 /// One level of a path: a name may hold what separates levels.
 fn level(display_name: &str) -> String {
     display_name.replace('/', "\\/")
+}
+
+fn is_inbox(name: &str) -> bool {
+    FolderName::new(name) == FolderName::inbox()
 }
 
 fn special_use(well_known: &str) -> Option<SpecialUse> {

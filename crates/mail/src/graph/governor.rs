@@ -108,6 +108,12 @@ impl Governor {
         }
     }
 
+    /// How many questions may be asked at once still.
+    #[cfg(test)]
+    pub(super) fn left(&self) -> f64 {
+        self.pace().allowance
+    }
+
     fn pace(&self) -> MutexGuard<'_, Pace> {
         self.0.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }

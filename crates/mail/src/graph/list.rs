@@ -41,13 +41,16 @@ impl Graph {
         let mut next = Some(question);
         while let Some(url) = next.take() {
             let (page, further) = self
-                .page::<Message>(Call::get(url, "list messages"))
+                .page::<Message>(Call::get(url.clone(), "list messages"))
                 .await?;
             let summaries = page.iter().map(summary);
             found.extend(summaries.filter(|summary| matches(summary, query)));
             // A search comes in the order of sending, so all of it is put in order below.
             if is_ordered(query) && found.len() >= query.top {
                 break;
+            }
+            if further.as_ref() == Some(&url) {
+                return Err(self.garbled("list messages", "a page that leads to itself"));
             }
             next = further;
         }
@@ -62,7 +65,7 @@ impl Graph {
         if let Some(text) = &query.text {
             // A search takes neither filter nor order.
             return address
-                .with("$search", &phrase(text))
+                .with("$search", &words(text))
                 .with("$top", PAGE_OF_A_SEARCH)
                 .url();
         }
@@ -133,11 +136,20 @@ pub(super) fn whole_seconds(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
-/// The words of a search in their order, whatever they are: KQL knows operators
+/// The words of a search, whatever they are. The quotes are those of the option; within them KQL
+/// knows properties, and operators in capitals
 /// (<https://learn.microsoft.com/graph/search-query-parameter>).
-fn phrase(text: &str) -> String {
-    let plain = text.replace(['"', '\\'], " ");
-    format!("\"{}\"", plain.trim())
+fn words(text: &str) -> String {
+    let marks = ['"', '\\', ':', '=', '<', '>', '(', ')', '*', '+', '-'];
+    let plain = text.replace(marks, " ");
+    let words = plain.split_whitespace().map(|word| {
+        if OPERATORS.contains(&word) {
+            word.to_lowercase()
+        } else {
+            word.to_owned()
+        }
+    });
+    format!("\"{}\"", words.collect::<Vec<_>>().join(" "))
 }
 
 fn summary(message: &Message) -> Summary {
@@ -174,6 +186,7 @@ fn contains(wanted: Option<&str>, text: impl FnOnce() -> String) -> bool {
     wanted.is_none_or(|wanted| text().to_lowercase().contains(&wanted.to_lowercase()))
 }
 
+const OPERATORS: &[&str] = &["AND", "OR", "NOT", "NEAR", "ONEAR", "WORDS", "XRANK"];
 const LEAST_PAGE: usize = 100;
 /// The most that Graph takes.
 const MOST_PAGE: usize = 1_000;
@@ -211,7 +224,8 @@ mod tests {
 
     #[test]
     fn a_search_is_for_words_and_never_an_operator() {
-        assert_eq!(phrase("from:boss"), "\"from:boss\"");
-        assert_eq!(phrase("say \"hi\" \\"), "\"say  hi\"");
+        assert_eq!(words("from:boss"), "\"from boss\"");
+        assert_eq!(words("Re: NOT paid OR not"), "\"Re not paid or not\"");
+        assert_eq!(words("say \"hi\" \\"), "\"say hi\"");
     }
 }

@@ -97,6 +97,11 @@ impl GraphRefusal {
         }
     }
 
+    /// Whether too many questions were under way at once.
+    pub(super) fn is_of_concurrency(&self) -> bool {
+        self.message.contains("MailboxConcurrency")
+    }
+
     fn sentence(&self) -> String {
         let Self {
             host,
@@ -175,15 +180,15 @@ impl GraphMeaning {
         match (known, status) {
             // A number that begins with 5 or says "too many" counts more than a word.
             (_, 429) => Self::Throttled,
+            (None, 507) => Self::QuotaExceeded,
+            // A proxy says 404 of anything; only Graph knows whether a message is gone.
+            (Some((_, Self::ItemMissing)), 500..) | (None, 404 | 408 | 500..) => Self::Unavailable,
             (Some((_, meaning)), _) => *meaning,
             (None, 401) => Self::TokenRefused,
             (None, 403) => Self::AccessDenied,
-            (None, 404) => Self::ItemMissing,
             (None, 409 | 412) => Self::Conflict,
             (None, 410) => Self::SyncStateLost,
             (None, 413) => Self::TooLarge,
-            (None, 507) => Self::QuotaExceeded,
-            (None, 408 | 500..) => Self::Unavailable,
             (None, _) => Self::Refused,
         }
     }
@@ -390,6 +395,18 @@ mod tests {
         ] {
             let meaning = GraphMeaning::of(status, code);
             assert_eq!(meaning, GraphMeaning::SyncStateLost, "{status} {code}");
+        }
+    }
+
+    #[test]
+    fn only_graph_itself_says_that_something_is_gone() {
+        for (status, code, meaning) in [
+            (404, "ErrorItemNotFound", GraphMeaning::ItemMissing),
+            (404, "", GraphMeaning::Unavailable),
+            (404, "UnknownError", GraphMeaning::Unavailable),
+            (503, "ErrorItemNotFound", GraphMeaning::Unavailable),
+        ] {
+            assert_eq!(GraphMeaning::of(status, code), meaning, "{status} {code}");
         }
     }
 

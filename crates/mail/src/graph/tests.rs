@@ -2,6 +2,7 @@
 
 mod asking;
 mod items;
+mod large;
 mod sending;
 mod server;
 mod watching;

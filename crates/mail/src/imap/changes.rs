@@ -272,6 +272,7 @@ impl Session {
         Ok(Resync {
             present,
             restart: restart.into(),
+            more: false,
         })
     }
 

@@ -8,6 +8,7 @@ use gatepost_wire::imap::client::{Command, Event, FetchItems, Fetched, Reply, Ti
 
 use batch::{Batch, batches};
 
+use super::TRANSPORT;
 use super::session::{Mode, Selected, Session};
 use super::verdict::Asked;
 use crate::{FolderName, Intake, IntakeError, MailError, MessageKey};
@@ -19,6 +20,11 @@ impl Session {
         keys: &[MessageKey],
         intake: &mut dyn Intake,
     ) -> Result<(), MailError> {
+        let is_foreign = |key: &&MessageKey| !matches!(key, MessageKey::Imap { .. });
+        if let Some(key) = keys.iter().find(is_foreign) {
+            let mailbox = &self.link.place.mailbox;
+            return Err(key.foreign_to(TRANSPORT.name, mailbox));
+        }
         let selected = self.open(folder, Mode::Read).await?;
         let uids = Self::uids(&selected, keys);
         let mut fetching = Fetching {

@@ -47,6 +47,7 @@ impl Session {
             return Ok(Changes::Lost(Resync {
                 present: present.collect(),
                 restart: Seen::all(letters).into(),
+                more: false,
             }));
         }
         let page = page(&unseen, &pull);

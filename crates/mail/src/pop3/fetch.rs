@@ -5,6 +5,7 @@ use bytes::Bytes;
 use gatepost_wire::pop3::Reply;
 use gatepost_wire::pop3::client::Command;
 
+use super::TRANSPORT;
 use super::link::Taker;
 use super::maildrop::Letter;
 use super::session::{Open, Session};
@@ -19,6 +20,11 @@ impl Session {
         intake: &mut dyn Intake,
     ) -> Result<(), MailError> {
         self.expect_inbox(folder)?;
+        let is_foreign = |key: &&MessageKey| !matches!(key, MessageKey::Pop3 { .. });
+        if let Some(key) = keys.iter().find(is_foreign) {
+            let mailbox = &self.settings.mailbox;
+            return Err(key.foreign_to(TRANSPORT.name, mailbox));
+        }
         let (host, mailbox) = (self.settings.host.clone(), self.settings.mailbox.clone());
         let most = self.settings.largest_message;
         let Open { link, maildrop, .. } = self.opened().await?;

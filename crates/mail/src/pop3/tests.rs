@@ -217,6 +217,7 @@ async fn headers_are_asked_for_at_once_where_the_server_can() {
             since: Some(&since),
             limit: 10,
             octets: u64::MAX,
+            news_from: None,
         };
         session.changes(&FolderName::inbox(), pull).await
     });

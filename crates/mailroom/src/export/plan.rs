@@ -125,6 +125,7 @@ async fn everything(
             since: since.as_ref(),
             limit: PAGE,
             octets: u64::MAX,
+            news_from: None,
         };
         match session.changes(folder, pull).await? {
             Changes::Since {

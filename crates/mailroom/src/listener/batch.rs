@@ -64,7 +64,9 @@ pub(super) async fn commit(
         if !ambiguous.is_empty() {
             room.cursors.remember(&watch.key, ambiguous, at).await?;
         }
-        events.push(resynced_event(watch, &resynced, &step.to.state, at));
+        if resynced.is_over {
+            events.push(resynced_event(watch, &resynced, &step.to.state, at));
+        }
     }
     let advance = Advance {
         watch: watch.key.clone(),
@@ -217,7 +219,7 @@ fn resynced_event(watch: &Watch, resynced: &Resynced, restart: &str, at: Timesta
             data: EventData::Resynced {
                 matched: resynced.matched,
                 new: resynced.new,
-                ambiguous: resynced.ambiguous.len() as u64,
+                ambiguous: resynced.ambiguous_in_all(),
             },
         },
         message: None,

@@ -69,6 +69,12 @@ impl ListenError {
         }
     }
 
+    /// Whether the mailbox is closed to this session, so that only another may find a way in: one
+    /// without a connection lasts for as long as nobody ends it.
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self, Self::Mail(error) if matches!(error.next(), Next::Reconfigure | Next::SignIn))
+    }
+
     /// Whether the storage has logged it, for all who wait for it.
     pub(super) fn is_told(&self) -> bool {
         matches!(self, Self::Storage(error) | Self::Midway(error) if error.is_told())
@@ -109,5 +115,27 @@ impl Fault for ListenError {
             Self::Spool(error) => error.next(),
             Self::Silent { .. } | Self::Incomplete { .. } => Next::Retry(After::Backoff),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mailbox_that_is_closed_ends_the_session_so_that_another_way_is_looked_for() {
+        let (host, mailbox) = ("graph.example".to_owned(), "ada@contoso.com".to_owned());
+        let folder = "Archive".to_owned();
+        let closed = ListenError::from(MailError::OnlyInbox {
+            mailbox: mailbox.clone(),
+            folder,
+        });
+        assert!(closed.is_closed() && !closed.ends_session());
+        let busy = ListenError::from(MailError::Unavailable {
+            host,
+            mailbox,
+            said: String::new(),
+        });
+        assert!(!busy.is_closed());
     }
 }

@@ -17,7 +17,8 @@ use super::backoff::{self, Before};
 use super::words::{Cause, Failure, Fetch, Outstanding, Saw, Session, Signals, Step, Want};
 use crate::watch::Fetching;
 use crate::{Pace, Standing, StartFrom, Watermarks};
-use resync::Found;
+pub(super) use resync::oldest_new;
+use resync::{Counted, Found};
 
 /// The machine of one watch.
 #[derive(Debug)]
@@ -42,6 +43,8 @@ pub(super) struct Machine {
     alone: Option<MessageKey>,
     /// The message that failed alone last, and how often in a row.
     stubborn: Option<(MessageKey, u32)>,
+    /// What the parts of a resynchronisation found that are stored.
+    counted: Counted,
 }
 
 /// How far the watch has come.
@@ -74,6 +77,8 @@ enum Stage {
 struct Bookmark {
     to: Cursor,
     high_water: Option<Timestamp>,
+    /// What a resynchronisation that goes on has found.
+    counted: Counted,
 }
 
 /// What follows a step.
@@ -101,6 +106,7 @@ impl Machine {
             waits: 0,
             alone: None,
             stubborn: None,
+            counted: Counted::default(),
         }
     }
 
@@ -192,6 +198,7 @@ impl Machine {
         Want::Pull {
             limit: self.limit.min(most),
             since,
+            begun: self.high_water(),
         }
     }
 
@@ -230,6 +237,7 @@ impl Machine {
         let step = Bookmark {
             to: to.clone(),
             high_water,
+            counted: Counted::default(),
         };
         self.stage = Stage::Committing { step, then };
         Want::Commit(Step {
@@ -278,6 +286,7 @@ impl Machine {
         self.limit = (self.limit * 2).min(PAGE);
         match std::mem::replace(&mut self.stage, Stage::Between) {
             Stage::Committing { step, then } => {
+                self.counted = step.counted;
                 if let Some(place) = &mut self.standing {
                     place.cursor = Some(step.to);
                     place.high_water = place.high_water.max(step.high_water);

@@ -19,7 +19,12 @@ pub(super) enum Want {
     /// Measure what waits for the sinks.
     Measure,
     /// Ask for what is new, at most `limit` messages.
-    Pull { since: Option<Cursor>, limit: usize },
+    Pull {
+        since: Option<Cursor>,
+        limit: usize,
+        /// What was received before was there when the watch began.
+        begun: Option<Timestamp>,
+    },
     /// Look these fingerprints up in the ledger.
     Recognise(Vec<Fingerprint>),
     /// Fetch and spool the arrivals, then store them with the cursor in one transaction.
@@ -60,6 +65,17 @@ pub(super) struct Resynced {
     pub(super) new: u64,
     /// Those that were unknown, and may have been there before the watch began.
     pub(super) ambiguous: Vec<Fingerprint>,
+    /// How many such there were in the parts before.
+    pub(super) earlier: u64,
+    /// Whether this was the last part of the folder.
+    pub(super) is_over: bool,
+}
+
+impl Resynced {
+    /// How many were unknown in all of the folder.
+    pub(super) fn ambiguous_in_all(&self) -> u64 {
+        self.earlier + self.ambiguous.len() as u64
+    }
 }
 
 /// What became of a wish.

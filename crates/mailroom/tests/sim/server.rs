@@ -319,6 +319,7 @@ impl Mailbox for Session {
                         .map(|(uid, one)| (folder.arrival(*uid, one), fingerprint(&one.octets)))
                         .collect(),
                     restart: folder.cursor(folder.next_uid - 1),
+                    more: false,
                 }));
             }
         };

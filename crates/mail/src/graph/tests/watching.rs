@@ -11,31 +11,31 @@ use crate::{
     Changes, Cursor, FolderName, MailError, Mailbox, Opener as _, Pull, Woke, fingerprint,
 };
 
-const DELTA: &str = "GET /mailFolders/IN/messages/delta?$select=receivedDateTime";
-const LISTED: &str = "GET /mailFolders/IN/messages?$filter=";
-const PRESENT: &str = "GET /mailFolders/IN/messages?$select=id,receivedDateTime&$top=1000";
+pub(super) const DELTA: &str = "GET /mailFolders/IN/messages/delta?$select=receivedDateTime";
+pub(super) const LISTED: &str = "GET /mailFolders/IN/messages?$filter=";
+pub(super) const NEWEST: &str = "GET /mailFolders/IN/messages?$select=id,receivedDateTime&$top=100&$orderby=receivedDateTime desc";
 
 /// A page of changes; `LINK/` in it leads to the changes of the server itself.
-fn changes(rows: &str, next: &str) -> Answer {
+pub(super) fn changes(rows: &str, next: &str) -> Answer {
     Answer::json(&format!(r#"{{"value":[{rows}],{next}}}"#))
 }
 
-fn message(id: &str, second: u32) -> Answer {
+pub(super) fn message(id: &str, second: u32) -> Answer {
     Answer::json(&row(id, second))
 }
 
-fn row(id: &str, second: u32) -> String {
+pub(super) fn row(id: &str, second: u32) -> String {
     format!(
         r#"{{"id":"{id}","parentFolderId":"IN","receivedDateTime":"2026-11-26T08:00:{second:02}Z","isRead":false}}"#
     )
 }
 
-fn page(rows: &[String]) -> Answer {
+pub(super) fn page(rows: &[String]) -> Answer {
     Answer::json(&format!("{{\"value\":[{}]}}", rows.join(",")))
 }
 
 /// A session of a server that gives out links to itself.
-async fn watching<F: Future>(
+pub(super) async fn watching<F: Future>(
     script: Vec<(&str, Answer)>,
     client: impl FnOnce(Box<dyn Mailbox>, Links) -> F,
 ) -> (F::Output, Server) {
@@ -60,15 +60,15 @@ async fn watching<F: Future>(
 
 /// Links to the server's changes of the inbox.
 #[derive(Clone)]
-struct Links(String);
+pub(super) struct Links(pub(super) String);
 
 impl Links {
-    fn to(&self, state: &str) -> String {
+    pub(super) fn to(&self, state: &str) -> String {
         format!("{}v1.0/users/{ADA}/delta?{state}", self.0)
     }
 
     /// A cursor with the link `state` that has seen these ids.
-    fn cursor(&self, state: &str, seen: &[&str]) -> Cursor {
+    pub(super) fn cursor(&self, state: &str, seen: &[&str]) -> Cursor {
         let now = gatepost_host::Clock::system().now();
         let mut place = Place::before_all((ADA, "IN"), self.to(state), now);
         place.behind = None;
@@ -79,7 +79,7 @@ impl Links {
     }
 }
 
-async fn pull(
+pub(super) async fn pull(
     session: &mut dyn Mailbox,
     since: Option<&Cursor>,
     limit: usize,
@@ -88,11 +88,12 @@ async fn pull(
         since,
         limit,
         octets: u64::MAX,
+        news_from: None,
     };
     session.changes(&FolderName::inbox(), pull).await
 }
 
-fn ids(changes: &Changes) -> (Vec<String>, Cursor, bool) {
+pub(super) fn ids(changes: &Changes) -> (Vec<String>, Cursor, bool) {
     let Changes::Since {
         arrivals,
         next,
@@ -131,11 +132,11 @@ async fn rows_are_looked_up_and_what_was_seen_is_no_news() {
         ),
         // The folder's count says two.
         (
-            PRESENT,
-            page(&[row("new1", 1), row("old", 0), row("new2", 2)]),
+            LISTED,
+            page(&[row("old", 0), row("new1", 1), row("new2", 2)]),
         ),
     ];
-    let ((first, second), _) = watching(script, |mut session, links| async move {
+    let ((first, second, third), _) = watching(script, |mut session, links| async move {
         let cursor = links.cursor("1", &["old", "gone"]);
         let first = pull(session.as_mut(), Some(&cursor), 9)
             .await
@@ -144,17 +145,26 @@ async fn rows_are_looked_up_and_what_was_seen_is_no_news() {
         let second = pull(session.as_mut(), Some(&next), 9)
             .await
             .expect("it comes");
-        (first, second)
+        let next = ids(&second).1;
+        let third = pull(session.as_mut(), Some(&next), 9)
+            .await
+            .expect("it comes");
+        (first, second, third)
     })
     .await;
     let (new, next, more) = ids(&first);
     assert_eq!(new, ["graph:new1", "graph:new2"], "oldest first");
-    assert!(!more);
+    assert!(
+        more,
+        "what came does not put off the comparison with the count"
+    );
     let place = Place::try_from(&next).expect("it is ours");
     assert!(!place.has_seen("gone", None) && place.has_seen("old", None));
     assert!(place.link.ends_with("delta?2"), "{}", place.link);
+    let (none, next, more) = ids(&second);
+    assert_eq!((none, more), (vec![], false));
     assert_eq!(
-        ids(&second),
+        ids(&third),
         (vec![], next, false),
         "nothing new, and nothing to store"
     );
@@ -173,7 +183,6 @@ async fn everything_from_the_beginning_comes_oldest_first_in_pages() {
                 r#""@odata.deltaLink":"LINK/1""#,
             ),
         ),
-        (PRESENT, page(&rows)),
         (LISTED, page(&rows)),
         (LISTED, page(&rows[..])),
     ];
@@ -215,7 +224,8 @@ async fn a_walk_that_was_cut_short_is_noticed_by_the_count() {
     let both = [row("a", 1), row("b", 2)];
     let script = vec![
         (DELTA, changes(&short, r#""@odata.deltaLink":"LINK/1""#)),
-        (PRESENT, page(&both)),
+        (NEWEST, page(&both[1..])),
+        (LISTED, page(&both)),
     ];
     let (cursor, _) = watching(script, |mut session, _| async move {
         session
@@ -236,7 +246,6 @@ async fn a_message_that_no_change_told_of_is_found_by_the_count() {
             "GET /delta?1",
             changes("", r#""@odata.deltaLink":"LINK/2""#),
         ),
-        (PRESENT, page(&both)),
         (LISTED, page(&both)),
     ];
     let (found, _) = watching(script, |mut session, links| async move {
@@ -272,7 +281,8 @@ async fn a_forgotten_link_brings_what_is_new_and_nothing_else() {
         let (new, next, more) = ids(&found);
         assert_eq!((new.as_slice(), more), (&["graph:b".to_owned()][..], false));
         let place = Place::try_from(&next).expect("it is ours");
-        assert!(place.link.ends_with("delta?2") && !place.has_seen("gone", None));
+        assert!(place.link.ends_with("delta?2"));
+        assert_eq!(place.known(), Some(2), "one is gone");
     }
 }
 
@@ -284,8 +294,8 @@ async fn where_all_ids_are_others_the_headers_tell() {
     let script = vec![
         ("GET /delta?1", Answer::empty(410)),
         (DELTA, changes(&rows, r#""@odata.deltaLink":"LINK/2""#)),
-        ("GET /messages/a?", message("a", 1)),
-        ("GET /messages/b?", message("b", 2)),
+        (DELTA, changes(&rows, r#""@odata.deltaLink":"LINK/3""#)),
+        (LISTED, page(&[row("a", 1), row("b", 2)])),
         ("GET /mailFolders/IN/messages/a/$value", value("a")),
         ("GET /mailFolders/IN/messages/b/$value", value("b")),
     ];
@@ -307,9 +317,16 @@ async fn where_all_ids_are_others_the_headers_tell() {
 }
 
 #[tokio::test]
-async fn a_cursor_of_another_mailbox_and_a_link_elsewhere_are_refused() {
-    let found = watching(vec![], |mut session, links| async move {
-        let cursor = links.cursor("1", &[]);
+async fn a_cursor_of_another_mailbox_is_refused_and_a_link_elsewhere_is_not_followed() {
+    let script = vec![
+        (
+            DELTA,
+            changes(&row("a", 1), r#""@odata.deltaLink":"LINK/2""#),
+        ),
+        (LISTED, page(&[row("a", 1), row("b", 2)])),
+    ];
+    let found = watching(script, |mut session, links| async move {
+        let cursor = links.cursor("1", &["a"]);
         let edited = |what: &str, with: &str| Cursor {
             state: cursor.state.replace(what, with),
             ..cursor.clone()
@@ -328,9 +345,13 @@ async fn a_cursor_of_another_mailbox_and_a_link_elsewhere_are_refused() {
             .to_string()
             .contains("bob@contoso.com")
     );
-    assert_eq!(code(&away), "graph_led_away");
+    let (new, next, _) = ids(&away.expect("it starts again here"));
+    assert_eq!(new, ["graph:b"]);
+    let place = Place::try_from(&next).expect("it is ours");
+    assert!(!place.link.contains("evil"), "{}", place.link);
     let asked = server.questions();
-    assert!(!asked.iter().any(|one| one.contains("delta")), "{asked:?}");
+    let walks = asked.iter().filter(|one| one.contains("delta"));
+    assert_eq!(walks.count(), 1, "{asked:?}");
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ async fn changes(script: &str) -> Result<Changes, MailError> {
             since: None,
             limit: 10,
             octets: u64::MAX,
+            news_from: None,
         };
         session.changes(&inbox(), pull).await
     })
@@ -59,6 +60,7 @@ async fn an_absurd_uid_is_refused_also_at_the_tip() {
             since: Some(&tip),
             limit: 10,
             octets: u64::MAX,
+            news_from: None,
         };
         session.changes(&inbox(), pull).await
     });

@@ -266,6 +266,7 @@ async fn a_backlog_comes_in_pages_and_the_tip_in_one_question() {
                 since: Some(&since),
                 limit: 2,
                 octets: u64::MAX,
+                news_from: None,
             };
             let changes = session.changes(&inbox(), pull).await.expect("it works");
             let Changes::Since {
@@ -307,6 +308,7 @@ async fn a_message_that_cannot_be_named_is_not_passed_over() {
             since: Some(&since),
             limit: 2,
             octets: u64::MAX,
+            news_from: None,
         };
         session
             .changes(&inbox(), pull)
@@ -335,6 +337,7 @@ async fn a_changed_uidvalidity_is_told_with_fingerprints() {
             since: Some(&old),
             limit: 2,
             octets: u64::MAX,
+            news_from: None,
         };
         let changes = session.changes(&inbox(), pull).await.expect("it works");
         let Changes::Lost(resync) = changes else {

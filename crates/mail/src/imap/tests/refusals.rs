@@ -84,6 +84,7 @@ async fn one_damaged_message_hides_no_other_from_a_resync() {
             since: Some(&old),
             limit: 2,
             octets: u64::MAX,
+            news_from: None,
         };
         let changes = session.changes(&inbox(), pull).await.expect("it works");
         let Changes::Lost(resync) = changes else {
@@ -133,6 +134,7 @@ async fn one_damaged_message_does_not_hold_up_a_watch() {
             since: None,
             limit: 10,
             octets: u64::MAX,
+            news_from: None,
         };
         let changes = session.changes(&inbox(), pull).await.expect("it works");
         let Changes::Since { arrivals, .. } = changes else {

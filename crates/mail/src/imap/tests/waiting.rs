@@ -52,6 +52,7 @@ async fn a_push_ends_the_wait_and_what_follows_it_is_not_lost() {
             since: Some(&seen),
             limit: 10,
             octets: u64::MAX,
+            news_from: None,
         };
         session.changes(&inbox(), pull).await.expect("an arrival");
         assert_eq!(
@@ -133,6 +134,7 @@ async fn a_no_out_of_the_blue_has_the_folder_opened_afresh() {
             since: Some(&seen),
             limit: 10,
             octets: u64::MAX,
+            news_from: None,
         };
         let changes = session.changes(&inbox(), pull).await.expect("a look");
         assert!(matches!(changes, Changes::Lost(_)), "{changes:?}");

@@ -15,6 +15,15 @@ pub(super) struct Found {
     new: VecDeque<Arrival>,
     counts: Resynced,
     restart: Cursor,
+    more: bool,
+}
+
+/// What the parts of a resynchronisation found so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Counted {
+    matched: u64,
+    new: u64,
+    ambiguous: u64,
 }
 
 impl Machine {
@@ -27,11 +36,14 @@ impl Machine {
         let mut found = Found {
             new: VecDeque::new(),
             counts: Resynced {
-                matched: 0,
-                new: 0,
+                matched: self.counted.matched,
+                new: self.counted.new,
                 ambiguous: Vec::new(),
+                earlier: self.counted.ambiguous,
+                is_over: !resync.more,
             },
             restart: resync.restart,
+            more: resync.more,
         };
         let known = known.iter().copied().chain(std::iter::repeat(false));
         for ((arrival, fingerprint), known) in resync.present.into_iter().zip(known) {
@@ -66,12 +78,23 @@ impl Machine {
                 Want::Commit(step)
             }
             _ => {
-                // A resynchronisation is a walk through the whole folder.
+                // A resynchronisation is a walk through the whole folder, when it is over.
                 let high_water = self.high_water().unwrap_or_else(|| self.floor());
-                let high_water = Some(high_water);
+                let high_water = (!found.more).then_some(high_water);
+                let counts = &found.counts;
+                let counted = Counted {
+                    matched: counts.matched,
+                    new: counts.new,
+                    ambiguous: counts.earlier + counts.ambiguous.len() as u64,
+                };
                 let step = Bookmark {
                     to: found.restart.clone(),
                     high_water,
+                    counted: if found.more {
+                        counted
+                    } else {
+                        Counted::default()
+                    },
                 };
                 let arrivals: Vec<Arrival> = found.new.into();
                 self.stage = Stage::Committing {
@@ -95,11 +118,16 @@ impl Machine {
     /// What is so old that the ledger may have forgotten it is not taken for new.
     fn oldest_new(&self, now: Timestamp) -> Timestamp {
         match self.high_water() {
-            Some(mark) => mark.max(earlier(now, REMEMBERED)),
+            Some(mark) => oldest_new(mark, now),
             // The first walk is not over, and all that is wanted of it is new.
             None => self.floor(),
         }
     }
+}
+
+/// From when on a message can be new to a watch that began at `begun`.
+pub(in crate::listener) fn oldest_new(begun: Timestamp, now: Timestamp) -> Timestamp {
+    begun.max(earlier(now, REMEMBERED))
 }
 
 /// For how long every storage remembers the fingerprints of what was seen, and a few days less.

@@ -168,6 +168,7 @@ fn a_server_that_forgot_us_makes_neither_loss_nor_flood() {
     let lost = Saw::Changes(Changes::Lost(Resync {
         present,
         restart: cursor("new"),
+        more: false,
     }));
     let asked = machine.next(at(200), lost);
     assert_eq!(asked, Want::Recognise((1..=4).map(|n| [n; 32]).collect()));
@@ -179,9 +180,37 @@ fn a_server_that_forgot_us_makes_neither_loss_nor_flood() {
         matched: 1,
         new: 1,
         ambiguous: vec![[1; 32], [3; 32]],
+        earlier: 0,
+        is_over: true,
     };
     assert_eq!(step.resynced, Some(resynced));
     assert_eq!(machine.next(at(200), Saw::Committed), Want::Measure);
+}
+
+#[test]
+fn a_resynchronisation_in_parts_is_one_and_ends_the_first_walk_with_its_last() {
+    let mut machine = looking(None, StartFrom::Beginning);
+    let part = |uid, more| {
+        Saw::Changes(Changes::Lost(Resync {
+            present: vec![(arrival(uid, 10), [1; 32])],
+            restart: cursor(if more { "part" } else { "new" }),
+            more,
+        }))
+    };
+    let day = 24 * 3600;
+    let now = at(100 * day);
+    machine.next(now, part(1, true));
+    let first = step(machine.next(now, Saw::Recognised(vec![true])));
+    assert_eq!((first.high_water, first.to), (None, cursor("part")));
+    assert!(first.resynced.is_some_and(|resynced| !resynced.is_over));
+    machine.next(now, Saw::Committed);
+    machine.next(now, Saw::Measured((0, 0)));
+    machine.next(now, part(2, false));
+    let last = step(machine.next(now, Saw::Recognised(vec![false])));
+    assert_eq!(last.arrivals, [arrival(2, 10)], "however old it is");
+    let resynced = last.resynced.expect("it is told");
+    assert_eq!((resynced.matched, resynced.new), (1, 1));
+    assert!(resynced.is_over && last.high_water.is_some());
 }
 
 #[test]
@@ -193,7 +222,11 @@ fn what_was_moved_here_and_not_seen_before_the_server_forgot_us_is_new_however_o
     machine.next(at(5_000), Saw::Measured((0, 0)));
     let present = vec![(arrival(1, 5_000), [1; 32]), (arrival(2, 200), [2; 32])];
     let restart = cursor("new");
-    let lost = Saw::Changes(Changes::Lost(Resync { present, restart }));
+    let lost = Saw::Changes(Changes::Lost(Resync {
+        present,
+        restart,
+        more: false,
+    }));
     machine.next(at(6_000), lost);
     let step = step(machine.next(at(6_000), Saw::Recognised(vec![true, false])));
     assert_eq!(step.arrivals, [arrival(2, 200)]);
@@ -209,7 +242,11 @@ fn what_the_ledger_may_have_forgotten_is_not_taken_for_new() {
         (arrival(2, 60 * day), [2; 32]),
     ];
     let restart = cursor("new");
-    let lost = Saw::Changes(Changes::Lost(Resync { present, restart }));
+    let lost = Saw::Changes(Changes::Lost(Resync {
+        present,
+        restart,
+        more: false,
+    }));
     machine.next(now, lost);
     let step = step(machine.next(now, Saw::Recognised(vec![false, false])));
     assert_eq!(step.arrivals, [arrival(2, 60 * day)]);
@@ -232,6 +269,7 @@ fn a_large_resynchronisation_moves_the_cursor_with_its_last_batch() {
     let lost = Saw::Changes(Changes::Lost(Resync {
         present,
         restart: cursor("new"),
+        more: false,
     }));
     machine.next(at(20), lost);
     let mut want = machine.next(at(20), Saw::Recognised(vec![false; 5_000]));
@@ -318,7 +356,8 @@ fn a_watch_that_was_overtaken_loads_where_it_stands() {
         machine.next(at(9), Saw::Measured((0, 0))),
         Want::Pull {
             since: Some(cursor("theirs")),
-            limit: 2_048
+            limit: 2_048,
+            begun: Some(at(0)),
         }
     );
 }
