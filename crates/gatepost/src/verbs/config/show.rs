@@ -38,8 +38,6 @@ pub(super) fn meaning(config: &Config) -> Value {
     }
     let outbox = &config.outbox;
     shown["outbox"] = json!({
-        "default": outbox.default,
-        "local": outbox.local,
         "unknown": outbox.on_unknown,
         "bounce": match outbox.bounce { BounceTo::Nobody => "nobody", BounceTo::Sender => "sender" },
         "give_up_hours": outbox.give_up_after.as_secs() / 3600,
@@ -47,6 +45,11 @@ pub(super) fn meaning(config: &Config) -> Value {
         "connections": outbox.limits.connections,
         "recipients_per_day": outbox.limits.recipients_per_day,
     });
+    for (key, named) in [("default", &outbox.default), ("local", &outbox.local)] {
+        if let Some(named) = named {
+            shown["outbox"][key] = json!(named);
+        }
+    }
     shown["watch"] = config.watches.iter().map(watch).collect();
     shown["token_file"] = config.token_files.iter().map(token_file).collect();
     shown
