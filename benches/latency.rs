@@ -105,6 +105,7 @@ async fn idle(opener: ImapOpener, told: Sender<Instant>) -> anyhow::Result<()> {
             since: cursor.as_ref(),
             limit: 1_000,
             octets: u64::MAX,
+            news_from: None,
         };
         let gatepost_mail::Changes::Since { next, .. } = mailbox.changes(&inbox, pull).await?
         else {

@@ -176,6 +176,7 @@ async fn look(
                 since,
                 limit: 10_000,
                 octets: u64::MAX,
+                news_from: None,
             },
         )
         .await?

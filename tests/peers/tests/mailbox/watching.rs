@@ -134,6 +134,7 @@ async fn lost(stand: &Stand, folder: &FolderName, cursor: &Cursor) -> Result<Res
                 since: Some(cursor),
                 limit: 100,
                 octets: u64::MAX,
+                news_from: None,
             },
         )
         .await?;

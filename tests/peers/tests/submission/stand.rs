@@ -114,6 +114,7 @@ async fn read(mailbox: &mut dyn Mailbox, count: usize) -> Result<Vec<Vec<u8>>, F
             since: None,
             limit: 1_000,
             octets: u64::MAX,
+            news_from: None,
         };
         let Changes::Since { arrivals, .. } = mailbox.changes(&inbox, pull).await? else {
             return Err("the server forgot nothing".into());
