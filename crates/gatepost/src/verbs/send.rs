@@ -28,7 +28,7 @@ use crate::{logging, times};
                   Without a running `gatepost serve` the message is sent in the foreground."
 )]
 pub struct Arguments {
-    /// The mailbox that sends. Otherwise that of --from, otherwise `default` of [outbox],
+    /// The mailbox that sends. Otherwise that of --from, otherwise `default` of `[outbox]`,
     /// otherwise the only one that sends.
     mailbox: Option<String>,
     /// Who writes it: `Name <address>` or an address. Otherwise the mailbox.

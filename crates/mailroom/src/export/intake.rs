@@ -103,4 +103,4 @@ fn refused(error: ExportError) -> IntakeError {
 }
 
 /// The most octets that are passed on at once.
-const LARGEST_PIECE: usize = 64 * 1024;
+pub(super) const LARGEST_PIECE: usize = 64 * 1024;

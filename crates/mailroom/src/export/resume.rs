@@ -68,7 +68,7 @@ fn stem(name: &str) -> &str {
     &name[..end]
 }
 
-/// Whether [`names::message_name`] stands in it.
+/// Whether [`message_name`](super::names::message_name) stands in it.
 fn is_ours(name: &str) -> bool {
     let Some((seconds, id)) = stem(name).split_once('.') else {
         return false;
