@@ -77,7 +77,7 @@ async fn what_exchange_refuses_is_told_with_what_to_do() {
         ("smtp-off", USER, USER, "smtp_switched_off"),
         ("refuse-mail,code=5.2.2", USER, USER, "submission_refused"),
         ("refuse-mail,code=4.7.0", USER, USER, "mailbox_unavailable"),
-        ("throttle", USER, USER, "mailbox_throttled"),
+        ("throttle", USER, USER, "mailbox_unavailable"),
         ("drop-before-data", USER, USER, "mailbox_disconnected"),
         ("drop-in-data", USER, USER, "mailbox_disconnected"),
         (

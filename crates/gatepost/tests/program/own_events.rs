@@ -83,7 +83,9 @@ fn only_the_kinds_that_are_named_are_told() {
     assert_eq!(report["data"]["matched"], 1);
     assert_eq!(serve.stop(), 0, "{}", stand.log());
     let log = stand.log();
-    let line = log.lines().find(|line| line.contains("UIDVALIDITY"));
+    let line = log
+        .lines()
+        .find(|line| line.contains("the stored cursor names nothing"));
     let line = line.expect("the log tells of it, too");
     for word in [
         "INFO",
