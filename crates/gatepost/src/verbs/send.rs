@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use gatepost_host::Clock;
+use gatepost_mail::content::envelope;
 use gatepost_mailroom::Priority;
 use gatepost_mailroom::outbox::{
     Attached, Correspondent, Draft, Preparation, PrepareError, Wishes,
@@ -71,7 +73,7 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value = "normal")]
     priority: Turn,
     /// A name of your own for this wish: the same wish under the same name is done once.
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new(), value_name = "KEY")]
     idempotency_key: Option<String>,
     /// Wait until it is sent, or it is known why not, where a `gatepost serve` sends it.
     #[arg(long)]
@@ -99,7 +101,15 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     let config = configuration(settings)?;
     logging::start_quietly(settings.verbose)?;
     let from = arguments.from.as_deref().map(Correspondent::parse);
+    let head = if arguments.is_draft() || arguments.mailbox.is_some() || from.is_some() {
+        Vec::new()
+    } else {
+        beginning_of_input()?
+    };
+    let written = envelope(&head).from.into_iter().next();
+    let written = written.map(|from| from.address);
     let address = from.as_ref().map(|from| from.address.as_str());
+    let address = address.or(written.as_deref());
     let mailbox = sending::sender(&config, arguments.mailbox.as_deref(), address)?.clone();
     let mut wishes = arguments.wishes(&mailbox, &config)?;
     let id = if arguments.is_draft() {
@@ -109,12 +119,12 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
             draft.write_to(preparation).await
         })?
     } else {
-        if screen::is_stdin_terminal() {
-            screen::note("reading a message from standard input; Ctrl-D ends it");
+        if head.is_empty() {
+            tell_that_input_is_read();
         }
         wishes.from = Some(from.map_or_else(|| mailbox.address.clone(), |from| from.address));
         sending::hand_over(config.clone(), wishes, async |preparation| {
-            pour(tokio::io::stdin(), preparation).await
+            pour(head.as_slice().chain(tokio::io::stdin()), preparation).await
         })?
     };
     let is_served = sending::is_served(&config, false)?;
@@ -135,6 +145,38 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
         screen::line(&format!("{} {id}", seen.state.as_str()))?;
     }
     Ok(told?)
+}
+
+/// The header of the message on standard input, and what else came with it: its sender may say
+/// which mailbox sends it.
+fn beginning_of_input() -> Result<Vec<u8>, Failure> {
+    use std::io::Read as _;
+
+    tell_that_input_is_read();
+    let mut head = Vec::new();
+    let mut octets = vec![0; CHUNK];
+    let is_over = |head: &[u8]| {
+        let ends = |end: &[u8]| head.windows(end.len()).any(|some| some == end);
+        head.len() > LONGEST_HEAD || ends(b"\n\n") || ends(b"\r\n\r\n")
+    };
+    while !is_over(&head) {
+        let read = std::io::stdin().lock().read(&mut octets);
+        let read = read.map_err(|source| PrepareError::Unread {
+            what: "standard input".to_owned(),
+            source,
+        })?;
+        if read == 0 {
+            break;
+        }
+        head.extend_from_slice(&octets[..read]);
+    }
+    Ok(head)
+}
+
+fn tell_that_input_is_read() {
+    if screen::is_stdin_terminal() {
+        screen::note("reading a message from standard input; Ctrl-D ends it");
+    }
 }
 
 /// Reads a message to its end into `preparation`.
@@ -274,3 +316,5 @@ fn text_of(file: &Path) -> Result<String, Failure> {
 }
 
 const CHUNK: usize = 64 * 1024;
+/// A header of more octets names its sender to nobody.
+const LONGEST_HEAD: usize = 256 * 1024;

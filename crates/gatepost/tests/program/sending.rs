@@ -61,6 +61,29 @@ fn a_lost_answer_is_looked_up_and_nothing_is_sent_twice() {
 }
 
 #[test]
+fn a_ready_message_is_sent_by_the_mailbox_that_wrote_it() {
+    let another = "[mailbox.\"jun.tanaka@contoso.com\"]\nregistration = \"contoso\"\n\
+                   grant = \"client_credentials\"\nsend = \"smtp\"\n";
+    let stand = sending(Stand::new(), "send = \"smtp\"", another);
+    let message = format!("From: Help <{SUPPORT}>\nTo: {SUPPORT}\nSubject: ready\n\nwhole\n");
+    let ran = fed(&stand, &["send"], &message);
+    assert_eq!(ran.exit, 0, "{}", ran.stderr);
+    let text = stand.printed(&["read", SUPPORT, "--raw"]);
+    assert!(text.ends_with("\r\n\r\nwhole\r\n"), "{text}");
+    let ran = fed(
+        &stand,
+        &["send"],
+        &message.replace(SUPPORT, "elsewhere@example.com"),
+    );
+    assert_ne!(ran.exit, 0);
+    assert!(ran.stderr.contains("which mailbox sends"), "{}", ran.stderr);
+    for (argument, value) in [("--idempotency-key", ""), ("--to", "a@b@contoso.com")] {
+        let ran = stand.run(&["send", SUPPORT, "--text", "x", argument, value]);
+        assert_eq!(ran.exit, 65, "{argument}: {}", ran.stderr);
+    }
+}
+
+#[test]
 fn sendmail_takes_what_programs_write() {
     let stand = sending(
         Stand::new(),
@@ -243,9 +266,12 @@ fn sending(stand: Stand, keys: &str, rest: &str) -> Stand {
 }
 
 fn sendmail(stand: &Stand, words: &[&str], message: &str) -> Ran {
+    fed(stand, &[&["sendmail"], words].concat(), message)
+}
+
+fn fed(stand: &Stand, words: &[&str], message: &str) -> Ran {
     let mut command = stand.command();
     command
-        .arg("sendmail")
         .args(words)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -101,7 +101,7 @@ impl Tally {
         let places = manifest.of(&self.folder).into_iter().flatten();
         FolderProof {
             exported: self.exported,
-            octets: places.map(|(_, place)| place.size).sum(),
+            octets: octets_of(places.map(|(_, place)| place)),
             folder: self.folder,
             on_server: self.on_server,
             earlier: self.earlier,
@@ -109,6 +109,14 @@ impl Tally {
             skipped: self.skipped,
         }
     }
+}
+
+/// The octets of messages, each counted once: after a folder was renumbered two names lead to one
+/// place.
+fn octets_of<'a>(places: impl Iterator<Item = &'a Place>) -> u64 {
+    let of_each = places.map(|place| ((place.file.as_str(), place.offset), place.size));
+    let of_each: BTreeMap<(&str, u64), u64> = of_each.collect();
+    of_each.values().sum()
 }
 
 /// A message whose file is not there any more.

@@ -423,11 +423,13 @@ async fn a_renumbered_folder_is_not_exported_twice() {
     for format in Format::ALL {
         let (server, folder) = (server(), tempfile::tempdir().expect("a folder"));
         let export = export(&server, folder.path(), *format);
-        export.run(&Quiet).await.expect("it works");
+        let first = export.run(&Quiet).await.expect("it works");
         let before = files_in(folder.path());
         server.lock().expect("no test panics with it").uidvalidity = 2;
         let proof = export.run(&Quiet).await.expect("it works");
         assert!(proof.complete);
+        let octets = |proof: &Proof| proof.folders.iter().map(|one| one.octets).sum::<u64>();
+        assert_eq!(octets(&proof), octets(&first));
         assert_eq!(files_in(folder.path()), before);
     }
 }

@@ -54,6 +54,9 @@ impl Path {
             return Err(PathError::TooLong);
         }
         let quoted = local.starts_with('"');
+        if !quoted && local.contains('@') {
+            return Err(PathError::Incomplete);
+        }
         let bad_local = |c: char| c.is_control() || (!quoted && is_special(c));
         if local.contains(bad_local) || domain.contains(|c: char| c.is_control() || is_special(c)) {
             return Err(PathError::Character);
