@@ -96,6 +96,6 @@ const ADA: &str = "ada@contoso.com";
 const BOB: &str = "bob@contoso.com";
 /// Debian puts it where not everybody looks.
 const SOURCE: &str = "/usr/sbin/smtp-source";
-const MESSAGES: usize = 20;
+const MESSAGES: usize = 5;
 const OCTETS: usize = 25 * 1024 * 1024;
 const ROUNDS: usize = 3;
