@@ -52,6 +52,7 @@ const ALL: &[&[&str]] = &[
     gatepost_oauth::GrantStoreError::CODES,
     gatepost_oauth::ProofError::CODES,
     gatepost_oauth::TokenError::CODES,
+    gatepost_gateway::admission::PasswordError::CODES,
     gatepost_mail::MailError::CODES,
     gatepost_mail::SubmitError::CODES,
     gatepost_mailroom::ExportError::CODES,

@@ -12,6 +12,7 @@ pub mod files;
 mod http;
 mod keyring;
 mod metronome;
+mod network;
 mod seal;
 mod secret;
 mod tasks;
@@ -27,6 +28,7 @@ pub use http::{
 };
 pub use keyring::KeyringProblem;
 pub use metronome::Metronome;
+pub use network::{Network, NetworkError};
 pub use seal::{SealError, SealingKey};
 pub use secret::{SecretError, SecretSource};
 pub use tasks::{Stop, Tasks};

@@ -61,13 +61,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("oauth", &["fault", "host"]),
     ("mail", &["fault", "host", "oauth", "wire"]),
     ("mailroom", &["fault", "host", "mail", "oauth"]),
-    ("store", &["fault", "host", "oauth", "mail", "mailroom"]),
+    ("gateway", &["fault", "host", "wire", "oauth", "mail"]),
+    (
+        "store",
+        &["fault", "host", "oauth", "mail", "mailroom", "gateway"],
+    ),
     // An independent judge: it shares the wire with what it judges, and nothing else.
     ("sandbox", &["fault", "host", "wire"]),
     (
         "gatepost",
         &[
-            "fault", "host", "wire", "oauth", "mail", "mailroom", "store", "sandbox",
+            "fault", "host", "wire", "oauth", "mail", "mailroom", "gateway", "store", "sandbox",
         ],
     ),
 ];

@@ -5,9 +5,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use gatepost_host::SecretSource;
+use gatepost_host::{Network, SecretSource};
 use gatepost_mailroom::outbox::{BounceTo, SendLimits};
-use gatepost_mailroom::sinks::webhook::Network;
 use gatepost_mailroom::{EventType, Ordering, UnknownThen};
 use gatepost_oauth::{
     Cloud, EndpointVersion, HostPort, PasswordFrom, Signing, Tenant, WhichIdentity,

@@ -12,11 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gatepost_host::{Clock, HttpError, HttpLimits, Trust, http_client_resolving};
+use gatepost_host::{Clock, HttpError, HttpLimits, Network, Trust, http_client_resolving};
 use reqwest::{Response, StatusCode};
 use url::Url;
 
-pub use address::{AddressGuard, Network, NetworkError};
+pub use address::AddressGuard;
 pub use signature::{SecretError, SigningSecret};
 
 use super::{SinkKind, payload, retry};

@@ -5,8 +5,8 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
+use gatepost_host::Network;
 use gatepost_mailroom::Ordering;
-use gatepost_mailroom::sinks::webhook::Network;
 use url::Url;
 
 use super::{Check, clouds};
