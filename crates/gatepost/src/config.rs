@@ -17,10 +17,11 @@ mod schema;
 use std::path::Path;
 
 pub use checked::{
-    After, Also, Begin, CommandSettings, Config, EventSettings, GrantSettings, Limits, Log,
-    LogFormat, MailboxSettings, MaildirSettings, OutboxSettings, ProofSource, ReadBy, Readers,
-    RegistrationSettings, SendBy, SinkSettings, SinkTarget, StreamSettings, StreamTarget,
-    TokenFileSettings, WatchSettings, WebhookSettings,
+    After, Also, Begin, CommandSettings, Config, DoorCertificate, DoorSettings, DoorTls,
+    DoorUpstream, EventSettings, GatewaySettings, GrantSettings, Limits, ListenAt, LockoutSettings,
+    Log, LogFormat, LoginSettings, MailboxSettings, MaildirSettings, OutboxSettings, ProofSource,
+    ReadBy, Readers, RegistrationSettings, SendBy, SinkSettings, SinkTarget, StreamSettings,
+    StreamTarget, TokenFileSettings, WatchSettings, WebhookSettings, WithoutLogin,
 };
 pub use find::{Found, find};
 pub use host_error::HostError;

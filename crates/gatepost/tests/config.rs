@@ -8,8 +8,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use gatepost::config::{self, After, Begin, GrantSettings, ProofSource, SinkTarget, StreamTarget};
+use gatepost::config::{
+    self, After, Begin, DoorCertificate, DoorTls, DoorUpstream, GrantSettings, ListenAt,
+    ProofSource, SinkTarget, StreamTarget,
+};
 use gatepost_fault::{Exit, Fault as _};
+use gatepost_gateway::Protocol;
 use gatepost_host::{SecretSource, environment};
 use gatepost_store::KeySource;
 
@@ -99,6 +103,43 @@ fn a_whole_configuration_means_what_it_says() {
 }
 
 #[test]
+fn doors_and_logins_mean_what_they_say() {
+    let config = loaded(GATEWAY);
+    let doors = &config.gateway.doors;
+    let imap = &doors["imap"];
+    assert_eq!((imap.protocol, imap.tls), (Protocol::Imap, DoorTls::Off));
+    assert_eq!(imap.listen, [at("127.0.0.1:1143"), at("[::1]:1143")]);
+    assert_eq!(imap.upstream, DoorUpstream::Native);
+    assert_eq!((imap.connections, imap.connections_per_address), (2000, 50));
+    assert_eq!(imap.idle, Duration::from_mins(30));
+    let reports = &doors["reports"];
+    assert_eq!(reports.protocol, Protocol::Pop3);
+    assert_eq!(reports.listen, [ListenAt::Systemd("reports".to_owned())]);
+    assert_eq!(reports.certificate, Some(DoorCertificate::SelfSigned));
+    let smtp = &doors["smtp"];
+    assert!(smtp.clear_beyond_loopback && !imap.clear_beyond_loopback);
+    let spool = DoorUpstream::Spool { rewrite_from: true };
+    assert_eq!(smtp.upstream, spool);
+    assert_eq!((smtp.connections, smtp.connections_per_address), (20, 20));
+    assert_eq!(smtp.proxies, ["10.0.0.5".parse().expect("a network")]);
+    assert_eq!(smtp.without_login[0].mailbox, "support@contoso.com");
+    let printer = &config.gateway.logins["printer3"];
+    assert_eq!(printer.mailbox, "support@contoso.com");
+    assert_eq!(printer.senders, ["sales@contoso.com", "*@contoso.com"]);
+    assert_eq!(config.gateway.domains["fabrikam.com"], "one");
+    let lockout = config.gateway.lockout;
+    assert_eq!(
+        (lockout.failures, lockout.within),
+        (3, Duration::from_mins(10))
+    );
+    assert_eq!(lockout.lasts, Duration::from_hours(1));
+}
+
+fn at(place: &str) -> ListenAt {
+    ListenAt::Address(place.parse().expect("an address and a port"))
+}
+
+#[test]
 fn the_checked_in_schema_is_the_generated_one() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/gatepost.schema.json");
     let checked_in = std::fs::read_to_string(&path).unwrap_or_default();
@@ -128,6 +169,8 @@ fn the_example_is_good_and_leaves_no_key_out() {
         "workload.token",
         "scanner.password",
         "lab-authority.pem",
+        "door.pem",
+        "door.key",
     ] {
         std::fs::write(folder.path().join(name), &certificate).expect("a writable folder");
         let private = std::fs::Permissions::from_mode(0o600);
@@ -348,4 +391,45 @@ secret = { file = "private.txt" }
 mailbox = "support@contoso.com"
 folder = "INBOX"
 sinks = ["tickets"]
+"#;
+
+const GATEWAY: &str = r#"
+[registration.one]
+tenant = "contoso.com"
+client_id = "bcdb5ae8-1ab8-47c3-b0b2-6756048e2ddc"
+secret = { env = "SECRET" }
+
+[mailbox."Support@contoso.com"]
+registration = "one"
+grant = "client_credentials"
+send = "graph"
+
+[gateway.imap]
+listen = ["127.0.0.1:1143", "[::1]:1143"]
+
+[gateway.reports]
+protocol = "pop3"
+listen = "systemd:reports"
+tls = "auto"
+certificate = "self-signed"
+
+[gateway.smtp]
+listen = "0.0.0.0:1587"
+clear_beyond_loopback = "this network is trusted"
+upstream = "spool"
+rewrite_from = true
+connections = 20
+proxy_protocol_from = ["10.0.0.5"]
+without_login = [{ networks = ["192.168.7.0/24", "fd00::/8"], mailbox = "support@contoso.com" }]
+
+[login.Printer3]
+mailbox = "Support@contoso.com"
+senders = ["Sales@contoso.com", "*@Contoso.com"]
+
+[login."*@Fabrikam.com"]
+registration = "one"
+
+[lockout]
+failures = 3
+lasts = "1h"
 "#;

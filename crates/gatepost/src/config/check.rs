@@ -3,6 +3,8 @@
 mod clouds;
 mod events;
 mod files;
+mod gateway;
+mod logins;
 mod mailboxes;
 mod outbox;
 mod registrations;
@@ -55,6 +57,7 @@ pub(super) fn check(
     let events = events::check(raw, &mut check);
     let outbox = outbox::check(raw, &mut check);
     let watches = watches::check(raw, &mut check);
+    let gateway = gateway::check(raw, &mailboxes, &mut check);
     check.end()?;
     Ok(Config {
         file: source.file.to_owned(),
@@ -68,6 +71,7 @@ pub(super) fn check(
         events,
         outbox,
         watches,
+        gateway,
         token_files,
     })
 }

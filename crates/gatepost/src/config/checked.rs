@@ -1,5 +1,7 @@
 //! The configuration as it is meant: every name leads somewhere, every value is possible.
 
+mod gateway;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -14,6 +16,11 @@ use gatepost_oauth::{
 use gatepost_store::{KeySource, StateFolder};
 use jiff::Timestamp;
 use url::Url;
+
+pub use gateway::{
+    DoorCertificate, DoorSettings, DoorTls, DoorUpstream, GatewaySettings, ListenAt,
+    LockoutSettings, LoginSettings, WithoutLogin,
+};
 
 use super::{HostError, Place};
 use crate::token_form::{TokenForm, TokenUse};
@@ -43,6 +50,8 @@ pub struct Config {
     pub outbox: OutboxSettings,
     /// Folders under observation, in the order of the file.
     pub watches: Vec<WatchSettings>,
+    /// The doors of the gateway, and who may come in.
+    pub gateway: GatewaySettings,
     /// Files with tokens, in the order of the file.
     pub token_files: Vec<TokenFileSettings>,
 }

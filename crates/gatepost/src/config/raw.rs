@@ -2,6 +2,7 @@
 //! `docs/gatepost.schema.json` is made from these types and their comments.
 
 mod events;
+mod gateway;
 mod outbox;
 mod placed;
 mod secret;
@@ -16,6 +17,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use events::RawEvents;
+pub use gateway::{
+    RawCertificateFiles, RawDoorCertificate, RawDoorTls, RawDoorUpstream, RawGateway, RawListen,
+    RawLockout, RawLogin, RawProtocol, RawSelfSigned, RawWithoutLogin,
+};
 pub use outbox::{RawBounce, RawOutbox, RawUnknown};
 pub use placed::Placed;
 pub use secret::{INLINE_SECRET, RawSecret};
@@ -60,6 +65,17 @@ pub struct RawConfig {
     /// Folders under observation.
     #[serde(default)]
     pub watch: Vec<RawWatch>,
+    /// Doors of the gateway, each under a name of your choice; those that are called `imap`, `pop3`
+    /// and `smtp` need no `protocol`. Programs log in there with a mailbox's address and an app
+    /// password, which `gatepost password add` makes.
+    #[serde(default)]
+    pub gateway: BTreeMap<Placed<String>, RawGateway>,
+    /// Login names besides the addresses of mailboxes.
+    #[serde(default)]
+    pub login: BTreeMap<Placed<String>, RawLogin>,
+    /// When logins that are wrong too often are not looked at any more.
+    #[serde(default)]
+    pub lockout: RawLockout,
     /// Files with tokens that `serve` keeps fresh, for programs that read them.
     #[serde(default)]
     pub token_file: Vec<RawTokenFile>,
@@ -156,6 +172,17 @@ pub struct RawRegistration {
     pub signature: Option<Placed<RawSignature>>,
     /// Which token endpoints are used: `v2` (the default) or `v1`.
     pub endpoint: Option<RawEndpoint>,
+}
+
+impl RawRegistration {
+    /// Whether nothing proves that it is the app.
+    pub fn is_public(&self) -> bool {
+        self.secret.is_none()
+            && self.certificate.is_none()
+            && self.assertion.is_none()
+            && self.federated_identity.is_none()
+            && self.managed_identity.is_none()
+    }
 }
 
 /// Which identity of this machine is meant.

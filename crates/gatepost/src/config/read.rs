@@ -121,12 +121,6 @@ fn shape(source: &Source<'_>, tree: &DeTable<'_>, error: &Error) -> Problem {
     }
     let names = quoted(&message);
     let (code, sentence) = match names.split_first() {
-        Some((&"gateway", _)) if message.starts_with("unknown field") && table.is_empty() => (
-            "config_unknown_key",
-            "the gateway is no part of this version of Gatepost and arrives with a later one; \
-             leave [gateway] out until then"
-                .to_owned(),
-        ),
         Some((found, known)) if message.starts_with("unknown field") => {
             let advice = key_names::advice(found, known.iter().copied());
             (

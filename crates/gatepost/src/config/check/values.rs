@@ -20,6 +20,19 @@ impl Check<'_> {
         self.accept(raw, read).unwrap_or(usual)
     }
 
+    /// A number that is not nothing, or what is usual.
+    pub(super) fn at_least_one(&mut self, raw: Option<&Placed<u32>>, usual: u32) -> u32 {
+        match raw {
+            None => usual,
+            Some(raw) if **raw == 0 => {
+                let sentence = "0 would let nobody in; choose a larger number";
+                self.report(raw, "config_wrong_value", sentence);
+                usual
+            }
+            Some(raw) => **raw,
+        }
+    }
+
     /// How many deliveries run side by side.
     pub(super) fn parallel(&mut self, raw: Option<&Placed<u64>>) -> NonZeroUsize {
         let Some(raw) = raw else {

@@ -1,5 +1,7 @@
 //! A checked configuration as it is shown: what is left out filled in, secrets by their place.
 
+mod gateway;
+
 use gatepost_host::SecretSource;
 use gatepost_mailroom::Ordering;
 use gatepost_mailroom::outbox::BounceTo;
@@ -50,6 +52,9 @@ pub(super) fn meaning(config: &Config) -> Value {
             shown["outbox"][key] = json!(named);
         }
     }
+    shown["gateway"] = gateway::doors(&config.gateway);
+    shown["login"] = gateway::logins(&config.gateway);
+    shown["lockout"] = gateway::lockout(&config.gateway);
     shown["watch"] = config.watches.iter().map(watch).collect();
     shown["token_file"] = config.token_files.iter().map(token_file).collect();
     shown
