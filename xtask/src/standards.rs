@@ -315,6 +315,7 @@ const TITLES: &[(u32, &str)] = &[
     (8941, "Structured field values for HTTP"),
     (8970, "IMAP PREVIEW extension"),
     (9051, "IMAP4rev2"),
+    (9106, "Argon2 memory-hard function for passwords"),
     (9110, "HTTP semantics"),
     (9111, "HTTP caching"),
     (9112, "HTTP/1.1"),

@@ -5,9 +5,18 @@
 //! [`Guest`]; any other is [`Turned`] away, and changes nothing but counters.
 
 mod app_password;
+#[doc(hidden)]
+pub mod contract;
 mod error;
+mod failures;
+mod gatekeeper;
+mod hashing;
 mod inheritance;
+mod known;
 mod logins;
+mod making;
+mod memory;
+mod proven;
 mod storage;
 mod turned;
 
@@ -19,8 +28,13 @@ use tokio_util::sync::CancellationToken;
 
 pub use app_password::{AppPassword, LastUse, PasswordId, Verifier};
 pub use error::PasswordError;
+pub use failures::Lockout;
+pub use gatekeeper::{Gatehouse, Gatekeeper, Rules};
+pub use hashing::Cost;
 pub use inheritance::{Inheritance, Inherited};
 pub use logins::{Logins, Opens};
+pub use making::{Maker, Wanted};
+pub use memory::MemoryPasswords;
 pub use storage::{AppPasswords, Edition, Use};
 pub use turned::Turned;
 

@@ -1,0 +1,539 @@
+//! The gatekeeper: looks at passwords, counts what is wrong, remembers what is right.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gatepost_host::{Chance, Clock, Stop};
+use jiff::Timestamp;
+use secrecy::SecretString;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::failures::{Failures, Lockout, Standing, Suspect};
+use super::hashing::{Cost, Recipe};
+use super::known::{self, Held, Known};
+use super::making::{Maker, Wanted, hashed};
+use super::proven::{Proof, Proven};
+use super::{
+    Admission, AppPasswords, Guest, Inheritance, Inherited, LastUse, Login, Logins, Opens,
+    PasswordError, PasswordId, Turned, Use,
+};
+use crate::Protocol;
+
+/// Decides who may come in, by the app passwords that are stored. Clones are the same one.
+///
+/// What is kept in memory is bounded: the app passwords there are, as many proofs and counters as
+/// their own modules say, and [`WAITING`] logins that wait for one of [`AT_ONCE`] looks.
+#[derive(Debug, Clone)]
+pub struct Gatekeeper(Arc<Inside>);
+
+/// What a gatekeeper is made of.
+#[derive(Debug)]
+pub struct Gatehouse {
+    /// Where app passwords are stored.
+    pub passwords: Arc<dyn AppPasswords>,
+    /// What another gateway left behind, if anything.
+    pub inheritance: Option<Arc<dyn Inheritance>>,
+    /// Which mailbox a login name leads to, and how often it may be wrong.
+    pub rules: Rules,
+    /// What tells the time.
+    pub clock: Clock,
+    /// What keys and names are made of.
+    pub chance: Chance,
+    /// What a look at a password costs.
+    pub cost: Cost,
+}
+
+/// What a configuration says of admission.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Which mailbox a login name leads to.
+    pub logins: Logins,
+    /// When logins are not looked at any more.
+    pub lockout: Lockout,
+}
+
+#[derive(Debug)]
+struct Inside {
+    house: Gatehouse,
+    rules: RwLock<Arc<Rules>>,
+    known: RwLock<Arc<Known>>,
+    /// When the edition was asked for last.
+    asked: tokio::sync::Mutex<Option<Timestamp>>,
+    proven: Mutex<Proven>,
+    failures: Mutex<Failures>,
+    guests: Mutex<BTreeMap<PasswordId, CancellationToken>>,
+    uses: Mutex<BTreeMap<PasswordId, LastUse>>,
+    looks: Semaphore,
+    waiting: AtomicUsize,
+    /// What a password for nobody is hashed by.
+    nobody: Recipe,
+}
+
+/// A login that is being looked at.
+struct Candidate {
+    name: String,
+    opens: Option<Opens>,
+    address: IpAddr,
+    suspect: Suspect,
+    now: Timestamp,
+}
+
+impl Gatekeeper {
+    /// One that has let nobody in yet.
+    pub fn new(house: Gatehouse) -> Self {
+        Self(Arc::new(Inside {
+            rules: RwLock::new(Arc::new(house.rules.clone())),
+            known: RwLock::default(),
+            asked: tokio::sync::Mutex::new(None),
+            proven: Mutex::new(Proven::new(&house.chance)),
+            failures: Mutex::default(),
+            guests: Mutex::default(),
+            uses: Mutex::default(),
+            looks: Semaphore::new(AT_ONCE),
+            waiting: AtomicUsize::new(0),
+            nobody: Recipe::new(house.cost, &house.chance),
+            house,
+        }))
+    }
+
+    /// Goes on by other rules. Guests stay.
+    pub fn go_by(&self, rules: Rules) {
+        *write(&self.0.rules) = Arc::new(rules);
+    }
+
+    /// Looks at once which app passwords there are, and ends the sessions of those that are gone.
+    pub async fn look(&self) -> Result<(), PasswordError> {
+        let mut asked = self.0.asked.lock().await;
+        self.0.read_anew(&mut asked).await
+    }
+
+    /// Notices what other processes add and revoke, ends the sessions of what expires, and
+    /// remembers when app passwords were of use, until it is told to stop.
+    pub async fn run(&self, stop: Stop) {
+        let mut beats = 0_u32;
+        while stop.or(self.0.house.clock.sleep(LOOK)).await.is_some() {
+            if let Err(error) = self.look().await {
+                tracing::debug!("the app passwords were not looked at: {error}");
+            }
+            self.0.end_expired();
+            beats = beats.wrapping_add(1);
+            if beats.is_multiple_of(LOOKS_TO_A_WRITE) {
+                self.0.write_uses().await;
+            }
+        }
+        self.0.write_uses().await;
+    }
+}
+
+#[async_trait]
+impl Admission for Gatekeeper {
+    async fn admit(&self, login: &Login) -> Result<Guest, Turned> {
+        let admitted = self.0.admit(login).await;
+        if let Err((turned, suspect)) = &admitted {
+            self.0.tell(login, turned, suspect);
+        }
+        admitted.map_err(|(turned, _)| turned)
+    }
+
+    fn expected(&self, _protocol: Protocol, name: &str, address: IpAddr) -> Option<String> {
+        let candidate = self.0.candidate(name, address);
+        let standing = lock(&self.0.failures).standing(&candidate.suspect, candidate.now);
+        if standing != Standing::Free {
+            return None;
+        }
+        let opens = candidate.opens?;
+        let known = read(&self.0.known);
+        let waits = || {
+            let inheritance = self.0.house.inheritance.as_ref();
+            inheritance.is_some_and(|left| left.waits_for(&opens.mailbox))
+        };
+        let is_open = !known.of_mailbox(&opens.mailbox).is_empty() || waits();
+        is_open.then_some(opens.mailbox)
+    }
+}
+
+impl Inside {
+    async fn admit(&self, login: &Login) -> Result<Guest, (Turned, Suspect)> {
+        let refreshed = self.refresh().await;
+        let candidate = self.candidate(&login.name, login.address);
+        let suspect = candidate.suspect.clone();
+        let out = |turned| (turned, suspect.clone());
+        if let Err(error) = refreshed {
+            let reason = error.to_string();
+            return Err(out(Turned::Unreadable { reason }));
+        }
+        let standing = lock(&self.failures).standing(&candidate.suspect, candidate.now);
+        if let Standing::Out(turned) = standing {
+            return Err(out(turned));
+        }
+        if let Some((held, opens)) = self.proven_before(&candidate, &login.password) {
+            return self
+                .restricted(login, &candidate, (&held, &opens))
+                .map_err(out);
+        }
+        if let Standing::Shared(turned) = standing
+            && !self.is_at_home(&candidate, &turned)
+        {
+            let lockout = read(&self.rules).lockout;
+            lock(&self.failures).count_own(&candidate.suspect, lockout, candidate.now);
+            return Err(out(turned));
+        }
+        let found = self.prove(&candidate, &login.password).await.map_err(out)?;
+        if let (Some(held), Some(opens)) = (found, &candidate.opens) {
+            return self
+                .restricted(login, &candidate, (&held, opens))
+                .map_err(out);
+        }
+        let turned = match candidate.opens {
+            Some(_) => Turned::WrongPassword,
+            None => Turned::UnknownLogin,
+        };
+        let lockout = read(&self.rules).lockout;
+        let wait = lock(&self.failures).count(&candidate.suspect, lockout, candidate.now);
+        self.house.clock.sleep(wait).await;
+        Err(out(turned))
+    }
+
+    fn candidate(&self, name: &str, address: IpAddr) -> Candidate {
+        let address = address.to_canonical();
+        let name = name.to_lowercase();
+        let rules = Arc::clone(&read(&self.rules));
+        let opens = rules.logins.opens(&name).or_else(|| {
+            // An app password may bring a login name of its own.
+            let known = read(&self.known);
+            let mailbox = known.mailbox_of_login(&name)?;
+            rules.logins.opens(mailbox).map(|_| Opens {
+                mailbox: mailbox.clone(),
+                senders: vec![mailbox.clone()],
+            })
+        });
+        Candidate {
+            suspect: Suspect::new(address, &name),
+            name,
+            opens,
+            address,
+            now: self.house.clock.now(),
+        }
+    }
+
+    /// The app password, if it was proven from this address a while ago.
+    fn proven_before(
+        &self,
+        candidate: &Candidate,
+        password: &SecretString,
+    ) -> Option<(Arc<Held>, Opens)> {
+        let opens = candidate.opens.clone()?;
+        let id = {
+            let proven = lock(&self.proven);
+            proven.find(proven.proof(&opens.mailbox, candidate.address, password))?
+        };
+        let known = Arc::clone(&read(&self.known));
+        let held = known.of_mailbox(&opens.mailbox);
+        let held = held.iter().find(|held| held.password.id == id)?;
+        Some((Arc::clone(held), opens))
+    }
+
+    /// Whether a login name that others made suspect comes from where it was used last.
+    fn is_at_home(&self, candidate: &Candidate, turned: &Turned) -> bool {
+        let by_name = matches!(turned, Turned::LoginLockedOut { .. });
+        by_name
+            && candidate.opens.as_ref().is_some_and(|opens| {
+                read(&self.known).was_used_from(&opens.mailbox, candidate.address)
+            })
+    }
+
+    /// Looks at the password: which of the mailbox's it is, if any. For a name that nobody has it
+    /// takes as long.
+    async fn prove(
+        &self,
+        candidate: &Candidate,
+        password: &SecretString,
+    ) -> Result<Option<Arc<Held>>, Turned> {
+        let waiting = Waiting::among(&self.waiting).ok_or(Turned::Busy)?;
+        let _look = self.looks.acquire().await.map_err(|_| Turned::Busy)?;
+        drop(waiting);
+        let known = Arc::clone(&read(&self.known));
+        let mailbox = candidate.opens.as_ref().map(|opens| opens.mailbox.as_str());
+        let held = mailbox.map_or(&[][..], |mailbox| known.of_mailbox(mailbox));
+        let mut recipes = known::recipes(held);
+        if recipes.is_empty() {
+            recipes.push(self.nobody.clone());
+        }
+        for recipe in recipes {
+            let Some(hash) = hashed(recipe.clone(), password.clone()).await else {
+                continue;
+            };
+            if let Some(found) = held.iter().find(|held| held.is(&recipe, &hash)) {
+                self.remember(
+                    candidate,
+                    (&found.password.mailbox, password),
+                    &found.password.id,
+                );
+                return Ok(Some(Arc::clone(found)));
+            }
+        }
+        match mailbox {
+            Some(mailbox) => self.inherit(candidate, mailbox, password).await,
+            None => Ok(None),
+        }
+    }
+
+    fn remember(
+        &self,
+        candidate: &Candidate,
+        (mailbox, password): (&str, &SecretString),
+        id: &PasswordId,
+    ) {
+        let mut proven = lock(&self.proven);
+        let proof: Proof = proven.proof(mailbox, candidate.address, password);
+        proven.remember(proof, id.clone());
+    }
+
+    /// Opens what another gateway left behind, if this password does: it becomes an app password.
+    async fn inherit(
+        &self,
+        candidate: &Candidate,
+        mailbox: &str,
+        password: &SecretString,
+    ) -> Result<Option<Arc<Held>>, Turned> {
+        let Some(left) = &self.house.inheritance else {
+            return Ok(None);
+        };
+        if !left.waits_for(mailbox) {
+            return Ok(None);
+        }
+        let unreadable = |error: PasswordError| Turned::Unreadable {
+            reason: error.to_string(),
+        };
+        match left.open(mailbox, password).await.map_err(unreadable)? {
+            Inherited::Nothing | Inherited::OtherPassword => return Ok(None),
+            Inherited::Opened => {}
+        }
+        let maker = Maker {
+            passwords: &*self.house.passwords,
+            clock: &self.house.clock,
+            chance: &self.house.chance,
+            cost: self.house.cost,
+        };
+        let made = maker.take_over(Wanted::of(mailbox), password).await;
+        let made = made.map_err(unreadable)?;
+        tracing::info!(mailbox, id = %made.id, "a password that was taken over became an app password");
+        let mut asked = self.asked.lock().await;
+        self.read_anew(&mut asked).await.map_err(unreadable)?;
+        drop(asked);
+        self.remember(candidate, (mailbox, password), &made.id);
+        let known = Arc::clone(&read(&self.known));
+        let held = known.of_mailbox(mailbox);
+        Ok(held
+            .iter()
+            .find(|held| held.password.id == made.id)
+            .cloned())
+    }
+
+    /// The password is right. Whether it is good here and now is another question.
+    fn restricted(
+        &self,
+        login: &Login,
+        candidate: &Candidate,
+        (held, opens): (&Held, &Opens),
+    ) -> Result<Guest, Turned> {
+        let password = &held.password;
+        if let Some(at) = password.expires.filter(|at| *at <= candidate.now) {
+            return Err(Turned::Expired { at });
+        }
+        if !password.protocols.hold(login.protocol) {
+            let protocol = login.protocol;
+            return Err(Turned::WrongProtocol { protocol });
+        }
+        let networks = &password.networks;
+        if !networks.is_empty() && !networks.iter().any(|one| one.holds(candidate.address)) {
+            return Err(Turned::WrongNetwork);
+        }
+        if password
+            .login
+            .as_ref()
+            .is_some_and(|only| *only != candidate.name)
+        {
+            return Err(Turned::WrongLogin);
+        }
+        let last = LastUse {
+            at: candidate.now,
+            address: candidate.address,
+            protocol: login.protocol,
+        };
+        lock(&self.uses).insert(password.id.clone(), last);
+        let revoked = lock(&self.guests)
+            .entry(password.id.clone())
+            .or_default()
+            .clone();
+        // Revoked between the look and here: then nobody would cancel it any more.
+        if !read(&self.known).has(&password.id) {
+            lock(&self.guests).remove(&password.id);
+            return Err(Turned::WrongPassword);
+        }
+        let senders = if password.senders.is_empty() {
+            &opens.senders
+        } else {
+            &password.senders
+        };
+        Ok(Guest {
+            password: Some(password.id.clone()),
+            login: candidate.name.clone(),
+            mailbox: opens.mailbox.clone(),
+            senders: senders.clone(),
+            revoked,
+        })
+    }
+
+    /// Asks which edition there is, if that was not asked just now.
+    async fn refresh(&self) -> Result<(), PasswordError> {
+        let mut asked = self.asked.lock().await;
+        let now = self.house.clock.now();
+        let lately = asked.is_some_and(|at| {
+            at <= now && Duration::try_from(now.duration_since(at)).unwrap_or_default() < LOOK
+        });
+        if lately {
+            return Ok(());
+        }
+        self.read_anew(&mut asked).await
+    }
+
+    async fn read_anew(&self, asked: &mut Option<Timestamp>) -> Result<(), PasswordError> {
+        let edition = self.house.passwords.edition().await?;
+        if read(&self.known).edition != Some(edition) {
+            let (edition, all) = self.house.passwords.all().await?;
+            let known = Arc::new(Known::of(edition, all));
+            *write(&self.known) = Arc::clone(&known);
+            lock(&self.proven).keep_only(|id| known.has(id));
+            lock(&self.uses).retain(|id, _| known.has(id));
+            lock(&self.guests).retain(|id, revoked| {
+                let stays = known.has(id);
+                if !stays {
+                    revoked.cancel();
+                }
+                stays
+            });
+        }
+        *asked = Some(self.house.clock.now());
+        Ok(())
+    }
+
+    fn end_expired(&self) {
+        let now = self.house.clock.now();
+        let known = Arc::clone(&read(&self.known));
+        let over = known
+            .iter()
+            .filter(|one| one.expires.is_some_and(|at| at <= now));
+        for password in over {
+            if let Some(guests) = lock(&self.guests).remove(&password.id) {
+                guests.cancel();
+            }
+        }
+    }
+
+    /// What could not be written is tried again with the next.
+    async fn write_uses(&self) {
+        let uses: Vec<Use> = std::mem::take(&mut *lock(&self.uses))
+            .into_iter()
+            .map(|(id, last)| Use { id, last })
+            .collect();
+        if uses.is_empty() {
+            return;
+        }
+        if let Err(error) = self.house.passwords.used(&uses).await {
+            tracing::warn!("when app passwords were used last was not recorded: {error}");
+            let mut waiting = lock(&self.uses);
+            for one in uses {
+                waiting.entry(one.id).or_insert(one.last);
+            }
+        }
+    }
+
+    /// One line in one form, for people and for fail2ban: `docs/fail2ban`.
+    fn tell(&self, login: &Login, turned: &Turned, suspect: &Suspect) {
+        let (address, protocol) = (login.address.to_canonical(), login.protocol);
+        let name = without_blanks(&login.name);
+        if turned.is_temporary() {
+            tracing::warn!("login put off from {address} by {protocol}: {turned} (login {name})");
+            return;
+        }
+        let is_news = !turned.ends_connection()
+            || lock(&self.failures).is_news(suspect, self.house.clock.now());
+        if is_news {
+            tracing::warn!("login refused from {address} by {protocol}: {turned} (login {name})");
+        } else {
+            tracing::debug!("login refused from {address} by {protocol}: {turned} (login {name})");
+        }
+    }
+}
+
+/// A login that waits for a look, or was given up.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    /// `None` if too many wait.
+    fn among(waiting: &'a AtomicUsize) -> Option<Self> {
+        let one = Self(waiting);
+        (waiting.fetch_add(1, Ordering::Relaxed) < WAITING).then_some(one)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A login name as the log has it: whoever sends it must not be able to write lines or words of
+/// its own into the log.
+fn without_blanks(name: &str) -> String {
+    let mut shown = String::new();
+    for c in name.chars().take(SHOWN) {
+        match c {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '@' | '.' | '_' | '+' | '-' | '\\' => shown.push(c),
+            other => {
+                let mut octets = [0; 4];
+                for octet in other.encode_utf8(&mut octets).bytes() {
+                    // Writing into memory never fails.
+                    let _ = write!(shown, "%{octet:02X}");
+                }
+            }
+        }
+    }
+    if name.chars().nth(SHOWN).is_some() {
+        shown.push_str("...");
+    }
+    shown
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Looks at passwords at once; each takes as much memory as its cost says.
+const AT_ONCE: usize = 2;
+/// Logins that wait for a look; those beyond are told to come again.
+const WAITING: usize = 64;
+/// How soon it is noticed what another process changed.
+const LOOK: Duration = Duration::from_secs(2);
+/// Uses are written every half minute, and at the end.
+const LOOKS_TO_A_WRITE: u32 = 15;
+/// Characters of a login name in the log.
+const SHOWN: usize = 64;
+
+#[cfg(test)]
+mod tests;
