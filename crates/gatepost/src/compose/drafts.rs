@@ -27,4 +27,11 @@ impl<L: Lookout> Lookout for Drafts<L> {
             DraftFate::Gone => self.sent_items.look(due).await,
         }
     }
+
+    async fn withdraw(&self, due: &DueSubmission) -> Result<(), LookError> {
+        if let Some(Trace::Draft { id }) = &due.trace {
+            self.graph.discard_draft(id).await?;
+        }
+        Ok(())
+    }
 }

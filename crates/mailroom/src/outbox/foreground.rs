@@ -110,18 +110,29 @@ impl Sending {
         let since = due
             .departed_at
             .map_or(SignedDuration::MAX, |at| now.duration_since(at));
-        let since = Duration::try_from(since).unwrap_or_default();
-        let (fate, report) = match sighting {
-            Ok(Sighting::Sent) => return self.found(due, office),
-            Ok(Sighting::Draft) => {
-                let reason = "it is still a draft, so it was not sent".to_owned();
+        let next = next_look(Duration::try_from(since).unwrap_or_default());
+        let sighting = match (sighting, next, &self.lookout) {
+            // It is sent anew as another draft, so this one must be out of the world before.
+            (Ok(Sighting::Draft), None, Some(lookout)) => {
+                let withdrawn = lookout.withdraw(&due).await;
+                withdrawn.map(|()| Sighting::Draft)
+            }
+            (seen, ..) => seen,
+        };
+        let (fate, report) = match (sighting, next) {
+            (Ok(Sighting::Sent), _) => return self.found(due, office),
+            // Right after it was sent it may seem to be a draft, as it may seem to be nowhere.
+            (Ok(Sighting::Draft | Sighting::Nothing), Some(wait)) => {
+                (look_again(&due, 0, later(now, wait)), None)
+            }
+            (Ok(Sighting::Draft), None) => {
+                let reason = "it was a draft still, so it was not sent".to_owned();
                 (Fate::RetryAt { at: now, reason }, None)
             }
-            Ok(Sighting::Nothing) => match next_look(since) {
-                Some(wait) => (look_again(&due, 0, later(now, wait)), None),
-                None => self.decide(&due, "it is not among the sent messages", now),
-            },
-            Err(LookError::NotNow(reason)) if due.looks_in_vain < LOOKS_IN_VAIN => {
+            (Ok(Sighting::Nothing), None) => {
+                self.decide(&due, "it is not among the sent messages", now)
+            }
+            (Err(LookError::NotNow(reason)), _) if due.looks_in_vain < LOOKS_IN_VAIN => {
                 tracing::warn!(
                     submission = %due.lease.id, mailbox = %due.letter.mailbox,
                     "whether it was sent cannot be looked up at present: {reason}"
@@ -130,7 +141,7 @@ impl Sending {
                 let at = later(now, wait + office.chance.up_to(wait / 4));
                 (look_again(&due, due.looks_in_vain + 1, at), None)
             }
-            Err(LookError::NotNow(reason) | LookError::Never(reason)) => {
+            (Err(LookError::NotNow(reason) | LookError::Never(reason)), _) => {
                 self.decide(&due, &reason, now)
             }
         };

@@ -15,6 +15,13 @@ use crate::DueSubmission;
 pub trait Lookout: Send + Sync + std::fmt::Debug {
     /// Looks once. That it is not found means little soon after it left: Exchange takes its time.
     async fn look(&self, due: &DueSubmission) -> Result<Sighting, LookError>;
+
+    /// Takes away the draft that a look has shown, so that nobody can send it any more. Nothing is
+    /// done where drafts are never seen.
+    async fn withdraw(&self, due: &DueSubmission) -> Result<(), LookError> {
+        let _ = due;
+        Ok(())
+    }
 }
 
 /// What a look showed.
@@ -22,7 +29,7 @@ pub trait Lookout: Send + Sync + std::fmt::Debug {
 pub enum Sighting {
     /// It was sent.
     Sent,
-    /// It was not sent, and is not going to be: it is still a draft.
+    /// It is a draft, and was not sent; or it was a moment ago, and the server does not say so yet.
     Draft,
     /// There is no trace of it.
     Nothing,

@@ -1,6 +1,7 @@
 //! The outbox against servers that refuse, lose answers and connections, and processes that are
 //! killed, in virtual time and by seed.
 
+mod drafts;
 mod promises;
 mod server;
 mod stand;

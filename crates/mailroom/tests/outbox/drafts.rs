@@ -1,0 +1,189 @@
+//! Messages that were drafts when their answer was lost: by Microsoft Graph, what was sent may seem
+//! to be a draft for a while.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gatepost_mail::submission::Envelope;
+use gatepost_mail::{Departure, Outgoing, Receipt, Submit, SubmitError, SubmitOpener, Trace};
+use gatepost_mailroom::outbox::{LookError, Lookout, Sending, Sighting};
+use gatepost_mailroom::{DueSubmission, EventType, Outbox as _, Submission, SubmissionState};
+
+use crate::seed;
+use crate::stand::Stand;
+
+/// A server at which every message is a draft first. The answer to the first is lost.
+#[derive(Debug, Clone, Default)]
+struct Drafting(Arc<Mutex<Desk>>);
+
+#[derive(Debug, Default)]
+struct Desk {
+    /// Whether the message whose answer is lost is sent.
+    is_sent: bool,
+    /// How many looks show a draft although it is sent.
+    lag: u32,
+    looks: u32,
+    made: u32,
+    /// The drafts that are there, and those that were sent.
+    drafts: Vec<String>,
+    sent: Vec<String>,
+    /// Whether a draft can be taken away.
+    is_locked: bool,
+}
+
+impl Desk {
+    /// Makes a draft; answers how many were made before, and its id.
+    fn draft(&mut self) -> (u32, String) {
+        let before = self.made;
+        let id = format!("draft {before}");
+        self.made += 1;
+        self.drafts.push(id.clone());
+        (before, id)
+    }
+}
+
+impl Drafting {
+    /// One whose first message is sent, although `lag` looks show a draft.
+    fn lagging(lag: u32) -> Self {
+        let desk = Desk {
+            is_sent: true,
+            lag,
+            ..Desk::default()
+        };
+        Self(Arc::new(Mutex::new(desk)))
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl SubmitOpener for Drafting {
+    async fn open(&self) -> Result<Box<dyn Submit>, SubmitError> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+#[async_trait]
+impl Submit for Drafting {
+    async fn submit(
+        &mut self,
+        _: &Envelope,
+        _: &mut dyn Outgoing,
+        departure: &mut dyn Departure,
+    ) -> Result<Receipt, SubmitError> {
+        let (made, id) = self.desk().draft();
+        departure.begins(Trace::Draft { id: id.clone() }).await?;
+        let mut desk = self.desk();
+        let is_lost = made == 0;
+        if desk.is_sent || !is_lost {
+            desk.drafts.retain(|one| *one != id);
+            desk.sent.push(id);
+        }
+        if is_lost {
+            return Err(SubmitError::Unknown {
+                host: "graph.test".to_owned(),
+                mailbox: ADA.to_owned(),
+                reason: "the answer was cut off".to_owned(),
+            });
+        }
+        Ok(Receipt {
+            said: "sent".to_owned(),
+            refused: Vec::new(),
+        })
+    }
+
+    fn is_open(&self) -> bool {
+        true
+    }
+
+    async fn close(&mut self) {}
+}
+
+#[async_trait]
+impl Lookout for Drafting {
+    async fn look(&self, due: &DueSubmission) -> Result<Sighting, LookError> {
+        let Some(Trace::Draft { id }) = &due.trace else {
+            panic!("it was a draft: {:?}", due.trace)
+        };
+        let mut desk = self.desk();
+        desk.looks += 1;
+        let is_sent = desk.sent.contains(id) && desk.looks > desk.lag;
+        Ok(if is_sent {
+            Sighting::Sent
+        } else {
+            Sighting::Draft
+        })
+    }
+
+    async fn withdraw(&self, due: &DueSubmission) -> Result<(), LookError> {
+        let Some(Trace::Draft { id }) = &due.trace else {
+            panic!("it was a draft: {:?}", due.trace)
+        };
+        let mut desk = self.desk();
+        if desk.is_locked {
+            return Err(LookError::Never("it may not be deleted".to_owned()));
+        }
+        desk.drafts.retain(|one| one != id);
+        Ok(())
+    }
+}
+
+/// What becomes of a message at `server`.
+async fn sent_at(server: &Drafting) -> (Stand, Submission) {
+    let stand = Stand::new(seed());
+    let office = stand.office();
+    let sending = Sending {
+        opener: Arc::new(server.clone()),
+        lookout: Some(Arc::new(server.clone())),
+        ..stand.sending(ADA)
+    };
+    let id = stand.accept(&office, ADA).await;
+    let patience = Duration::from_hours(1);
+    let seen = sending.send_now(&id, (&office, patience)).await;
+    let seen = seen.expect("it is stored").expect("it is there");
+    (stand, seen)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_seems_to_be_a_draft_for_a_while_is_not_sent_twice() {
+    for lag in [1, 2, 5] {
+        let server = Drafting::lagging(lag);
+        let (stand, seen) = sent_at(&server).await;
+        assert_eq!(seen.state, SubmissionState::Sent, "{lag}: {seen:#?}");
+        assert_eq!(server.desk().sent, ["draft 0"], "{lag}");
+        assert_eq!(server.desk().looks, lag + 1);
+        let unknown = stand.told(&seen.id, EventType::SendUnknown).await;
+        assert!(unknown.is_empty(), "it was found: {unknown:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stays_a_draft_is_taken_away_and_sent_once_more() {
+    let server = Drafting::default();
+    let (_, seen) = sent_at(&server).await;
+    assert_eq!(seen.state, SubmissionState::Sent, "{seen:#?}");
+    let desk = server.desk();
+    assert_eq!(desk.drafts, Vec::<String>::new(), "the old one is gone");
+    assert_eq!(desk.sent.len(), 1);
+    assert!(desk.looks > 5, "nobody hurried: {}", desk.looks);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_draft_that_cannot_be_taken_away_is_for_a_person_to_decide() {
+    let server = Drafting::default();
+    server.desk().is_locked = true;
+    let (stand, seen) = sent_at(&server).await;
+    assert_eq!(seen.state, SubmissionState::Unknown, "{seen:#?}");
+    let reason = seen.reason.as_deref().unwrap_or_default();
+    assert!(reason.contains("it may not be deleted"), "{reason}");
+    assert_eq!(server.desk().sent, Vec::<String>::new());
+    let unknown = stand.told(&seen.id, EventType::SendUnknown).await;
+    assert_eq!(unknown.len(), 1);
+    let kept = stand.storage.submission(&seen.id).await.expect("it reads");
+    assert_eq!(kept.expect("it is there").next_attempt_at, None);
+}
+
+const ADA: &str = "ada@contoso.com";
