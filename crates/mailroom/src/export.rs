@@ -66,8 +66,9 @@ pub struct Estimate {
     pub folders: usize,
     /// Messages that are to be fetched.
     pub messages: u64,
-    /// Their octets, as the server estimates them. Exchange estimates badly.
-    pub octets: u64,
+    /// Their octets, as the server estimates them: Exchange does so badly by IMAP and POP3, and
+    /// Microsoft Graph not at all. None where a size is not known.
+    pub octets: Option<u64>,
     /// Messages that an earlier run has exported already.
     pub earlier: u64,
 }
@@ -76,8 +77,8 @@ pub struct Estimate {
 pub trait Progress: Send + Sync {
     /// The work is known.
     fn planned(&self, estimate: &Estimate);
-    /// A message was fetched: its real size, and the size that had been estimated.
-    fn fetched(&self, octets: u64, estimated: u64);
+    /// A message was fetched: its real size, and the size that had been estimated if one was.
+    fn fetched(&self, octets: u64, estimated: Option<u64>);
     /// The server has trouble, and is asked again after `pause`.
     fn waits(&self, error: &MailError, pause: Duration);
 }

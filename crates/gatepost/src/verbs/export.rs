@@ -1,6 +1,7 @@
 //! `gatepost export MAILBOX --to DIR`: every message of a mailbox as files.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gatepost_fault::{After, Fault, Next, Owner};
@@ -145,44 +146,53 @@ fn names() -> Vec<&'static str> {
 /// Shows people how far it is. Where nobody looks, only trouble is said.
 struct Shown {
     bar: ProgressBar,
+    /// Whether the bar counts messages, and not octets.
+    counts_messages: AtomicBool,
 }
 
 impl Default for Shown {
     fn default() -> Self {
         Self {
             bar: ProgressBar::hidden(),
+            counts_messages: AtomicBool::new(false),
         }
     }
 }
 
 impl Progress for Shown {
     fn planned(&self, estimate: &Estimate) {
-        let earlier = match estimate.earlier {
-            0 => String::new(),
-            earlier => format!("; {} are exported already", HumanCount(earlier)),
-        };
-        screen::note(&format!(
-            "{} messages in {} folders, about {} as the server estimates{earlier}",
-            HumanCount(estimate.messages),
-            estimate.folders,
-            HumanBytes(estimate.octets),
-        ));
+        screen::note(&plan(estimate));
         if !screen::are_notes_seen() {
             return;
         }
-        // Servers estimate badly, so what was estimated of each message is what it counts.
-        let style = ProgressStyle::with_template(
-            "{wide_bar} {bytes} of about {total_bytes}, {binary_bytes_per_sec}, {eta} left",
-        );
+        let (length, template) = match estimate.octets {
+            // Servers estimate badly, so what was estimated of each message is what it counts.
+            Some(octets) => (
+                octets,
+                "{wide_bar} {bytes} of about {total_bytes}, {binary_bytes_per_sec}, {eta} left",
+            ),
+            None => (
+                estimate.messages,
+                "{wide_bar} {human_pos} of {human_len} messages, {eta} left",
+            ),
+        };
+        self.counts_messages
+            .store(estimate.octets.is_none(), Ordering::Relaxed);
+        let style = ProgressStyle::with_template(template);
         self.bar.set_style(style.expect("the template is right"));
-        self.bar.set_length(estimate.octets);
+        self.bar.set_length(length);
         self.bar
             .set_draw_target(indicatif::ProgressDrawTarget::stderr());
         self.bar.enable_steady_tick(Duration::from_millis(250));
     }
 
-    fn fetched(&self, _octets: u64, estimated: u64) {
-        self.bar.inc(estimated);
+    fn fetched(&self, _octets: u64, estimated: Option<u64>) {
+        let step = if self.counts_messages.load(Ordering::Relaxed) {
+            1
+        } else {
+            estimated.unwrap_or(0)
+        };
+        self.bar.inc(step);
     }
 
     fn waits(&self, error: &MailError, pause: Duration) {
@@ -190,6 +200,31 @@ impl Progress for Shown {
         self.bar
             .suspend(|| screen::warn(&format!("{error}; trying again in {pause}")));
     }
+}
+
+/// What is to be done, in a sentence.
+fn plan(estimate: &Estimate) -> String {
+    let messages = match estimate.messages {
+        1 => "1 message".to_owned(),
+        several => format!("{} messages", HumanCount(several)),
+    };
+    let folders = match estimate.folders {
+        1 => "1 folder".to_owned(),
+        several => format!("{several} folders"),
+    };
+    let size = estimate.octets.map_or_else(
+        || "how large they are the server does not say".to_owned(),
+        |octets| format!("about {} as the server estimates", HumanBytes(octets)),
+    );
+    let earlier = match estimate.earlier {
+        0 => String::new(),
+        1 => "; 1 is exported already".to_owned(),
+        earlier => format!("; {} are exported already", HumanCount(earlier)),
+    };
+    if estimate.messages == 0 {
+        return format!("{messages} in {folders}{earlier}");
+    }
+    format!("{messages} in {folders}, {size}{earlier}")
 }
 
 /// Something of the mailbox is not in the files.
@@ -223,5 +258,52 @@ impl Fault for Incomplete {
 
     fn next(&self) -> Next {
         Next::Retry(After::Backoff)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_planned_is_said_without_what_nobody_knows() {
+        let estimate = |messages, folders, octets, earlier| Estimate {
+            folders,
+            messages,
+            octets,
+            earlier,
+        };
+        for (estimate, sentence) in [
+            (
+                estimate(1_200, 3, Some(2 << 20), 0),
+                "1,200 messages in 3 folders, about 2.00 MiB as the server estimates",
+            ),
+            (
+                estimate(2, 1, None, 1_000),
+                "2 messages in 1 folder, how large they are the server does not say; 1,000 are exported already",
+            ),
+            (
+                estimate(1, 1, Some(5), 1),
+                "1 message in 1 folder, about 5 B as the server estimates; 1 is exported already",
+            ),
+            (
+                estimate(0, 2, Some(0), 7),
+                "0 messages in 2 folders; 7 are exported already",
+            ),
+        ] {
+            assert_eq!(plan(&estimate), sentence);
+        }
+    }
+
+    #[test]
+    fn a_bar_counts_messages_where_no_size_is_known() {
+        for (octets, estimated, at) in [(Some(70), Some(7), 7), (None, None, 1)] {
+            let shown = Shown::default();
+            shown
+                .counts_messages
+                .store(octets.is_none(), Ordering::Relaxed);
+            shown.fetched(99, estimated);
+            assert_eq!(shown.bar.position(), at, "{octets:?}");
+        }
     }
 }

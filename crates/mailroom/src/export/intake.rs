@@ -91,7 +91,7 @@ impl Intake for ToScribe<'_> {
     async fn gone(&mut self, key: &MessageKey) -> Result<(), IntakeError> {
         if self.settled.insert(key.clone()) {
             self.gone += 1;
-            let estimated = self.items.get(key).map_or(0, |item| item.estimated);
+            let estimated = self.items.get(key).and_then(|item| item.estimated);
             self.progress.fetched(0, estimated);
         }
         Ok(())

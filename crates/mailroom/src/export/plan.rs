@@ -32,7 +32,7 @@ pub(super) struct Item {
     pub(super) key: MessageKey,
     pub(super) received_at: Option<Timestamp>,
     /// Its size in octets, as the server estimates it.
-    pub(super) estimated: u64,
+    pub(super) estimated: Option<u64>,
     pub(super) flags: Vec<Flag>,
 }
 
@@ -187,7 +187,7 @@ fn item(arrival: Arrival) -> Item {
     Item {
         key: arrival.key,
         received_at: arrival.received_at,
-        estimated: arrival.size_hint.unwrap_or(0),
+        estimated: arrival.size_hint,
         flags: arrival.flags,
     }
 }

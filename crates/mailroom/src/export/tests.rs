@@ -11,6 +11,8 @@ use gatepost_mail::{
 
 use super::*;
 
+mod progress;
+
 /// A server with one mailbox.
 #[derive(Debug, Default)]
 struct Server {
@@ -24,6 +26,8 @@ struct Server {
     cut_after: Option<usize>,
     /// After so many messages in all every folder is renumbered.
     renumbered_after: Option<usize>,
+    /// It says no sizes.
+    sizeless: bool,
     fetched: usize,
 }
 
@@ -67,7 +71,7 @@ impl Mailbox for Session {
                 uid: *uid,
             },
             received_at: Timestamp::from_second(i64::from(*uid) * 1_000).ok(),
-            size_hint: u64::try_from(raw.len()).ok(),
+            size_hint: u64::try_from(raw.len()).ok().filter(|_| !server.sizeless),
             flags: vec![Flag::Seen, Flag::Flagged],
         };
         Ok(Changes::Since {
@@ -189,7 +193,7 @@ struct Quiet;
 
 impl Progress for Quiet {
     fn planned(&self, _: &Estimate) {}
-    fn fetched(&self, _: u64, _: u64) {}
+    fn fetched(&self, _: u64, _: Option<u64>) {}
     fn waits(&self, _: &MailError, _: Duration) {}
 }
 
