@@ -321,6 +321,62 @@ mod tests {
         assert_eq!(Cloud::named("germany"), None);
     }
 
+    /// <https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud> and
+    /// <https://learn.microsoft.com/graph/deployments>: a letter wrong here sends secrets elsewhere.
+    #[test]
+    fn every_cloud_has_its_own_hosts_and_names() {
+        for (name, login, graph, mail, smtp, app, delegated) in [
+            (
+                "global",
+                "https://login.microsoftonline.com/",
+                "https://graph.microsoft.com/",
+                "outlook.office365.com",
+                "smtp.office365.com",
+                "https://outlook.office365.com",
+                "https://outlook.office.com",
+            ),
+            (
+                "usgov",
+                "https://login.microsoftonline.us/",
+                "https://graph.microsoft.us/",
+                "outlook.office365.us",
+                "smtp.office365.us",
+                "https://outlook.office365.us",
+                "https://outlook.office365.us",
+            ),
+            (
+                "usgov-dod",
+                "https://login.microsoftonline.us/",
+                "https://dod-graph.microsoft.us/",
+                "outlook-dod.office365.us",
+                "outlook-dod.office365.us",
+                "https://outlook.office365.us",
+                "https://outlook.office365.us",
+            ),
+            (
+                "china",
+                "https://login.partner.microsoftonline.cn/",
+                "https://microsoftgraph.chinacloudapi.cn/",
+                "partner.outlook.cn",
+                "partner.outlook.cn",
+                "https://partner.outlook.cn",
+                "https://partner.outlook.cn",
+            ),
+        ] {
+            let cloud = Cloud::named(name).expect("it is built in");
+            assert_eq!(cloud.login.as_str(), login);
+            assert_eq!(cloud.graph.as_ref().map(Url::as_str), Some(graph));
+            let at = |host: &str, port: u16| HostPort::parse(&format!("{host}:{port}")).ok();
+            assert_eq!(cloud.imap, at(mail, 993), "{name}");
+            assert_eq!(cloud.pop3, at(mail, 995), "{name}");
+            assert_eq!(cloud.smtp, at(smtp, 587), "{name}");
+            assert_eq!(cloud.names.exchange_app, app, "{name}");
+            assert_eq!(cloud.names.exchange_delegated, delegated, "{name}");
+            let graph = graph.strip_suffix('/').expect("an origin");
+            assert_eq!(cloud.names.graph, graph, "{name}");
+        }
+    }
+
     #[test]
     fn a_custom_cloud_has_no_host_of_another() {
         let lab = custom("https://login.lab.example").expect("https is fine");
