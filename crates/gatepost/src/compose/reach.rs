@@ -116,3 +116,21 @@ impl Endpoint for Reach {
         http.post(form).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_app_asks_of_a_mailbox_is_governed_by_one() {
+        let reach = Reach::new(None, &Clock::system(), &Chance::seeded(1));
+        let one = reach.governor("contoso/1", "ada@contoso.com");
+        assert!(one.is(&reach.governor("contoso/1", "ada@contoso.com")));
+        for (app, mailbox) in [
+            ("contoso/1", "bob@contoso.com"),
+            ("contoso/2", "ada@contoso.com"),
+        ] {
+            assert!(!one.is(&reach.governor(app, mailbox)), "{app} {mailbox}");
+        }
+    }
+}

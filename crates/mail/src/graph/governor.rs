@@ -61,6 +61,11 @@ impl Governor {
         }))
     }
 
+    /// Whether the other is a clone of this one.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Waits for a free lane.
     pub(super) async fn lane(&self) -> Lane {
         let lane = Arc::clone(&self.0.lanes).acquire_owned().await;
