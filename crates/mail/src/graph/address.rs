@@ -54,6 +54,26 @@ impl Address {
     }
 }
 
+/// Whose mailbox a link of Graph's leads to, if it says so by an address. It may name an object's
+/// id instead, which says nothing to us.
+pub(super) fn owner_of(link: &Url) -> Option<String> {
+    let mut segments = link.path_segments()?;
+    let users = segments.by_ref().find(|segment| {
+        let name = segment.split('(').next().unwrap_or_default();
+        name.eq_ignore_ascii_case("users")
+    })?;
+    // `users/ADDRESS`, or as a key in brackets (OData 4.01 URL Conventions, 4.3.1).
+    let named = match users.split_once('(') {
+        Some((_, key)) => key.strip_suffix(')')?,
+        None => segments.next()?,
+    };
+    // In a path `+` stands for itself.
+    let text = format!("x={}", named.replace('+', "%2B"));
+    let (_, text) = url::form_urlencoded::parse(text.as_bytes()).next()?;
+    let text = text.trim_matches('\'').replace("''", "'");
+    text.contains('@').then(|| text.to_lowercase())
+}
+
 /// A text within a filter (ABNF of `OData` 4.01): its quotes are doubled.
 pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
@@ -101,6 +121,31 @@ mod tests {
         );
         assert!(address.relative().starts_with("/users/a%2F..%2Fb"));
         assert_eq!(quoted("O'Hara"), "'O''Hara'");
+    }
+
+    #[test]
+    fn a_link_says_whose_mailbox_it_is_if_it_can() {
+        for (path, owner) in [
+            ("users/Ada@contoso.com/delta", Some("ada@contoso.com")),
+            (
+                "users('ada%40contoso.com')/mailFolders('x')",
+                Some("ada@contoso.com"),
+            ),
+            (
+                "Users('o''hara+x@contoso.com')/delta",
+                Some("o'hara+x@contoso.com"),
+            ),
+            ("users/2f4c5d0e-9f0b-4d3a-8a55-0a4f7a3b1c01/delta", None),
+            ("users('2f4c5d0e')/mailFolders('a@b')/delta", None),
+            ("me/mailFolders('a@b')/delta", None),
+            ("users(ada@contoso.com/delta", None),
+            ("users", None),
+            ("", None),
+        ] {
+            let link = base().join(&format!("v1.0/{path}?$deltatoken=a@b"));
+            let link = link.expect("a URL");
+            assert_eq!(owner_of(&link).as_deref(), owner, "{path}");
+        }
     }
 
     #[test]

@@ -100,8 +100,15 @@ impl Session {
             Some(walk) => walk.next.as_deref(),
             None => Some(place.link.as_str()),
         };
-        // A token must not follow a link elsewhere: Graph of this cloud has another address now.
-        let leads_away = next.is_some_and(|link| self.graph.link(link).is_err());
+        // A token must not follow a link elsewhere: Graph of this cloud has another address now. Nor
+        // is what changed in another mailbox news of this one.
+        let leads_away = next.is_some_and(|link| !link.is_empty() && !self.is_ours(link));
+        if leads_away {
+            tracing::warn!(
+                mailbox = self.graph.mailbox(), %folder,
+                "the link of the cursor leads to another place than this mailbox; the folder is compared with what is known"
+            );
+        }
         if leads_away || place.folder != found {
             return Ok(self.anew(place, (found, news_from)));
         }
@@ -152,6 +159,7 @@ impl Session {
         let mut from = place.link.clone();
         while link.is_none() {
             let (rows, further) = self.graph.walked(&place.folder, Some(&from)).await?;
+            self.learn(&further);
             has_rows |= !rows.is_empty();
             for row in rows {
                 if row.removed.is_some() {
@@ -269,6 +277,7 @@ impl Session {
                 }
                 page => page?,
             };
+            self.learn(&further);
             for row in &rows {
                 place.pass(row, &mut walk);
             }

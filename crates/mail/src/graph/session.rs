@@ -1,13 +1,14 @@
 //! A session: what was learnt of the mailbox so far. There is no connection that could be lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use super::address::owner_of;
 use super::client::Graph;
-use super::delta::Watched;
+use super::delta::{Further, Watched};
 use super::folders::{Found, missing};
 use super::refusal::GraphMeaning;
 use super::resources::MailFolder;
@@ -26,6 +27,8 @@ pub(super) struct Session {
     pub(super) watched: Option<Watched>,
     /// When each folder, by its id, was last compared with what is known of it.
     pub(super) compared: BTreeMap<String, Timestamp>,
+    /// What Graph calls the owner of the mailbox in links that it has given out here.
+    called: BTreeSet<String>,
 }
 
 impl Session {
@@ -35,7 +38,26 @@ impl Session {
             ids: BTreeMap::from([(FolderName::inbox(), inbox.id)]),
             watched: None,
             compared: BTreeMap::new(),
+            called: BTreeSet::new(),
         }
+    }
+
+    /// Notes what Graph calls the owner of the mailbox, which need not be the address that was
+    /// asked for.
+    pub(super) fn learn(&mut self, further: &Further) {
+        let (Further::Page(link) | Further::Link(link)) = further;
+        let link = self.graph.link(link).ok();
+        self.called.extend(link.as_ref().and_then(owner_of));
+    }
+
+    /// Whether a link of a cursor leads to this mailbox, as far as it says so. The token of an app
+    /// opens others as well.
+    pub(super) fn is_ours(&self, link: &str) -> bool {
+        self.graph.link(link).is_ok_and(|url| {
+            owner_of(&url).is_none_or(|owner| {
+                owner == self.graph.mailbox().to_lowercase() || self.called.contains(&owner)
+            })
+        })
     }
 
     /// The folder of that name as it is now. One that was renamed or made anew is looked for.

@@ -354,6 +354,66 @@ async fn a_cursor_of_another_mailbox_is_refused_and_a_link_elsewhere_is_not_foll
     assert_eq!(walks.count(), 1, "{asked:?}");
 }
 
+/// The token of an app opens the other mailbox, too: following the link would lose what came here.
+#[tokio::test]
+async fn a_link_to_the_changes_of_another_mailbox_is_not_followed() {
+    let link = r#""@odata.deltaLink":"LINK/2""#;
+    let script = vec![
+        (DELTA, changes(&row("a", 1), link)),
+        (LISTED, page(&[row("a", 1), row("b", 2)])),
+        ("GET /delta?2", changes("", link)),
+    ];
+    let (found, server) = watching(script, |mut session, links| async move {
+        let cursor = links.cursor("1", &["a"]);
+        let cursor = Cursor {
+            state: cursor
+                .state
+                .replace("users/ada@contoso.com", "users('Bob%40contoso.com')"),
+            ..cursor
+        };
+        assert!(cursor.state.contains("Bob"), "{}", cursor.state);
+        let (new, next, _) = ids(&pull(session.as_mut(), Some(&cursor), 9).await?);
+        let (none, _, _) = ids(&pull(session.as_mut(), Some(&next), 9).await?);
+        Ok::<_, MailError>((new, none))
+    })
+    .await;
+    let (new, none) = found.expect("it starts again here");
+    assert_eq!((new, none.len()), (vec!["graph:b".to_owned()], 0));
+    let asked = server.questions();
+    assert!(!asked.iter().any(|one| one.contains("bob")), "{asked:?}");
+}
+
+/// Graph may call the mailbox otherwise than we do, which is no reason to begin anew each time.
+#[tokio::test]
+async fn a_mailbox_may_have_another_name_in_the_links_of_graph() {
+    let called = |state: &str| {
+        format!(r#""@odata.deltaLink":"BASEv1.0/users('ada.berg@contoso.com')/delta?{state}""#)
+    };
+    let server = Server::new(&[]).await;
+    let base = server.base();
+    let answer = |rows: &str, state: &str| {
+        let link = called(state).replace("BASE", base.as_str());
+        changes(rows, &link)
+    };
+    server.adds(DELTA, answer(&row("a", 1), "2"));
+    server.adds(LISTED, page(&[row("a", 1)]));
+    server.adds(
+        "GET /users('ada.berg@contoso.com')/delta?2",
+        answer("", "3"),
+    );
+    server.knows("GET /mailFolders/inbox?", Answer::json(INBOX));
+    server.knows("GET /mailFolders/IN?", Answer::json(INBOX));
+    let opener = super::GraphOpener::new(super::settings(&server, &std::sync::Arc::default()));
+    let talk = async {
+        let mut session = opener.open().await?;
+        let (new, next, _) = ids(&pull(session.as_mut(), None, 9).await?);
+        let (none, _, _) = ids(&pull(session.as_mut(), Some(&next), 9).await?);
+        Ok::<_, MailError>((new, none.len()))
+    };
+    let found = server.serve(talk).await.expect("it works");
+    assert_eq!(found, (vec!["graph:a".to_owned()], 0));
+}
+
 #[tokio::test]
 async fn a_page_of_changes_that_leads_nowhere_is_no_end() {
     for next in [r#""x":1"#, r#""@odata.nextLink":"LINK/1""#] {
