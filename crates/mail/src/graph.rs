@@ -43,7 +43,9 @@ pub use calendar::{
 };
 pub use client::Graph;
 pub use contacts::{Contact, ContactAddress};
-pub use drafts::{Audience as ReplyAudience, DraftFate, FollowUpStatus, MailBody, NewMail};
+pub use drafts::{
+    Audience as ReplyAudience, DraftFate, FollowUpStatus, MailBody, NewMail, SentCopy,
+};
 pub use governor::Governor;
 pub use opener::GraphOpener;
 pub use refusal::{GraphMeaning, GraphRefusal};

@@ -63,7 +63,7 @@ impl MailBody {
 }
 
 impl NewMail {
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         let mut message = Map::new();
         message.insert("subject".to_owned(), json!(self.subject));
         message.insert("body".to_owned(), self.body.json());
@@ -107,6 +107,15 @@ impl NewMail {
         }
         Value::Object(message)
     }
+}
+
+/// What becomes of the mailbox's own copy of a message that is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SentCopy {
+    /// It is filed in Sent Items.
+    Kept,
+    /// There is none.
+    Dropped,
 }
 
 /// What became of a draft.

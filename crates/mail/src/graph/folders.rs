@@ -34,6 +34,18 @@ impl Found {
 }
 
 impl Graph {
+    /// The id of the folder of that name, by which messages are copied
+    /// ([`copy_messages`](Self::copy_messages)).
+    pub async fn folder_id(&self, folder: &FolderName) -> Result<String, MailError> {
+        if *folder == FolderName::inbox() {
+            return Ok(self.inbox().await?.id);
+        }
+        let tree = self.tree().await?;
+        let found = tree.iter().find(|found| found.name == *folder);
+        let found = found.map(|found| found.id.clone());
+        found.ok_or_else(|| missing(self, folder, &tree))
+    }
+
     /// Every folder below the top of the mailbox, the inbox first, the others by their names.
     pub(super) async fn tree(&self) -> Result<Vec<Found>, MailError> {
         let known = self.well_known().await?;

@@ -9,6 +9,7 @@
 //! it is sent. That needs `Mail.ReadWrite`, holds the message in memory, and cannot be done to a
 //! message that is signed or encrypted, which would not be the same any more.
 
+mod json;
 mod mime;
 mod rebuilt;
 mod recipients;

@@ -149,7 +149,9 @@ fn left_behind(error: &SubmitError, link: &mut Link) -> Standing {
         SubmitError::Refused { .. } if link.client.in_flight() > 0 => Standing::Over,
         SubmitError::Refused { .. } | SubmitError::NoRecipient(_) => Standing::Begun,
         // Found before anything was said.
-        SubmitError::TooLarge { .. } | SubmitError::Unsendable { .. } => Standing::Ready,
+        SubmitError::TooLarge { .. }
+        | SubmitError::DraftDenied { .. }
+        | SubmitError::Unsendable { .. } => Standing::Ready,
         // Within DATA only the end of the message or of the connection ends it.
         SubmitError::Session(_)
         | SubmitError::NoWay(_)

@@ -60,6 +60,21 @@ pub enum SubmitError {
         /// The most that is taken, in octets.
         limit: u64,
     },
+    /// The message is too large for one request, and the app may not write the draft by which it
+    /// would be sent; nothing was sent.
+    #[error(
+        "the message has more than the {limit} octets that {host} takes from {mailbox} in one request; what is larger is sent as a draft, and the app lacks the permission Mail.ReadWrite of Microsoft Graph to write one; {host} said: {said}"
+    )]
+    DraftDenied {
+        /// The server.
+        host: String,
+        /// The mailbox in whose name it was to be sent.
+        mailbox: String,
+        /// The most that one request takes, in octets.
+        limit: u64,
+        /// The server's words.
+        said: String,
+    },
     /// The message or its envelope cannot be expressed to this server; nothing was sent.
     #[error("{host} cannot be given this message for {mailbox}: {reason}")]
     Unsendable {
@@ -121,6 +136,7 @@ impl Fault for SubmitError {
             Self::NoRecipient(_) => "recipients_refused",
             Self::Unknown { .. } => "submission_unknown",
             Self::TooLarge { .. } => "submission_too_large",
+            Self::DraftDenied { .. } => "graph_access_denied",
             Self::Unsendable { .. } => "submission_unsendable",
             Self::Outgoing(_) => "submission_not_read",
             Self::Departure(_) => "submission_not_recorded",
@@ -133,6 +149,7 @@ impl Fault for SubmitError {
             Self::NoWay(ways) => ways.owner(),
             Self::Refused { meaning, .. } => meaning.map_or(Owner::Remote, Meaning::owner),
             Self::Unknown { .. } => Owner::Remote,
+            Self::DraftDenied { .. } => Owner::TenantAdmin,
             Self::NoRecipient(_) | Self::TooLarge { .. } | Self::Unsendable { .. } => Owner::Person,
             Self::Outgoing(_) | Self::Departure(_) => Owner::Operator,
         }
@@ -153,6 +170,7 @@ impl Fault for SubmitError {
                 Next::Retry(gatepost_fault::After::Backoff)
             }
             Self::TooLarge { .. } | Self::Unsendable { .. } => Next::Discard,
+            Self::DraftDenied { .. } => Next::Reconfigure,
         }
     }
 }

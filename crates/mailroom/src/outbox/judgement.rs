@@ -296,6 +296,7 @@ fn is_about_mailbox(error: &SubmitError) -> bool {
         SubmitError::NoRecipient(_)
         | SubmitError::Unknown { .. }
         | SubmitError::TooLarge { .. }
+        | SubmitError::DraftDenied { .. }
         | SubmitError::Unsendable { .. }
         | SubmitError::Outgoing(_)
         | SubmitError::Departure(_) => false,

@@ -11,6 +11,7 @@ use super::{may_be_sent, not_sent};
 use crate::graph::attachments::NewAttachment;
 use crate::graph::client::Graph;
 use crate::graph::drafts::{MailBody, NewMail};
+use crate::graph::refusal::GraphMeaning;
 use crate::{Address, Departure, MailError, Outgoing, OutgoingError, Receipt, SubmitError, Trace};
 
 /// What a draft is made of.
@@ -100,7 +101,8 @@ impl Graph {
         parts: Parts,
         departure: &mut dyn Departure,
     ) -> Result<Receipt, SubmitError> {
-        let draft = self.write_draft(&parts.mail).await.map_err(of_message)?;
+        let draft = self.write_draft(&parts.mail).await;
+        let draft = draft.map_err(|error| self.of_draft(error))?;
         if let Err(error) = self.prepare(&draft, parts.files, departure).await {
             if let Err(left) = self.discard_draft(&draft).await {
                 tracing::warn!(
@@ -130,20 +132,29 @@ impl Graph {
         for (file, octets) in files {
             let attached = self.attach(draft, &file, &mut Octets::new(octets)).await;
             attached.map_err(|error| match error {
-                SubmitError::Session(error) => of_message(error),
+                SubmitError::Session(error) => self.of_draft(error),
                 other => other,
             })?;
         }
         let id = draft.to_owned();
         Ok(departure.begins(Trace::Draft { id }).await?)
     }
-}
 
-/// What a refusal means before anything departed.
-fn of_message(error: MailError) -> SubmitError {
-    match error {
-        MailError::Graph(refusal) => not_sent(refusal),
-        other => other.into(),
+    /// What a refusal means before anything departed. Who may send need not be allowed to write
+    /// drafts, so it says nothing of smaller messages.
+    fn of_draft(&self, error: MailError) -> SubmitError {
+        match error {
+            MailError::Graph(refusal) if refusal.meaning == GraphMeaning::AccessDenied => {
+                SubmitError::DraftDenied {
+                    host: self.host(),
+                    mailbox: self.mailbox().to_owned(),
+                    limit: self.settings().largest_mime,
+                    said: refusal.words(),
+                }
+            }
+            MailError::Graph(refusal) => not_sent(refusal),
+            other => other.into(),
+        }
     }
 }
 

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gatepost_fault::{After, Fault as _, Next, Owner};
+use gatepost_fault::{After, Fault, Next, Owner};
 use serde_json::Value;
 
+use super::super::drafts::{NewMail, SentCopy};
 use super::super::submit::GraphSubmitter;
 use super::server::{Answer, Server};
-use super::{ADA, INBOX, Tokens, settings};
+use super::{ADA, INBOX, Tokens, asked, settings};
 use crate::contract::{Letter, Told, envelope};
 use crate::{Receipt, SubmitError, SubmitOpener as _, Trace};
 
@@ -275,11 +276,64 @@ async fn a_draft_that_is_not_sent_is_thrown_away() {
 
     let denied = ("POST /messages", Answer::refusal(403, "ErrorAccessDenied"));
     let (sent, begun, _) = rebuilt(&[denied], Told::default()).await;
-    assert_eq!(
-        sent.expect_err("it may not write").code(),
-        "graph_access_denied"
-    );
+    let error = sent.expect_err("it may not write");
+    let kind = (error.code(), error.owner(), error.next());
+    let expected = ("graph_access_denied", Owner::TenantAdmin, Next::Reconfigure);
+    assert_eq!(kind, expected);
+    for words in ["Mail.ReadWrite", "more than the 1000 octets"] {
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    let is_of_message = matches!(error, SubmitError::DraftDenied { .. });
+    assert!(is_of_message, "smaller ones may be sent: {error:?}");
     assert_eq!(begun, None);
+}
+
+#[tokio::test]
+async fn a_message_goes_as_json_with_or_without_a_copy() {
+    let mail = NewMail {
+        subject: "Soup".into(),
+        to: vec![crate::Address {
+            name: Some("Bob".into()),
+            address: BOB.into(),
+        }],
+        ..NewMail::default()
+    };
+    let lost = || Answer {
+        hangs_up: true,
+        ..Answer::default()
+    };
+    let script = [
+        (SEND, accepted()),
+        (SEND, accepted()),
+        (SEND, Answer::refusal(403, "ErrorSendAsDenied")),
+        (SEND, Answer::refusal(504, "")),
+        (SEND, lost()),
+    ];
+    let (done, server) = asked(&script, |graph, _| async move {
+        let mut done = Vec::new();
+        for copy in [SentCopy::Kept, SentCopy::Dropped, SentCopy::Kept] {
+            done.push(graph.send_mail(&mail, copy).await);
+        }
+        for _ in 0..2 {
+            done.push(graph.send_mail(&mail, SentCopy::Kept).await);
+        }
+        done
+    })
+    .await;
+    let codes = done.iter().map(|one| one.as_ref().err().map(Fault::code));
+    let unknown = Some("submission_unknown");
+    let expected = [None, None, Some("send_as_denied"), unknown, unknown];
+    assert_eq!(codes.collect::<Vec<_>>(), expected, "{done:?}");
+    let seen = server.seen();
+    assert_eq!(seen.len(), 5, "none is sent again by itself");
+    let bodies = seen.iter().take(2).map(|one| {
+        let body: Value = serde_json::from_slice(&one.body).expect("JSON");
+        let to = &body["message"]["toRecipients"][0]["emailAddress"];
+        assert_eq!(to, &serde_json::json!({"name": "Bob", "address": BOB}));
+        assert_eq!(body["message"]["subject"], "Soup");
+        body["saveToSentItems"].as_bool()
+    });
+    assert_eq!(bodies.collect::<Vec<_>>(), [Some(true), Some(false)]);
 }
 
 #[tokio::test]

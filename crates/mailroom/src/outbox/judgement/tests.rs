@@ -73,6 +73,25 @@ fn at(seconds: i64) -> Timestamp {
 
 const LATER: Next = Next::Retry(After::Backoff);
 
+/// A permission lacks for this message, and not for smaller ones: they go on their way.
+#[test]
+fn a_message_that_needs_a_draft_fails_alone_where_none_may_be_written() {
+    let error = SubmitError::DraftDenied {
+        host: "graph.test".to_owned(),
+        mailbox: "ada@contoso.com".to_owned(),
+        limit: 1,
+        said: "ErrorAccessDenied".to_owned(),
+    };
+    let mut due = due(&["a@example.com"]);
+    let judged = judged(&mut due, Tried::Failed(error), 0);
+    let Fate::Failed { reason } = &judged.fate else {
+        panic!("another try changes nothing: {judged:?}")
+    };
+    assert!(reason.contains("Mail.ReadWrite"), "{reason}");
+    assert_eq!(judged.lesson, Lesson::Nothing);
+    assert_eq!(judged.code, Some("graph_access_denied"));
+}
+
 /// The phase and the meaning decide, and not the first digit of a code.
 #[test]
 fn every_refusal_has_its_consequence_for_message_and_mailbox() {
