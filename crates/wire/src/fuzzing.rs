@@ -1,6 +1,7 @@
 //! What the fuzz targets and the corpus test run: one function per decoder, each of which
 //! panics when an invariant is broken and otherwise says nothing.
 
+mod gate;
 mod pop3;
 mod server;
 mod smtp;
@@ -99,6 +100,24 @@ pub fn smtp_server(input: &[u8]) {
         whole, octetwise,
         "what is said does not depend on the reads"
     );
+}
+
+/// Our IMAP server lets people in, and what they send behind their sign-in is passed on whole.
+pub fn imap_gate(input: &[u8]) {
+    let whole = gate::imap(input, input.len().max(1));
+    assert_eq!(whole, gate::imap(input, 1), "the reads make no difference");
+}
+
+/// The same of POP3.
+pub fn pop3_gate(input: &[u8]) {
+    let whole = gate::pop3(input, input.len().max(1));
+    assert_eq!(whole, gate::pop3(input, 1), "the reads make no difference");
+}
+
+/// The same of SMTP.
+pub fn smtp_gate(input: &[u8]) {
+    let whole = gate::smtp(input, input.len().max(1));
+    assert_eq!(whole, gate::smtp(input, 1), "the reads make no difference");
 }
 
 /// What is read of replies, and of the arguments of MAIL and RCPT, is written and read the same.

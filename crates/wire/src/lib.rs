@@ -16,4 +16,4 @@ mod serving;
 mod words;
 
 pub use lines::LineTooLong;
-pub use serving::{Then, Want};
+pub use serving::{InClear, Then, Want};

@@ -36,6 +36,16 @@ pub enum Then {
     Close,
 }
 
+/// Whether somebody may sign in before TLS, where TLS is offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum InClear {
+    /// Whoever may start TLS has to.
+    #[default]
+    Refused,
+    /// The network is trusted: TLS is a choice.
+    Accepted,
+}
+
 /// One connection, as its server sees it.
 pub(crate) struct Connection<A> {
     pub(crate) lines: Lines,

@@ -75,8 +75,8 @@ impl Connection {
                         .await;
                     Flow::End
                 }
-                // Port 993 has no STARTTLS, and every question is answered above.
-                Want::StartTls | Want::Answer => Flow::End,
+                // Port 993 has no STARTTLS, every question is answered above, and no other server goes on.
+                Want::StartTls | Want::HandOver(_) | Want::Answer => Flow::End,
             };
             if matches!(flow, Flow::End) {
                 return;

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gatepost_wire::imap::server::{Limits, Mechanism, Persona, Quirks, Texts};
+use gatepost_wire::imap::server::{InClear, Limits, Mechanism, Persona, Quirks, Texts};
 
 /// How Exchange Online presents itself on port 993.
 pub(super) fn persona() -> Persona {
@@ -36,6 +36,7 @@ pub(super) fn persona() -> Persona {
             NAMESPACE LITERAL+"
             .into(),
         mechanisms: vec![Mechanism::Xoauth2],
+        in_clear: InClear::default(),
         charsets: &["US-ASCII"],
         limits: Limits::default(),
         quirks: Quirks::default(),

@@ -1,6 +1,6 @@
 //! Exchange Online's manners, as data: greeting, capabilities, wording.
 
-use gatepost_wire::pop3::server::{InitialResponse, Limits, Mechanism, Persona, Texts};
+use gatepost_wire::pop3::server::{InClear, InitialResponse, Limits, Mechanism, Persona, Texts};
 use gatepost_wire::pop3::{Capabilities, Capability};
 
 use crate::imap::exchange::{SERVER, server_name};
@@ -33,6 +33,7 @@ pub(super) fn persona() -> Persona {
         },
         capabilities: Capabilities::new(listed.clone()),
         capabilities_signed_in: Capabilities::new(listed),
+        in_clear: InClear::default(),
         initial_response: InitialResponse::Refuse,
         limits: Limits::default(),
     }

@@ -1,7 +1,7 @@
 //! Exchange Online's manners, as data: greeting, extensions, wording.
 
 use gatepost_wire::smtp::exchange::{KNOWN, KnownReply, Meaning};
-use gatepost_wire::smtp::server::{Limits, Mechanism, Persona, Replies, SignIn};
+use gatepost_wire::smtp::server::{InClear, Limits, Mechanism, Persona, Replies, SignIn};
 use gatepost_wire::smtp::{EnhancedStatus, Extension, Extensions, Phase, Reply};
 use jiff::Timestamp;
 
@@ -39,6 +39,7 @@ pub(super) fn persona(protection: Protection, peer: &str, now: Timestamp) -> Per
             Extension::Chunking,
             Extension::SmtpUtf8,
         ]),
+        in_clear: InClear::default(),
         sign_in: SignIn::Required,
         replies: Replies {
             starting_tls: reply(220, EnhancedStatus::new(2, 0, 0), "SMTP server ready"),

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::pop3::client::{Client, Command, Event};
 use crate::pop3::server::{
-    Answer, Ask, InitialResponse, Letter, Limits, Mechanism, Persona, Server, Texts, Want,
+    Answer, Ask, InClear, InitialResponse, Letter, Limits, Mechanism, Persona, Server, Texts, Want,
 };
 use crate::pop3::{Capabilities, Capability};
 
@@ -91,7 +91,7 @@ pub(super) fn said(input: &[u8], read: usize) -> Vec<u8> {
     }
 }
 
-fn persona() -> Persona {
+pub(super) fn persona() -> Persona {
     let listed = [
         Capability::Uidl,
         Capability::User,
@@ -113,6 +113,7 @@ fn persona() -> Persona {
         },
         capabilities: Capabilities::new(listed.clone()),
         capabilities_signed_in: Capabilities::new(listed),
+        in_clear: InClear::default(),
         initial_response: InitialResponse::Accept,
         limits: Limits::default(),
     }

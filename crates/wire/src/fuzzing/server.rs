@@ -4,8 +4,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::imap::server::{
-    Answer, Ask, Attribute, Change, Copied, Flags, Limits, Listed, Loaded, Mechanism, Opened,
-    Persona, Quirks, Server, Status, Texts, Want,
+    Answer, Ask, Attribute, Change, Copied, Flags, InClear, Limits, Listed, Loaded, Mechanism,
+    Opened, Persona, Quirks, Server, Status, Texts, Want,
 };
 
 /// What the server says to a client that sends these octets, so many at a time.
@@ -21,7 +21,7 @@ pub(super) fn said(input: &[u8], read: usize) -> Vec<u8> {
                 Some(octets) => server.push(octets),
                 None => return said,
             },
-            Want::StartTls | Want::Close => return said,
+            Want::StartTls | Want::Close | Want::HandOver(_) => return said,
             Want::Answer => unreachable!("every question was answered at once"),
         }
     }
@@ -67,7 +67,7 @@ fn agree(ask: Ask) -> Answer {
     }
 }
 
-fn persona() -> Persona {
+pub(super) fn persona() -> Persona {
     Persona {
         texts: Texts {
             greeting: "ready".to_owned(),
@@ -89,7 +89,13 @@ fn persona() -> Persona {
         },
         capability_before_login: "IMAP4rev1".to_owned(),
         capability_after_login: "IMAP4rev1".to_owned(),
-        mechanisms: vec![Mechanism::Xoauth2, Mechanism::Plain, Mechanism::Login],
+        mechanisms: vec![
+            Mechanism::Xoauth2,
+            Mechanism::Plain,
+            Mechanism::AuthLogin,
+            Mechanism::Login,
+        ],
+        in_clear: InClear::default(),
         charsets: &["US-ASCII"],
         limits: Limits::default(),
         quirks: Quirks::default(),

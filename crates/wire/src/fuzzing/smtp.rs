@@ -4,7 +4,9 @@ use secrecy::SecretString;
 
 use crate::sasl::Xoauth2;
 use crate::smtp::client::{Client, Unsendable};
-use crate::smtp::server::{Answer, Ask, Limits, Mechanism, Persona, Replies, Server, SignIn, Want};
+use crate::smtp::server::{
+    Answer, Ask, InClear, Limits, Mechanism, Persona, Replies, Server, SignIn, Want,
+};
 use crate::smtp::{
     Envelope, Extension, Extensions, Path, Recipient, Reply, ReversePath, Sender, Transfer,
 };
@@ -101,7 +103,7 @@ pub(super) fn said(input: &[u8], read: usize) -> Vec<u8> {
     }
 }
 
-fn persona() -> Persona {
+pub(super) fn persona() -> Persona {
     let offered = [
         Extension::Size(Some(64)),
         Extension::Pipelining,
@@ -114,6 +116,7 @@ fn persona() -> Persona {
         greeting: Reply::new(220, "ready"),
         hello: "hello".to_owned(),
         extensions: Extensions::new(offered),
+        in_clear: InClear::default(),
         sign_in: SignIn::Optional,
         replies: Replies::default(),
         limits: Limits::default(),

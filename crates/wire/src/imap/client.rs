@@ -189,6 +189,12 @@ impl Client {
         &self.capabilities
     }
 
+    /// Gives away what was received behind the answers that were read, for somebody else who
+    /// goes on with this server. Only when nothing is in flight.
+    pub fn take_leftover(&mut self) -> Bytes {
+        self.assembler.take_leftover()
+    }
+
     /// How many messages of the server could not be read.
     pub fn unreadable(&self) -> u64 {
         self.unreadable

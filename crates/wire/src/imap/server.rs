@@ -15,6 +15,9 @@
 //! The session keeps the sequence numbers of the open folder; its owner knows UIDs only.
 //! Everything is bounded: lines and literals by [`Limits`], the output by one message at a
 //! time, a client that errs too often by [`Limits::errors`].
+//!
+//! An owner that only lets people in, and passes the rest on to another server, answers
+//! [`Answer::HandOver`].
 
 mod address;
 mod answering;
@@ -38,6 +41,7 @@ mod text;
 mod upload;
 mod view;
 
+pub use crate::InClear;
 pub use crate::sasl::Credentials;
 pub use ask::{
     Access, Answer, Ask, Attribute, Change, Copied, FlagEdit, FolderChange, Listed, Loaded, Opened,

@@ -18,8 +18,8 @@ mod persona;
 mod sign_in;
 mod top;
 
-pub use crate::Then;
 pub use crate::sasl::{Credentials, Mechanism};
+pub use crate::{InClear, Then};
 pub use ask::{Answer, Ask, Letter, Refusal};
 pub use machine::{Server, Want};
 pub use persona::{InitialResponse, Limits, Persona, Texts};

@@ -254,6 +254,12 @@ impl Client {
         self.extensions.as_ref().unwrap_or(&UNKNOWN)
     }
 
+    /// Gives away what was received behind the answers that were read, for somebody else who
+    /// goes on with this server. Only when nothing is in flight.
+    pub fn take_leftover(&mut self) -> Bytes {
+        self.lines.take_leftover()
+    }
+
     /// How many commands are not complete.
     pub fn in_flight(&self) -> usize {
         self.in_flight.len() + self.unsent.len()

@@ -19,8 +19,8 @@ mod receiving;
 mod sign_in;
 mod transaction;
 
-pub use crate::Then;
 pub use crate::sasl::{Credentials, Mechanism};
+pub use crate::{InClear, Then};
 pub use ask::{Answer, Ask, Refusal};
 pub use machine::{Server, Want};
 pub use persona::{Limits, Persona, Replies, SignIn};

@@ -18,6 +18,7 @@ proptest! {
         fuzzing::client(&octets);
         fuzzing::response(&octets);
         fuzzing::command(&octets);
+        fuzzing::imap_gate(&octets);
     }
 
     #[test]
@@ -25,6 +26,11 @@ proptest! {
         let octets = pieces.concat();
         fuzzing::assembler(octets.as_bytes());
         fuzzing::client(octets.as_bytes());
+    }
+
+    #[test]
+    fn whoever_knocks_is_borne(pieces in prop::collection::vec(knock(), 0..40)) {
+        fuzzing::imap_gate(&pieces.concat());
     }
 
     #[test]
@@ -68,6 +74,33 @@ proptest! {
         prop_assert_eq!((ours.uid, ours.size), (Some(uid), Some(u64::from(size))));
         prop_assert_eq!(ours.flags.map(|flags| flags.len()), Some(usize::from(seen)));
     }
+}
+
+/// What a client may send before it is signed in, in pieces.
+fn knock() -> impl Strategy<Value = Vec<u8>> {
+    let known = prop::sample::select(&[
+        "a LOGIN ",
+        "b login me secret\r\n",
+        "c LOGIN somebody-else x\r\n",
+        "d AUTHENTICATE PLAIN\r\n",
+        "e AUTHENTICATE LOGIN bWU=\r\n",
+        "AG1lAHNlY3JldA==\r\n",
+        "c2VjcmV0\r\n",
+        "*\r\n",
+        "me ",
+        "\"m\\\"e\" ",
+        "{2}\r\n",
+        "{2+}\r\n",
+        "{65537+}\r\n",
+        "{9223372036854775808}\r\n",
+        "\r\n",
+        "\n",
+        "f STARTTLS\r\n",
+        "g NOOP\r\n",
+        "h ID NIL\r\n",
+    ]);
+    let noise = prop::collection::vec(any::<u8>(), 0..30);
+    prop_oneof![4 => known.prop_map(|text| text.as_bytes().to_vec()), 1 => noise]
 }
 
 fn piece() -> impl Strategy<Value = String> {

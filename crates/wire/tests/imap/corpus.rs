@@ -7,6 +7,7 @@ use crate::seeds;
 #[test]
 fn no_seed_breaks_a_decoder() {
     seeds::replay(&[
+        ("wire_imap_gate", fuzzing::imap_gate),
         ("wire_assembler", fuzzing::assembler),
         ("wire_client", fuzzing::client),
         ("wire_command", fuzzing::command),

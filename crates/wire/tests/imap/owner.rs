@@ -76,12 +76,15 @@ impl Owner {
                     Answer::Refused(Refusal::no("AUTHENTICATE failed."))
                 }
             }
-            Ask::SignIn(Credentials::Password { password, .. }) => {
-                let good = password.expose_secret() == "secret";
-                if good {
-                    Answer::Done
-                } else {
-                    Answer::Refused(Refusal::no("LOGIN failed."))
+            Ask::SignIn(Credentials::Password { user, password }) => {
+                let good = matches!(password.expose_secret(), "secret" | "pässwörd");
+                match user.as_str() {
+                    "relayed" if good => Answer::HandOver(None),
+                    r"rel@x.test\team" if good => {
+                        Answer::HandOver(Some("IMAP4rev1 MOVE IDLE".to_owned()))
+                    }
+                    "me" if good => Answer::Done,
+                    _ => Answer::Refused(Refusal::no("LOGIN failed.")),
                 }
             }
             Ask::Folders => Answer::Folders(self.folders.keys().map(listed).collect()),

@@ -1,7 +1,7 @@
 //! The server machine against the dialogues, and against anything at all.
 
 use gatepost_wire::imap::server::{
-    Answer, Ask, Limits, Mechanism, Persona, Quirks, Refusal, Server, Texts, Waiting, Want,
+    Answer, Ask, InClear, Limits, Mechanism, Persona, Quirks, Refusal, Server, Texts, Waiting, Want,
 };
 use proptest::prelude::*;
 
@@ -10,7 +10,13 @@ use crate::server_side::{self, ServerSide};
 
 #[test]
 fn the_server_holds_its_part_of_every_dialogue() {
-    server_side::holds_its_part("imap", 8, |_, _| Conversation::new());
+    server_side::holds_its_part("imap", 12, |dialogue, _| {
+        Conversation::of(match dialogue.name.as_str() {
+            name if name.contains("trusted") => trusted(),
+            name if name.contains("gate") => gate(),
+            _ => persona(),
+        })
+    });
 }
 
 /// A server with its owner, and what it wrote.
@@ -21,6 +27,7 @@ pub(crate) struct Conversation {
     waiting: Waiting,
     pub(crate) closed: bool,
     starts_tls: bool,
+    handed_over: Option<Vec<u8>>,
 }
 
 impl Conversation {
@@ -36,6 +43,7 @@ impl Conversation {
             waiting: Waiting::Command,
             closed: false,
             starts_tls: false,
+            handed_over: None,
         }
     }
 
@@ -51,6 +59,11 @@ impl Conversation {
                 }
                 Want::StartTls => {
                     self.starts_tls = true;
+                    return;
+                }
+                Want::HandOver(octets) => {
+                    let passed_on = self.handed_over.get_or_insert_default();
+                    passed_on.extend_from_slice(&octets);
                     return;
                 }
                 Want::Close => self.closed = true,
@@ -73,7 +86,11 @@ impl ServerSide for Conversation {
         std::mem::take(&mut self.written)
     }
 
-    fn waited(&mut self, _what: &str) {
+    fn waited(&mut self, what: &str) {
+        if what == "the hand-over" {
+            assert_eq!(self.handed_over.as_deref(), Some(b"".as_slice()));
+            return;
+        }
         self.owner
             .deliver("Subject: new\r\n\r\n", [].into_iter().collect());
         self.server.changed();
@@ -81,6 +98,97 @@ impl ServerSide for Conversation {
 
     fn is_closed(&self) -> bool {
         self.closed
+    }
+}
+
+/// What the gateway is to everybody who is not signed in: passwords are behind TLS.
+fn gate() -> Persona {
+    Persona {
+        capability_before_login: "IMAP4rev1 AUTH=PLAIN AUTH=LOGIN AUTH=XOAUTH2 SASL-IR LITERAL+ ID"
+            .to_owned(),
+        mechanisms: vec![
+            Mechanism::Plain,
+            Mechanism::AuthLogin,
+            Mechanism::Xoauth2,
+            Mechanism::Login,
+        ],
+        limits: Limits {
+            line: 8 * 1024,
+            literal: 64 * 1024,
+            errors: 10,
+        },
+        ..persona()
+    }
+}
+
+/// The same where TLS is a choice.
+fn trusted() -> Persona {
+    let mut persona = gate();
+    persona.mechanisms.push(Mechanism::StartTls);
+    persona.in_clear = InClear::Accepted;
+    persona
+}
+
+#[test]
+fn what_follows_the_sign_in_is_handed_over_untouched() {
+    for login in [
+        "a LOGIN relayed secret\r\n",
+        "a LOGIN {7+}\r\nrelayed {6+}\r\nsecret\r\n",
+        "a AUTHENTICATE PLAIN AHJlbGF5ZWQAc2VjcmV0\r\n",
+    ] {
+        let mut conversation = Conversation::of(gate());
+        let behind = "b SELECT INBOX\r\nc APPEND x {3+}\r\nabc\r\nd {5}\r\nhel";
+        let octets = format!("{login}{behind}");
+        conversation.server.push(octets.as_bytes());
+        conversation.go_on();
+        let said = String::from_utf8_lossy(&conversation.written).into_owned();
+        assert!(said.ends_with("completed.\r\n"), "{login}: {said}");
+        let passed_on = conversation.handed_over.as_deref();
+        assert_eq!(passed_on, Some(behind.as_bytes()), "{login}");
+    }
+}
+
+#[test]
+fn a_name_and_a_password_have_their_bounds() {
+    let longest = "x".repeat(64 * 1024);
+    for (octets, said) in [
+        (
+            format!("a LOGIN me {{65536}}\r\n{longest}\r\n"),
+            "+ go ahead\r\na NO LOGIN failed.\r\n",
+        ),
+        (
+            "a LOGIN me {65537}\r\nb NOOP\r\n".to_owned(),
+            "a BAD Command Argument Error. 11\r\nb OK NOOP completed.\r\n",
+        ),
+        (
+            "a LOGIN {6}\r\nabcdef {65531}\r\nb NOOP\r\n".to_owned(),
+            "+ go ahead\r\na BAD Command Argument Error. 11\r\nb OK NOOP completed.\r\n",
+        ),
+        (
+            "a LOGIN {9223372036854775808}\r\nb NOOP\r\n".to_owned(),
+            "a BAD Command Argument Error. 11\r\nb OK NOOP completed.\r\n",
+        ),
+        (
+            "a LOGIN {9223372036854775808+}\r\nb NOOP\r\n".to_owned(),
+            "a BAD Command Argument Error. 11\r\n* BYE Connection closed. 14\r\n",
+        ),
+        (
+            format!("a LOGIN me {}\r\nb NOOP\r\n", &longest[..8 * 1024]),
+            "a BAD Command Argument Error. 11\r\nb OK NOOP completed.\r\n",
+        ),
+    ] {
+        let mut conversation = Conversation::of(gate());
+        for some in octets.as_bytes().chunks(4096) {
+            conversation.server.push(some);
+            conversation.go_on();
+        }
+        let written = String::from_utf8_lossy(&conversation.written).into_owned();
+        assert_eq!(
+            written,
+            format!("* OK ready\r\n{said}"),
+            "{}",
+            &octets[..30.min(octets.len())]
+        );
     }
 }
 
@@ -299,6 +407,7 @@ fn persona() -> Persona {
         capability_before_login: "IMAP4rev1 AUTH=XOAUTH2".to_owned(),
         capability_after_login: "IMAP4rev1 MOVE".to_owned(),
         mechanisms: vec![Mechanism::Xoauth2, Mechanism::Plain, Mechanism::Login],
+        in_clear: InClear::default(),
         charsets: &["US-ASCII"],
         limits: Limits {
             errors: 10,

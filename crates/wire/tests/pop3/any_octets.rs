@@ -9,6 +9,7 @@ proptest! {
         fuzzing::body(&octets);
         fuzzing::pop3_client(&octets);
         fuzzing::pop3_server(&octets);
+        fuzzing::pop3_gate(&octets);
     }
 
     #[test]
@@ -25,6 +26,7 @@ proptest! {
         let octets = pieces.concat();
         fuzzing::pop3_client(octets.as_bytes());
         fuzzing::pop3_server(octets.as_bytes());
+        fuzzing::pop3_gate(octets.as_bytes());
     }
 }
 

@@ -1,7 +1,7 @@
 //! The server machine against the dialogues.
 
 use gatepost_wire::pop3::server::{
-    Ask, InitialResponse, Limits, Mechanism, Persona, Server, Texts, Want,
+    Ask, InClear, InitialResponse, Limits, Mechanism, Persona, Server, Texts, Want,
 };
 use gatepost_wire::pop3::{Capabilities, Capability, Code, Reply};
 
@@ -10,11 +10,12 @@ use crate::server_side::{self, ServerSide};
 
 #[test]
 fn the_server_holds_its_part_of_every_dialogue() {
-    server_side::holds_its_part("pop3", 5, |dialogue, octets_at_once| {
-        let persona = if dialogue.name.contains("stls") {
-            before_tls()
-        } else {
-            persona()
+    server_side::holds_its_part("pop3", 7, |dialogue, octets_at_once| {
+        let persona = match dialogue.name.as_str() {
+            "server-gate-stls" => trusted(),
+            "server-gate" => gate(),
+            name if name.contains("stls") => before_tls(),
+            _ => persona(),
         };
         Conversation::of(persona, octets_at_once)
     });
@@ -83,6 +84,10 @@ impl ServerSide for Conversation {
     }
 
     fn waited(&mut self, what: &str) {
+        if what == "the hand-over" {
+            assert_eq!(self.handed_over.as_deref(), Some(b"".as_slice()));
+            return;
+        }
         assert_eq!(what, "TLS");
         assert!(self.starts_tls);
         self.server.tls_started(persona());
@@ -163,6 +168,31 @@ fn before_tls() -> Persona {
     }
 }
 
+/// What the gateway is to everybody who is not signed in.
+fn gate() -> Persona {
+    let listed = [
+        Capability::Top,
+        Capability::Uidl,
+        Capability::sasl([Mechanism::Plain, Mechanism::Login, Mechanism::Xoauth2]),
+        Capability::User,
+    ];
+    let mut persona = persona();
+    "ready".clone_into(&mut persona.texts.greeting);
+    persona.capabilities = Capabilities::new(listed);
+    persona.initial_response = InitialResponse::Accept;
+    persona
+}
+
+/// The same where TLS is a choice.
+fn trusted() -> Persona {
+    let listed = [Capability::Stls, Capability::User];
+    Persona {
+        capabilities: Capabilities::new(listed),
+        in_clear: InClear::Accepted,
+        ..gate()
+    }
+}
+
 pub(crate) fn persona() -> Persona {
     let listed = [
         Capability::Top,
@@ -186,6 +216,7 @@ pub(crate) fn persona() -> Persona {
         },
         capabilities: Capabilities::new(listed.clone()),
         capabilities_signed_in: Capabilities::new(listed),
+        in_clear: InClear::default(),
         initial_response: InitialResponse::Refuse,
         limits: Limits::default(),
     }

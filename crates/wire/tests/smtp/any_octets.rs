@@ -8,6 +8,7 @@ proptest! {
     fn any_octets_are_taken(octets in prop::collection::vec(any::<u8>(), 0..512)) {
         fuzzing::smtp_client(&octets);
         fuzzing::smtp_server(&octets);
+        fuzzing::smtp_gate(&octets);
         fuzzing::smtp_texts(&octets);
     }
 
@@ -19,6 +20,7 @@ proptest! {
     #[test]
     fn commands_in_any_order_are_taken(pieces in prop::collection::vec(command(), 0..40)) {
         fuzzing::smtp_server(pieces.concat().as_bytes());
+        fuzzing::smtp_gate(pieces.concat().as_bytes());
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The server machine against the dialogues.
 
-use gatepost_wire::smtp::server::{Limits, Mechanism, Persona, Replies, Server, SignIn, Want};
+use gatepost_wire::smtp::server::{
+    InClear, Limits, Mechanism, Persona, Replies, Server, SignIn, Want,
+};
 use gatepost_wire::smtp::{Extension, Extensions, Reply};
 
 use crate::owner::Owner;
@@ -8,13 +10,12 @@ use crate::server_side::{self, ServerSide};
 
 #[test]
 fn the_server_holds_its_part_of_every_dialogue() {
-    server_side::holds_its_part("smtp", 8, |dialogue, _| {
-        let persona = if dialogue.name.contains("tls") {
-            before_tls()
-        } else {
-            persona()
-        };
-        Conversation::of(persona)
+    server_side::holds_its_part("smtp", 9, |dialogue, _| {
+        Conversation::of(match dialogue.name.as_str() {
+            name if name.contains("gate") => trusted(),
+            name if name.contains("tls") => before_tls(),
+            _ => persona(),
+        })
     });
 }
 
@@ -81,6 +82,10 @@ impl ServerSide for Conversation {
     }
 
     fn waited(&mut self, what: &str) {
+        if what == "the hand-over" {
+            assert_eq!(self.handed_over.as_deref(), Some(b"".as_slice()));
+            return;
+        }
         assert_eq!(what, "TLS");
         assert!(self.starts_tls);
         self.server.tls_started(persona());
@@ -221,6 +226,20 @@ fn before_tls() -> Persona {
     }
 }
 
+/// What the gateway is to everybody who is not signed in, where TLS is a choice.
+fn trusted() -> Persona {
+    let offered = [
+        Extension::Size(Some(200)),
+        Extension::StartTls,
+        Extension::auth([Mechanism::Login, Mechanism::Plain, Mechanism::Xoauth2]),
+    ];
+    Persona {
+        extensions: Extensions::new(offered),
+        in_clear: InClear::Accepted,
+        ..persona()
+    }
+}
+
 pub(crate) fn persona() -> Persona {
     let offered = [
         Extension::Size(Some(200)),
@@ -238,6 +257,7 @@ pub(crate) fn persona() -> Persona {
         greeting: Reply::new(220, "mail.x.test ready"),
         hello: "mail.x.test Hello [192.0.2.1]".to_owned(),
         extensions: Extensions::new(offered),
+        in_clear: InClear::default(),
         sign_in: SignIn::Required,
         replies: Replies {
             not_signed_in: Reply::parse(not_signed_in).expect("a reply"),

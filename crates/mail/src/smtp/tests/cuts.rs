@@ -3,7 +3,9 @@
 
 use gatepost_host::Clock;
 use gatepost_wire::sasl::Mechanism;
-use gatepost_wire::smtp::server::{Answer, Ask, Limits, Persona, Replies, Server, SignIn, Want};
+use gatepost_wire::smtp::server::{
+    Answer, Ask, InClear, Limits, Persona, Replies, Server, SignIn, Want,
+};
 use gatepost_wire::smtp::{Extension, Extensions, Reply};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
@@ -89,6 +91,7 @@ fn persona(extensions: &Extensions) -> Persona {
         greeting: Reply::new(220, "ready"),
         hello: "hello".to_owned(),
         extensions: extensions.clone(),
+        in_clear: InClear::default(),
         sign_in: SignIn::Required,
         replies: Replies::default(),
         limits: Limits::default(),

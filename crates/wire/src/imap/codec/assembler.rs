@@ -152,6 +152,12 @@ impl Assembler {
         !self.incoming.is_empty()
     }
 
+    /// Gives away what was received and not cut. Only between two messages, or that one is torn.
+    pub fn take_leftover(&mut self) -> Bytes {
+        self.searched = 0;
+        self.incoming.split().freeze()
+    }
+
     /// The message so far, up to and with the line that announces a literal. Behind
     /// [`Bound::Line`] it ends soon after the beginning of the line that is too long.
     pub fn head(&self) -> &[u8] {

@@ -2,9 +2,10 @@
 
 use super::fetch::Fetching;
 use super::listing::{Listing, push_folder};
-use super::machine::{Job, Stage};
+use super::machine::{End, Job, Stage};
 use super::numbers::By;
 use super::order::{Echo, Order, StatusItem};
+use super::text::one_line;
 use super::upload::UploadStep;
 use super::view::{News, View};
 use super::{
@@ -74,6 +75,12 @@ impl Server {
             (Step::SignIn, Answer::Done) => {
                 self.stage = Stage::SignedIn;
                 self.complete(&tag, name, "");
+            }
+            (Step::SignIn, Answer::HandOver(capability)) => {
+                // RFC 3501 §7.1, CAPABILITY: so that nobody goes by what was said before login.
+                let code = capability.map(|list| format!("[CAPABILITY {}]", one_line(&list)));
+                self.complete(&tag, name, &code.unwrap_or_default());
+                self.end = End::HandedOver;
             }
             (Step::Admit(order), Answer::Done) => self.carry_out(tag, order),
             (Step::Done, Answer::Done) => self.finish(tag, name),

@@ -10,7 +10,8 @@ use super::{Credentials, Criteria, Flags};
 /// A question to the owner of the server. Until it is answered the client waits.
 #[derive(Debug)]
 pub enum Ask {
-    /// May these credentials sign in? [`Answer::Done`] or [`Answer::Refused`].
+    /// May these credentials sign in? [`Answer::Done`], [`Answer::HandOver`] or
+    /// [`Answer::Refused`].
     SignIn(Credentials),
     /// May the signed-in client use this command now? [`Answer::Done`] or [`Answer::Refused`].
     Admit(&'static str),
@@ -58,6 +59,10 @@ pub enum Ask {
 pub enum Answer {
     /// It is done.
     Done,
+    /// The credentials are good, and another server goes on with this client: see
+    /// [`Want::HandOver`](super::Want::HandOver). The client is told what that one can do, as
+    /// CAPABILITY would list it, if that is known.
+    HandOver(Option<String>),
     /// It is not, and the client is told so.
     Refused(Refusal),
     /// Every folder, in the order in which they are listed.

@@ -7,7 +7,7 @@ use crate::imap::codec::{
 
 use super::answering::{Pending, Step, Then};
 use super::fetch::Fetching;
-use super::login::Authenticate;
+use super::login::{Authenticate, Login};
 use super::machine::{End, Job, Stage};
 use super::numbers::{By, Numbers};
 use super::order::{Leaving, Order, SelectedOrder};
@@ -20,7 +20,10 @@ impl Server {
             return self.bad("*", self.persona.texts.bad_command);
         };
         if let Some(authenticate) = Authenticate::read(rest) {
-            return self.authenticate(tag, authenticate);
+            return self.authenticate(tag, &authenticate);
+        }
+        if let Some(login) = Login::read(rest) {
+            return self.login(tag, login.arguments);
         }
         match decode_command(line).map(|command| Order::read(command.body)) {
             Some(Some(order)) => self.begin(tag, order),
@@ -134,7 +137,6 @@ impl Server {
                 self.complete(&tag, name, "");
                 self.end = End::StartingTls;
             }
-            Order::Login { user, password } => self.login(tag, user, password),
             Order::Unknown | Order::StartTls => {
                 self.bad(&tag, self.persona.texts.bad_command);
             }

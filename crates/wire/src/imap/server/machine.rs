@@ -43,6 +43,9 @@ pub enum Want {
     Answer,
     /// TLS is to be started; then [`Server::tls_started`] is to be called.
     StartTls,
+    /// Somebody signed in, and another server goes on with this client. These octets came
+    /// already and are the first that are to be passed on.
+    HandOver(Bytes),
     /// The connection is to be closed.
     Close,
 }
@@ -92,6 +95,7 @@ impl Server {
                 End::Open => {}
                 End::Closing => return Want::Close,
                 End::StartingTls => return Want::StartTls,
+                End::HandedOver => return Want::HandOver(self.assembler.take_leftover()),
             }
             if let Some(ask) = self.asked.take() {
                 return Want::Ask(ask);
@@ -331,6 +335,7 @@ pub(super) enum End {
     Open,
     Closing,
     StartingTls,
+    HandedOver,
 }
 
 /// What is still to be written: text that is collected into few writes, and bodies of messages

@@ -1,10 +1,9 @@
 //! A command as the server understands it: the border at which the codec's types end.
 
 use jiff::Timestamp;
-use secrecy::SecretString;
 
 use crate::imap::codec::types::command::CommandBody;
-use crate::imap::codec::types::core::{AString, Charset, Vec1};
+use crate::imap::codec::types::core::{Charset, Vec1};
 use crate::imap::codec::types::flag::{Flag as CodecFlag, StoreResponse, StoreType};
 use crate::imap::codec::types::mailbox::{ListMailbox, Mailbox};
 use crate::imap::codec::types::search::SearchKey;
@@ -27,10 +26,6 @@ pub(super) enum Order {
     Namespace,
     Logout,
     StartTls,
-    Login {
-        user: String,
-        password: SecretString,
-    },
     Open {
         folder: String,
         access: Access,
@@ -122,10 +117,6 @@ impl Order {
             CommandBody::Namespace => Self::Namespace,
             CommandBody::Logout => Self::Logout,
             CommandBody::StartTLS => Self::StartTls,
-            CommandBody::Login { username, password } => Self::Login {
-                user: text(&username)?,
-                password: SecretString::from(text(password.declassify())?),
-            },
             CommandBody::Select { mailbox, .. } => Self::Open {
                 folder: folder(&mailbox),
                 access: Access::ReadWrite,
@@ -207,7 +198,6 @@ impl Order {
             Self::Namespace => "NAMESPACE",
             Self::Logout => "LOGOUT",
             Self::StartTls => "STARTTLS",
-            Self::Login { .. } => "LOGIN",
             Self::Open {
                 access: Access::ReadWrite,
                 ..
@@ -370,10 +360,6 @@ fn folder(mailbox: &Mailbox<'_>) -> String {
         Mailbox::Inbox => "INBOX".to_owned(),
         Mailbox::Other(other) => mailbox_name::decode(other.as_ref()),
     }
-}
-
-fn text(string: &AString<'_>) -> Option<String> {
-    String::from_utf8(string.as_ref().to_vec()).ok()
 }
 
 /// Flags this server does not keep are ignored, as Exchange does.

@@ -1,5 +1,7 @@
 //! What a server calls itself, what it offers and how it words things.
 
+use crate::{InClear, sasl};
+
 /// The manners of a server, as data.
 #[derive(Debug, Clone)]
 pub struct Persona {
@@ -11,6 +13,8 @@ pub struct Persona {
     pub capability_after_login: String,
     /// How one can sign in.
     pub mechanisms: Vec<Mechanism>,
+    /// Whether that can be before TLS.
+    pub in_clear: InClear,
     /// The charsets that SEARCH understands, in capitals.
     pub charsets: &'static [&'static str],
     /// What it bears.
@@ -63,10 +67,24 @@ pub enum Mechanism {
     Xoauth2,
     /// `AUTHENTICATE PLAIN` (RFC 4616).
     Plain,
+    /// `AUTHENTICATE LOGIN`: a name, then a password. Never a standard.
+    AuthLogin,
     /// `LOGIN`.
     Login,
-    /// `STARTTLS`, before any of the others.
+    /// `STARTTLS`; see [`Persona::in_clear`].
     StartTls,
+}
+
+impl Mechanism {
+    /// The one that AUTHENTICATE names, if it is one of those.
+    pub(super) fn sasl(self) -> Option<sasl::Mechanism> {
+        match self {
+            Self::Xoauth2 => Some(sasl::Mechanism::Xoauth2),
+            Self::Plain => Some(sasl::Mechanism::Plain),
+            Self::AuthLogin => Some(sasl::Mechanism::Login),
+            Self::Login | Self::StartTls => None,
+        }
+    }
 }
 
 /// What a server bears.

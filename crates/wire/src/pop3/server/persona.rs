@@ -1,5 +1,6 @@
 //! What a server calls itself, what it offers and how it words things.
 
+use crate::InClear;
 use crate::pop3::Capabilities;
 
 /// The manners of a server, as data.
@@ -7,9 +8,10 @@ use crate::pop3::Capabilities;
 pub struct Persona {
     /// Its words.
     pub texts: Texts,
-    /// What CAPA lists before somebody signs in. What is not listed here is not offered either;
-    /// where `STLS` is listed, nobody signs in before it.
+    /// What CAPA lists before somebody signs in. What is not listed here is not offered either.
     pub capabilities: Capabilities,
+    /// Whether one can sign in before TLS where `STLS` is listed.
+    pub in_clear: InClear,
     /// What CAPA lists afterwards.
     pub capabilities_signed_in: Capabilities,
     /// Whether AUTH takes an initial response.

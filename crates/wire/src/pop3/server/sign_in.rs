@@ -1,5 +1,6 @@
 //! Signing in: USER and PASS (RFC 1939 §7), AUTH with and without its message (RFC 5034 §4).
 
+use crate::InClear;
 use crate::pop3::Capability;
 use crate::sasl::{Exchange, Mechanism, Step};
 
@@ -72,9 +73,11 @@ impl Server {
         self.connection.begin_tls();
     }
 
-    /// Whoever may start TLS has to, and signs in once only.
+    /// Whoever may start TLS has to, unless the owner says otherwise, and signs in once only.
     fn may_sign_in(&self) -> bool {
-        !self.is_signed_in() && !self.persona.capabilities.has(&Capability::Stls)
+        let in_time = self.persona.in_clear == InClear::Accepted
+            || !self.persona.capabilities.has(&Capability::Stls);
+        in_time && !self.is_signed_in()
     }
 
     fn list_mechanisms(&mut self) {

@@ -1,5 +1,6 @@
 //! What a server calls itself, what it offers and how it words things.
 
+use crate::InClear;
 use crate::smtp::{EnhancedStatus, Extensions, Reply};
 
 /// The manners of a server, as data.
@@ -9,9 +10,10 @@ pub struct Persona {
     pub greeting: Reply,
     /// The first line of the answer to EHLO, and the answer to HELO.
     pub hello: String,
-    /// What EHLO offers, in this order. Where STARTTLS is offered, nobody signs in before it;
-    /// the limit of SIZE is kept.
+    /// What EHLO offers, in this order; the limit of SIZE is kept.
     pub extensions: Extensions,
+    /// Whether one can sign in before TLS where STARTTLS is offered.
+    pub in_clear: InClear,
     /// Whether a sender has to sign in.
     pub sign_in: SignIn,
     /// Its replies.

@@ -1,5 +1,6 @@
 //! Signing in (RFC 4954) and STARTTLS (RFC 3207).
 
+use crate::InClear;
 use crate::sasl::{Exchange, Mechanism, Step};
 use crate::smtp::{Extension, Reply};
 
@@ -16,7 +17,8 @@ impl Server {
         {
             return self.refuse_with(|replies| &replies.bad_sequence);
         }
-        if self.persona.extensions.has(&Extension::StartTls) {
+        let tls_first = self.persona.in_clear == InClear::Refused;
+        if tls_first && self.persona.extensions.has(&Extension::StartTls) {
             return self.refuse_with(|replies| &replies.tls_first);
         }
         let offered = Mechanism::parse(mechanism)
