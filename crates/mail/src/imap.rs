@@ -6,7 +6,7 @@
 
 mod alter;
 mod changes;
-mod connect;
+pub(crate) mod connect;
 mod cursor;
 mod fetch;
 mod folders;
@@ -18,13 +18,14 @@ mod overview;
 mod quirks;
 mod session;
 mod settings;
-mod sign_in;
+pub(crate) mod sign_in;
 mod verdict;
 mod wait;
 
 #[cfg(test)]
 mod tests;
 
+pub(crate) use link::Link;
 pub use opener::ImapOpener;
 pub use quirks::{Meaning, Phrase, Pushing, Quirks};
 pub use settings::ImapSettings;

@@ -18,6 +18,7 @@ pub mod imap;
 mod mailbox;
 mod message;
 mod near;
+pub mod passage;
 pub mod pop3;
 mod protocol;
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! Nothing is deleted unless [`Mailbox::delete`](crate::Mailbox::delete) is called.
 
 mod changes;
-mod connect;
+pub(crate) mod connect;
 mod cursor;
 mod fetch;
 mod headers;
@@ -15,12 +15,13 @@ mod maildrop;
 mod opener;
 mod session;
 mod settings;
-mod sign_in;
+pub(crate) mod sign_in;
 mod verdict;
 
 #[cfg(test)]
 mod tests;
 
+pub(crate) use link::Link;
 pub use opener::Pop3Opener;
 pub use settings::Pop3Settings;
 

@@ -7,18 +7,19 @@
 //! before the answer may have sent the message, and that is
 //! [`SubmitError::Unknown`](crate::SubmitError::Unknown).
 
-mod connect;
+pub(crate) mod connect;
 mod link;
 mod opener;
 mod session;
 mod settings;
-mod sign_in;
+pub(crate) mod sign_in;
 mod transmission;
 mod verdict;
 
 #[cfg(test)]
 mod tests;
 
+pub(crate) use link::Link;
 pub use opener::SmtpOpener;
 pub use settings::{SmtpSettings, SmtpTimeLimits};
 

@@ -13,7 +13,7 @@ use crate::connection::stream::Stream;
 use crate::connection::{protect, reach, silent};
 
 /// Connects, protects the connection, and reads the greeting.
-pub(super) async fn connect(settings: &ImapSettings) -> Result<Link, MailError> {
+pub(crate) async fn connect(settings: &ImapSettings) -> Result<Link, MailError> {
     let site = settings.site();
     let tcp = reach(&site).await?;
     match settings.security {

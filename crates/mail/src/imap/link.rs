@@ -23,7 +23,7 @@ use crate::{MailError, Protocol};
 
 /// One connection. Dropping a future of it in the middle loses nothing: what has been read and
 /// what is still to be written is kept here.
-pub(super) struct Link {
+pub(crate) struct Link {
     stream: Stream,
     pub(super) client: Client,
     unsent: Outgoing,
@@ -93,7 +93,7 @@ impl Link {
     }
 
     /// Puts another stream in the place of this one, which is given back: for STARTTLS.
-    pub(super) fn into_parts(self) -> (Stream, Client) {
+    pub(crate) fn into_parts(self) -> (Stream, Client) {
         (self.stream, self.client)
     }
 
@@ -233,7 +233,7 @@ impl Link {
         }
     }
 
-    pub(super) fn silent(&self, awaited: &'static str, limit: Duration) -> MailError {
+    pub(crate) fn silent(&self, awaited: &'static str, limit: Duration) -> MailError {
         let Place { host, mailbox } = self.place.clone();
         MailError::Silent {
             host,
@@ -243,7 +243,7 @@ impl Link {
         }
     }
 
-    pub(super) fn garbled(&self, reason: &str) -> MailError {
+    pub(crate) fn garbled(&self, reason: &str) -> MailError {
         let Place { host, mailbox } = self.place.clone();
         MailError::Garbled {
             protocol: Protocol::Imap,

@@ -13,6 +13,20 @@ use crate::{MailError, Protocol};
 /// Signs in with `token` and proves that the mailbox is open: on Exchange the sign-in may
 /// succeed and the first command after it be refused.
 pub(super) async fn sign_in(link: &mut Link, token: &AccessToken) -> Result<Delimiter, MailError> {
+    prepare(link).await?;
+    admit(link, token).await?;
+    learn_capabilities(link).await?;
+    tracing::debug!(
+        host = link.place.host,
+        mailbox = link.place.mailbox,
+        capabilities = names::capability_words(link.client.capabilities()),
+        "signed in"
+    );
+    introduce(link).await
+}
+
+/// Learns whether and how one can sign in.
+pub(crate) async fn prepare(link: &mut Link) -> Result<(), MailError> {
     learn_capabilities(link).await?;
     if !link.client.capabilities().has(Capability::Xoauth2) {
         let place = link.place.clone();
@@ -22,6 +36,11 @@ pub(super) async fn sign_in(link: &mut Link, token: &AccessToken) -> Result<Deli
             mailbox: place.mailbox,
         });
     }
+    Ok(())
+}
+
+/// Signs in with `token`, and does nothing else.
+pub(crate) async fn admit(link: &mut Link, token: &AccessToken) -> Result<(), MailError> {
     let mailbox = link.place.mailbox.clone();
     let credentials =
         Xoauth2::new(&mailbox, SecretString::from(token.expose())).map_err(|error| {
@@ -31,15 +50,7 @@ pub(super) async fn sign_in(link: &mut Link, token: &AccessToken) -> Result<Deli
             }
         })?;
     let reply = authenticate(link, &credentials).await?;
-    link.check(&reply, Asked::SignIn)?;
-    learn_capabilities(link).await?;
-    tracing::debug!(
-        host = link.place.host,
-        mailbox = link.place.mailbox,
-        capabilities = names::capability_words(link.client.capabilities()),
-        "signed in"
-    );
-    introduce(link).await
+    link.check(&reply, Asked::SignIn)
 }
 
 /// A refusal may come with a reason, as a challenge before it.

@@ -14,7 +14,7 @@ use crate::connection::stream::Stream;
 use crate::connection::{protect, reach, silent};
 
 /// Connects, protects the connection, and reads the greeting.
-pub(super) async fn connect(settings: &Pop3Settings) -> Result<Link, MailError> {
+pub(crate) async fn connect(settings: &Pop3Settings) -> Result<Link, MailError> {
     let site = settings.site();
     let tcp = reach(&site).await?;
     match settings.security {

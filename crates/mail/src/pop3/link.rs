@@ -18,7 +18,7 @@ use crate::{MailError, Protocol};
 
 /// One connection. If a future of it is dropped in the middle of a command, the connection is of
 /// no use any more: see [`Link::is_ready`].
-pub(super) struct Link {
+pub(crate) struct Link {
     stream: Stream,
     pub(super) client: Client,
     unsent: Outgoing,
@@ -90,7 +90,7 @@ impl Link {
     }
 
     /// Gives the stream back: for STLS.
-    pub(super) fn into_parts(self) -> (Stream, Client) {
+    pub(crate) fn into_parts(self) -> (Stream, Client) {
         (self.stream, self.client)
     }
 
@@ -235,7 +235,7 @@ impl Link {
         Ok(())
     }
 
-    pub(super) fn silent(&self, awaited: &'static str, limit: Duration) -> MailError {
+    pub(crate) fn silent(&self, awaited: &'static str, limit: Duration) -> MailError {
         let Place { host, mailbox } = self.place.clone();
         MailError::Silent {
             host,
@@ -245,7 +245,7 @@ impl Link {
         }
     }
 
-    pub(super) fn garbled(&self, reason: &str) -> MailError {
+    pub(crate) fn garbled(&self, reason: &str) -> MailError {
         let Place { host, mailbox } = self.place.clone();
         MailError::Garbled {
             protocol: Protocol::Pop3,

@@ -15,6 +15,22 @@ use crate::{MailError, Protocol};
 
 /// Signs in with `token`, and proves that the mailbox is open by listing it.
 pub(super) async fn sign_in(link: &mut Link, token: &AccessToken) -> Result<Maildrop, MailError> {
+    prepare(link).await?;
+    admit(link, token).await?;
+    // What it can do may be another thing now (RFC 2449 §5).
+    link.run(&Command::Capabilities, |_| {}).await?;
+    let delay = login_delay(link.client.capabilities());
+    link.login_delay = delay.or(link.login_delay);
+    tracing::debug!(
+        host = link.place.host,
+        mailbox = link.place.mailbox,
+        "signed in by POP3"
+    );
+    Maildrop::read(link).await
+}
+
+/// Learns whether one can sign in.
+pub(crate) async fn prepare(link: &mut Link) -> Result<(), MailError> {
     // A server without CAPA is older than tokens; the answer to AUTH will tell.
     link.run(&Command::Capabilities, |_| {}).await?;
     let listed = link.client.capabilities();
@@ -27,6 +43,11 @@ pub(super) async fn sign_in(link: &mut Link, token: &AccessToken) -> Result<Mail
             mailbox: place.mailbox,
         });
     }
+    Ok(())
+}
+
+/// Signs in with `token`, and does nothing else.
+pub(crate) async fn admit(link: &mut Link, token: &AccessToken) -> Result<(), MailError> {
     let mailbox = link.place.mailbox.clone();
     let credentials =
         Xoauth2::new(&mailbox, SecretString::from(token.expose())).map_err(|error| {
@@ -36,17 +57,7 @@ pub(super) async fn sign_in(link: &mut Link, token: &AccessToken) -> Result<Mail
             }
         })?;
     let reply = authenticate(link, &credentials).await?;
-    link.check(&reply, Asked::SignIn)?;
-    // What it can do may be another thing now (RFC 2449 §5).
-    link.run(&Command::Capabilities, |_| {}).await?;
-    let delay = login_delay(link.client.capabilities());
-    link.login_delay = delay.or(link.login_delay);
-    tracing::debug!(
-        host = link.place.host,
-        mailbox = link.place.mailbox,
-        "signed in by POP3"
-    );
-    Maildrop::read(link).await
+    link.check(&reply, Asked::SignIn)
 }
 
 /// The token goes in a line of its own, as Exchange wants it. A refusal may come with a reason,

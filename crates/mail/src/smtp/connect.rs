@@ -14,7 +14,7 @@ use crate::connection::{Security, protect, reach};
 use crate::{MailError, SubmitError};
 
 /// Connects, protects the connection, and greets the server.
-pub(super) async fn connect(settings: &SmtpSettings) -> Result<Link, SubmitError> {
+pub(crate) async fn connect(settings: &SmtpSettings) -> Result<Link, SubmitError> {
     let site = settings.site();
     let tcp = reach(&site).await?;
     let name = name_of(&tcp);

@@ -15,7 +15,7 @@ use crate::connection::words_of;
 use crate::{MailError, Protocol};
 
 /// One connection.
-pub(super) struct Link {
+pub(crate) struct Link {
     stream: Stream,
     pub(super) client: Client,
     unsent: Outgoing,
@@ -69,7 +69,7 @@ impl Link {
     }
 
     /// Gives the stream back: for STARTTLS.
-    pub(super) fn into_parts(self) -> (Stream, Client) {
+    pub(crate) fn into_parts(self) -> (Stream, Client) {
         (self.stream, self.client)
     }
 
@@ -185,7 +185,7 @@ impl Link {
         }
     }
 
-    pub(super) fn garbled(&self, reason: &str) -> MailError {
+    pub(crate) fn garbled(&self, reason: &str) -> MailError {
         MailError::Garbled {
             protocol: Protocol::Smtp,
             host: self.place.host.clone(),

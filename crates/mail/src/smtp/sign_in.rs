@@ -11,7 +11,7 @@ use super::verdict::sign_in_refusal;
 use crate::{MailError, Protocol, SubmitError};
 
 /// Signs in as `user` with `token`.
-pub(super) async fn sign_in(
+pub(crate) async fn sign_in(
     link: &mut Link,
     user: &str,
     token: &AccessToken,
