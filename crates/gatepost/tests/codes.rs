@@ -53,6 +53,8 @@ const ALL: &[&[&str]] = &[
     gatepost_oauth::ProofError::CODES,
     gatepost_oauth::TokenError::CODES,
     gatepost_gateway::admission::PasswordError::CODES,
+    gatepost_gateway::door::DoorError::CODES,
+    gatepost_gateway::upstream::NoDestination::CODES,
     gatepost_mail::MailError::CODES,
     gatepost_mail::SubmitError::CODES,
     gatepost_mailroom::ExportError::CODES,

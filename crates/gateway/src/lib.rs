@@ -4,8 +4,18 @@
 //! [`admission`] decides who may come in. What must be stored for that is declared in
 //! [`AppPasswords`](admission::AppPasswords) and answered by `store`. Nothing here reads a
 //! configuration or looks into what is relayed after the login.
+//!
+//! A client knocks at a [`Door`](door::Door). Until it is signed in, the gateway itself is the
+//! server; then its octets and those of the mailbox's server, where [`Upstream`](upstream::Upstream)
+//! says that is, are relayed.
 
 pub mod admission;
+pub mod door;
+mod gateway;
 mod protocol;
+mod relay;
+mod session;
+pub mod upstream;
 
+pub use gateway::Gateway;
 pub use protocol::{Protocol, Protocols, UnknownProtocol};

@@ -1,0 +1,19 @@
+//! Doors: where clients knock, and what becomes of their connection until somebody talks with it.
+//!
+//! Whoever opens a door binds its [`Socket`]s first, so that a port that is taken is known before
+//! anything else happens, and keeps them over a change of everything else about the door.
+
+mod accept;
+mod arrival;
+mod certificate;
+mod crowd;
+mod error;
+mod proxy;
+mod settings;
+mod socket;
+
+pub use accept::Door;
+pub use certificate::{Certificate, CertificateFiles};
+pub use error::DoorError;
+pub use settings::{DoorSettings, Tls};
+pub use socket::{Inherited, Listen, Socket};

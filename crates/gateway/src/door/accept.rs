@@ -1,0 +1,144 @@
+//! Lets clients in, each into a task of its own.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatepost_host::{Stop, Tasks};
+use tokio::net::TcpStream;
+
+use super::arrival;
+use super::crowd::{Counted, Crowd};
+use super::{Certificate, DoorSettings, Socket, Tls};
+use crate::session::{self, Bye};
+use crate::{Gateway, Protocol};
+
+/// A door that can be opened.
+#[derive(Debug, Clone)]
+pub struct Door {
+    settings: Arc<DoorSettings>,
+    sockets: Vec<Socket>,
+    certificate: Option<Certificate>,
+    crowd: Crowd,
+}
+
+impl Door {
+    /// A door on these sockets. Without a certificate there is no TLS, whatever the settings say.
+    pub fn new(
+        settings: DoorSettings,
+        sockets: Vec<Socket>,
+        certificate: Option<Certificate>,
+    ) -> Self {
+        Self {
+            settings: Arc::new(settings),
+            sockets,
+            certificate,
+            crowd: Crowd::default(),
+        }
+    }
+
+    /// Lets clients in until it is to stop. Their sessions belong to `sessions`, and go on.
+    pub async fn open(&self, gateway: &Gateway, sessions: &Tasks, stop: Stop) {
+        let accepting = self.sockets.iter().map(|socket| {
+            let stop = stop.clone();
+            async move { self.accept(socket, gateway, sessions, &stop).await }
+        });
+        futures_util::future::join_all(accepting).await;
+    }
+
+    async fn accept(&self, socket: &Socket, gateway: &Gateway, sessions: &Tasks, stop: &Stop) {
+        while let Some(accepted) = stop.or(socket.listener().accept()).await {
+            match accepted {
+                Ok((stream, peer)) => self.welcome(stream, peer, gateway, sessions),
+                Err(error) => {
+                    // Out of file handles, mostly; a pause keeps this from spinning.
+                    tracing::warn!(
+                        door = self.settings.name,
+                        "a connection could not be accepted: {error}"
+                    );
+                    gateway.clock.sleep(PAUSE_AFTER_ERROR).await;
+                }
+            }
+        }
+    }
+
+    fn welcome(&self, stream: TcpStream, peer: SocketAddr, gateway: &Gateway, sessions: &Tasks) {
+        let settings = &self.settings;
+        let peer = peer.ip().to_canonical();
+        let Some(counted) = self.crowd.enter(settings.connections) else {
+            return self.turn_away(&stream, peer, "too many connections in all");
+        };
+        let (door, gateway, stop) = (self.clone(), gateway.clone(), sessions.stop());
+        sessions.start(SESSION, async move {
+            if let Err(error) = door.serve(stream, peer, (counted, &gateway, &stop)).await {
+                tracing::debug!(
+                    door = door.settings.name,
+                    client = %peer,
+                    "nothing came of a connection: {error}"
+                );
+            }
+        });
+    }
+
+    async fn serve(
+        &self,
+        stream: TcpStream,
+        peer: IpAddr,
+        (counted, gateway, stop): (Counted, &Gateway, &Stop),
+    ) -> io::Result<()> {
+        let receiving = Box::pin(self.receive(stream, peer, (counted, gateway)));
+        let Some(received) = stop.or(receiving).await else {
+            return Ok(());
+        };
+        if let Some((arrival, counted)) = received? {
+            session::serve(gateway, &self.settings, arrival, stop).await;
+            drop(counted);
+        }
+        Ok(())
+    }
+
+    async fn receive(
+        &self,
+        mut stream: TcpStream,
+        peer: IpAddr,
+        (mut counted, gateway): (Counted, &Gateway),
+    ) -> io::Result<Option<(session::Arrival, Counted)>> {
+        // Without this, every small answer waits for a delayed acknowledgement.
+        stream.set_nodelay(true)?;
+        // A peer that is gone without a word is found out.
+        rustix::net::sockopt::set_socket_keepalive(&stream, true)?;
+        let settings = &*self.settings;
+        let clock = &gateway.clock;
+        let address = arrival::identify(&mut stream, peer, settings, clock).await?;
+        if !counted.is_from(address, settings.connections_per_address) {
+            self.turn_away(&stream, address, "too many connections from there");
+            return Ok(None);
+        }
+        let tls = self.certificate.as_ref().map(Certificate::config);
+        let tls = tls.filter(|_| settings.tls != Tls::Off);
+        let arrived = arrival::receive(stream, address, settings, (tls, clock)).await?;
+        Ok(Some((arrived, counted)))
+    }
+
+    /// Says so, if it can be said in clear and at once.
+    fn turn_away(&self, stream: &TcpStream, client: IpAddr, why: &str) {
+        tracing::warn!(
+            door = self.settings.name,
+            client = %client,
+            "a connection was turned away: {why}"
+        );
+        if matches!(self.settings.tls, Tls::Off | Tls::StartTls) {
+            let words = Bye::Crowded.words();
+            let line = match self.settings.protocol {
+                Protocol::Imap => format!("* BYE {words}\r\n"),
+                Protocol::Pop3 => format!("-ERR [SYS/TEMP] {words}\r\n"),
+                Protocol::Smtp => format!("421 4.3.2 {words}\r\n"),
+            };
+            let _ = stream.try_write(line.as_bytes());
+        }
+    }
+}
+
+const SESSION: &str = "gateway session";
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);

@@ -1,0 +1,274 @@
+//! The certificate of a door: read from files, and read again when they change.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use gatepost_fault::Fault as _;
+use gatepost_host::Clock;
+use gatepost_host::files::{self, FileStamp};
+use jiff::Timestamp;
+use rcgen::{CertificateParams, KeyPair, SanType};
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs::{Ticketer, default_provider, sign};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::DoorError;
+
+/// The files of a certificate, PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateFiles {
+    /// The certificate, and behind it those that lead to an authority.
+    pub chain: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// A certificate that is shown to clients. Clones are the same one.
+#[derive(Debug, Clone)]
+pub struct Certificate {
+    config: Arc<ServerConfig>,
+    shown: Arc<Shown>,
+    files: CertificateFiles,
+    clock: Clock,
+    looked: Arc<Mutex<(Timestamp, Stamps)>>,
+}
+
+type Stamps = [Option<FileStamp>; 2];
+
+/// What is shown at present.
+#[derive(Debug)]
+struct Shown(RwLock<Arc<CertifiedKey>>);
+
+impl Certificate {
+    /// Reads it. TLS 1.2 and 1.3 are spoken with it.
+    pub fn open(files: CertificateFiles, clock: Clock) -> Result<Self, DoorError> {
+        let stamps = stamps(&files);
+        let shown = Arc::new(Shown(RwLock::new(Arc::new(read(&files)?))));
+        let unusable = |error: rustls::Error| DoorError::Certificate {
+            path: files.chain.clone(),
+            reason: error.to_string(),
+        };
+        let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(unusable)?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::<Shown>::clone(&shown));
+        // A client that comes again every few seconds need not prove everything anew.
+        config.ticketer = Ticketer::new().map_err(unusable)?;
+        Ok(Self {
+            config: Arc::new(config),
+            shown,
+            looked: Arc::new(Mutex::new((clock.now(), stamps))),
+            files,
+            clock,
+        })
+    }
+
+    /// One that nobody vouches for, for these names and addresses. It is made once and kept in
+    /// these files, so that clients that trust it go on to.
+    pub fn self_signed(
+        names: &[String],
+        files: CertificateFiles,
+        clock: Clock,
+    ) -> Result<Self, DoorError> {
+        if files::stamp(&files.key).is_none() || files::stamp(&files.chain).is_none() {
+            let unusable = |error: rcgen::Error| DoorError::Certificate {
+                path: files.chain.clone(),
+                reason: error.to_string(),
+            };
+            let key = KeyPair::generate().map_err(unusable)?;
+            let params = params(names, clock.now()).map_err(unusable)?;
+            let certificate = params.self_signed(&key).map_err(unusable)?;
+            files::write_private(&files.key, key.serialize_pem().as_bytes())?;
+            files::write_private(&files.chain, certificate.pem().as_bytes())?;
+        }
+        Self::open(files, clock)
+    }
+
+    /// How TLS is spoken with it, with what its files hold now.
+    pub(crate) fn config(&self) -> Arc<ServerConfig> {
+        self.look();
+        Arc::clone(&self.config)
+    }
+
+    /// Reads it again if its files have changed. What cannot be used is complained of, and what
+    /// was read before stays.
+    fn look(&self) {
+        let now = self.clock.now();
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, before) = *looked;
+        if now.duration_since(at).unsigned_abs() < LOOK_EVERY {
+            return;
+        }
+        let stamps = stamps(&self.files);
+        *looked = (now, stamps);
+        if stamps == before {
+            return;
+        }
+        match read(&self.files) {
+            Ok(certificate) => {
+                self.shown.set(certificate);
+                tracing::info!(file = %self.files.chain.display(), "the certificate was read again");
+            }
+            Err(error) => tracing::error!(
+                code = error.code(),
+                "{error}; the one before is shown until it is put right"
+            ),
+        }
+    }
+}
+
+/// What it is made of. What its files hold now makes no difference: they are read again.
+impl PartialEq for Certificate {
+    fn eq(&self, other: &Self) -> bool {
+        self.files == other.files
+    }
+}
+
+impl Eq for Certificate {}
+
+impl Shown {
+    fn set(&self, certificate: CertifiedKey) {
+        let mut shown = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        *shown = Arc::new(certificate);
+    }
+}
+
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let shown = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        Some(Arc::clone(&shown))
+    }
+}
+
+fn stamps(files: &CertificateFiles) -> Stamps {
+    [files::stamp(&files.chain), files::stamp(&files.key)]
+}
+
+fn read(files: &CertificateFiles) -> Result<CertifiedKey, DoorError> {
+    let unusable = |reason: String| DoorError::Certificate {
+        path: files.chain.clone(),
+        reason,
+    };
+    let pem = files::read_public(&files.chain, MOST)?;
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let chain = chain.map_err(|error| unusable(error.to_string()))?;
+    if chain.is_empty() {
+        return Err(unusable("there is no PEM certificate in it".to_owned()));
+    }
+    let pem = files::read_private(&files.key, MOST)?;
+    let key = PrivateKeyDer::from_pem_slice(&pem)
+        .map_err(|error| unusable(format!("its key {}: {error}", files.key.display())))?;
+    let key = sign::any_supported_type(&key)
+        .map_err(|error| unusable(format!("its key {}: {error}", files.key.display())))?;
+    let certified = CertifiedKey::new(chain, key);
+    match certified.keys_match() {
+        // A kind of key whose public half is not told apart is found out by the first handshake.
+        Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
+            Ok(certified)
+        }
+        Err(error) => Err(unusable(error.to_string())),
+    }
+}
+
+fn params(names: &[String], now: Timestamp) -> Result<CertificateParams, rcgen::Error> {
+    let mut params = CertificateParams::default();
+    params
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, "Gatepost");
+    for name in names {
+        let name = match name.parse() {
+            Ok(address) => SanType::IpAddress(address),
+            Err(_) => SanType::DnsName(name.as_str().try_into()?),
+        };
+        params.subject_alt_names.push(name);
+    }
+    let day = |at: Timestamp| {
+        let date = at.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let (month, day) = (date.month().unsigned_abs(), date.day().unsigned_abs());
+        rcgen::date_time_ymd(i32::from(date.year()), month, day)
+    };
+    // Devices whose clock is behind, and that nobody visits for years.
+    params.not_before = day(now.checked_sub(YEAR).unwrap_or(now));
+    params.not_after = day(now.checked_add(YEAR * 20).unwrap_or(now));
+    Ok(params)
+}
+
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+const YEAR: Duration = Duration::from_hours(365 * 24);
+const MOST: usize = 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(folder: &std::path::Path) -> CertificateFiles {
+        CertificateFiles {
+            chain: folder.join("cert.pem"),
+            key: folder.join("key.pem"),
+        }
+    }
+
+    fn shown(certificate: &Certificate) -> Vec<u8> {
+        let shown = certificate.shown.0.read().expect("nobody panicked");
+        shown.cert[0].to_vec()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_certificate_in_the_files_is_shown_and_a_broken_one_is_not() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let clock = Clock::starting_at(Timestamp::UNIX_EPOCH + YEAR * 56);
+        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let made = Certificate::self_signed(&names, files(folder.path()), clock.clone());
+        let certificate = made.expect("it is made");
+        let first = shown(&certificate);
+        let again = Certificate::self_signed(&names, files(folder.path()), clock.clone());
+        assert_eq!(shown(&again.expect("it is kept")), first);
+
+        let other = tempfile::tempdir().expect("a temporary folder");
+        let made = Certificate::self_signed(&names, files(other.path()), clock.clone());
+        let second = shown(&made.expect("it is made"));
+        let [from, to] = [files(other.path()), files(folder.path())];
+        std::fs::copy(&from.key, &to.key).expect("a writable folder");
+        std::fs::copy(&from.chain, &to.chain).expect("a writable folder");
+        certificate.config();
+        assert_eq!(
+            shown(&certificate),
+            first,
+            "it does not look at every connection"
+        );
+        clock.sleep(LOOK_EVERY).await;
+        certificate.config();
+        assert_eq!(shown(&certificate), second);
+
+        files::write_private(&to.chain, b"nothing").expect("a writable folder");
+        clock.sleep(LOOK_EVERY).await;
+        certificate.config();
+        assert_eq!(shown(&certificate), second, "what was good stays");
+        let error = Certificate::open(to, clock).expect_err("there is no certificate");
+        assert_eq!(error.code(), "door_certificate_unusable");
+    }
+
+    #[test]
+    fn a_key_of_another_certificate_is_refused() {
+        let (one, other) = (
+            tempfile::tempdir().expect("a temporary folder"),
+            tempfile::tempdir().expect("a temporary folder"),
+        );
+        let clock = Clock::system();
+        for folder in [&one, &other] {
+            let made = Certificate::self_signed(&[], files(folder.path()), clock.clone());
+            made.expect("it is made");
+        }
+        let mixed = CertificateFiles {
+            chain: files(one.path()).chain,
+            key: files(other.path()).key,
+        };
+        let error = Certificate::open(mixed, clock).expect_err("they do not belong together");
+        assert_eq!(error.code(), "door_certificate_unusable");
+    }
+}

@@ -1,0 +1,90 @@
+//! Why a door cannot be opened.
+
+use std::io;
+use std::path::PathBuf;
+
+use gatepost_fault::{Fault, Next, Owner};
+use gatepost_host::FileError;
+
+/// Why a door cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum DoorError {
+    /// The address is taken, is not this machine's, or is not for everybody.
+    #[error("the door cannot listen on {address}: {source}{}", advice(.source))]
+    NotBound {
+        /// The address.
+        address: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// systemd handed over no socket of this name.
+    #[error(
+        "systemd handed over no socket called {name}{}; give the socket unit FileDescriptorName={name} and start that unit",
+        others(.there)
+    )]
+    SocketMissing {
+        /// The name.
+        name: String,
+        /// Those that it handed over.
+        there: Vec<String>,
+    },
+    /// A file of the certificate cannot be read.
+    #[error("the door's certificate: {0}")]
+    File(#[from] FileError),
+    /// Certificate and key cannot be used.
+    #[error("the door's certificate {} cannot be used: {reason}", path.display())]
+    Certificate {
+        /// The file of the certificate.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl DoorError {
+    /// Every code this error answers; those of [`FileError`] come on top.
+    pub const CODES: &'static [&'static str] = &[
+        "door_not_bound",
+        "door_socket_missing",
+        "door_certificate_unusable",
+    ];
+}
+
+impl Fault for DoorError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotBound { .. } => "door_not_bound",
+            Self::SocketMissing { .. } => "door_socket_missing",
+            Self::File(error) => error.code(),
+            Self::Certificate { .. } => "door_certificate_unusable",
+        }
+    }
+
+    fn owner(&self) -> Owner {
+        Owner::Operator
+    }
+
+    fn next(&self) -> Next {
+        Next::Reconfigure
+    }
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "; another program listens there: `ss -ltnp` tells which",
+        io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 need CAP_NET_BIND_SERVICE (AmbientCapabilities= in the unit) or a \
+             socket of systemd"
+        }
+        io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
+        _ => "",
+    }
+}
+
+fn others(there: &[String]) -> String {
+    if there.is_empty() {
+        ", nor any other".to_owned()
+    } else {
+        format!(", only {}", there.join(", "))
+    }
+}

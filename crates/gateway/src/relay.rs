@@ -1,0 +1,171 @@
+//! Octets in both directions, which nobody looks at.
+//!
+//! A [`Relay`] reads no faster than the other side takes, hands the end of one direction on as
+//! such, and holds a buffer only while octets are on their way: a session that idles holds none.
+
+mod buffers;
+mod flow;
+
+use std::future::poll_fn;
+use std::io;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use gatepost_host::{Clock, Elapsed, Stop};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio_util::sync::CancellationToken;
+
+use flow::Flow;
+
+/// Two connections, and what is on its way between them.
+#[derive(Debug)]
+pub(crate) struct Relay<C, S> {
+    client: C,
+    server: S,
+    /// From the client to the server.
+    up: Flow,
+    /// From the server to the client.
+    down: Flow,
+}
+
+/// What ends a relay besides the peers.
+#[derive(Debug)]
+pub(crate) struct Bounds<'a> {
+    /// How long nothing may pass.
+    pub(crate) idle: Duration,
+    /// Cancelled when whoever is relayed may not be any more.
+    pub(crate) revoked: &'a CancellationToken,
+    /// Requested when the program stops, or the door is taken away.
+    pub(crate) stop: &'a Stop,
+}
+
+/// How a relay ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// Both sides closed, or one of them and the other had nothing more to say.
+    Closed,
+    /// A connection broke.
+    Broken(io::Error),
+    /// Nothing passed for too long.
+    Idle,
+    /// The guest may not stay.
+    Revoked,
+    /// The program stops.
+    Stopped,
+}
+
+impl<C, S> Relay<C, S>
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    /// `from_client` and `from_server` were read already, and go first.
+    pub(crate) fn new(
+        (client, from_client): (C, Bytes),
+        (server, from_server): (S, Bytes),
+    ) -> Self {
+        Self {
+            client,
+            server,
+            up: Flow::beginning_with(from_client),
+            down: Flow::beginning_with(from_server),
+        }
+    }
+
+    /// Relays until something ends it. When it is stopped, what is under way comes to its end
+    /// first, within bounds; `goodbye` is told to the client if it is between two lines.
+    pub(crate) async fn run(&mut self, clock: &Clock, bounds: Bounds<'_>, goodbye: &[u8]) -> Ended {
+        let ended = tokio::select! {
+            biased;
+            () = bounds.revoked.cancelled() => Ended::Revoked,
+            () = bounds.stop.requested() => Ended::Stopped,
+            ended = self.until_idle(clock, bounds.idle) => ended,
+        };
+        if matches!(ended, Ended::Stopped) {
+            let _ = clock.within(STOPPING, self.until_quiet(clock)).await;
+            if self.down.is_between_lines() && !goodbye.is_empty() {
+                let _ = clock.within(PARTING, self.client.write_all(goodbye)).await;
+            }
+        }
+        let parting = async {
+            let _ = tokio::join!(self.client.shutdown(), self.server.shutdown());
+        };
+        let _ = clock.within(PARTING, parting).await;
+        ended
+    }
+
+    /// How many octets went up, and down.
+    pub(crate) fn passed(&self) -> (u64, u64) {
+        (self.up.passed(), self.down.passed())
+    }
+
+    async fn until_idle(&mut self, clock: &Clock, idle: Duration) -> Ended {
+        loop {
+            let before = self.passed();
+            // Whoever the server has left has a moment to read the rest.
+            let limit = if self.down.is_over() { LINGERING } else { idle };
+            match clock.within(limit, self.pass()).await {
+                Ok(Ok(Passed::Everything)) => return Ended::Closed,
+                Ok(Ok(Passed::LastOfServer)) => {}
+                Ok(Err(error)) => return Ended::Broken(error),
+                Err(Elapsed) if self.passed() != before => {}
+                Err(Elapsed) if self.down.is_over() => return Ended::Closed,
+                Err(Elapsed) => return Ended::Idle,
+            }
+        }
+    }
+
+    async fn until_quiet(&mut self, clock: &Clock) {
+        loop {
+            let before = self.passed();
+            match clock.within(QUIET, self.pass()).await {
+                Err(Elapsed) if self.passed() != before => {}
+                Ok(Ok(Passed::LastOfServer)) => {}
+                _ => return,
+            }
+        }
+    }
+
+    async fn pass(&mut self) -> io::Result<Passed> {
+        let was_over = self.down.is_over();
+        poll_fn(|cx| self.poll_pass(cx, was_over)).await
+    }
+
+    fn poll_pass(&mut self, cx: &mut Context<'_>, was_over: bool) -> Poll<io::Result<Passed>> {
+        let up = self.up.poll_pass(&mut self.client, &mut self.server, cx);
+        let down = self.down.poll_pass(&mut self.server, &mut self.client, cx);
+        match (up, down) {
+            // A server that reads no more: what it said before is still to be heard.
+            (Poll::Ready(Err(error)), Poll::Ready(Ok(()))) | (_, Poll::Ready(Err(error))) => {
+                Poll::Ready(Err(error))
+            }
+            (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => Poll::Ready(Ok(Passed::Everything)),
+            (_, Poll::Ready(Ok(()))) if !was_over => Poll::Ready(Ok(Passed::LastOfServer)),
+            (Poll::Ready(Err(error)), Poll::Pending) if self.down.is_empty() => {
+                Poll::Ready(Err(error))
+            }
+            _ => Poll::Pending,
+        }
+    }
+}
+
+/// How far it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Passed {
+    /// Both directions are over.
+    Everything,
+    /// The server has closed, and the client has heard everything.
+    LastOfServer,
+}
+
+/// How long a client may go on whose server has closed.
+const LINGERING: Duration = Duration::from_secs(10);
+/// A session in which nothing passes for so long is between two commands.
+const QUIET: Duration = Duration::from_secs(1);
+/// How long what is under way may take when the program stops.
+const STOPPING: Duration = Duration::from_secs(20);
+const PARTING: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests;

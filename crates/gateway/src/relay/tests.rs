@@ -1,0 +1,187 @@
+use tokio::io::{AsyncReadExt as _, DuplexStream};
+
+use super::*;
+
+struct Stage {
+    client: DuplexStream,
+    server: DuplexStream,
+    clock: Clock,
+}
+
+/// A relay with both far ends, whose pipes hold so many octets.
+fn stage(
+    room: usize,
+    early: (&'static [u8], &'static [u8]),
+) -> (Stage, Relay<DuplexStream, DuplexStream>) {
+    let (client, near_client) = tokio::io::duplex(room);
+    let (server, near_server) = tokio::io::duplex(room);
+    let relay = Relay::new(
+        (near_client, Bytes::from_static(early.0)),
+        (near_server, Bytes::from_static(early.1)),
+    );
+    let clock = Clock::starting_at(jiff::Timestamp::UNIX_EPOCH);
+    let stage = Stage {
+        client,
+        server,
+        clock,
+    };
+    (stage, relay)
+}
+
+fn bounds<'a>(revoked: &'a CancellationToken, stop: &'a Stop) -> Bounds<'a> {
+    Bounds {
+        idle: Duration::from_mins(30),
+        revoked,
+        stop,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_read_before_goes_first_and_the_end_is_handed_on() {
+    let (mut far, mut relay) = stage(64, (b"a1 NOOP\r\n", b"* early\r\n"));
+    let (revoked, stop) = (CancellationToken::new(), Stop::never());
+    let clock = far.clock.clone();
+    let relaying = relay.run(&clock, bounds(&revoked, &stop), b"");
+    let talking = async {
+        far.client
+            .write_all(b"a2 IDLE\r\n")
+            .await
+            .expect("it is read");
+        far.client.shutdown().await.expect("it is open");
+        let mut asked = String::new();
+        far.server.read_to_string(&mut asked).await.expect("text");
+        // The client has closed its side and still hears the answer.
+        far.server
+            .write_all(b"a1 OK\r\n")
+            .await
+            .expect("it is read");
+        far.server.shutdown().await.expect("it is open");
+        let mut heard = String::new();
+        far.client.read_to_string(&mut heard).await.expect("text");
+        (asked, heard)
+    };
+    let (ended, (asked, heard)) = tokio::join!(relaying, talking);
+    assert!(matches!(ended, Ended::Closed), "{ended:?}");
+    assert_eq!(asked, "a1 NOOP\r\na2 IDLE\r\n");
+    assert_eq!(heard, "* early\r\na1 OK\r\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_is_slow_slows_the_writer_down() {
+    let (mut far, mut relay) = stage(1024, (b"", b""));
+    let (revoked, stop) = (CancellationToken::new(), Stop::never());
+    let clock = far.clock.clone();
+    let relaying = relay.run(&clock, bounds(&revoked, &stop), b"");
+    let talking = async {
+        let mut accepted = 0;
+        let flood = async {
+            loop {
+                accepted += far.server.write(&[b'x'; 1000]).await.expect("it is open");
+            }
+        };
+        let flooded = far.clock.within(Duration::from_secs(5), flood).await;
+        assert_eq!(flooded, Err(Elapsed));
+        let most = 2 * 1024 + buffers::SIZE;
+        assert!(accepted <= most, "{accepted} octets were taken");
+        drop(far.client);
+    };
+    tokio::join!(relaying, talking);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_for_too_long_ends_it_and_something_does_not() {
+    let (mut far, mut relay) = stage(64, (b"", b""));
+    let (revoked, stop) = (CancellationToken::new(), Stop::never());
+    let clock = far.clock.clone();
+    let began = clock.now();
+    let relaying = async {
+        let ended = relay.run(&clock, bounds(&revoked, &stop), b"").await;
+        (ended, clock.now().duration_since(began))
+    };
+    let talking = async {
+        far.clock.sleep(Duration::from_mins(29)).await;
+        far.server
+            .write_all(b"* 1 EXISTS\r\n")
+            .await
+            .expect("it is open");
+        let mut heard = String::new();
+        far.client.read_to_string(&mut heard).await.expect("text");
+        heard
+    };
+    let ((ended, after), heard) = tokio::join!(relaying, talking);
+    assert!(matches!(ended, Ended::Idle), "{ended:?}");
+    assert_eq!(heard, "* 1 EXISTS\r\n");
+    assert!(after >= jiff::SignedDuration::from_mins(59), "{after}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_revoked_is_cut_off_at_once() {
+    let (mut far, mut relay) = stage(64, (b"", b""));
+    let (revoked, stop) = (CancellationToken::new(), Stop::never());
+    let clock = far.clock.clone();
+    let relaying = relay.run(&clock, bounds(&revoked, &stop), b"* BYE x\r\n");
+    let talking = async {
+        far.client
+            .write_all(b"a NOOP\r\n")
+            .await
+            .expect("it is open");
+        let mut asked = [0; 8];
+        far.server
+            .read_exact(&mut asked)
+            .await
+            .expect("it is asked");
+        revoked.cancel();
+        let mut heard = String::new();
+        far.client.read_to_string(&mut heard).await.expect("text");
+        heard
+    };
+    let (ended, heard) = tokio::join!(relaying, talking);
+    assert!(matches!(ended, Ended::Revoked), "{ended:?}");
+    assert_eq!(heard, "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_waits_for_what_is_under_way_and_says_goodbye_between_lines() {
+    for (last, goodbye) in [("a OK done\r\n", "* BYE x\r\n"), ("half a li", "")] {
+        let (mut far, mut relay) = stage(64, (b"", b""));
+        let tasks = gatepost_host::Tasks::new();
+        let (revoked, stop) = (CancellationToken::new(), tasks.stop());
+        let clock = far.clock.clone();
+        let relaying = relay.run(&clock, bounds(&revoked, &stop), b"* BYE x\r\n");
+        let talking = async {
+            tasks.cancel();
+            for _ in 0..5 {
+                far.server
+                    .write_all(b"part of an answer\r\n")
+                    .await
+                    .expect("it is open");
+                far.clock.sleep(Duration::from_millis(500)).await;
+            }
+            far.server
+                .write_all(last.as_bytes())
+                .await
+                .expect("it is open");
+            let mut heard = String::new();
+            far.client.read_to_string(&mut heard).await.expect("text");
+            heard
+        };
+        let (ended, heard) = tokio::join!(relaying, talking);
+        assert!(matches!(ended, Ended::Stopped), "{ended:?}");
+        let whole = "part of an answer\r\n".repeat(5) + last + goodbye;
+        assert_eq!(heard, whole);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_close_is_not_waited_for_long() {
+    let (far, mut relay) = stage(64, (b"", b""));
+    let (revoked, stop) = (CancellationToken::new(), Stop::never());
+    let clock = far.clock.clone();
+    let began = clock.now();
+    drop(far.server);
+    let ended = relay.run(&clock, bounds(&revoked, &stop), b"").await;
+    assert!(matches!(ended, Ended::Closed), "{ended:?}");
+    let after = clock.now().duration_since(began);
+    assert!(after < jiff::SignedDuration::from_mins(1), "{after}");
+    drop(far.client);
+}

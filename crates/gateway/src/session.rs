@@ -1,0 +1,191 @@
+//! One client, from its greeting to the end of its connection.
+//!
+//! Before the login the gateway itself is the server, with the machines of `wire`. Whoever shows
+//! a good password is signed in with the mailbox's own server, to which the connection was made
+//! while the password was looked at; from then on octets are relayed.
+
+mod conversation;
+mod imap;
+mod letting_in;
+mod pop3;
+mod refusal;
+mod smtp;
+mod stream;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use gatepost_host::Stop;
+use gatepost_mail::passage::Passage;
+use gatepost_wire::InClear;
+use rustls::ServerConfig;
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use crate::admission::Guest;
+use crate::door::DoorSettings;
+use crate::relay::{Bounds, Ended, Relay};
+use crate::{Gateway, Protocol};
+use conversation::{Conversation, Machine, Next};
+use refusal::Refusal;
+
+pub(crate) use conversation::{Bye, protect};
+pub(crate) use stream::ClientStream;
+
+/// A client that has arrived at a door.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    /// Its connection.
+    pub(crate) stream: ClientStream,
+    /// Where it connects from: the client itself, where a proxy says who that is.
+    pub(crate) address: IpAddr,
+    /// With what it can be protected, if it can be and is not.
+    pub(crate) tls: Option<Arc<ServerConfig>>,
+    /// Whether it may sign in unprotected.
+    pub(crate) in_clear: InClear,
+}
+
+/// Whoever was let in, and where to.
+struct LetIn {
+    guest: Guest,
+    passage: Passage,
+}
+
+/// Two connections that are relayed, and for whom.
+struct Relayed {
+    relay: Relay<ClientStream, Box<TlsStream<TcpStream>>>,
+    guest: Guest,
+}
+
+/// A machine that lets people in.
+trait Greeter: Machine {
+    /// The credentials that it asks about.
+    fn credentials(ask: Self::Ask) -> Option<gatepost_wire::sasl::Credentials>;
+
+    /// They are good, and the mailbox's server has told this of itself.
+    fn let_in(&mut self, told: &gatepost_mail::passage::Told);
+
+    /// They are not, or nobody can go on.
+    fn turn_away(&mut self, refusal: &Refusal);
+}
+
+/// Where a session takes place.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    gateway: &'a Gateway,
+    door: &'a DoorSettings,
+    address: IpAddr,
+}
+
+/// Serves a client until its connection ends, or until it is to stop.
+pub(crate) async fn serve(gateway: &Gateway, door: &DoorSettings, arrival: Arrival, stop: &Stop) {
+    let place = Place {
+        gateway,
+        door,
+        address: arrival.address,
+    };
+    // What is needed to let somebody in is large, and not needed any more behind the login.
+    let Some(relayed) = Box::pin(before_login(place, arrival, stop)).await else {
+        return;
+    };
+    relay(place, relayed, stop).await;
+}
+
+async fn before_login(place: Place<'_>, arrival: Arrival, stop: &Stop) -> Option<Relayed> {
+    let Arrival {
+        stream,
+        tls,
+        in_clear,
+        ..
+    } = arrival;
+    let around = (place.gateway.clock.clone(), stop.clone());
+    let protection = (tls.is_some(), in_clear);
+    let told = match place.door.protocol {
+        Protocol::Imap => {
+            let machine = imap::Imap::new(protection);
+            talk(place, Conversation::new(machine, stream, tls, around)).await
+        }
+        Protocol::Pop3 => {
+            let machine = pop3::Pop3::new(protection);
+            talk(place, Conversation::new(machine, stream, tls, around)).await
+        }
+        Protocol::Smtp => {
+            let machine = smtp::Smtp::new(protection, &place.gateway.offers.known());
+            talk(place, Conversation::new(machine, stream, tls, around)).await
+        }
+    };
+    match told {
+        Ok(relayed) => relayed,
+        Err(error) => {
+            tracing::debug!(
+                door = place.door.name,
+                client = %place.address,
+                "the client left before it signed in: {error}"
+            );
+            None
+        }
+    }
+}
+
+async fn talk<M: Greeter>(
+    place: Place<'_>,
+    mut conversation: Conversation<M>,
+) -> std::io::Result<Option<Relayed>> {
+    let mut admitted = None;
+    loop {
+        match conversation.next().await? {
+            Next::Asked(ask) => {
+                // Nothing but the sign-in is asked of somebody who is not signed in.
+                let Some(credentials) = M::credentials(ask) else {
+                    return Ok(None);
+                };
+                match letting_in::let_in(place, credentials).await {
+                    Ok(let_in) => {
+                        conversation.machine.let_in(&let_in.passage.told);
+                        admitted = Some(let_in);
+                    }
+                    Err(refusal) => conversation.machine.turn_away(&refusal),
+                }
+            }
+            Next::HandOver(stream, first) => {
+                return Ok(admitted.map(|LetIn { guest, passage }| Relayed {
+                    relay: Relay::new((stream, first), (passage.stream, passage.read)),
+                    guest,
+                }));
+            }
+            Next::Over => return Ok(None),
+        }
+    }
+}
+
+async fn relay(place: Place<'_>, relayed: Relayed, stop: &Stop) {
+    let Relayed { mut relay, guest } = relayed;
+    let goodbye: &[u8] = match place.door.protocol {
+        Protocol::Imap => b"* BYE Gatepost is being stopped, connect again in a moment\r\n",
+        // These say nothing that was not asked for.
+        Protocol::Pop3 | Protocol::Smtp => b"",
+    };
+    let bounds = Bounds {
+        idle: place.door.idle,
+        revoked: &guest.revoked,
+        stop,
+    };
+    let ended = relay.run(&place.gateway.clock, bounds, goodbye).await;
+    let (up, down) = relay.passed();
+    let why = match &ended {
+        Ended::Closed => "closed".to_owned(),
+        Ended::Broken(error) => format!("broken: {error}"),
+        Ended::Idle => "idle for too long".to_owned(),
+        Ended::Revoked => "the app password was revoked".to_owned(),
+        Ended::Stopped => "stopped".to_owned(),
+    };
+    tracing::debug!(
+        door = place.door.name,
+        client = %place.address,
+        login = guest.login,
+        mailbox = guest.mailbox,
+        up,
+        down,
+        "the session ended: {why}"
+    );
+}

@@ -1,0 +1,123 @@
+//! How the gateway speaks SMTP with whoever is not signed in.
+
+use bytes::BytesMut;
+use gatepost_mail::passage::Told;
+use gatepost_wire::Want;
+use gatepost_wire::sasl::Credentials;
+use gatepost_wire::smtp::server::{
+    Answer, Ask, InClear, Limits, Mechanism, Persona, Refusal as No, Replies, Server, SignIn,
+};
+use gatepost_wire::smtp::{EnhancedStatus, Extension, Extensions, Reply};
+
+use super::Greeter;
+use super::conversation::{Bye, Machine};
+use super::imap::MOST_ERRORS;
+use super::refusal::{Kind, Refusal};
+
+/// The SMTP server of a door whose messages go on to the mailbox's own server.
+pub(super) struct Smtp {
+    server: Server,
+    /// What the server behind this one is known to offer.
+    known: Extensions,
+}
+
+impl Smtp {
+    /// `is_protectable` where TLS can be started.
+    pub(super) fn new((is_protectable, in_clear): (bool, InClear), known: &Extensions) -> Self {
+        Self {
+            server: Server::new(persona(is_protectable, in_clear, known)),
+            known: known.clone(),
+        }
+    }
+}
+
+impl Machine for Smtp {
+    type Ask = Ask;
+
+    fn want(&mut self) -> Want<Ask> {
+        self.server.want()
+    }
+
+    fn buffer(&mut self) -> &mut BytesMut {
+        self.server.buffer()
+    }
+
+    fn tls_started(&mut self) {
+        let persona = persona(false, InClear::Refused, &self.known);
+        self.server.tls_started(persona);
+    }
+
+    fn bye(&mut self, why: Bye) {
+        let status = EnhancedStatus::new(4, 3, 2);
+        self.server
+            .bye(&Reply::with_status(421, status, why.words()));
+    }
+}
+
+impl Greeter for Smtp {
+    fn credentials(ask: Ask) -> Option<Credentials> {
+        match ask {
+            Ask::SignIn(credentials) => Some(credentials),
+            _ => None,
+        }
+    }
+
+    fn let_in(&mut self, _: &Told) {
+        self.server.answer(Answer::HandOver);
+    }
+
+    fn turn_away(&mut self, refusal: &Refusal) {
+        // RFC 4954 §6. Where the connection ends, 421 says so (RFC 5321 §3.8).
+        let (code, status) = match refusal.kind {
+            Kind::Credentials => (535, EnhancedStatus::new(5, 7, 8)),
+            Kind::Temporary => (454, EnhancedStatus::new(4, 7, 0)),
+            Kind::Permanent => (535, EnhancedStatus::new(5, 7, 0)),
+        };
+        let mut no = No::new(Reply::with_status(code, status, &refusal.said));
+        if refusal.ends_connection {
+            no.then = gatepost_wire::Then::Close;
+        }
+        self.server.answer(Answer::Refused(no));
+    }
+}
+
+fn persona(is_protectable: bool, in_clear: InClear, known: &Extensions) -> Persona {
+    // How the message is to come is said here; what else there is, the server itself says to
+    // whoever has signed in.
+    let passed_on = known.iter().filter(|extension| {
+        matches!(
+            extension,
+            Extension::Size(_)
+                | Extension::Pipelining
+                | Extension::Dsn
+                | Extension::EnhancedStatusCodes
+                | Extension::EightBitMime
+                | Extension::Chunking
+                | Extension::BinaryMime
+                | Extension::SmtpUtf8
+        )
+    });
+    let mut offered: Vec<Extension> = passed_on.cloned().collect();
+    if is_protectable {
+        offered.push(Extension::StartTls);
+    }
+    if !is_protectable || in_clear == InClear::Accepted {
+        // The last line: there are devices that look for it nowhere else.
+        let mechanisms = [Mechanism::Login, Mechanism::Plain, Mechanism::Xoauth2];
+        offered.push(Extension::auth(mechanisms));
+    }
+    Persona {
+        greeting: Reply::new(220, "gatepost ESMTP ready"),
+        hello: "gatepost".to_owned(),
+        extensions: Extensions::new(offered),
+        in_clear,
+        sign_in: SignIn::Required,
+        replies: Replies::default(),
+        limits: Limits {
+            line: 8 * 1024,
+            auth_line: 8 * 1024,
+            errors: MOST_ERRORS,
+            ..Limits::default()
+        },
+    }
+}

@@ -1,0 +1,9 @@
+//! Doors in front of the sandbox, and clients in every way in which they knock.
+
+mod hostile;
+mod imap;
+mod pop3;
+mod protection;
+mod smtp;
+mod stand;
+mod trouble;

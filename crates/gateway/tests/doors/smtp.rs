@@ -1,0 +1,89 @@
+//! SMTP doors that lead to the mailbox's own server.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use gatepost_gateway::Protocol;
+use gatepost_gateway::door::Tls;
+use gatepost_sandbox::tenant::USER;
+
+use crate::stand::{PASSWORD, Stand, door};
+
+#[tokio::test]
+async fn a_scanner_sends_a_message() {
+    let stand = Stand::new().await;
+    let address = stand.open(door(Protocol::Smtp, Tls::Off));
+    let mut client = stand.knock(address).await;
+    assert_eq!(client.line().await, "220 gatepost ESMTP ready\r\n");
+    assert_eq!(client.say("HELO").await, "250 gatepost\r\n");
+    let said = client.say("MAIL FROM:<x@contoso.com>").await;
+    assert!(said.starts_with("530 "), "{said}");
+    assert_eq!(client.say("AUTH LOGIN").await, "334 VXNlcm5hbWU6\r\n");
+    let said = client.say("*").await;
+    assert!(said.starts_with("501 "), "{said}");
+    assert_eq!(client.say("AUTH LOGIN").await, "334 VXNlcm5hbWU6\r\n");
+    let name = STANDARD.encode(USER);
+    assert_eq!(client.say(&name).await, "334 UGFzc3dvcmQ6\r\n");
+    let said = client.say("d3Jvbmc=").await;
+    assert_eq!(said, "535 5.7.8 Authentication failed\r\n");
+    client.say(&format!("AUTH LOGIN {name}")).await;
+    // The whole message comes behind the password at once.
+    let password = STANDARD.encode(PASSWORD);
+    client
+        .send(format!(
+            "{password}\r\nMAIL FROM:<{USER}>\r\nRCPT TO:<{USER}>\r\nDATA\r\n"
+        ))
+        .await;
+    assert_eq!(
+        client.line().await,
+        "235 2.7.0 Authentication successful\r\n"
+    );
+    for code in ["250 ", "250 ", "354 "] {
+        let said = client.line().await;
+        assert!(said.starts_with(code), "{said}");
+    }
+    client.send("Subject: scan\r\n\r\n..a dot\r\n.\r\n").await;
+    let said = client.line().await;
+    assert!(said.starts_with("250 "), "{said}");
+    let mailbox = stand.sandbox.mailboxes().open(USER).expect("it is there");
+    let messages = mailbox.messages(mailbox.inbox());
+    let arrived = messages.iter().any(|message| {
+        let raw = String::from_utf8_lossy(&message.raw);
+        raw.contains("Subject: scan") && raw.ends_with("\r\n\r\n.a dot\r\n")
+    });
+    assert!(arrived);
+    stand.end().await;
+}
+
+#[tokio::test]
+async fn ehlo_offers_what_the_server_is_known_to_offer_and_auth_last() {
+    let stand = Stand::new().await;
+    let address = stand.open(door(Protocol::Smtp, Tls::Off));
+    let mut client = stand.knock(address).await;
+    client.line().await;
+    client.send("EHLO x\r\n").await;
+    let nothing_known = "250-gatepost\r\n250 AUTH LOGIN PLAIN XOAUTH2\r\n";
+    assert_eq!(client.until("250 ").await, nothing_known);
+    let plain = STANDARD.encode(format!("\0{USER}\0{PASSWORD}"));
+    let said = client.say(&format!("AUTH PLAIN {plain}")).await;
+    assert!(said.starts_with("235 "), "{said}");
+    client.send("EHLO x\r\n").await;
+    let said = client.until("250 ").await;
+    assert!(
+        said.contains("outlook") && said.contains("SMTPUTF8"),
+        "the server's own: {said}"
+    );
+    let mut client = stand.knock(address).await;
+    client.line().await;
+    client.send("EHLO x\r\n").await;
+    let said = client.until("250 ").await;
+    assert!(
+        said.contains("250-SIZE 157286400\r\n250-PIPELINING\r\n"),
+        "{said}"
+    );
+    assert!(
+        said.ends_with("\r\n250 AUTH LOGIN PLAIN XOAUTH2\r\n"),
+        "{said}"
+    );
+    assert!(!said.contains("STARTTLS"), "{said}");
+    stand.end().await;
+}

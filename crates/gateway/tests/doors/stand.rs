@@ -1,0 +1,386 @@
+//! A door in front of a sandbox, and clients that knock.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gatepost_gateway::admission::{Admission, Guest, Login, Turned};
+use gatepost_gateway::door::{Certificate, CertificateFiles, Door, DoorSettings, Socket, Tls};
+use gatepost_gateway::upstream::{NoDestination, Upstream};
+use gatepost_gateway::{Gateway, Protocol};
+use gatepost_host::{Chance, Clock, Tasks, Trust};
+use gatepost_mail::imap::{ImapSettings, Quirks, Security, TimeLimits};
+use gatepost_mail::passage::Destination;
+use gatepost_mail::pop3::Pop3Settings;
+use gatepost_mail::smtp::{SmtpSettings, SmtpTimeLimits};
+use gatepost_oauth::{AccessToken, Audience, TokenError, TokenSource};
+use gatepost_sandbox::tenant::{self, Bearer, CLIENT_ID, ClientStrength, Resource, USER};
+use gatepost_sandbox::{Sandbox, SandboxConfig};
+use gatepost_wire::InClear;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, ServerName};
+use secrecy::ExposeSecret as _;
+use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_util::sync::CancellationToken;
+
+/// The password that is good.
+pub(crate) const PASSWORD: &str = "pass wörd";
+
+/// A sandbox with a gateway in front of it.
+pub(crate) struct Stand {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) gateway: Gateway,
+    pub(crate) sessions: Tasks,
+    pub(crate) accepting: Tasks,
+    pub(crate) revoked: CancellationToken,
+    pub(crate) tokens: Arc<Minted>,
+    folder: TempDir,
+    tasks: Tasks,
+}
+
+impl Stand {
+    pub(crate) async fn new() -> Self {
+        Self::before(None, TimeLimits::default()).await
+    }
+
+    /// In front of the server at this port, whom these trust, and who is given up after this.
+    pub(crate) async fn in_front_of(place: (u16, Arc<ClientConfig>), limits: TimeLimits) -> Self {
+        Self::before(Some(place), limits).await
+    }
+
+    async fn before(place: Option<(u16, Arc<ClientConfig>)>, limits: TimeLimits) -> Self {
+        let tasks = Tasks::new();
+        let config = SandboxConfig::default();
+        let sandbox = Sandbox::start(config, Clock::system(), Chance::system(), &tasks).await;
+        let sandbox = sandbox.expect("the sandbox starts");
+        let tokens = Arc::new(Minted {
+            tenant: sandbox.tenant().clone(),
+            refused: AtomicUsize::new(0),
+            stale: AtomicUsize::new(0),
+        });
+        let trust = Trust::with_authority(&sandbox.ca_file()).expect("the authority is readable");
+        let addresses = sandbox.addresses();
+        let ports = [addresses.imap, addresses.pop3, addresses.smtp].map(|address| address.port());
+        let (ports, tls) = match place {
+            Some((port, tls)) => ([port; 3], tls),
+            None => (ports, trust.client_config().expect("TLS can be set up")),
+        };
+        let upstream = Sandboxed {
+            ports,
+            tls,
+            tokens: Arc::clone(&tokens),
+            limits,
+        };
+        let revoked = CancellationToken::new();
+        let admission = OnePassword {
+            revoked: revoked.clone(),
+        };
+        Self {
+            gateway: Gateway::new(Arc::new(admission), Arc::new(upstream), Clock::system()),
+            sessions: tasks.child(),
+            accepting: tasks.child(),
+            folder: tempfile::tempdir().expect("a temporary folder"),
+            sandbox,
+            revoked,
+            tokens,
+            tasks,
+        }
+    }
+
+    /// Opens a door; says where it is.
+    pub(crate) fn open(&self, settings: DoorSettings) -> SocketAddr {
+        self.open_on((Ipv4Addr::LOCALHOST, 0).into(), settings)
+    }
+
+    pub(crate) fn open_on(&self, address: SocketAddr, settings: DoorSettings) -> SocketAddr {
+        let socket = Socket::bind(address).expect("a free port");
+        let address = socket.address().expect("it listens");
+        let names = ["localhost".to_owned()];
+        let certificate = Certificate::self_signed(&names, self.files(), Clock::system());
+        let certificate = certificate.expect("a certificate is made");
+        let door = Door::new(settings, vec![socket], Some(certificate));
+        let (gateway, sessions) = (self.gateway.clone(), self.sessions.clone());
+        let stop = self.accepting.stop();
+        self.accepting.start("door", async move {
+            door.open(&gateway, &sessions, stop).await;
+        });
+        address
+    }
+
+    fn files(&self) -> CertificateFiles {
+        CertificateFiles {
+            chain: self.file("cert.pem"),
+            key: self.file("key.pem"),
+        }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Connects in clear.
+    pub(crate) async fn knock(&self, address: SocketAddr) -> Client<TcpStream> {
+        let stream = TcpStream::connect(address).await.expect("the door is open");
+        Client::new(stream)
+    }
+
+    /// Connects with TLS.
+    pub(crate) async fn knock_tls(&self, address: SocketAddr) -> Client<impl Octets + use<>> {
+        let stream = TcpStream::connect(address).await.expect("the door is open");
+        Client::new(self.protect(stream).await)
+    }
+
+    /// Shakes hands, trusting nobody but the door.
+    pub(crate) async fn protect(&self, stream: TcpStream) -> impl Octets + use<> {
+        let mut roots = RootCertStore::empty();
+        let pem = CertificateDer::from_pem_file(self.file("cert.pem")).expect("a certificate");
+        roots.add(pem).expect("a certificate");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("the provider knows TLS")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from("localhost").expect("a name");
+        let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream);
+        connecting.await.expect("the handshake succeeds")
+    }
+
+    pub(crate) async fn end(self) {
+        self.tasks.end().await;
+    }
+}
+
+/// A door like most.
+pub(crate) fn door(protocol: Protocol, tls: Tls) -> DoorSettings {
+    DoorSettings {
+        name: protocol.to_string(),
+        protocol,
+        tls,
+        in_clear: InClear::Refused,
+        proxies: Vec::new(),
+        connections: 2000,
+        connections_per_address: 500,
+        idle: Duration::from_mins(30),
+    }
+}
+
+pub(crate) trait Octets: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Octets for T {}
+
+/// A client that speaks in lines.
+pub(crate) struct Client<S> {
+    pub(crate) stream: S,
+    heard: Vec<u8>,
+}
+
+impl<S: Octets> Client<S> {
+    pub(crate) fn new(stream: S) -> Self {
+        Self {
+            stream,
+            heard: Vec::new(),
+        }
+    }
+
+    /// Sends this as it stands.
+    pub(crate) async fn send(&mut self, octets: impl AsRef<[u8]>) {
+        let octets = octets.as_ref();
+        self.stream.write_all(octets).await.expect("it is taken");
+        self.stream.flush().await.expect("it is taken");
+    }
+
+    /// The next line, with its end; what there is if the connection ends.
+    pub(crate) async fn line(&mut self) -> String {
+        loop {
+            if let Some(end) = self.heard.iter().position(|octet| *octet == b'\n') {
+                let rest = self.heard.split_off(end + 1);
+                let line = std::mem::replace(&mut self.heard, rest);
+                return String::from_utf8_lossy(&line).into_owned();
+            }
+            if self.read().await == 0 {
+                let rest = std::mem::take(&mut self.heard);
+                return String::from_utf8_lossy(&rest).into_owned();
+            }
+        }
+    }
+
+    /// Lines up to one that begins like this, which is the last.
+    pub(crate) async fn until(&mut self, beginning: &str) -> String {
+        let mut lines = String::new();
+        loop {
+            let line = self.line().await;
+            lines.push_str(&line);
+            if line.starts_with(beginning) {
+                return lines;
+            }
+            assert!(
+                line.ends_with('\n'),
+                "no line begins with {beginning}: {lines}"
+            );
+        }
+    }
+
+    /// Sends a line, and hears a line.
+    pub(crate) async fn say(&mut self, line: &str) -> String {
+        self.send(format!("{line}\r\n")).await;
+        self.line().await
+    }
+
+    /// Everything up to the end of the connection.
+    pub(crate) async fn rest(&mut self) -> String {
+        while self.read().await > 0 {}
+        let rest = std::mem::take(&mut self.heard);
+        String::from_utf8_lossy(&rest).into_owned()
+    }
+
+    async fn read(&mut self) -> usize {
+        let reading = self.stream.read_buf(&mut self.heard);
+        let read = tokio::time::timeout(Duration::from_mins(1), reading).await;
+        // A reset is an end as well.
+        read.expect("somebody says something").unwrap_or(0)
+    }
+}
+
+/// One password opens one mailbox.
+#[derive(Debug)]
+struct OnePassword {
+    revoked: CancellationToken,
+}
+
+#[async_trait]
+impl Admission for OnePassword {
+    async fn admit(&self, login: &Login) -> Result<Guest, Turned> {
+        if login.name == "busy" {
+            return Err(Turned::Busy);
+        }
+        if login.password.expose_secret() != PASSWORD {
+            return Err(Turned::WrongPassword);
+        }
+        let mailbox = if login.name == "nowhere" {
+            "nowhere@contoso.com"
+        } else {
+            USER
+        };
+        Ok(Guest {
+            password: None,
+            login: login.name.to_lowercase(),
+            mailbox: mailbox.to_owned(),
+            senders: vec![USER.to_owned()],
+            revoked: self.revoked.clone(),
+        })
+    }
+
+    fn expected(&self, _: Protocol, name: &str, _: IpAddr) -> Option<String> {
+        (name == USER).then(|| USER.to_owned())
+    }
+}
+
+/// The servers of a sandbox.
+#[derive(Debug)]
+struct Sandboxed {
+    ports: [u16; 3],
+    tls: Arc<ClientConfig>,
+    tokens: Arc<Minted>,
+    limits: TimeLimits,
+}
+
+impl Upstream for Sandboxed {
+    fn destination(&self, protocol: Protocol, mailbox: &str) -> Result<Destination, NoDestination> {
+        let (host, security) = ("localhost".to_owned(), Security::ImplicitTls);
+        let tokens = Arc::<Minted>::clone(&self.tokens);
+        let (tls, clock) = (Arc::clone(&self.tls), Clock::system());
+        if mailbox != USER {
+            return Err(NoDestination {
+                mailbox: mailbox.to_owned(),
+                protocol,
+                reason: "nobody knows it".to_owned(),
+            });
+        }
+        let mailbox = mailbox.to_owned();
+        Ok(match protocol {
+            Protocol::Imap => Destination::Imap(ImapSettings {
+                port: self.ports[0],
+                quirks: Quirks::exchange_online(),
+                limits: self.limits,
+                largest_message: ImapSettings::LARGEST_MESSAGE,
+                host,
+                security,
+                tls,
+                mailbox,
+                tokens,
+                clock,
+            }),
+            Protocol::Pop3 => Destination::Pop3(Pop3Settings {
+                port: self.ports[1],
+                poll_every: Pop3Settings::POLL_EVERY,
+                limits: self.limits,
+                largest_message: Pop3Settings::LARGEST_MESSAGE,
+                host,
+                security,
+                tls,
+                mailbox,
+                tokens,
+                clock,
+            }),
+            Protocol::Smtp => Destination::Smtp(SmtpSettings {
+                port: self.ports[2],
+                sign_in_as: mailbox.clone(),
+                limits: SmtpTimeLimits {
+                    command: self.limits.reply,
+                    ..SmtpTimeLimits::default()
+                },
+                host,
+                security,
+                tls,
+                mailbox,
+                tokens,
+                clock,
+            }),
+        })
+    }
+}
+
+/// Tokens as the sandbox's own app gets them.
+#[derive(Debug)]
+pub(crate) struct Minted {
+    tenant: tenant::Tenant,
+    /// How many were refused.
+    pub(crate) refused: AtomicUsize,
+    /// How many of the next are good for nothing.
+    pub(crate) stale: AtomicUsize,
+}
+
+#[async_trait]
+impl TokenSource for Minted {
+    async fn token(&self, audience: Audience) -> Result<AccessToken, TokenError> {
+        let expires_at = Clock::system().now() + LIFETIME;
+        if self.stale.load(Ordering::Relaxed) > self.refused.load(Ordering::Relaxed) {
+            return Ok(AccessToken::new("stale".into(), audience, expires_at));
+        }
+        let app = self.tenant.directory().app(CLIENT_ID).cloned();
+        let token = tenant::AccessToken {
+            audience: "https://outlook.office365.com",
+            resource: Resource::Exchange,
+            app: &app.expect("it is in the directory"),
+            strength: ClientStrength::Secret,
+            bearer: Bearer::App,
+            asked: &tenant::AskedClaims::default(),
+        };
+        let minted = self.tenant.mint(&token, LIFETIME);
+        Ok(AccessToken::new(minted.into(), audience, expires_at))
+    }
+
+    fn refused(&self, _: &AccessToken) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+const LIFETIME: Duration = Duration::from_hours(1);
