@@ -308,6 +308,7 @@ const TITLES: &[(u32, &str)] = &[
     (8508, "IMAP REPLACE extension"),
     (8551, "S/MIME 4.0"),
     (8601, "Authentication-Results header field"),
+    (8621, "The JSON Meta Application Protocol (JMAP) for mail"),
     (8628, "OAuth 2.0 device authorization grant"),
     (8705, "OAuth 2.0 mutual-TLS client authentication"),
     (8707, "Resource indicators for OAuth 2.0"),

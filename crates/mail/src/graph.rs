@@ -32,14 +32,15 @@ mod resources;
 mod session;
 mod settings;
 mod submit;
+mod uploads;
 
 #[cfg(test)]
 mod tests;
 
 pub use attachments::{AttachmentEntry, Download, NewAttachment};
 pub use calendar::{
-    Answering, Attendee, Calendar, CalendarEvent, Location, NewEvent, Person, ResponseStatus,
-    ZonedTime,
+    Answering, Attendee, Calendar, CalendarEvent, EventChange, Location, NewEvent, Person,
+    ResponseStatus, ZonedTime,
 };
 pub use client::Graph;
 pub use contacts::{Contact, ContactAddress};

@@ -38,7 +38,7 @@ pub trait SubmitOpener: Send + Sync + std::fmt::Debug {
     async fn open(&self) -> Result<Box<dyn Submit>, SubmitError>;
 }
 
-/// A message on its way out, read once from its beginning. Its lines end in CRLF.
+/// A message on its way out, read from its beginning. Its lines end in CRLF.
 #[async_trait]
 pub trait Outgoing: Send {
     /// How many octets [`chunk`](Self::chunk) gives in all.
@@ -50,6 +50,9 @@ pub trait Outgoing: Send {
     /// The next octets, `None` behind the last. An error ends the try, and the server is not
     /// told that the message was complete.
     async fn chunk(&mut self) -> Result<Option<Bytes>, OutgoingError>;
+
+    /// Goes back: [`chunk`](Self::chunk) gives all of it once more.
+    async fn begin_again(&mut self) -> Result<(), OutgoingError>;
 }
 
 /// Is told of what cannot be taken back before it happens.

@@ -11,7 +11,8 @@ use crate::{Departure, DepartureError, Outgoing, OutgoingError, Trace};
 pub struct Letter {
     size: u64,
     eight_bit: bool,
-    rest: std::vec::IntoIter<Result<Bytes, &'static str>>,
+    pieces: Vec<Result<Bytes, &'static str>>,
+    given: usize,
 }
 
 impl Letter {
@@ -27,7 +28,8 @@ impl Letter {
         Self {
             size: whole().map(|piece| piece.len() as u64).sum(),
             eight_bit: whole().any(|piece| !piece.is_ascii()),
-            rest: pieces.into_iter(),
+            given: 0,
+            pieces,
         }
     }
 
@@ -52,11 +54,18 @@ impl Outgoing for Letter {
     }
 
     async fn chunk(&mut self) -> Result<Option<Bytes>, OutgoingError> {
-        match self.rest.next() {
+        let piece = self.pieces.get(self.given);
+        self.given += 1;
+        match piece {
             None => Ok(None),
-            Some(Ok(piece)) => Ok(Some(piece)),
-            Some(Err(why)) => Err(OutgoingError(why.into())),
+            Some(Ok(piece)) => Ok(Some(piece.clone())),
+            Some(Err(why)) => Err(OutgoingError((*why).into())),
         }
+    }
+
+    async fn begin_again(&mut self) -> Result<(), OutgoingError> {
+        self.given = 0;
+        Ok(())
     }
 }
 

@@ -1,16 +1,12 @@
-//! What hangs on a message (<https://learn.microsoft.com/graph/outlook-large-attachments>).
+//! What hangs on a message (<https://learn.microsoft.com/graph/api/resources/attachment>).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
-use jiff::Timestamp;
 use reqwest::Method;
-use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderMap};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use url::Url;
+use serde_json::json;
 
-use super::answer::Answer;
 use super::call::{Call, Reply};
 use super::client::Graph;
 use crate::{MailError, Outgoing, SubmitError};
@@ -82,188 +78,42 @@ impl Graph {
         file: &NewAttachment,
         octets: &mut dyn Outgoing,
     ) -> Result<(), SubmitError> {
-        if octets.size() < AT_ONCE {
-            let mut content = BytesMut::new();
-            while let Some(piece) = octets.chunk().await? {
-                content.extend_from_slice(&piece);
-            }
-            let url = self.at(&["messages", draft, "attachments"]).url();
-            let body = json!({
-                "@odata.type": "#microsoft.graph.fileAttachment",
-                "name": file.name,
-                "contentType": file.content_type,
-                "contentId": file.content_id,
-                "isInline": file.content_id.is_some(),
-                "contentBytes": STANDARD.encode(content),
-            });
-            let call = Call::new(Method::POST, url, ATTACH).with(&body);
-            return Ok(self.done(call).await?);
+        if octets.size() >= AT_ONCE {
+            return self.attach_in_ranges(draft, file, octets).await;
         }
-        let upload = self.begin_upload(draft, file, octets.size()).await?;
-        self.upload(&upload, octets).await
-    }
-
-    async fn begin_upload(
-        &self,
-        draft: &str,
-        file: &NewAttachment,
-        size: u64,
-    ) -> Result<Url, MailError> {
-        let url = self.at(&["messages", draft, "attachments", "createUploadSession"]);
-        let body = json!({ "AttachmentItem": {
-            "attachmentType": "file",
-            "name": file.name,
-            "contentType": file.content_type,
-            "contentId": file.content_id,
-            "isInline": file.content_id.is_some(),
-            "size": size,
-        }});
-        let call = Call::new(Method::POST, url.url(), ATTACH).with(&body);
-        let session: UploadSession = self.object(call).await?;
-        // It leads to another host, where no token goes; but octets of mail go under TLS only.
-        let url = Url::parse(&session.upload_url);
-        let url = url.map_err(|_| self.garbled(ATTACH, "an upload without an address"))?;
-        let is_protected = url.scheme() == "https" || url.origin() == self.settings().base.origin();
-        is_protected
-            .then_some(url)
-            .ok_or_else(|| self.garbled(ATTACH, "an upload address that is not protected"))
-    }
-
-    /// Puts all ranges one behind the other.
-    async fn upload(&self, url: &Url, octets: &mut dyn Outgoing) -> Result<(), SubmitError> {
-        let size = octets.size();
-        let (mut sent, mut range) = (0, BytesMut::new());
-        while sent < size {
-            let wanted = usize::try_from(RANGE.min(size - sent)).unwrap_or(usize::MAX);
-            while range.len() < wanted {
-                let Some(piece) = octets.chunk().await? else {
-                    return Err(super::submit::of_another_size().into());
-                };
-                range.extend_from_slice(&piece);
-            }
-            let octets = range.split_to(wanted).freeze();
-            let next = self.put(url, octets, (sent, size)).await?;
-            sent = sent.saturating_add(wanted as u64);
-            if next.is_some_and(|next| next != sent) {
-                let reason = "an upload that goes on elsewhere than it ended";
-                return Err(self.garbled(ATTACH, reason).into());
-            }
-        }
-        Ok(())
-    }
-
-    /// Puts one range without a token; answers where Graph expects the next. The same range may
-    /// be put again when the answer was lost.
-    async fn put(
-        &self,
-        url: &Url,
-        octets: Bytes,
-        (from, size): (u64, u64),
-    ) -> Result<Option<u64>, MailError> {
-        let settings = self.settings();
-        let until = from + octets.len() as u64 - 1;
-        let mut tries = 0;
-        loop {
-            let _lane = settings.governor.lane().await;
-            self.turn(ATTACH).await?;
-            let request = settings
-                .http
-                .put(url.clone())
-                .header(CONTENT_LENGTH, octets.len())
-                .header(CONTENT_RANGE, format!("bytes {from}-{until}/{size}"))
-                .body(octets.clone());
-            let answer = settings.clock.within(settings.reply, request.send()).await;
-            let answer = answer.map_err(|_| self.silent("a range to be taken", settings.reply))?;
-            tries += 1;
-            let response = match answer {
-                Ok(response) => response,
-                Err(_) if tries < MOST_TRIES => continue,
-                Err(error) => return Err(self.trouble(&error)),
-            };
-            let (status, headers) = (response.status(), response.headers().clone());
-            if status.is_redirection() {
-                return Err(self.garbled(ATTACH, "an upload that is sent elsewhere"));
-            }
-            let body = self.beginning(response).await;
-            if status.is_success() {
-                return Ok(next_range(&body));
-            }
-            if status.is_server_error() && tries < MOST_TRIES {
-                settings.clock.sleep(self.pause(&headers)).await;
-                continue;
-            }
-            let answer = Answer::read(status.as_u16(), &headers, &body);
-            return Err(self.refusal(ATTACH, answer, "none".to_owned()).into());
-        }
-    }
-
-    /// As much of a body as tells enough.
-    async fn beginning(&self, mut response: reqwest::Response) -> Vec<u8> {
-        let mut body = Vec::new();
-        let reading = async {
-            while let Ok(Some(chunk)) = response.chunk().await {
-                body.extend_from_slice(&chunk);
-                if body.len() > MOST_OF_AN_ANSWER {
-                    break;
-                }
-            }
-        };
-        let _ = self
-            .settings()
-            .clock
-            .within(self.settings().reply, reading)
-            .await;
-        body
-    }
-
-    fn pause(&self, headers: &HeaderMap) -> std::time::Duration {
-        let wanted = Answer::read(503, headers, b"").retry_after;
-        let most = std::time::Duration::from_secs(10);
-        wanted.unwrap_or_default().min(most) + self.settings().chance.up_to(PAUSE)
+        let body = at_once(file, octets).await?;
+        let url = self.at(&["messages", draft, "attachments"]).url();
+        let call = Call::new(Method::POST, url, ATTACH).with_json(body);
+        Ok(self.done(call).await?)
     }
 }
 
-/// `NextExpectedRanges`, which this service alone writes with a capital letter.
-fn next_range(body: &[u8]) -> Option<u64> {
-    let value: Value = serde_json::from_slice(body).ok()?;
-    let ranges = value
-        .get("NextExpectedRanges")
-        .or_else(|| value.get("nextExpectedRanges"))?;
-    let first = ranges.get(0)?.as_str()?;
-    first.split('-').next()?.parse().ok()
+/// The body of the request that attaches a file at once. It is encoded as it comes, so that it is
+/// held only once.
+async fn at_once(file: &NewAttachment, octets: &mut dyn Outgoing) -> Result<Bytes, SubmitError> {
+    let description = json!({
+        "@odata.type": "#microsoft.graph.fileAttachment",
+        "name": file.name,
+        "contentType": file.content_type,
+        "contentId": file.content_id,
+        "isInline": file.content_id.is_some(),
+    });
+    let mut body = description.to_string();
+    // The brace at its end.
+    body.pop();
+    body.push_str(",\"contentBytes\":\"");
+    let mut left = BytesMut::new();
+    while let Some(piece) = octets.chunk().await? {
+        left.extend_from_slice(&piece);
+        let whole = left.split_to(left.len() - left.len() % 3);
+        STANDARD.encode_string(whole, &mut body);
+    }
+    STANDARD.encode_string(left, &mut body);
+    body.push_str("\"}");
+    Ok(body.into())
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct UploadSession {
-    upload_url: String,
-    #[serde(rename = "expirationDateTime")]
-    _expires_at: Option<Timestamp>,
-}
-
-const ATTACH: &str = "attach a file";
+pub(super) const ATTACH: &str = "attach a file";
 /// From this size on a file goes in ranges.
 const AT_ONCE: u64 = 3 * 1024 * 1024;
-/// Twelve times 320 KiB: a range must be less than four million octets.
-const RANGE: u64 = 12 * 320 * 1024;
-const MOST_TRIES: u32 = 3;
-const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
-const MOST_ATTACHMENTS: usize = 1_000;
-const MOST_OF_AN_ANSWER: usize = 64 * 1024;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_next_range_is_read_in_either_spelling() {
-        for (body, next) in [
-            (r#"{"NextExpectedRanges":["2097152"]}"#, Some(2_097_152)),
-            (r#"{"nextExpectedRanges":["7-10"]}"#, Some(7)),
-            (r#"{"NextExpectedRanges":[]}"#, None),
-            ("", None),
-        ] {
-            assert_eq!(next_range(body.as_bytes()), next, "{body}");
-        }
-    }
-}
+pub(super) const MOST_ATTACHMENTS: usize = 1_000;

@@ -142,6 +142,23 @@ pub struct NewEvent {
     pub attendees: Vec<Address>,
 }
 
+/// What is to be otherwise in an event. What is `None` stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventChange {
+    /// What it is about.
+    pub subject: Option<String>,
+    /// The text.
+    pub body: Option<MailBody>,
+    /// When it begins.
+    pub start: Option<ZonedTime>,
+    /// When it ends.
+    pub end: Option<ZonedTime>,
+    /// Where.
+    pub location: Option<String>,
+    /// Everybody who is asked to come: who is not named any more is told that it is off for them.
+    pub attendees: Option<Vec<Address>>,
+}
+
 /// An answer to an invitation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answering {
@@ -204,6 +221,13 @@ impl Graph {
         self.made(call.with(&event.json())).await
     }
 
+    /// Changes an event that the mailbox called, and tells whom it concerns.
+    pub async fn update_event(&self, event: &str, change: &EventChange) -> Result<(), MailError> {
+        let url = self.at(&["events", event]).url();
+        let call = Call::new(Method::PATCH, url, "change an event");
+        self.done(call.with(&change.json())).await
+    }
+
     /// Answers an invitation, and tells the organizer.
     pub async fn respond(
         &self,
@@ -239,22 +263,46 @@ impl Graph {
 
 impl NewEvent {
     fn json(&self) -> Value {
-        let mut event = Map::new();
-        event.insert("subject".to_owned(), json!(self.subject));
-        event.insert("body".to_owned(), self.body.json());
-        event.insert("start".to_owned(), json!(self.start));
-        event.insert("end".to_owned(), json!(self.end));
-        if let Some(location) = &self.location {
-            event.insert("location".to_owned(), json!({ "displayName": location }));
-        }
-        let attendees = self.attendees.iter().map(|person| {
-            json!({
-                "type": "required",
-                "emailAddress": { "name": person.name, "address": person.address },
-            })
+        let all = EventChange {
+            subject: Some(self.subject.clone()),
+            body: Some(self.body.clone()),
+            start: Some(self.start.clone()),
+            end: Some(self.end.clone()),
+            location: self.location.clone(),
+            attendees: Some(self.attendees.clone()),
+        };
+        all.json()
+    }
+}
+
+impl EventChange {
+    fn json(&self) -> Value {
+        let attendees = self.attendees.as_ref().map(|people| {
+            let attendees = people.iter().map(|person| {
+                json!({
+                    "type": "required",
+                    "emailAddress": { "name": person.name, "address": person.address },
+                })
+            });
+            attendees.collect::<Value>()
         });
-        event.insert("attendees".to_owned(), attendees.collect());
-        Value::Object(event)
+        let location = self.location.as_ref();
+        let fields = [
+            ("subject", self.subject.as_ref().map(|one| json!(one))),
+            ("body", self.body.as_ref().map(MailBody::json)),
+            ("start", self.start.as_ref().map(|one| json!(one))),
+            ("end", self.end.as_ref().map(|one| json!(one))),
+            (
+                "location",
+                location.map(|place| json!({ "displayName": place })),
+            ),
+            ("attendees", attendees),
+        ];
+        let fields = fields.into_iter().filter_map(|(name, value)| {
+            let value = value?;
+            Some((name.to_owned(), value))
+        });
+        Value::Object(fields.collect::<Map<_, _>>())
     }
 }
 

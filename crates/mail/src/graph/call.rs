@@ -47,9 +47,14 @@ impl Call {
     }
 
     /// The same with a body.
-    pub(super) fn with(mut self, body: &impl Serialize) -> Self {
+    pub(super) fn with(self, body: &impl Serialize) -> Self {
         let body = serde_json::to_vec(body).expect("our own bodies have texts for keys");
-        self.body = Content::Json(body.into());
+        self.with_json(body.into())
+    }
+
+    /// The same with a body that is JSON already.
+    pub(super) fn with_json(mut self, body: Bytes) -> Self {
+        self.body = Content::Json(body);
         self
     }
 

@@ -62,7 +62,7 @@ impl Session {
 
     /// The folder of that name as it is now. One that was renamed or made anew is looked for.
     pub(super) async fn folder(&mut self, folder: &FolderName) -> Result<MailFolder, MailError> {
-        if let Some(id) = self.ids.get(folder) {
+        if let Some(id) = self.known(folder) {
             match self.graph.folder_with(id).await {
                 Err(error) if is_missing(&error) => {}
                 found => return found,
@@ -74,16 +74,27 @@ impl Session {
 
     /// The id of the folder of that name, as it was when it was first asked for.
     pub(super) async fn id(&mut self, folder: &FolderName) -> Result<String, MailError> {
-        match self.ids.get(folder) {
+        match self.known(folder) {
             Some(id) => Ok(id.clone()),
             None => self.look_for(folder).await,
         }
     }
 
+    /// The id of the folder of that name. Graph tells no two folders of one level apart by the case
+    /// of their letters, so a name may be typed in any; where the very name is there, it is meant.
+    fn known(&self, folder: &FolderName) -> Option<&String> {
+        self.ids.get(folder).or_else(|| {
+            let wanted = folder.as_str().to_lowercase();
+            let mut all = self.ids.iter();
+            let found = all.find(|(name, _)| name.as_str().to_lowercase() == wanted);
+            found.map(|(_, id)| id)
+        })
+    }
+
     async fn look_for(&mut self, folder: &FolderName) -> Result<String, MailError> {
         let tree = self.graph.tree().await?;
         self.remember(&tree);
-        let found = self.ids.get(folder).cloned();
+        let found = self.known(folder).cloned();
         found.ok_or_else(|| missing(&self.graph, folder, &tree))
     }
 

@@ -6,16 +6,20 @@
 //! header has cannot be spared, so such a message is refused.
 //!
 //! What is larger than one request may be is rebuilt: a draft, its attachments in ranges, and then
-//! it is sent. That needs `Mail.ReadWrite`, holds the message in memory, and cannot be done to a
+//! it is sent. That needs `Mail.ReadWrite`, reads the message twice, and cannot be done to a
 //! message that is signed or encrypted, which would not be the same any more.
 
+mod decoder;
+mod files;
 mod json;
 mod mime;
+mod plan;
 mod rebuilt;
 mod recipients;
+mod split;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use gatepost_fault::{Fault as _, Next};
 use gatepost_wire::smtp::exchange::Meaning;
 use gatepost_wire::smtp::{Envelope, Phase};
@@ -135,37 +139,6 @@ impl Session {
         Ok(header)
     }
 
-    /// Sends a message that is too large for one request, by way of a draft.
-    async fn submit_rebuilt(
-        &mut self,
-        envelope: &Envelope,
-        (header, message): (Header, &mut dyn Outgoing),
-        departure: &mut dyn Departure,
-    ) -> Result<Receipt, SubmitError> {
-        let size = message.size();
-        if size > LARGEST_REBUILT {
-            return Err(SubmitError::TooLarge {
-                host: self.graph.host(),
-                mailbox: self.graph.mailbox().to_owned(),
-                size,
-                limit: LARGEST_REBUILT,
-            });
-        }
-        let mut whole = BytesMut::new();
-        for piece in header.read {
-            whole.extend_from_slice(&piece);
-        }
-        while let Some(piece) = message.chunk().await? {
-            whole.extend_from_slice(&piece);
-        }
-        if whole.len() as u64 != size {
-            return Err(of_another_size().into());
-        }
-        let whole = whole.freeze();
-        let parts = rebuilt::parts(&whole, envelope).map_err(|reason| self.unsendable(reason))?;
-        self.graph.send_parts(parts, departure).await
-    }
-
     fn unsendable(&self, reason: String) -> SubmitError {
         SubmitError::Unsendable {
             host: self.graph.host(),
@@ -241,8 +214,6 @@ pub(super) fn of_another_size() -> OutgoingError {
     OutgoingError("it is not as long as it said".into())
 }
 
-/// The largest message that Exchange Online lets a tenant allow, in octets.
-const LARGEST_REBUILT: u64 = 150 * 1024 * 1024;
 const LONGEST_HEADER: usize = 1 << 20;
 /// Exchange's name for more recipients in a day than a mailbox may send to.
 const MESSAGE_LIMIT: &str = "ErrorExceededMessageLimit";

@@ -5,6 +5,7 @@ mod items;
 mod large;
 mod sending;
 mod server;
+mod uploading;
 mod watching;
 
 use std::future::Future;

@@ -232,9 +232,9 @@ impl Departure for Departing<'_> {
 }
 
 /// A message on its way out of the spool.
-struct Leaving {
+struct Leaving<'a> {
+    message: &'a SpooledMessage,
     from: From,
-    size: u64,
     eight_bit: bool,
 }
 
@@ -244,24 +244,29 @@ enum From {
     File(Box<dyn AsyncRead + Send + Unpin>),
 }
 
-impl Leaving {
-    async fn open(message: &SpooledMessage, eight_bit: bool) -> Result<Self, OutgoingError> {
-        let from = match message.at_hand() {
-            Some(octets) => From::Memory(Some(octets)),
-            None => From::File(message.open().await.map_err(unread)?),
-        };
+impl<'a> Leaving<'a> {
+    async fn open(message: &'a SpooledMessage, eight_bit: bool) -> Result<Self, OutgoingError> {
         Ok(Self {
-            from,
-            size: message.size(),
+            from: From::open(message).await?,
+            message,
             eight_bit,
         })
     }
 }
 
+impl From {
+    async fn open(message: &SpooledMessage) -> Result<Self, OutgoingError> {
+        Ok(match message.at_hand() {
+            Some(octets) => Self::Memory(Some(octets)),
+            None => Self::File(message.open().await.map_err(unread)?),
+        })
+    }
+}
+
 #[async_trait]
-impl Outgoing for Leaving {
+impl Outgoing for Leaving<'_> {
     fn size(&self) -> u64 {
-        self.size
+        self.message.size()
     }
 
     fn is_eight_bit(&self) -> bool {
@@ -282,6 +287,11 @@ impl Outgoing for Leaving {
                 Ok((!chunk.is_empty()).then(|| chunk.freeze()))
             }
         }
+    }
+
+    async fn begin_again(&mut self) -> Result<(), OutgoingError> {
+        self.from = From::open(self.message).await?;
+        Ok(())
     }
 }
 

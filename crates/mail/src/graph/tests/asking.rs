@@ -10,6 +10,7 @@ use super::super::call::Call;
 use super::super::resources::MailFolder;
 use super::server::Answer;
 use super::{asked, code, opened};
+use crate::contract::Collector;
 use crate::scripted::Told;
 use crate::{Flag, FolderName, MailError, MessageKey, Query, SpecialUse};
 
@@ -288,8 +289,15 @@ async fn folders_have_paths_at_any_depth() {
             page(r#"{"id":"K3","displayName":"2026"}"#),
         ),
     ];
+    let children = "GET /mailFolders/K3/messages";
+    let script = [&script[..], &[(children, page(""))]].concat();
     let (folders, _) = opened(&script, |mut session| async move {
-        session.folders().await.expect("they are listed")
+        let folders = session.folders().await.expect("they are listed");
+        // As people type it: Graph tells no names apart by the case of their letters.
+        let typed = FolderName::new("kunden/\u{fc}BERBLICK/2026");
+        let gone = session.fetch(&typed, &[], &mut Collector::default()).await;
+        gone.expect("it is found");
+        folders
     })
     .await;
     let names: Vec<&str> = folders.iter().map(|folder| folder.name.as_str()).collect();

@@ -1,16 +1,12 @@
 //! Drafts, attachments, calendars and contacts.
 
-use bytes::Bytes;
-use gatepost_fault::Fault as _;
 use serde_json::{Value, json};
 
-use super::super::attachments::NewAttachment;
 use super::super::calendar::{Answering, NewEvent, ZonedTime};
 use super::super::contacts::Contact;
 use super::super::drafts::{Audience, DraftFate, FollowUpStatus, MailBody};
 use super::server::{Answer, Server};
-use super::{asked, code, settings};
-use crate::contract::Letter;
+use super::{asked, code};
 use crate::{Address, MailError};
 
 fn body(server: &Server, at: usize) -> Value {
@@ -74,83 +70,6 @@ async fn messages_are_answered_passed_on_and_marked() {
         body(&server, 4),
         json!({"flag": {"flagStatus": "complete"}})
     );
-}
-
-#[tokio::test]
-async fn a_large_file_goes_in_ranges_without_a_token() {
-    const RANGE: usize = 12 * 320 * 1024;
-    let server = Server::new(&[]).await;
-    let upload = format!("{}v1.0/upload?authtoken=x", server.base());
-    let session = format!(r#"{{"uploadUrl":"{upload}","nextExpectedRanges":["0-"]}}"#);
-    let start = "POST /messages/D/attachments/createUploadSession";
-    server.adds(start, Answer::json(&session));
-    server.adds(
-        "PUT /upload",
-        Answer::refusal(503, "").header("retry-after", "0.01"),
-    );
-    let next = format!(r#"{{"NextExpectedRanges":["{RANGE}"]}}"#);
-    server.adds("PUT /upload", Answer::json(&next));
-    server.adds("PUT /upload", Answer::empty(201));
-    let graph = super::Graph::new(settings(&server, &std::sync::Arc::default()));
-    let octets = Bytes::from(vec![b'x'; RANGE + 5]);
-    let mut letter = Letter::new([octets.slice(..1000), octets.slice(1000..)]);
-    let file = NewAttachment {
-        name: "a.bin".into(),
-        content_type: "application/octet-stream".into(),
-        content_id: None,
-    };
-    let attached = server.serve(graph.attach("D", &file, &mut letter)).await;
-    attached.expect("all of it is taken");
-    let puts: Vec<_> = server.seen().into_iter().skip(1).collect();
-    let ranges = puts.iter().map(|put| {
-        assert!(
-            !put.head.to_lowercase().contains("authorization"),
-            "{}",
-            put.head
-        );
-        let range = put.head.split("content-range: ").nth(1).expect("a range");
-        range.split("\r\n").next().expect("a line").to_owned()
-    });
-    let size = RANGE + 5;
-    let first = format!("bytes 0-{}/{size}", RANGE - 1);
-    let last = format!("bytes {RANGE}-{}/{size}", size - 1);
-    assert_eq!(ranges.collect::<Vec<_>>(), [first.clone(), first, last]);
-    assert_eq!(puts[2].body, b"xxxxx");
-}
-
-#[tokio::test]
-async fn an_upload_leads_to_no_unprotected_place_and_may_be_over() {
-    let server = Server::new(&[]).await;
-    let start = "POST /messages/D/attachments/createUploadSession";
-    server.adds(
-        start,
-        Answer::json(r#"{"uploadUrl":"http://outlook.example/u?authtoken=x"}"#),
-    );
-    let expired = format!(
-        r#"{{"uploadUrl":"{}v1.0/upload?authtoken=x"}}"#,
-        server.base()
-    );
-    server.adds(start, Answer::json(&expired));
-    server.adds("PUT /upload", Answer::refusal(404, "ErrorItemNotFound"));
-    let graph = super::Graph::new(settings(&server, &std::sync::Arc::default()));
-    let file = NewAttachment {
-        name: "a.bin".into(),
-        content_type: "application/octet-stream".into(),
-        content_id: None,
-    };
-    let large = || Letter::new([vec![b'x'; 3 << 20]]);
-    let talk = async {
-        let first = graph.attach("D", &file, &mut large()).await;
-        (first, graph.attach("D", &file, &mut large()).await)
-    };
-    let (unprotected, over) = server.serve(talk).await;
-    assert_eq!(
-        unprotected.expect_err("it is in clear").code(),
-        "mail_server_garbled"
-    );
-    let over = over.expect_err("it is over");
-    assert_eq!(over.code(), "graph_item_missing");
-    assert!(!over.to_string().contains("authtoken"), "{over}");
 }
 
 #[tokio::test]
