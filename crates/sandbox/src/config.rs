@@ -22,6 +22,9 @@ pub struct SandboxConfig {
     pub token_lifetime: Duration,
     /// How much each mailbox may send.
     pub sending: SendingLimits,
+    /// How many requests an app may send to Graph for one mailbox in ten minutes; `usize::MAX`
+    /// for any number.
+    pub graph_requests: usize,
 }
 
 /// The ports of a sandbox, all on loopback.
@@ -42,9 +45,13 @@ impl Default for SandboxConfig {
             mail: Mail::None,
             token_lifetime: TOKEN_LIFETIME,
             sending: SendingLimits::EXCHANGE_ONLINE,
+            graph_requests: GRAPH_REQUESTS,
         }
     }
 }
+
+/// Per app and mailbox (<https://learn.microsoft.com/graph/throttling-limits>).
+const GRAPH_REQUESTS: usize = 10_000;
 
 /// What Entra says most often: an hour less a second.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(3599);

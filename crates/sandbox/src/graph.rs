@@ -24,6 +24,7 @@ mod letter;
 mod listing;
 mod messages;
 mod options;
+mod rate;
 mod refusal;
 mod responses;
 mod search;
@@ -44,6 +45,7 @@ use gatepost_host::{Chance, Clock, Tasks};
 use crate::faults::Faults;
 use crate::mailboxes::Mailboxes;
 use crate::places::Places;
+use crate::sending::Meter;
 use crate::tenant::Tenant;
 
 /// What every request needs. Cheap to clone.
@@ -69,6 +71,10 @@ pub(crate) struct Exchange {
     pub(crate) port: u16,
     /// How many requests of each app to each mailbox are under way.
     pub(crate) places: Places,
+    /// How many there were.
+    pub(crate) rate: Rate,
+    /// How much each mailbox has sent, by whatever way.
+    pub(crate) meter: Meter,
     /// Attachments that come in ranges.
     pub(crate) uploads: Uploads,
     /// Everybody's calendars.
@@ -102,6 +108,7 @@ impl std::ops::Deref for Graph {
 pub(crate) use calendar::Agendas;
 pub(crate) use contacts::AddressBooks;
 pub(crate) use furnishing::furnish;
+pub(crate) use rate::Rate;
 pub(crate) use uploads::Uploads;
 
 /// So many requests of one app to one mailbox are served at a time (`MailboxConcurrency`).

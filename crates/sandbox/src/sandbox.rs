@@ -17,14 +17,16 @@ use crate::entra::{Entra, FlowKey, Platform};
 use crate::env_file::EnvFile;
 use crate::error::SandboxError;
 use crate::faults::Faults;
-use crate::graph::{AddressBooks, Agendas, Exchange, Graph, MAILBOX_CONCURRENCY, Uploads, furnish};
+use crate::graph::{
+    AddressBooks, Agendas, Exchange, Graph, MAILBOX_CONCURRENCY, Rate, Uploads, furnish,
+};
 use crate::https::{self, Listener};
 use crate::imap::{self, Imap};
 use crate::mailboxes::{MailboxKind, Mailboxes};
 use crate::mailset::{self, Mail};
 use crate::places::Places;
 use crate::pop3::{self, Pop3};
-use crate::sending::{Meter, SendingLimits};
+use crate::sending::Meter;
 use crate::smtp::{self, Smtp};
 use crate::state_folder::{Passwords, StateFolder};
 use crate::tenant::{
@@ -121,12 +123,17 @@ impl Sandbox {
         };
         let authority = &ground.authority;
         let listener = Listener::new(https_socket, authority.server_config(&[b"http/1.1"]));
-        sandbox.serve_https(listener, platform, config.mail);
+        let meter = Meter::new(config.sending);
+        let limits = GraphLimits {
+            requests: config.graph_requests,
+            meter: meter.clone(),
+        };
+        sandbox.serve_https(listener, platform, (config.mail, limits));
         let listener = Listener::new(imap_socket, authority.server_config(&[]));
         sandbox.serve_imap(listener, clock.clone());
         let listener = Listener::new(pop3_socket, authority.server_config(&[]));
         sandbox.serve_pop3(listener, clock.clone());
-        let server = sandbox.smtp(config.sending, clock);
+        let server = sandbox.smtp(meter, config.sending.connections, clock);
         let listener = Listener::new(smtp_socket, authority.server_config(&[]));
         smtp::serve(listener, server.clone(), &sandbox.tasks);
         let listener = Listener::new(starttls_socket, authority.server_config(&[]));
@@ -240,7 +247,12 @@ impl Sandbox {
         self.tasks.end().await;
     }
 
-    fn serve_https(&self, listener: Listener, platform: Platform, mail: Mail) {
+    fn serve_https(
+        &self,
+        listener: Listener,
+        platform: Platform,
+        (mail, limits): (Mail, GraphLimits),
+    ) {
         let clock = platform.clock.clone();
         let control = Control {
             tenant: self.tenant.clone(),
@@ -262,6 +274,8 @@ impl Sandbox {
             port: platform.port,
             tasks: self.tasks.clone(),
             places: Places::of(MAILBOX_CONCURRENCY),
+            rate: Rate::of(limits.requests),
+            meter: limits.meter,
             uploads: Uploads::default(),
             agendas,
             address_books,
@@ -283,13 +297,13 @@ impl Sandbox {
         imap::serve(listener, server, &self.tasks);
     }
 
-    fn smtp(&self, limits: SendingLimits, clock: Clock) -> Smtp {
+    fn smtp(&self, meter: Meter, connections: usize, clock: Clock) -> Smtp {
         Smtp {
             tenant: self.tenant.clone(),
             mailboxes: self.mailboxes.clone(),
             faults: self.faults.clone(),
-            meter: Meter::new(limits),
-            places: Places::of(limits.connections),
+            meter,
+            places: Places::of(connections),
             clock,
         }
     }
@@ -303,6 +317,12 @@ impl Sandbox {
         };
         pop3::serve(listener, server, &self.tasks);
     }
+}
+
+/// What limits those who ask Graph.
+struct GraphLimits {
+    requests: usize,
+    meter: Meter,
 }
 
 /// What a sandbox stands on: keys, certificates and passwords, kept or new.

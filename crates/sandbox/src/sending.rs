@@ -54,6 +54,15 @@ struct Sent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct UsedUp;
 
+/// Why a message is not sent now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Limited {
+    /// There were too many in the last minute: so long it has to wait.
+    Wait(Duration),
+    /// The recipients of the day are used up.
+    UsedUp,
+}
+
 impl Meter {
     pub(crate) fn new(limits: SendingLimits) -> Self {
         Self {
@@ -72,32 +81,69 @@ impl Meter {
     ) -> Result<Duration, UsedUp> {
         let mut all = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         let sent = all.entry(mailbox.to_lowercase()).or_default();
-        let (since, before) = match sent.day {
-            Some((since, count)) if now.duration_since(since) < DAY => (since, count),
-            _ => (now, 0),
-        };
-        let count = before.saturating_add(recipients);
-        if count > self.limits.recipients_a_day {
-            return Err(UsedUp);
-        }
-        sent.day = Some((since, count));
+        sent.day = Some(sent.with(recipients, self.limits.recipients_a_day, now)?);
         Ok(sent.delay(self.limits.messages_a_minute, now))
+    }
+
+    /// Counts such a message if it can go at once; one that cannot is not counted.
+    pub(crate) fn admit(
+        &self,
+        mailbox: &str,
+        recipients: usize,
+        now: Timestamp,
+    ) -> Result<(), Limited> {
+        let mut all = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent = all.entry(mailbox.to_lowercase()).or_default();
+        let day = sent.with(recipients, self.limits.recipients_a_day, now);
+        let day = day.map_err(|UsedUp| Limited::UsedUp)?;
+        let wait = sent.wait(self.limits.messages_a_minute, now);
+        if !wait.is_zero() {
+            return Err(Limited::Wait(wait));
+        }
+        sent.day = Some(day);
+        sent.delay(self.limits.messages_a_minute, now);
+        Ok(())
     }
 }
 
 impl Sent {
+    /// The day with so many recipients more.
+    fn with(
+        &self,
+        recipients: usize,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<(Timestamp, usize), UsedUp> {
+        let (since, before) = match self.day {
+            Some((since, count)) if now.duration_since(since) < DAY => (since, count),
+            _ => (now, 0),
+        };
+        let count = before.saturating_add(recipients);
+        if count > most {
+            return Err(UsedUp);
+        }
+        Ok((since, count))
+    }
+
+    /// How long one more message has to wait, which is counted.
     fn delay(&mut self, most: usize, now: Timestamp) -> Duration {
+        let wait = self.wait(most, now);
+        if most != usize::MAX {
+            let at = now.checked_add(wait).unwrap_or(Timestamp::MAX);
+            self.messages.push_back(at);
+        }
+        wait
+    }
+
+    /// How long one more message would have to wait.
+    fn wait(&mut self, most: usize, now: Timestamp) -> Duration {
         let is_past = |at: &Timestamp| now.duration_since(*at) >= MINUTE;
         while self.messages.front().is_some_and(is_past) {
             self.messages.pop_front();
         }
-        if most == usize::MAX {
-            return Duration::ZERO;
-        }
         let before = self.messages.len().checked_sub(most.max(1));
         let turn = before.and_then(|at| self.messages.get(at)?.checked_add(MINUTE).ok());
         let at = turn.map_or(now, |turn| turn.max(now));
-        self.messages.push_back(at);
         Duration::try_from(at.duration_since(now)).unwrap_or_default()
     }
 }
@@ -126,6 +172,21 @@ mod tests {
         assert_eq!(sent, [0, 0, 40, 50, 50, 0]);
         let other = meter.count("bob@contoso.com", 1, at(20));
         assert_eq!(other, Ok(Duration::ZERO));
+    }
+
+    #[test]
+    fn who_cannot_wait_is_not_counted() {
+        let meter = Meter::new(SendingLimits {
+            messages_a_minute: 2,
+            recipients_a_day: 5,
+            ..SendingLimits::EXCHANGE_ONLINE
+        });
+        let sent =
+            [0, 10, 20, 59, 60].map(|seconds| meter.admit("ada@contoso.com", 1, at(seconds)));
+        let wait = |seconds| Err(Limited::Wait(Duration::from_secs(seconds)));
+        assert_eq!(sent, [Ok(()), Ok(()), wait(40), wait(1), Ok(())]);
+        let more = meter.admit("ada@contoso.com", 3, at(500));
+        assert_eq!(more, Err(Limited::UsedUp));
     }
 
     #[test]

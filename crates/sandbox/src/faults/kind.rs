@@ -88,6 +88,10 @@ pub enum FaultKind {
     MovesUnseen,
     /// Graph's delta tells again what was told already.
     ReplayedDelta,
+    /// Graph is closed to the app: HTTP 403, `ErrorAccessDenied`.
+    GraphOff,
+    /// IMAP is switched off for the mailbox, in the words of those servers that say so.
+    ImapOff,
     /// SMTP: signing in is switched off, for the mailbox of the order or for the whole tenant.
     SmtpOff,
     /// SMTP closes the connection without a word when a message is about to come.
@@ -143,6 +147,8 @@ impl FaultKind {
         Self::ShortDelta,
         Self::MovesUnseen,
         Self::ReplayedDelta,
+        Self::GraphOff,
+        Self::ImapOff,
         Self::SmtpOff,
         Self::DropBeforeData,
         Self::DropInData,
@@ -191,6 +197,8 @@ impl FaultKind {
             Self::ShortDelta => "short-delta",
             Self::MovesUnseen => "moves-unseen",
             Self::ReplayedDelta => "replayed-delta",
+            Self::GraphOff => "graph-off",
+            Self::ImapOff => "imap-off",
             Self::SmtpOff => "smtp-off",
             Self::DropBeforeData => "drop-before-data",
             Self::DropInData => "drop-in-data",
@@ -250,6 +258,8 @@ impl FaultKind {
             Self::ShortDelta => "a first walk by Graph's delta ends too early",
             Self::MovesUnseen => "Graph's delta does not tell what was moved into the folder",
             Self::ReplayedDelta => "Graph's delta tells again what was told already",
+            Self::GraphOff => "Graph is closed to the app: HTTP 403",
+            Self::ImapOff => "IMAP is switched off for the mailbox, also for open sessions",
             Self::SmtpOff => {
                 "signing in by SMTP is switched off for the mailbox, or without one for the tenant"
             }

@@ -63,6 +63,8 @@ pub(super) async fn serve(call: &Call, incoming: Incoming) -> Outcome {
     let app = call.principal.client_id().to_lowercase();
     let lane = format!("{app}/{}", owner.address);
     let _place = call.graph.places.take(&lane).ok_or_else(Refusal::crowded)?;
+    let counted = call.graph.rate.count(&lane, call.at);
+    counted.map_err(|wait| Refusal::over("request rate", wait))?;
     if let Some(outcome) = strike::strike(call, &owner.address).await {
         return outcome;
     }

@@ -31,6 +31,9 @@ pub(super) struct Letter {
     /// With angle brackets.
     pub(super) message_id: String,
     pub(super) date: Timestamp,
+    /// The message that it answers, without angle brackets, if that is not the last of those
+    /// before it.
+    pub(super) in_reply_to: Option<String>,
     /// The messages before it, oldest first, without angle brackets.
     pub(super) references: Vec<String>,
     /// Fields of the sender's own.
@@ -76,6 +79,7 @@ impl Letter {
             importance: None,
             body: (BodyKind::Text, String::new()),
             date: at,
+            in_reply_to: None,
             references: Vec::new(),
             headers: Vec::new(),
             pieces: Vec::new(),
@@ -103,6 +107,9 @@ impl Letter {
             },
             message_id: contents.message_id.clone().unwrap_or(fallback.message_id),
             date: contents.sent_at.unwrap_or(fallback.date),
+            in_reply_to: contents
+                .header("In-Reply-To")
+                .and_then(|ids| in_angles(ids).pop()),
             references: contents.references.clone(),
             headers: contents.headers.iter().filter(own).cloned().collect(),
             pieces: pieces(message),
@@ -127,6 +134,7 @@ impl Letter {
                     self.message_id = format!("<{}>", id.trim_matches(['<', '>']));
                 }
                 "internetMessageHeaders" => self.headers = headers(value)?,
+                "singleValueExtendedProperties" => self.extend(name, value)?,
                 "attachments" => {
                     let all = value.as_array().ok_or_else(|| wrong(name))?;
                     let files = all.iter().map(|one| File::read(one).map(Piece::File));
@@ -141,6 +149,23 @@ impl Letter {
                         ),
                     ));
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over those properties of the store that are fields of the header (MS-OXPROPS).
+    fn extend(&mut self, name: &str, value: &Value) -> Result<(), Refusal> {
+        let all = value.as_array().ok_or_else(|| wrong(name))?;
+        for one in all {
+            let text = |part: &str| one.get(part).and_then(Value::as_str);
+            let (Some(id), Some(value)) = (text("id"), text("value")) else {
+                return Err(wrong(name));
+            };
+            match id.to_ascii_lowercase().as_str() {
+                IN_REPLY_TO => self.in_reply_to = in_angles(value).pop(),
+                REFERENCES => self.references = in_angles(value),
+                _ => {}
             }
         }
         Ok(())
@@ -182,10 +207,11 @@ impl Letter {
         builder = builder
             .subject(self.subject.as_str())
             .message_id(self.message_id.trim_matches(['<', '>']));
-        if let Some(last) = self.references.last() {
-            builder = builder
-                .in_reply_to(last.as_str())
-                .references(self.references.clone());
+        if let Some(answered) = self.in_reply_to.as_ref().or(self.references.last()) {
+            builder = builder.in_reply_to(answered.as_str());
+        }
+        if !self.references.is_empty() {
+            builder = builder.references(self.references.clone());
         }
         if let Some(importance) = &self.importance {
             builder = builder.header("Importance", Raw::new(importance.as_str()));
@@ -370,6 +396,16 @@ fn headers(value: &Value) -> Result<Vec<(String, String)>, Refusal> {
     Ok(headers)
 }
 
+/// The ids of messages in a text, without their angle brackets.
+fn in_angles(text: &str) -> Vec<String> {
+    let ids = text
+        .split('<')
+        .skip(1)
+        .filter_map(|one| one.split_once('>'));
+    let ids = ids.map(|(id, _)| sound(id).replace(' ', ""));
+    ids.filter(|id| !id.is_empty()).collect()
+}
+
 fn is_own(name: &str) -> bool {
     name.len() > 2 && name[..2].eq_ignore_ascii_case("x-")
 }
@@ -408,4 +444,7 @@ const LEFT_TO_OTHERS: &[&str] = &[
     "webLink",
 ];
 
+/// `PidTagInReplyToId` and `PidTagInternetReferences`, in lower case.
+const IN_REPLY_TO: &str = "string 0x1042";
+const REFERENCES: &str = "string 0x1039";
 const FILE: &str = "microsoft.graph.fileAttachment";

@@ -1,6 +1,8 @@
 //! What Graph answers when it does not do what was asked
 //! (<https://learn.microsoft.com/graph/errors>).
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use axum::http::header::{HeaderName, HeaderValue};
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
@@ -156,6 +158,26 @@ impl Refusal {
             "Application is over its MailboxConcurrency limit.",
         )
         .with(RETRY_AFTER, seconds)
+    }
+
+    /// Too much of something in too little time; it may come again after so long.
+    pub(super) fn over(limit: &str, wait: Duration) -> Self {
+        let seconds = wait.as_secs_f64().ceil();
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "ApplicationThrottled",
+            format!("Application is over its {limit} limit."),
+        )
+        .with(RETRY_AFTER, &format!("{seconds}"))
+    }
+
+    /// The recipients of the day are used up.
+    pub(super) fn message_limit() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "ErrorExceededMessageLimit",
+            "The message cannot be sent: the mailbox is over its daily limit of recipients.",
+        )
     }
 
     pub(super) fn unavailable() -> Self {

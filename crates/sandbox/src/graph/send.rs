@@ -17,6 +17,7 @@ use crate::faults::FaultKind;
 use crate::mailboxes::{
     Contents, Correspondent, Flag, Flags, Kept, Leaving, Mailbox, MailboxError, NewMessage,
 };
+use crate::sending::Limited;
 use crate::tenant::{Principal, Sending, Trustee};
 
 /// `POST /sendMail`, of JSON or of MIME in base64.
@@ -127,6 +128,12 @@ impl Departure {
         if let Some(odd) = recipients.iter().find(|one| !is_address(one)) {
             return Err(Refusal::recipient(odd));
         }
+        let meter = &call.graph.meter;
+        let admitted = meter.admit(&owner.address, recipients.len(), call.at);
+        admitted.map_err(|limited| match limited {
+            Limited::Wait(wait) => Refusal::over("message rate", wait),
+            Limited::UsedUp => Refusal::message_limit(),
+        })?;
         Ok(Self {
             raw: completed(call, owner, raw, &contents),
             recipients,

@@ -25,6 +25,9 @@ pub(super) async fn strike(call: &Call, mailbox: &str) -> Option<Outcome> {
     if strikes(FaultKind::Throttle) {
         return Some(Err(Refusal::throttled("1.5")));
     }
+    if strikes(FaultKind::GraphOff) {
+        return Some(Err(Refusal::access_denied()));
+    }
     if strikes(FaultKind::ServerError) {
         return Some(Err(Refusal::unavailable()));
     }

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::watch;
 
 use super::exchange::{
-    CLOSED, NOT_CONNECTED, SIGN_IN_REFUSED, THROTTLED, TOKEN_EXPIRED, UNAVAILABLE,
+    CLOSED, NOT_CONNECTED, SIGN_IN_REFUSED, SWITCHED_OFF, THROTTLED, TOKEN_EXPIRED, UNAVAILABLE,
 };
 use super::session::{Act, Session};
 use crate::faults::{FaultKind, Target};
@@ -52,6 +52,13 @@ impl Session {
                 return Answer::Refused(Refusal::no(SIGN_IN_REFUSED));
             }
         };
+        let target = Target {
+            app: Some(principal.client_id()),
+            mailbox: Some(mailbox.address()),
+        };
+        if self.imap.faults.strikes(FaultKind::ImapOff, target) {
+            return Answer::Refused(Refusal::no(SWITCHED_OFF));
+        }
         self.client = self.connect(&principal, token, mailbox);
         Answer::Done
     }
@@ -113,6 +120,9 @@ impl Session {
             .faults
             .strikes(FaultKind::CloseSession, self.target())
         {
+            return Some(CLOSED);
+        }
+        if self.imap.faults.stands(FaultKind::ImapOff, self.target()) {
             return Some(CLOSED);
         }
         // A token is verified again only when an order may have made it void.

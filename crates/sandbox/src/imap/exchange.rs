@@ -58,6 +58,7 @@ pub(super) const TOKEN_EXPIRED: &str = "Session invalidated - AccessTokenExpired
 /// After `NO `: any token that opens nothing, whatever the reason.
 pub(super) const SIGN_IN_REFUSED: &str = "AUTHENTICATE failed.";
 /// After `BAD `: the token is good and the mailbox is not open to it.
+pub(super) const SWITCHED_OFF: &str = "IMAP is disabled for this mailbox.";
 pub(super) const NOT_CONNECTED: &str = "User is authenticated but not connected.";
 /// After `BAD `: too much was asked of the mailbox.
 pub(super) const THROTTLED: &str =

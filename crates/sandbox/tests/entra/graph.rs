@@ -7,6 +7,7 @@ mod contacts;
 mod delta;
 mod faults;
 mod folders;
+mod limits;
 mod listing;
 mod messages;
 mod odd;

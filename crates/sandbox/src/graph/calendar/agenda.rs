@@ -137,12 +137,7 @@ impl Event {
     pub(super) fn attendees(&self) -> Vec<String> {
         let all = self.fields.get("attendees").and_then(Value::as_array);
         let all = all.into_iter().flatten();
-        all.filter_map(|one| {
-            one.pointer("/emailAddress/address")?
-                .as_str()
-                .map(str::to_owned)
-        })
-        .collect()
+        all.filter_map(address).map(str::to_owned).collect()
     }
 
     /// Notes what one of them answered.
@@ -152,12 +147,41 @@ impl Event {
             .get_mut("attendees")
             .and_then(Value::as_array_mut);
         for one in all.into_iter().flatten() {
-            let known = one.pointer("/emailAddress/address").and_then(Value::as_str);
+            let known = self::address(one);
             if known.is_some_and(|known| known.eq_ignore_ascii_case(address)) {
                 one["status"] = json!({"response": response, "time": at.to_string()});
             }
         }
         self.revision += 1;
+    }
+
+    /// Takes over what everybody answered `before`, unless it is at another time now: then
+    /// nobody has answered yet.
+    pub(super) fn carry_answers(&mut self, before: &Self) {
+        let is_same_time = !self.is_at_another_time(before);
+        let known = before.fields.get("attendees").and_then(Value::as_array);
+        let all = self
+            .fields
+            .get_mut("attendees")
+            .and_then(Value::as_array_mut);
+        for one in all.into_iter().flatten() {
+            let address = address(one).map(str::to_lowercase);
+            let mut answered = known.into_iter().flatten().filter(|_| is_same_time);
+            let answered = answered.find(|other| {
+                address.is_some() && self::address(other).map(str::to_lowercase) == address
+            });
+            let status = answered.map(|other| other["status"].clone());
+            one["status"] = status
+                .filter(Value::is_object)
+                .unwrap_or_else(|| json!({"response": "none", "time": "0001-01-01T00:00:00Z"}));
+        }
+    }
+
+    /// Whether it takes place at another time than it did.
+    pub(super) fn is_at_another_time(&self, before: &Self) -> bool {
+        self.start.timestamp() != before.start.timestamp()
+            || self.end.timestamp() != before.end.timestamp()
+            || self.fields.get("recurrence") != before.fields.get("recurrence")
     }
 
     /// The day that a series has there, as it is on that day.
@@ -192,6 +216,11 @@ impl Event {
             .and_then(Value::as_bool)
             .unwrap_or(false)
     }
+}
+
+/// The address of somebody who takes part.
+fn address(attendee: &Value) -> Option<&str> {
+    attendee.pointer("/emailAddress/address")?.as_str()
 }
 
 /// The number of the calendar that every mailbox has.

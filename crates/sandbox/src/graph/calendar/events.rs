@@ -96,10 +96,17 @@ impl Desk<'_> {
     }
 
     pub(super) fn change_event(self, named: Named, given: &Map<String, Value>) -> Outcome {
-        self.agenda(|agenda| match named.day {
-            Some(day) => self.change_day(agenda, (named.number, day), given),
-            None => self.change_whole(agenda, named.number, given),
+        let (before, after) = self.agenda(|agenda| {
+            let known = |agenda: &Agenda| agenda.events.get(&named.number).cloned();
+            let before = known(agenda);
+            match named.day {
+                Some(day) => self.change_day(agenda, (named.number, day), given)?,
+                None => self.change_whole(agenda, named.number, given)?,
+            }
+            let both = before.zip(known(agenda));
+            both.ok_or_else(Refusal::item_not_found)
         })?;
+        self.announce((&before, &after), named.day, given)?;
         self.show_event(named)
     }
 
@@ -123,6 +130,7 @@ impl Desk<'_> {
         take_over(&mut changed.fields, given, FORMS, (READ_ONLY, "event"))?;
         changed.recurrence = recurrence(&changed.fields)?;
         check(&changed.start, &changed.end, &changed.fields)?;
+        changed.carry_answers(event);
         changed.modified_at = self.call.at;
         changed.revision += 1;
         *event = changed;

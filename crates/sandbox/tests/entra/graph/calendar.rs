@@ -297,6 +297,58 @@ async fn who_is_invited_finds_it_and_answers() {
 }
 
 #[tokio::test]
+async fn who_takes_part_is_told_what_changes() {
+    let client = Client::app().await;
+    let at = |name: &str| json!({"type": "required", "emailAddress": {"name": name, "address": format!("{name}@contoso.com")}});
+    let mut meeting = event("Plans", "2026-06-01T10:00:00", "2026-06-01T11:00:00");
+    meeting["attendees"] = json!([at("jun.tanaka")]);
+    let made = make(&client, meeting).await;
+    let own = format!("{ADA}/events/{}", made.text("/id"));
+    let invited = client.get(&format!("{JUN}/events")).await;
+    let theirs = format!("{JUN}/events/{}", invited.text("/value/0/id"));
+    let accepted = client.post(&format!("{theirs}/accept"), json!({})).await;
+    assert_eq!(accepted.status, 202);
+    let private = json!({"categories": ["Red"], "reminderMinutesBeforeStart": 5});
+    client.patch(&theirs, private).await;
+    let letters = async || {
+        let inbox = client
+            .get(&format!("{JUN}/mailFolders/inbox/messages"))
+            .await;
+        let letters = inbox.body["value"].as_array().expect("a list").iter();
+        let mut subjects: Vec<String> = letters.map(|one| one["subject"].to_string()).collect();
+        subjects.sort_unstable();
+        subjects
+    };
+
+    // What is one's own is told to nobody.
+    client.patch(&own, json!({"categories": ["Blue"]})).await;
+    assert_eq!(letters().await.len(), 1);
+    let moved = json!({
+        "subject": "Better plans",
+        "start": {"dateTime": "2026-06-02T10:00:00", "timeZone": "UTC"},
+        "end": {"dateTime": "2026-06-02T11:00:00", "timeZone": "UTC"},
+    });
+    assert_eq!(client.patch(&own, moved).await.status, 200);
+    let seen = client.get(&theirs).await;
+    assert_eq!(seen.text("/subject"), "Better plans");
+    assert!(seen.text("/start/dateTime").starts_with("2026-06-02T10"));
+    assert_eq!(seen.text("/categories/0"), "Red");
+    assert_eq!(seen.text("/responseStatus/response"), "notResponded");
+    let answers = client.get(&own).await;
+    assert_eq!(answers.text("/attendees/0/status/response"), "none");
+    assert_eq!(letters().await, ["\"Better plans\"", "\"Plans\""]);
+
+    // Only those whom it concerns are told who comes and who does not.
+    let others = json!({"attendees": [at("support")]});
+    assert_eq!(client.patch(&own, others).await.status, 200);
+    let seen = client.get(&theirs).await;
+    assert_eq!(seen.body["isCancelled"], true);
+    assert_eq!(letters().await.len(), 3);
+    let support = client.get("/users/support@contoso.com/events").await;
+    assert_eq!(support.text("/value/0/subject"), "Better plans");
+}
+
+#[tokio::test]
 async fn there_are_several_calendars() {
     let client = Client::app().await;
     let made = client

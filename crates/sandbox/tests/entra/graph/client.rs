@@ -47,6 +47,13 @@ impl Client {
         Self { visitor, token }
     }
 
+    /// The app in a sandbox with these limits.
+    pub(crate) async fn in_limits(config: SandboxConfig) -> Self {
+        let visitor = Visitor::of(config).await;
+        let token = token(&visitor, None);
+        Self { visitor, token }
+    }
+
     /// Ada, with these scopes.
     pub(crate) async fn ada(scopes: &[&'static str]) -> Self {
         let visitor = Visitor::new().await;
