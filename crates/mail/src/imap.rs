@@ -10,6 +10,7 @@ pub(crate) mod connect;
 mod cursor;
 mod fetch;
 mod folders;
+mod idles;
 mod link;
 mod list;
 mod names;

@@ -1,6 +1,7 @@
 //! Opens sessions, with a second token if the first is refused.
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use gatepost_host::Elapsed;
@@ -8,6 +9,7 @@ use gatepost_oauth::AccessToken;
 
 use super::TRANSPORT;
 use super::connect::connect;
+use super::idles::Idles;
 use super::session::Session;
 use super::settings::ImapSettings;
 use super::sign_in::sign_in;
@@ -16,12 +18,16 @@ use crate::{MailError, Mailbox, Opener};
 /// Opens one mailbox over IMAP, as often as it is asked.
 pub struct ImapOpener {
     settings: ImapSettings,
+    idles: Arc<Idles>,
 }
 
 impl ImapOpener {
     /// Keeps what is needed to open; nothing is connected yet.
     pub fn new(settings: ImapSettings) -> Self {
-        Self { settings }
+        Self {
+            settings,
+            idles: Arc::default(),
+        }
     }
 
     async fn session(&self, token: &AccessToken) -> Result<Session, MailError> {
@@ -35,7 +41,11 @@ impl ImapOpener {
             .within(settings.limits.login, sign_in(&mut link, token))
             .await
         {
-            Ok(signed_in) => Ok(Session::new(link, signed_in?, settings.largest_message)),
+            Ok(signed_in) => {
+                let mut session = Session::new(link, signed_in?, settings.largest_message);
+                session.idles = Arc::clone(&self.idles);
+                Ok(session)
+            }
             Err(Elapsed) => Err(link.silent("the sign-in", settings.limits.login)),
         }
     }

@@ -1,6 +1,7 @@
 //! A signed-in session: one connection, with at most one folder open.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,6 +10,7 @@ use gatepost_wire::imap::client::{Code, Command, StatusLine, Ticket, Untagged, W
 use jiff::Timestamp;
 
 use super::changes::Upcoming;
+use super::idles::Idles;
 use super::link::Link;
 use super::names::Delimiter;
 use super::verdict::Asked;
@@ -30,6 +32,8 @@ pub(super) struct Session {
     /// one by one.
     pub(super) uid_trails: bool,
     pub(super) idling: Option<Ticket>,
+    /// What became of idling in this and earlier sessions.
+    pub(super) idles: Arc<Idles>,
     /// At its end a doubt ends a wait again; at once if there is none.
     pub(super) doubts_from: Option<Countdown>,
     /// How the server writes those names that cannot be told from how people write them.
@@ -65,6 +69,7 @@ impl Session {
             upcoming: None,
             uid_trails: false,
             idling: None,
+            idles: Arc::default(),
             doubts_from: None,
             odd_names: BTreeMap::new(),
         }

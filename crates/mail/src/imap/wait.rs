@@ -12,6 +12,15 @@ use super::session::Session;
 use super::verdict::Asked;
 use crate::{MailError, Woke};
 
+/// How an idling ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Idled {
+    /// There was news, or the time was over.
+    UntilAsked,
+    /// The server ended it of its own accord.
+    NotLonger,
+}
+
 impl Session {
     /// Waits until messages came to the open folder, at most until `until`. `TimeOver` is
     /// answered only by a server that has just proved to be alive.
@@ -34,7 +43,10 @@ impl Session {
             let left = until.left();
             let renewal = self.link.limits.probe.min(self.link.quirks.renew_idle);
             if self.selected.is_some() && self.can_be_pushed() {
-                self.idle(left.min(renewal)).await?;
+                let began = self.link.clock.now();
+                let idled = self.idle(left.min(renewal)).await;
+                self.note(began, &idled);
+                idled?;
             } else {
                 let pause = left.min(self.link.quirks.poll_every);
                 self.pause(pause).await?;
@@ -58,10 +70,24 @@ impl Session {
     pub(super) fn can_be_pushed(&self) -> bool {
         self.link.quirks.pushing == Pushing::Announced
             && self.link.client.capabilities().has(Capability::Idle)
+            && self.idles.are_trusted(self.link.clock.now())
+    }
+
+    /// Remembers whether idling works with this server.
+    fn note(&self, began: Timestamp, idled: &Result<Idled, MailError>) {
+        match idled {
+            Ok(Idled::UntilAsked) => self.idles.survived(),
+            Ok(Idled::NotLonger) | Err(MailError::Disconnected { .. }) => {
+                let now = self.link.clock.now();
+                self.idles.dropped(&self.link.place, (began, now));
+            }
+            // A server that is silent or goes away with words has said nothing about idling.
+            Err(_) => {}
+        }
     }
 
     /// Idles until there is news, or for this long; then the server must confirm the end.
-    async fn idle(&mut self, at_most: Duration) -> Result<(), MailError> {
+    async fn idle(&mut self, at_most: Duration) -> Result<Idled, MailError> {
         let deadline = self.countdown(at_most);
         if self.idling.is_none() {
             self.idling = Some(
@@ -72,7 +98,7 @@ impl Session {
             );
         }
         let Some(ticket) = self.idling else {
-            return Ok(());
+            return Ok(Idled::NotLonger);
         };
         loop {
             let left = deadline.left().min(self.until_doubt());
@@ -87,22 +113,21 @@ impl Session {
                     // The server ended it by itself, or does not idle after all.
                     self.idling = None;
                     self.link.check(&reply, Asked::Other("push changes"))?;
-                    return Ok(());
+                    return Ok(Idled::NotLonger);
                 }
                 Some(_) if self.link.news => {
                     self.leave_idle();
-                    return self.link.flush().await;
+                    self.link.flush().await?;
+                    return Ok(Idled::UntilAsked);
                 }
                 Some(_) => {}
                 None => {
                     self.leave_idle();
                     let reply = self.link.answer_to(ticket, |_| {}).await?;
-                    return match reply.outcome {
-                        Outcome::Ok => Ok(()),
-                        Outcome::No | Outcome::Bad => {
-                            self.link.check(&reply, Asked::Other("push changes"))
-                        }
-                    };
+                    if reply.outcome != Outcome::Ok {
+                        self.link.check(&reply, Asked::Other("push changes"))?;
+                    }
+                    return Ok(Idled::UntilAsked);
                 }
             }
         }

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use gatepost_fault::Fault as _;
@@ -5,6 +6,7 @@ use gatepost_host::{Clock, Metronome};
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::TimeLimits;
+use super::super::idles::Idles;
 use super::super::session::Session;
 use super::script::{LIMITS, against, against_limited, inbox, start};
 use crate::{Changes, MailError, Mailbox as _, Pull, Woke};
@@ -250,6 +252,47 @@ async fn without_idle_the_server_is_asked() {
         (Woke::Changed, 1),
         "asked every 30 seconds"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_idling_ends_each_time_at_once_the_server_is_asked_instead() {
+    let cut = OPEN.to_owned() + "C: A2 IDLE\nS: + idling\n!";
+    let idles = Arc::new(Idles::default());
+    for _ in 0..3 {
+        let (woke, _) = against(&cut, |mut session, clock| {
+            session.idles = Arc::clone(&idles);
+            assert!(session.is_pushed());
+            waited(session, clock, 10)
+        })
+        .await;
+        assert!(woke.expect_err("it is cut off").is_disconnected());
+    }
+    let asked = "C: A2 NOOP
+           S: A2 OK done
+           C: A3 NOOP
+           S: * 4 EXISTS
+           S: A3 OK done";
+    let (woke, took) = against(&(OPEN.to_owned() + asked), |mut session, clock| {
+        session.idles = Arc::clone(&idles);
+        assert!(!session.is_pushed());
+        waited(session, clock, 10)
+    })
+    .await;
+    assert_eq!((woke.expect("it lives"), took), (Woke::Changed, 1));
+
+    // The same of a server that says OK, but does not idle.
+    let script = OPEN.to_owned()
+        + "C: A2 IDLE
+           S: A2 OK done
+           C: A3 IDLE
+           S: A3 OK done
+           C: A4 IDLE
+           S: A4 OK done
+           C: A5 NOOP
+           S: * 4 EXISTS
+           S: A5 OK done";
+    let (woke, took) = against(&script, |session, clock| waited(session, clock, 10)).await;
+    assert_eq!((woke.expect("it lives"), took), (Woke::Changed, 0));
 }
 
 #[tokio::test(start_paused = true)]
