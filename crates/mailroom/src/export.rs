@@ -17,7 +17,7 @@ mod sessions;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +35,7 @@ use intake::ToScribe;
 use manifest::Manifest;
 use plan::{Item, Planned};
 use proof::Tally;
-use scribe::Scribe;
+use scribe::{Again, Scribe};
 use sessions::Sessions;
 
 /// One mailbox on its way into one folder of files.
@@ -85,29 +85,54 @@ pub trait Progress: Send + Sync {
 
 impl Export {
     /// Exports what is not yet exported. An error leaves behind what was exported until then; the
-    /// same call goes on from there.
+    /// same call goes on from there. Where another way leads to the mailbox in the middle of it,
+    /// everything is looked at anew by that way.
     pub async fn run(&self, progress: &dyn Progress) -> Result<Proof, ExportError> {
         let begun_at = self.clock.now();
         let mut manifest = Manifest::open(self)?;
         let lost = proof::forget_lost(self, &mut manifest)?;
         let mut sessions = Sessions::new(self, progress);
-        let mut planned = plan::make(self, &mut sessions, &manifest).await?;
-        manifest.begin(self)?;
-        progress.planned(&plan::estimate(&planned));
-        let mut scribe = Scribe::start(self, manifest);
-        let mut worked = Ok(());
-        for folder in &mut planned {
-            worked = self.folder(folder, &mut sessions, &mut scribe).await;
-            if worked.is_err() {
-                break;
+        let mut ways = Ways::default();
+        loop {
+            let mut planned = plan::make(self, &mut sessions, &manifest).await?;
+            ways.expect_same(self, &planned)?;
+            manifest.begin(self)?;
+            progress.planned(&plan::estimate(&planned));
+            let mut scribe = Scribe::start(self, manifest);
+            let mut worked = Ok(());
+            for folder in &mut planned {
+                worked = self.folder(folder, &mut sessions, &mut scribe).await;
+                if worked.is_err() {
+                    break;
+                }
+            }
+            // What was fetched is kept whatever happened; what the disk said explains the rest.
+            let written = scribe.end().await;
+            if written.is_err() || worked.is_ok() {
+                sessions.close().await;
+            }
+            let (written, again) = written?;
+            manifest = written;
+            for folder in &mut planned {
+                ways.settle(&mut folder.tally, &again);
+            }
+            match worked {
+                Ok(()) => {
+                    let tallies = planned.into_iter().map(|folder| folder.tally).collect();
+                    return Proof::make(self, manifest, (tallies, lost), begun_at);
+                }
+                Err(ExportError::Mail(MailError::ForeignKey { .. })) if ways.may_change() => {
+                    tracing::info!(
+                        mailbox = self.mailbox,
+                        "the mailbox is read another way now; the export goes on by that way"
+                    );
+                }
+                Err(error) => {
+                    sessions.close().await;
+                    return Err(error);
+                }
             }
         }
-        sessions.close().await;
-        // What was fetched is kept whatever happened; what the disk said explains the rest.
-        let manifest = scribe.end().await?;
-        worked?;
-        let tallies = planned.into_iter().map(|folder| folder.tally).collect();
-        Proof::make(self, manifest, (tallies, lost), begun_at)
     }
 
     async fn folder(
@@ -169,6 +194,8 @@ impl Export {
                 return Err(ExportError::Stopped);
             }
             match fetched {
+                // Another way leads to the mailbox now.
+                Err(error @ MailError::ForeignKey { .. }) => return Err(error.into()),
                 Err(error) if error.next() == Next::Discard => match alone {
                     Some(key) => {
                         let why = error.to_string();
@@ -191,6 +218,50 @@ impl Export {
     }
 }
 
+/// What was done by earlier ways of the same run.
+#[derive(Debug, Default)]
+struct Ways {
+    changes: u32,
+    /// How many messages they exported of each folder.
+    exported: BTreeMap<FolderName, u64>,
+}
+
+impl Ways {
+    /// Refuses a way that does not show a folder that was to be exported.
+    fn expect_same(&self, export: &Export, planned: &[Planned]) -> Result<(), ExportError> {
+        let missing = self.exported.keys().find(|known| {
+            let mut there = planned.iter();
+            !there.any(|folder| folder.name == **known)
+        });
+        missing.map_or(Ok(()), |folder| {
+            Err(ExportError::NoFolder {
+                mailbox: export.mailbox.clone(),
+                folder: folder.to_string(),
+            })
+        })
+    }
+
+    /// Counts as exported what this run wrote, by whatever way, and no message that stood there
+    /// already under another key.
+    fn settle(&mut self, tally: &mut Tally, again: &Again) {
+        let known = again.get(tally.folder()).copied().unwrap_or(0);
+        let known = known.min(tally.exported);
+        tally.exported -= known;
+        tally.earlier += known;
+        let by_others = self.exported.entry(tally.folder().clone()).or_default();
+        let came_again = (*by_others).min(tally.earlier);
+        tally.earlier -= came_again;
+        tally.exported += *by_others;
+        *by_others = tally.exported;
+    }
+
+    /// Whether the way may change once more.
+    fn may_change(&mut self) -> bool {
+        self.changes += 1;
+        self.changes <= MOST_CHANGES
+    }
+}
+
 async fn skip(
     key: &MessageKey,
     why: String,
@@ -209,6 +280,8 @@ async fn skip(
 /// The messages that a fetch has done with.
 type Settled = BTreeSet<MessageKey>;
 
+/// How often the way to the mailbox may change within a run.
+const MOST_CHANGES: u32 = 4;
 /// How often a folder is looked at that is renumbered meanwhile.
 const MOST_LOOKS: usize = 4;
 /// How many messages are asked for at once.

@@ -3,9 +3,10 @@
 use super::TRANSPORT;
 use super::cursor::Seen;
 use super::headers::{arrival, headers};
+use super::link::Link;
 use super::maildrop::Letter;
 use super::session::{Open, Session};
-use crate::{Changes, Cursor, FolderName, MailError, Pull, Resync, fingerprint};
+use crate::{Arrival, Changes, Cursor, FolderName, MailError, Pull, Resync, fingerprint};
 
 impl Session {
     pub(super) async fn changes_since(
@@ -18,7 +19,7 @@ impl Session {
             .since
             .is_some_and(|cursor| cursor.is_foreign_to(TRANSPORT.name));
         let seen = match pull.since {
-            Some(_) if is_foreign => Seen::default(),
+            Some(_) if is_foreign => Seen::begin_to_identify(),
             Some(cursor) => Seen::try_from(cursor).map_err(|reason| MailError::Cursor {
                 mailbox: self.settings.mailbox.clone(),
                 folder: folder.to_string(),
@@ -37,17 +38,24 @@ impl Session {
         let letters = &maildrop.letters;
         let unseen = seen.unseen(letters);
         let is_forgotten = !seen.is_empty() && !unseen.is_empty() && unseen.len() == letters.len();
-        if is_foreign || is_forgotten {
-            let newest = letters.len().saturating_sub(MOST_IDENTIFIED);
-            let newest = &letters[newest..];
-            let found = headers(link, newest).await?;
-            let present = newest.iter().zip(&found);
-            let present =
-                present.map(|(letter, header)| (arrival(letter, header), fingerprint(header)));
+        if seen.is_identifying() || is_forgotten {
+            let (seen, unseen) = if is_forgotten {
+                (Seen::begin_to_identify(), letters.clone())
+            } else {
+                (seen, unseen)
+            };
+            let part = &unseen[..unseen.len().min(PAGE)];
+            let present = identified(link, part).await?;
+            let more = part.len() < unseen.len();
+            let seen = seen.and(letters, part);
+            let restart = Cursor::from(if more { seen } else { seen.identified() });
+            if more {
+                self.goes_on_at = Some(restart.clone());
+            }
             return Ok(Changes::Lost(Resync {
-                present: present.collect(),
-                restart: Seen::all(letters).into(),
-                more: false,
+                present,
+                restart,
+                more,
             }));
         }
         let page = page(&unseen, &pull);
@@ -75,6 +83,20 @@ impl Session {
     }
 }
 
+/// Each of these messages with its fingerprint. Only some headers are held at once.
+async fn identified(
+    link: &mut Link,
+    letters: &[Letter],
+) -> Result<Vec<(Arrival, [u8; 32])>, MailError> {
+    let mut present = Vec::with_capacity(letters.len());
+    for some in letters.chunks(HEADERS_AT_ONCE) {
+        let found = headers(link, some).await?;
+        let some = some.iter().zip(&found);
+        present.extend(some.map(|(letter, header)| (arrival(letter, header), fingerprint(header))));
+    }
+    Ok(present)
+}
+
 /// As many of them as are wanted at once; one always.
 fn page<'a>(unseen: &'a [Letter], pull: &Pull<'_>) -> &'a [Letter] {
     let most = &unseen[..unseen.len().min(pull.limit).min(PAGE)];
@@ -91,6 +113,5 @@ fn page<'a>(unseen: &'a [Letter], pull: &Pull<'_>) -> &'a [Letter] {
 /// Each of them costs a question of its own, which is answered in a tenth of a second at worst,
 /// and all of them have to be answered in a minute.
 const PAGE: usize = 512;
-/// When the server forgot every name, the newest messages are compared with what is known. What
-/// stands before them was there before, and is no news.
-const MOST_IDENTIFIED: usize = 1_000;
+/// A header has 256 KiB at most.
+const HEADERS_AT_ONCE: usize = 64;

@@ -18,6 +18,9 @@ pub(super) struct Seen {
     /// Whether more was seen than can be kept: then all that stands before the first known
     /// message of the mailbox was seen, too.
     older: bool,
+    /// Whether the server forgot the names that were seen, and what has no known name now is to be
+    /// compared with what is known.
+    identifying: bool,
 }
 
 /// The first octets of the SHA-256 of a name (UIDL): ninety-six bits tell any two messages of a
@@ -39,6 +42,27 @@ impl Seen {
     /// Whether nothing was seen yet.
     pub(super) fn is_empty(&self) -> bool {
         self.prints.is_empty()
+    }
+
+    /// Nothing was seen under the names of now, and all of it is to be identified.
+    pub(super) fn begin_to_identify() -> Self {
+        Self {
+            identifying: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether what was not seen is to be identified.
+    pub(super) fn is_identifying(&self) -> bool {
+        self.identifying
+    }
+
+    /// The same when everything is identified.
+    pub(super) fn identified(self) -> Self {
+        Self {
+            identifying: false,
+            ..self
+        }
     }
 
     /// Forgets what we deleted ourselves: that it is gone says nothing of the server.
@@ -79,6 +103,7 @@ impl Seen {
         Self {
             prints,
             older: self.older || cut > 0,
+            identifying: self.identifying,
         }
     }
 }
@@ -88,6 +113,8 @@ struct Written {
     /// The prints one behind the other, in base64.
     seen: String,
     older: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    identifying: bool,
 }
 
 impl From<Seen> for Cursor {
@@ -95,6 +122,7 @@ impl From<Seen> for Cursor {
         let written = Written {
             seen: STANDARD_NO_PAD.encode(seen.prints.concat()),
             older: seen.older,
+            identifying: seen.identifying,
         };
         let state = serde_json::to_string(&written).expect("two fields can always be written");
         Self {
@@ -122,6 +150,7 @@ impl TryFrom<&Cursor> for Seen {
         Ok(Self {
             prints: prints.to_vec(),
             older: written.older,
+            identifying: written.identifying,
         })
     }
 }

@@ -317,3 +317,53 @@ async fn what_we_deleted_ourselves_is_not_forgotten_by_the_server() {
     let removed = BTreeSet::from([super::cursor::print_of("one")]);
     assert!(seen.without(&removed).is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn after_a_change_of_the_way_every_message_is_identified_part_by_part() {
+    let more = (4..=1_200).map(|number| format!("S: {number} m{number}\n"));
+    let more = more.collect::<Vec<_>>().concat();
+    let script = with_three("UIDL", "").replacen("S: 3 three\n", &format!("S: 3 three\n{more}"), 1);
+    against(&script, async |session| {
+        let mut session = session.expect("it is let in");
+        let mut cursor = Cursor {
+            transport: "imap".into(),
+            version: 1,
+            state: "whatever".into(),
+        };
+        let mut parts = Vec::new();
+        let mut found = BTreeSet::new();
+        loop {
+            let pull = Pull {
+                since: Some(&cursor),
+                limit: 100,
+                octets: u64::MAX,
+                news_from: None,
+            };
+            let changes = session.changes(&FolderName::inbox(), pull).await;
+            let Changes::Lost(resync) = changes.expect("it is listed") else {
+                panic!("nothing is known by its name");
+            };
+            parts.push(resync.present.len());
+            found.extend(resync.present.into_iter().map(|(arrival, _)| arrival.key));
+            cursor = resync.restart;
+            if !resync.more {
+                break;
+            }
+        }
+        assert_eq!((parts, found.len()), (vec![512, 512, 176], 1_200));
+        let pull = Pull {
+            since: Some(&cursor),
+            limit: 100,
+            octets: u64::MAX,
+            news_from: None,
+        };
+        // It is looked at as it was: nobody signs in anew.
+        session.goes_on_at = Some(cursor.clone());
+        let changes = session.changes(&FolderName::inbox(), pull).await;
+        let Changes::Since { arrivals, .. } = changes.expect("it is listed") else {
+            panic!("everything is known now");
+        };
+        assert!(arrivals.is_empty(), "{arrivals:?}");
+    })
+    .await;
+}

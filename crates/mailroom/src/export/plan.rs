@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use gatepost_fault::Fault as _;
 use gatepost_mail::{
     Arrival, Changes, Cursor, Flag, Folder, FolderName, MailError, Mailbox, MessageKey, Pull,
 };
@@ -90,8 +89,7 @@ async fn repeated<T>(
                 sessions.succeeded();
                 return Ok(answer);
             }
-            Err(error) if error.next().is_retry() => sessions.failed(error, false).await?,
-            Err(error) => return Err(error.into()),
+            Err(error) => sessions.failed(error, false).await?,
         }
     }
 }

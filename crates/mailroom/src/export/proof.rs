@@ -97,6 +97,10 @@ impl Tally {
         }
     }
 
+    pub(super) fn folder(&self) -> &FolderName {
+        &self.folder
+    }
+
     fn into_proof(self, manifest: &Manifest) -> FolderProof {
         let places = manifest.of(&self.folder).into_iter().flatten();
         FolderProof {

@@ -24,8 +24,11 @@ use mbox::Mbox;
 /// The thread that writes files, and the way to it.
 pub(super) struct Scribe {
     pieces: mpsc::Sender<Piece>,
-    written: oneshot::Receiver<Result<Manifest, ExportError>>,
+    written: oneshot::Receiver<Result<(Manifest, Again), ExportError>>,
 }
+
+/// How many messages of each folder stood there already under a key of before.
+pub(super) type Again = BTreeMap<FolderName, u64>;
 
 /// What the scribe is told, in this order: a folder, and of each message its beginning, octets
 /// and end. A beginning without an end before the next one is forgotten.
@@ -50,6 +53,7 @@ impl Scribe {
             format: export.format,
             manifest,
             again: Vec::new(),
+            counted: Again::new(),
             folder: None,
         };
         let (done, written) = oneshot::channel();
@@ -88,8 +92,9 @@ impl Scribe {
         self.pieces.is_closed()
     }
 
-    /// Makes the rest durable, records it, and gives the manifest back.
-    pub(super) async fn end(self) -> Result<Manifest, ExportError> {
+    /// Makes the rest durable, records it, and gives the manifest back, with what stood there
+    /// already.
+    pub(super) async fn end(self) -> Result<(Manifest, Again), ExportError> {
         drop(self.pieces);
         self.written.await.unwrap_or(Err(ExportError::Stopped))
     }
@@ -102,6 +107,7 @@ struct Desk {
     manifest: Manifest,
     /// Messages that stand there already under a key of before.
     again: Vec<Entry>,
+    counted: Again,
     folder: Option<Open>,
 }
 
@@ -120,7 +126,10 @@ enum Shelf {
 }
 
 impl Desk {
-    fn work(mut self, mut incoming: mpsc::Receiver<Piece>) -> Result<Manifest, ExportError> {
+    fn work(
+        mut self,
+        mut incoming: mpsc::Receiver<Piece>,
+    ) -> Result<(Manifest, Again), ExportError> {
         while let Some(piece) = incoming.blocking_recv() {
             match piece {
                 Piece::Folder { name, present } => {
@@ -144,7 +153,7 @@ impl Desk {
             }
         }
         self.leave()?;
-        Ok(self.manifest)
+        Ok((self.manifest, self.counted))
     }
 
     fn enter(&self, name: FolderName, present: &Present) -> Result<Open, ExportError> {
@@ -205,10 +214,13 @@ impl Desk {
 
     /// The message stands there already, under a key of before.
     fn same_again(&mut self, ended: Entry, place: Place) -> Result<(), ExportError> {
-        match self.open()?.1 {
+        let (folder, files) = self.open()?;
+        let folder = folder.clone();
+        match files {
             Shelf::Letters(letters) => letters.forget()?,
             Shelf::Mbox(mbox) => mbox.forget()?,
         }
+        *self.counted.entry(folder).or_default() += 1;
         self.again.push(Entry { place, ..ended });
         if self.again.len() >= MOST_TOGETHER {
             self.commit()?;

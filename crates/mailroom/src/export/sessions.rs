@@ -14,6 +14,8 @@ pub(super) struct Sessions<'a> {
     session: Option<Box<dyn Mailbox>>,
     /// Failures since something came.
     failures: u32,
+    /// Whether the way was closed since something came.
+    is_closed: bool,
 }
 
 impl<'a> Sessions<'a> {
@@ -23,6 +25,7 @@ impl<'a> Sessions<'a> {
             progress,
             session: None,
             failures: 0,
+            is_closed: false,
         }
     }
 
@@ -38,16 +41,20 @@ impl<'a> Sessions<'a> {
         Ok(session.expect("the loop ends with a session").as_mut())
     }
 
-    /// Waits before another try, if another try may help and not too many were in vain.
+    /// Waits before another try, if another try may help and not too many were in vain. A way that
+    /// is closed in the middle is given up at once: another may be open.
     pub(super) async fn failed(
         &mut self,
         error: MailError,
         came_further: bool,
     ) -> Result<(), MailError> {
         if came_further {
-            self.failures = 0;
+            self.succeeded();
         }
         let Next::Retry(after) = error.next() else {
+            if self.session.take().is_some() && !std::mem::replace(&mut self.is_closed, true) {
+                return Ok(());
+            }
             return Err(error);
         };
         self.failures += 1;
@@ -68,6 +75,7 @@ impl<'a> Sessions<'a> {
 
     pub(super) fn succeeded(&mut self) {
         self.failures = 0;
+        self.is_closed = false;
     }
 
     pub(super) async fn close(&mut self) {

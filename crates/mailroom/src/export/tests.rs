@@ -12,6 +12,7 @@ use gatepost_mail::{
 use super::*;
 
 mod progress;
+mod ways;
 
 /// A server with one mailbox.
 #[derive(Debug, Default)]
@@ -28,6 +29,10 @@ struct Server {
     renumbered_after: Option<usize>,
     /// It says no sizes.
     sizeless: bool,
+    /// Whether it is read by Graph now; IMAP is switched off then.
+    by_graph: bool,
+    /// After so many messages in all it is.
+    graph_after: Option<usize>,
     fetched: usize,
 }
 
@@ -39,11 +44,13 @@ struct Door(Shared);
 #[async_trait]
 impl Opener for Door {
     async fn open(&self) -> Result<Box<dyn Mailbox>, MailError> {
-        Ok(Box::new(Session(Arc::clone(&self.0))))
+        let by_graph = self.0.lock().expect("no test panics with it").by_graph;
+        Ok(Box::new(Session(Arc::clone(&self.0), by_graph)))
     }
 }
 
-struct Session(Shared);
+/// By IMAP, or by Graph.
+struct Session(Shared, bool);
 
 #[async_trait]
 impl Mailbox for Session {
@@ -66,9 +73,13 @@ impl Mailbox for Session {
     async fn changes(&mut self, folder: &FolderName, _: Pull<'_>) -> Result<Changes, MailError> {
         let server = self.0.lock().expect("no test panics with it");
         let arrival = |(uid, raw): &(u32, Vec<u8>)| Arrival {
-            key: MessageKey::Imap {
-                uidvalidity: server.uidvalidity,
-                uid: *uid,
+            key: if self.1 {
+                ways::graph_key(*uid)
+            } else {
+                MessageKey::Imap {
+                    uidvalidity: server.uidvalidity,
+                    uid: *uid,
+                }
             },
             received_at: Timestamp::from_second(i64::from(*uid) * 1_000).ok(),
             size_hint: u64::try_from(raw.len()).ok().filter(|_| !server.sizeless),
@@ -106,9 +117,12 @@ impl Mailbox for Session {
         for (at, key) in keys.iter().enumerate() {
             let (raw, cut) = {
                 let mut server = self.0.lock().expect("no test panics with it");
-                let MessageKey::Imap { uidvalidity, uid } = key else {
-                    unreachable!("all keys are of this kind")
+                ways::check(&mut server, self.1, key)?;
+                let (uidvalidity, uid) = match key {
+                    MessageKey::Imap { uidvalidity, uid } => (*uidvalidity, *uid),
+                    other => (server.uidvalidity, ways::number(other)),
                 };
+                let (uidvalidity, uid) = (&uidvalidity, &uid);
                 if server
                     .renumbered_after
                     .is_some_and(|most| server.fetched >= most)

@@ -129,15 +129,16 @@ impl Acts<'_> {
         forgotten: &[&MessageData],
         mailbox: &mut dyn Mailbox,
     ) -> Result<Vec<MessageKey>, ListenError> {
-        let oldest = forgotten.iter().map(|one| one.received_at).min();
+        let oldest = forgotten.iter().map(|one| one.received_at).min().flatten();
         let query = Query {
-            since: oldest.flatten(),
+            // Another way may tell a time that is a little earlier.
+            since: oldest.map(|oldest| oldest.checked_sub(MARGIN).unwrap_or(oldest)),
             ..Query::newest(LOOKED_THROUGH)
         };
         let mut present = mailbox.list(&self.watch.folder, &query).await?;
         let mut keys = Vec::new();
         for message in forgotten {
-            let found = present.iter().position(|one| is_same(one, message));
+            let found = same(&present, message);
             keys.extend(found.map(|at| present.swap_remove(at).key));
         }
         let missing = forgotten.len() - keys.len();
@@ -145,7 +146,7 @@ impl Acts<'_> {
             let (mailbox, folder) = (&self.watch.mailbox, &self.watch.folder);
             tracing::warn!(
                 %mailbox, %folder, missing,
-                "the server has forgotten the keys of messages that waited for their post-action, and they were not found again; they stay as they are"
+                "the keys of messages that waited for their post-action name nothing any more (the server forgot them, or the mailbox is read another way), and they were not found again; they stay as they are"
             );
         }
         Ok(keys)
@@ -182,6 +183,38 @@ fn holds(key: &MessageKey, witness: &MessageKey) -> bool {
     }
 }
 
+/// Which of the messages that are there is this one.
+fn same(present: &[Summary], message: &MessageData) -> Option<usize> {
+    let found = present.iter().position(|one| is_same(one, message));
+    if found.is_some() {
+        return found;
+    }
+    // Another way tells other times of receipt and writes names otherwise; the Message-ID is the
+    // same, unless two messages have one.
+    let mut others = present
+        .iter()
+        .enumerate()
+        .filter(|(_, one)| is_of_another_way(&one.key, &message.ids.key))
+        .filter(|(_, one)| has_same_id(one, message));
+    let first = others.next();
+    first.filter(|_| others.next().is_none()).map(|(at, _)| at)
+}
+
+fn is_of_another_way(one: &MessageKey, other: &MessageKey) -> bool {
+    std::mem::discriminant(one) != std::mem::discriminant(other)
+}
+
+fn has_same_id(summary: &Summary, message: &MessageData) -> bool {
+    let (theirs, ours) = (&summary.envelope, &message.envelope);
+    let agree = |theirs: &Option<String>, ours: &Option<String>| {
+        theirs.is_none() || ours.is_none() || theirs == ours
+    };
+    theirs.message_id.is_some()
+        && theirs.message_id == ours.message_id
+        && agree(&theirs.subject, &ours.subject)
+        && (theirs.date.is_none() || ours.date.is_none() || theirs.date == ours.date)
+}
+
 fn is_same(summary: &Summary, message: &MessageData) -> bool {
     let (theirs, ours) = (&summary.envelope, &message.envelope);
     summary.received_at == message.received_at
@@ -194,4 +227,5 @@ fn is_same(summary: &Summary, message: &MessageData) -> bool {
 const AT_ONCE: usize = 256;
 /// How many of the newest messages are looked through for forgotten ones.
 const LOOKED_THROUGH: usize = 5_000;
+const MARGIN: Duration = Duration::from_hours(1);
 const LIMIT: Duration = Duration::from_mins(5);
