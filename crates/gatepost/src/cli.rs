@@ -7,8 +7,8 @@ use clap::{ArgAction, Parser, Subcommand};
 
 use crate::verbs::{
     Delete, Mark, Move, calendar, config, contacts, credentials, deliveries, demo, explain, export,
-    folders, key, login, logout, mailboxes, messages, outbox, read, registration, reload, sandbox,
-    send, sendmail, serve, token, watch, whoami,
+    folders, key, login, logout, mailboxes, messages, outbox, password, read, registration, reload,
+    sandbox, send, sendmail, serve, token, watch, whoami,
 };
 
 /// The gate between software and Microsoft 365 mail.
@@ -88,6 +88,8 @@ pub enum Verb {
     Outbox(outbox::Arguments),
     /// See and steer what is on its way to the sinks.
     Deliveries(deliveries::Arguments),
+    /// Make, list and revoke the app passwords of the gateway.
+    Password(password::Arguments),
     /// Set up an app in Entra ID and Exchange: its certificate, its manifest, the whole script.
     Registration(registration::Arguments),
     /// Change the key that seals what is stored.

@@ -5,6 +5,7 @@
 //! keeper holds the tokens of one credential, and an opener opens one mailbox with them. The
 //! mailroom takes watches, their openers, and sinks with the routes that lead to them.
 
+mod admission;
 mod credentials;
 mod drafts;
 mod mailboxes;
@@ -30,6 +31,7 @@ use gatepost_store::{Access, KeySource, Opening, Store};
 
 use crate::config::{Config, GrantSettings, MailboxSettings, ProofSource};
 use crate::failure::Failure;
+pub use admission::rules as admission_rules;
 pub use credentials::{formerly as former_credential_ids, id as credential_id};
 use reach::Reach;
 pub use registrations::certificate;

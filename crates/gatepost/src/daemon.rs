@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatepost_fault::Fault as _;
+use gatepost_gateway::admission::Gatekeeper;
 use gatepost_host::Elapsed;
 use gatepost_mailroom::outbox::{Dispatcher, PostOffice};
 use gatepost_mailroom::{Credentials, Mailroom, Notices, SinkName, Unproven, WatchKey};
@@ -18,6 +19,7 @@ use tokio::sync::Mutex;
 
 use crate::compose::{
     Gatepost, OpenedSender, OpenedWatch, Recomposed, SenderMadeOf, SinkMadeOf, WatchMadeOf,
+    admission_rules,
 };
 use crate::config::TokenFileSettings;
 use crate::failure::Failure;
@@ -36,6 +38,8 @@ pub struct Daemon {
     pub mailroom: Mailroom,
     /// Where it sends.
     pub office: PostOffice,
+    /// Who decides who may come in.
+    pub gatekeeper: Gatekeeper,
     present: Present,
     running: Arc<Mutex<Running>>,
 }
@@ -70,6 +74,7 @@ impl Daemon {
     pub async fn start(gatepost: Gatepost) -> Result<Self, Failure> {
         let mailroom = gatepost.mailroom()?;
         let office = gatepost.post_office(&mailroom);
+        let gatekeeper = gatepost.gatekeeper();
         let described = Described::by(&gatepost)?;
         let socket = control::bind(&control::socket(gatepost.store.folder()))?;
         let tasks = gatepost.tasks.clone();
@@ -84,10 +89,12 @@ impl Daemon {
         running.keep_house(&mailroom, unproven, (Arc::new(present.clone()), notices));
         running.learn_secret_ends(&present);
         running.keep_clerk(&office);
+        running.keep_gate(&gatekeeper);
         running.change(&present, described, (&mailroom, &office));
         let daemon = Self {
             mailroom,
             office,
+            gatekeeper,
             present,
             running: Arc::new(Mutex::new(running)),
         };
@@ -123,6 +130,8 @@ impl Daemon {
         let recomposed = Recomposed::make(&before, config).await?;
         let described = Described::by(&recomposed.gatepost)?;
         let mailboxes = described.mailboxes();
+        self.gatekeeper
+            .go_by(admission_rules(&recomposed.gatepost.config));
         self.present.replace(recomposed.into_force());
         let rooms = (&self.mailroom, &self.office);
         let reloaded = running.change(&self.present, described, rooms);
@@ -196,6 +205,20 @@ impl Running {
         let name = "clerk of the outbox".to_owned();
         self.supervisor
             .keep((name, work), &self.supervisor.tasks, None);
+    }
+
+    /// Notices what becomes of app passwords.
+    fn keep_gate(&self, gatekeeper: &Gatekeeper) {
+        let gatekeeper = gatekeeper.clone();
+        let work: Work = Box::new(move |stop| {
+            let gatekeeper = gatekeeper.clone();
+            Box::pin(async move { gatekeeper.run(stop).await })
+        });
+        self.supervisor.keep(
+            ("gatekeeper".to_owned(), work),
+            &self.supervisor.tasks,
+            None,
+        );
     }
 
     /// Sees to it that Microsoft Graph is asked once a day, and soon after each reload.

@@ -19,6 +19,7 @@ pub mod mailboxes;
 mod message_key;
 pub mod messages;
 pub mod outbox;
+pub mod password;
 pub mod read;
 pub mod registration;
 pub mod reload;
@@ -68,6 +69,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Send(arguments) => send::run(&arguments, settings),
         Verb::Sendmail(arguments) => sendmail::run(&arguments, settings),
         Verb::Outbox(arguments) => outbox::run(&arguments, settings),
+        Verb::Password(arguments) => password::run(&arguments, settings),
         Verb::Deliveries(arguments) => deliveries::run(&arguments, settings),
         Verb::Key(arguments) => key::run(&arguments, settings),
         Verb::Config(arguments) => config::run(&arguments, settings),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use gatepost_fault::{After, Fault, Next, Owner};
+use gatepost_gateway::admission::PasswordError;
 use gatepost_host::{FileError, SecretError};
 use gatepost_mailroom::{SpoolError, StorageError};
 use gatepost_oauth::GrantStoreError;
@@ -260,6 +261,17 @@ impl Fault for StoreError {
 }
 
 impl From<StoreError> for GrantStoreError {
+    fn from(error: StoreError) -> Self {
+        Self::Storage {
+            code: error.code(),
+            message: error.to_string(),
+            owner: error.owner(),
+            next: error.next(),
+        }
+    }
+}
+
+impl From<StoreError> for PasswordError {
     fn from(error: StoreError) -> Self {
         Self::Storage {
             code: error.code(),

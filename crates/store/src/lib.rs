@@ -1,14 +1,16 @@
-//! SQLite answers the storage traits of `oauth` and `mailroom`; secrets and what people wrote
+//! SQLite answers the storage traits of `oauth`, `mailroom` and `gateway`; secrets and what people wrote
 //! are sealed here, before they touch a disk.
 //!
-//! [`Store`] implements `gatepost_oauth::Grants` and
-//! `gatepost_mailroom::{Cursors, Deliveries, Notices, Outbox}`.
+//! [`Store`] implements `gatepost_oauth::Grants`,
+//! `gatepost_mailroom::{Cursors, Deliveries, Notices, Outbox}` and
+//! `gatepost_gateway::admission::AppPasswords`.
 //! One method is one transaction; writing ones go through one connection and are durable when
 //! they return. Nothing about mail or tokens is decided here, and SQL is written nowhere else.
 //!
 //! To add a use case: a migration in `migrations/sqlite`, a module that implements its trait,
 //! and its contract in `tests`. Statements keep to what SQLite and PostgreSQL have in common.
 
+mod app_passwords;
 mod cursors;
 mod deliveries;
 mod error;

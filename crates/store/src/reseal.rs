@@ -37,6 +37,7 @@ impl Store {
                 change.contents().await?;
                 change.reasons().await?;
                 change.submissions().await?;
+                change.app_passwords().await?;
                 let proof = new.seal(PROOF_PLACE, b"");
                 sqlx::query("UPDATE proofs SET sealed = $1 WHERE name = 'key'")
                     .bind(proof)
@@ -88,6 +89,26 @@ impl Change<'_> {
             };
             sqlx::query("UPDATE grants SET sealed = $2 WHERE credential = $1")
                 .bind(credential)
+                .bind(sealed)
+                .execute(&mut *self.db)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn app_passwords(&mut self) -> Result<(), Undone> {
+        let rows = sqlx::query("SELECT id, mailbox, sealed FROM app_passwords ORDER BY id")
+            .fetch_all(&mut *self.db)
+            .await?;
+        for row in &rows {
+            let row = Columns::new(row, "app_passwords", "id");
+            let (id, mailbox): (&str, &str) = (row.get("id")?, row.get("mailbox")?);
+            let place = crate::app_passwords::place_of(id, mailbox);
+            let Some(sealed) = self.anew(&place, row.get("sealed")?) else {
+                continue;
+            };
+            sqlx::query("UPDATE app_passwords SET sealed = $2 WHERE id = $1")
+                .bind(id)
                 .bind(sealed)
                 .execute(&mut *self.db)
                 .await?;

@@ -125,6 +125,10 @@ pub(crate) const MIGRATIONS: &[(i64, &str)] = &[
     ),
     (4, include_str!("../migrations/sqlite/0004_outbox.sql")),
     (5, include_str!("../migrations/sqlite/0005_overdue.sql")),
+    (
+        6,
+        include_str!("../migrations/sqlite/0006_app_passwords.sql"),
+    ),
 ];
 const STEP: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);

@@ -35,6 +35,8 @@ pub enum Question {
         /// Whether a mailbox that waits is tried all the same.
         urgent: bool,
     },
+    /// That it is looked at once which app passwords there are.
+    Passwords,
     /// That the configuration is read again.
     Reload,
 }
@@ -51,6 +53,7 @@ impl Question {
             | Self::Health
             | Self::Credentials
             | Self::Deliver
+            | Self::Passwords
             | Self::Send { .. } => Duration::from_secs(40),
         }
     }

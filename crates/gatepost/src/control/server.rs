@@ -136,6 +136,10 @@ async fn answered(question: Question, daemon: &Daemon) -> Answer {
             daemon.office.ring_all(call);
             Answer::Done
         }
+        Question::Passwords => match daemon.gatekeeper.look().await {
+            Ok(()) => Answer::Done,
+            Err(error) => Answer::Fault(RelayedFault::of(&error)),
+        },
         Question::Reload => match daemon.reload().await {
             Ok(changes) => Answer::Reloaded(changes),
             Err(failure) => Answer::Fault(RelayedFault::of(failure.fault())),

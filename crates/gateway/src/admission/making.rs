@@ -129,7 +129,7 @@ impl Maker<'_> {
             protocols: wanted.protocols,
             networks: wanted.networks,
             senders: wanted.senders,
-            created: self.clock.now(),
+            created: whole_second(self.clock.now()),
             expires: wanted.expires,
             last_use: None,
         };
@@ -157,6 +157,11 @@ impl Maker<'_> {
         let at = self.chance.below(LETTERS.len() as u64);
         char::from(usize::try_from(at).map_or(LETTERS[0], |at| LETTERS[at]))
     }
+}
+
+/// Nobody asks for more than the second.
+fn whole_second(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
 /// Hashes off the reactor; `None` if it cannot be done.

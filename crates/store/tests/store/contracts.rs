@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use gatepost_gateway::admission::contract::passwords_contract;
 use gatepost_mailroom::contract::{Fresh, obeys};
 use gatepost_oauth::contract::grants_contract;
 
@@ -15,6 +16,12 @@ use crate::samples::{fixture, open_at};
 async fn grants() {
     let fixture = fixture().await;
     grants_contract(&fixture.store).await;
+}
+
+#[tokio::test]
+async fn app_passwords() {
+    let fixture = fixture().await;
+    passwords_contract(&fixture.store).await;
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gatepost_fault::Fault as _;
+use gatepost_gateway::admission::AppPasswords;
 use gatepost_host::{Chance, Clock, SealingKey, SecretSource, environment, files};
 use gatepost_mailroom::{
     Accepted, Cursors as _, Deliveries, DeliveryFilter, Holder, Kept, LeftBy, Outbox as _, Settled,
@@ -21,7 +22,9 @@ use secrecy::ExposeSecret as _;
 use tokio::io::AsyncReadExt as _;
 
 use crate::crash::seed;
-use crate::samples::{advance, arrival, at, credential, open_at, sign_in, sink, submission, watch};
+use crate::samples::{
+    advance, app_password, arrival, at, credential, open_at, sign_in, sink, submission, watch,
+};
 
 #[tokio::test]
 async fn everything_opens_with_the_new_key_and_nothing_with_the_old() {
@@ -32,8 +35,8 @@ async fn everything_opens_with_the_new_key_and_nothing_with_the_old() {
     let rotated = rotate(folder.path(), KeySource::StateFolder, None).await;
     let rotated = rotated.expect("nobody uses it");
     // A sign-in, two events, one message, one reason; a message on its way out, its standing, its
-    // octets.
-    assert_eq!((rotated.rows, rotated.files, rotated.damaged), (8, 1, 0));
+    // octets; an app password.
+    assert_eq!((rotated.rows, rotated.files, rotated.damaged), (9, 1, 0));
     assert_eq!(rotated.place, KeyPlace::File(key_file.clone()));
     assert_ne!(std::fs::read(&key_file).expect("it is there"), old);
     assert_whole(folder.path(), KeySource::StateFolder).await;
@@ -115,7 +118,7 @@ async fn what_was_damaged_before_stays_and_hides_nothing() {
     std::fs::write(&name, content).expect("our own file");
     let rotated = rotate(folder.path(), KeySource::StateFolder, None).await;
     let rotated = rotated.expect("one file is no reason");
-    assert_eq!((rotated.rows, rotated.files, rotated.damaged), (8, 0, 1));
+    assert_eq!((rotated.rows, rotated.files, rotated.damaged), (9, 0, 1));
     let copies = all_files(folder.path());
     assert!(
         !copies
@@ -228,6 +231,8 @@ async fn fill(folder: &Path) {
     let id = SubmissionId::parse(SUBMISSION).expect("a name");
     let accepted = store.accept(submission(id, at(0))).await;
     assert_eq!(accepted.expect("a store"), Accepted::New);
+    let added = store.add(&app_password("a verifier")).await;
+    added.expect("a store");
     files::make_private_folder(&state(folder).spool()).expect("a writable folder");
     let file = sealed_file(&store.key(), &vec![b'x'; LARGE]);
     std::fs::write(spooled(folder), file).expect("a writable folder");
@@ -277,6 +282,8 @@ async fn assert_whole(folder: &Path, key: KeySource) {
     let (due, sent) = (due.expect("it waits"), submission(id, at(0)));
     assert_eq!(due.message, sent.message);
     assert_eq!(due.recipients[1].address, sent.recipients[1]);
+    let (_, passwords) = AppPasswords::all(&store).await.expect("a store");
+    assert_eq!(passwords[0].verifier.expose(), "a verifier");
     store.close().await;
 }
 

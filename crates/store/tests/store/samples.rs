@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use gatepost_gateway::Protocols;
+use gatepost_gateway::admission::{AppPassword, PasswordId, Verifier};
 use gatepost_host::{Chance, Clock};
 use gatepost_mail::{Cursor, Envelope, FolderName, MessageKey};
 use gatepost_mailroom::{
@@ -52,6 +54,23 @@ pub(crate) async fn open_at(
         chance: &Chance::system(),
     };
     Store::open(opening).await
+}
+
+/// An app password that is recognised by `verifier`.
+pub(crate) fn app_password(verifier: &str) -> AppPassword {
+    AppPassword {
+        id: PasswordId::new("qwertz23"),
+        name: "printer-3".to_owned(),
+        mailbox: "ada@contoso.com".to_owned(),
+        login: Some(verifier.to_owned()),
+        verifier: Verifier::new(verifier.into()),
+        protocols: Protocols::ALL,
+        networks: Vec::new(),
+        senders: vec![verifier.to_owned()],
+        created: at(0),
+        expires: None,
+        last_use: None,
+    }
 }
 
 pub(crate) fn at(seconds: i64) -> Timestamp {

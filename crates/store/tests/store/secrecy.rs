@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use gatepost_gateway::admission::AppPasswords as _;
 use gatepost_mail::{Address, Trace};
 use gatepost_mailroom::{
     Cursors as _, Deliveries as _, EventData, Fate, Holder, Kept, NewEvent, Outbox as _, Settled,
@@ -9,7 +10,9 @@ use gatepost_mailroom::{
 };
 use gatepost_store::Store;
 
-use crate::samples::{advance, arrival, at, fixture, sign_in, sink, submission, watch};
+use crate::samples::{
+    advance, app_password, arrival, at, fixture, sign_in, sink, submission, watch,
+};
 
 #[tokio::test]
 async fn no_canary_is_found_in_any_file() {
@@ -27,6 +30,8 @@ async fn no_canary_is_found_in_any_file() {
     let settled = store.settle(vec![(due.lease, retry)], Vec::new(), at(1));
     settled.await.expect("a store");
     send(store).await;
+    let added = store.add(&app_password("CANARY")).await;
+    added.expect("a store");
     assert_silent(fixture.folder.path());
     fixture.store.close().await;
     assert_silent(fixture.folder.path());

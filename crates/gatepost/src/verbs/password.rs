@@ -1,0 +1,400 @@
+//! `gatepost password add|list|revoke`: who may come in at the doors of the gateway.
+
+use gatepost_gateway::admission::{
+    AppPassword, AppPasswords as _, Cost, Maker, PasswordError, Wanted,
+};
+use gatepost_gateway::{Protocol, Protocols};
+use gatepost_host::Network;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
+
+use crate::cli::Settings;
+use crate::compose::{Gatepost, Scope, compose};
+use crate::config::Config;
+use crate::control::{Answer, Question, ask};
+use crate::failure::Failure;
+use crate::screen::{self, Form};
+use crate::usage::UsageError;
+use crate::verbs::{configuration, named_mailbox};
+use crate::{address, logging, prompt, runtime, times};
+
+/// What `password` takes.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    verb: PasswordVerb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum PasswordVerb {
+    /// Make an app password for a mailbox. It is printed once, on standard output alone.
+    Add(Box<AddArguments>),
+    /// List the app passwords, with when and from where each was used last.
+    List {
+        /// Only those of this mailbox.
+        #[arg(long)]
+        mailbox: Option<String>,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Revoke an app password at once. Sessions that it opened end.
+    Revoke {
+        /// Its id or its name in the list.
+        #[arg(value_name = "ID|NAME")]
+        which: String,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct AddArguments {
+    /// The address of the mailbox that it opens.
+    mailbox: String,
+    /// What it is called in the list, such as `printer-3`. Otherwise a name is made.
+    #[arg(long)]
+    name: Option<String>,
+    /// The only login name that it is good for. It need not be in the configuration, and is the
+    /// address of the mailbox or a [login] that opens it otherwise.
+    #[arg(long, value_name = "NAME")]
+    login: Option<String>,
+    /// What it is good for; for all of them if it is not set.
+    #[arg(long, value_name = "imap,pop3,smtp", value_delimiter = ',')]
+    protocol: Vec<Protocol>,
+    /// The addresses that may be written from, instead of those of the login.
+    #[arg(long, value_name = "ADDRESS,…", value_delimiter = ',')]
+    from: Vec<String>,
+    /// The networks that it is good in, such as `192.168.7.0/24`; everywhere if it is not set.
+    #[arg(long, value_name = "NETWORK,…", value_delimiter = ',')]
+    network: Vec<Network>,
+    /// When it ends: a time, a date, or how soon, such as `90d`.
+    #[arg(long, value_name = "WHEN")]
+    expires: Option<String>,
+    /// Read the password from standard input instead of making one.
+    #[arg(long)]
+    stdin: bool,
+    #[command(flatten)]
+    form: Form,
+}
+
+/// Makes, lists or revokes app passwords.
+pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
+    let config = configuration(settings)?;
+    logging::start_quietly(settings.verbose)?;
+    match &arguments.verb {
+        PasswordVerb::Add(arguments) => add(arguments, config),
+        PasswordVerb::List { mailbox, form } => list(mailbox.as_deref(), *form, config),
+        PasswordVerb::Revoke { which } => revoke(which, config),
+    }
+}
+
+fn add(arguments: &AddArguments, config: Config) -> Result<(), Failure> {
+    let mailbox = mailbox(&config, &arguments.mailbox)?;
+    let login = login(&config, arguments.login.as_deref(), &mailbox)?;
+    let senders = arguments.from.iter().map(|sender| {
+        address::normal(sender).map_err(|reason| UsageError::Argument {
+            argument: "--from".to_owned(),
+            reason,
+        })
+    });
+    let senders = senders.collect::<Result<Vec<_>, _>>()?;
+    let chosen = if arguments.stdin {
+        Some(prompt::secret("the app password")?)
+    } else {
+        None
+    };
+    let told = Told::of(&config, login.as_deref(), &mailbox);
+    let (made, password) = beside(config, async |gatepost| {
+        let wanted = Wanted {
+            name: arguments.name.clone(),
+            login,
+            protocols: protocols(&arguments.protocol),
+            networks: arguments.network.clone(),
+            senders,
+            expires: expires(arguments.expires.as_deref(), gatepost.clock.now())?,
+            ..Wanted::of(&mailbox)
+        };
+        let maker = Maker {
+            passwords: &gatepost.store,
+            clock: &gatepost.clock,
+            chance: &gatepost.chance,
+            cost: Cost::USUAL,
+        };
+        if let Some(password) = chosen {
+            return Ok((maker.choose(wanted, &password).await?, None));
+        }
+        let (made, password) = maker.generate(wanted).await?;
+        Ok((made, Some(password)))
+    })?;
+    tell_serve(&told.config)?;
+    told.say(&made, password.as_ref(), arguments.form)
+}
+
+/// What is said of a new app password.
+struct Told {
+    config: Config,
+    logins: Vec<String>,
+}
+
+impl Told {
+    fn of(config: &Config, login: Option<&str>, mailbox: &str) -> Self {
+        let config = config.clone();
+        if let Some(login) = login {
+            let logins = vec![login.to_owned()];
+            return Self { config, logins };
+        }
+        let named = config.gateway.logins.iter();
+        let named = named.filter(|(_, login)| login.mailbox == mailbox);
+        let logins = std::iter::once(mailbox.to_owned()).chain(named.map(|(name, _)| name.clone()));
+        let logins = logins.collect();
+        Self { config, logins }
+    }
+
+    fn say(
+        &self,
+        made: &AppPassword,
+        password: Option<&SecretString>,
+        form: Form,
+    ) -> Result<(), Failure> {
+        let password = password.map(SecretString::expose_secret);
+        if form.is_json() {
+            let mut shown =
+                serde_json::to_value(Shown::of(made)).expect("our own shapes are plain JSON");
+            if let Some(password) = password {
+                shown["password"] = password.into();
+            }
+            return screen::json(&shown);
+        }
+        screen::note(&format!(
+            "{} (id {}) opens {}; log in as {}",
+            made.name,
+            made.id,
+            made.mailbox,
+            self.logins.join(" or ")
+        ));
+        if self.config.gateway.doors.is_empty() {
+            screen::warn("the configuration has no door where it could be used; add a [gateway.…]");
+        }
+        let Some(password) = password else {
+            return Ok(());
+        };
+        screen::note("it is shown this once:");
+        screen::line(password)
+    }
+}
+
+fn list(mailbox: Option<&str>, form: Form, config: Config) -> Result<(), Failure> {
+    let only = mailbox.map(str::to_lowercase);
+    let (all, now) = beside(config, async |gatepost| {
+        let (_, all) = gatepost.store.all().await?;
+        Ok((all, gatepost.clock.now()))
+    })?;
+    let of_mailbox =
+        |password: &&AppPassword| only.as_ref().is_none_or(|one| *one == password.mailbox);
+    let shown: Vec<Shown> = all.iter().filter(of_mailbox).map(Shown::of).collect();
+    form.list(&shown, HEADS, |password| password.cells(now))
+}
+
+fn revoke(which: &str, config: Config) -> Result<(), Failure> {
+    let state = config.clone();
+    let revoked = beside(config, async |gatepost| {
+        let (_, all) = gatepost.store.all().await?;
+        let by_id = all.iter().find(|password| password.id.as_str() == which);
+        let found = by_id.or_else(|| all.iter().find(|password| password.name == which));
+        let missing = || PasswordError::Missing {
+            name: which.to_owned(),
+        };
+        let found = found.ok_or_else(missing)?;
+        if gatepost.store.revoke(&found.id).await? {
+            Ok(found.clone())
+        } else {
+            Err(missing().into())
+        }
+    })?;
+    tell_serve(&state)?;
+    screen::line(&format!(
+        "revoked {} (id {}), which opened {}",
+        revoked.name, revoked.id, revoked.mailbox
+    ))
+}
+
+/// Has a running `serve` look at once what was changed. It would notice by itself, a little later.
+fn tell_serve(config: &Config) -> Result<(), Failure> {
+    match ask(&config.state, &Question::Passwords)? {
+        Some(Answer::Fault(fault)) => {
+            screen::warn(&format!(
+                "the running serve was not told, and notices by itself: {fault}"
+            ));
+            Ok(())
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Works on the store, beside a `serve` that may be running.
+fn beside<T>(
+    config: Config,
+    work: impl AsyncFnOnce(&Gatepost) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    runtime::briefly(async {
+        let gatepost = compose(config, Scope::Store).await?;
+        let done = work(&gatepost).await;
+        gatepost.end().await;
+        done
+    })
+}
+
+/// The address of a mailbox of the configuration, or of a domain that it opens as a whole.
+fn mailbox(config: &Config, named: &str) -> Result<String, UsageError> {
+    let lower = named.to_lowercase();
+    let of_domain = lower.rsplit_once('@').is_some_and(|(local, domain)| {
+        !local.is_empty() && config.gateway.domains.contains_key(domain)
+    });
+    if of_domain {
+        return address::normal(&lower).map_err(|reason| UsageError::Argument {
+            argument: "MAILBOX".to_owned(),
+            reason,
+        });
+    }
+    named_mailbox(config, named).map(|mailbox| mailbox.address.clone())
+}
+
+/// The login name in lower case, if it leads to no other mailbox.
+fn login(
+    config: &Config,
+    named: Option<&str>,
+    mailbox: &str,
+) -> Result<Option<String>, UsageError> {
+    let Some(named) = named else { return Ok(None) };
+    let lower = named.to_lowercase();
+    let unusable = |reason: String| UsageError::Argument {
+        argument: "--login".to_owned(),
+        reason,
+    };
+    if lower.is_empty() || lower.len() > 255 || lower.chars().any(char::is_control) {
+        return Err(unusable(
+            "a login name has 1 to 255 characters that can be typed".to_owned(),
+        ));
+    }
+    let configured = config.gateway.logins.get(&lower);
+    let opens = configured.map(|login| login.mailbox.as_str()).or_else(|| {
+        let mailbox = config.mailboxes.get(&lower);
+        mailbox.map(|mailbox| mailbox.address.as_str())
+    });
+    if let Some(other) = opens.filter(|opens| *opens != mailbox) {
+        return Err(unusable(format!(
+            "{lower} opens {other} by the configuration"
+        )));
+    }
+    Ok(Some(lower))
+}
+
+fn protocols(wanted: &[Protocol]) -> Protocols {
+    if wanted.is_empty() {
+        Protocols::ALL
+    } else {
+        wanted.iter().copied().collect()
+    }
+}
+
+/// A time, a date (its midnight here), or how soon.
+fn expires(text: Option<&str>, now: Timestamp) -> Result<Option<Timestamp>, UsageError> {
+    let Some(text) = text else { return Ok(None) };
+    let zone = TimeZone::system();
+    let read = text.parse::<Timestamp>().ok().or_else(|| {
+        let date = text.parse::<Date>().ok();
+        let midnight = date.and_then(|date| date.to_zoned(zone.clone()).ok());
+        midnight.map(|midnight| midnight.timestamp())
+    });
+    let read = read.or_else(|| {
+        let soon = text.parse::<Span>().ok()?;
+        let at = now.to_zoned(zone).checked_add(soon).ok()?;
+        Some(at.timestamp())
+    });
+    let unusable = |reason: String| UsageError::Argument {
+        argument: "--expires".to_owned(),
+        reason,
+    };
+    let read = read.ok_or_else(|| {
+        unusable(format!(
+            "`{text}` is no time; write 2027-05-01T08:00:00Z, 2027-05-01 or 90d"
+        ))
+    })?;
+    if read <= now {
+        return Err(unusable(format!("{read} is past")));
+    }
+    Ok(Some(read))
+}
+
+/// An app password as it is shown.
+#[derive(Debug, Serialize)]
+struct Shown {
+    id: String,
+    name: String,
+    mailbox: String,
+    login: Option<String>,
+    protocols: Vec<&'static str>,
+    networks: Vec<String>,
+    senders: Vec<String>,
+    created: Timestamp,
+    expires: Option<Timestamp>,
+    last_used: Option<Timestamp>,
+    last_address: Option<String>,
+    last_protocol: Option<&'static str>,
+}
+
+impl Shown {
+    fn of(password: &AppPassword) -> Self {
+        let last = password.last_use.as_ref();
+        Self {
+            id: password.id.to_string(),
+            name: password.name.clone(),
+            mailbox: password.mailbox.clone(),
+            login: password.login.clone(),
+            protocols: password.protocols.iter().map(Protocol::name).collect(),
+            networks: password.networks.iter().map(Network::to_string).collect(),
+            senders: password.senders.clone(),
+            created: password.created,
+            expires: password.expires,
+            last_used: last.map(|last| last.at),
+            last_address: last.map(|last| last.address.to_string()),
+            last_protocol: last.map(|last| last.protocol.name()),
+        }
+    }
+
+    fn cells(&self, now: Timestamp) -> [String; 8] {
+        let last = match (self.last_used, &self.last_address, self.last_protocol) {
+            (Some(at), Some(address), Some(protocol)) => {
+                format!("{} by {protocol} from {address}", times::seen_from(now, at))
+            }
+            _ => "never".to_owned(),
+        };
+        let expires = match self.expires {
+            None => String::new(),
+            Some(at) if at <= now => "over".to_owned(),
+            Some(at) => times::ahead_of(now, at),
+        };
+        [
+            self.id.clone(),
+            self.name.clone(),
+            self.mailbox.clone(),
+            self.login.clone().unwrap_or_default(),
+            self.protocols.join(","),
+            self.networks.join(","),
+            expires,
+            last,
+        ]
+    }
+}
+
+const HEADS: [&str; 8] = [
+    "ID",
+    "NAME",
+    "MAILBOX",
+    "LOGIN",
+    "FOR",
+    "IN",
+    "EXPIRES",
+    "LAST USED",
+];
