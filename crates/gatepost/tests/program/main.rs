@@ -1,6 +1,7 @@
 //! The real program against `gatepost sandbox` over loopback: ports by the operating system,
 //! readiness by what the programs say, never by waiting for some time.
 
+mod app_passwords;
 mod bad_certificates;
 mod bad_counterparts;
 mod bad_registrations;

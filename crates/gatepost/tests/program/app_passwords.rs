@@ -1,0 +1,138 @@
+//! `gatepost password`: what is made is shown once, listed without its secret, and revoked.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use crate::stand::{ADA, Ran, SUPPORT, Stand, ran};
+
+/// A door, and a login name, for which passwords are made. Nobody opens it here.
+const DOOR: &str = "[gateway.imap]\nlisten = \"127.0.0.1:0\"\n\
+                    [login.printer3]\nmailbox = \"support@contoso.com\"\n";
+
+fn stand() -> Stand {
+    let stand = Stand::new();
+    stand.configure(DOOR);
+    stand
+}
+
+/// `gatepost password add --stdin`, with what is typed.
+fn add_typed(stand: &Stand, arguments: &[&str], typed: &str) -> Ran {
+    let mut command = stand.command();
+    command.args(["password", "add", "--stdin"]).args(arguments);
+    command.stdin(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut adding = command.spawn().expect("the program starts");
+    let mut stdin = adding.stdin.take().expect("it is a pipe");
+    stdin.write_all(typed.as_bytes()).expect("it reads");
+    drop(stdin);
+    ran(&adding.wait_with_output().expect("it ends"))
+}
+
+#[test]
+fn a_new_password_stands_alone_on_standard_output_and_nowhere_else() {
+    let stand = stand();
+    let made = stand.run(&["password", "add", SUPPORT, "--name", "printer-3"]);
+    assert_eq!(made.exit, 0, "{}", made.stderr);
+    let password = made.stdout.trim_end();
+    assert_eq!(password.len(), 23, "{password}");
+    assert!(!made.stderr.contains(password));
+    assert!(
+        made.stderr
+            .contains("log in as support@contoso.com or printer3"),
+        "{}",
+        made.stderr
+    );
+    let listed = stand.printed(&["password", "list"]);
+    assert!(
+        listed.contains("printer-3") && !listed.contains(password),
+        "{listed}"
+    );
+    for entry in std::fs::read_dir(stand.path("state")).expect("the state folder") {
+        let octets = std::fs::read(entry.expect("an entry").path()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&octets);
+        assert!(!text.contains(password) && !text.contains("argon2id"));
+    }
+}
+
+#[test]
+fn what_it_is_good_for_is_listed_and_what_is_revoked_is_gone() {
+    let stand = stand();
+    stand.printed(&[
+        "password",
+        "add",
+        SUPPORT,
+        "--login",
+        "Kiosk",
+        "--protocol",
+        "imap,smtp",
+        "--network",
+        "192.168.7.0/24,::1",
+        "--from",
+        "Sales@contoso.com",
+        "--expires",
+        "90d",
+    ]);
+    stand.printed(&["password", "add", ADA]);
+    let rows = stand.listed(&["password", "list", "--mailbox", SUPPORT]);
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0]["name"], "kiosk");
+    assert_eq!(rows[0]["login"], "kiosk");
+    assert_eq!(rows[0]["protocols"], serde_json::json!(["imap", "smtp"]));
+    assert_eq!(
+        rows[0]["networks"],
+        serde_json::json!(["192.168.7.0/24", "::1"])
+    );
+    assert_eq!(rows[0]["senders"], serde_json::json!(["sales@contoso.com"]));
+    assert_eq!(rows[0]["last_used"], serde_json::Value::Null);
+    assert!(rows[0]["expires"].is_string());
+    let revoked = stand.printed(&["password", "revoke", "kiosk"]);
+    assert!(revoked.contains(SUPPORT), "{revoked}");
+    let again = stand.run(&["password", "revoke", "kiosk"]);
+    again.assert_fails(65, &["there is no app password kiosk"]);
+    let rows = stand.listed(&["password", "list"]);
+    let id = rows[0]["id"].as_str().expect("an id");
+    stand.printed(&["password", "revoke", id]);
+    assert!(stand.listed(&["password", "list"]).is_empty());
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_what_can() {
+    let stand = stand();
+    stand.printed(&["password", "add", SUPPORT, "--name", "printer-3"]);
+    let refused = |arguments: &[&str], exit, words: &[&str]| {
+        let ran = stand.run(&[&["password", "add"], arguments].concat());
+        ran.assert_fails(exit, words);
+    };
+    refused(
+        &[ADA, "--name", "printer-3"],
+        65,
+        &["called printer-3 already", SUPPORT],
+    );
+    refused(&["adda@contoso.com"], 65, &["no mailbox adda@contoso.com"]);
+    refused(
+        &[ADA, "--login", "printer3"],
+        65,
+        &["opens support@contoso.com"],
+    );
+    refused(
+        &[ADA, "--login", SUPPORT],
+        65,
+        &["opens support@contoso.com"],
+    );
+    refused(&[ADA, "--expires", "2001-01-01"], 65, &["is past"]);
+    refused(&[ADA, "--expires", "soon"], 65, &["90d"]);
+    refused(&[ADA, "--from", "sales"], 65, &["no mail address"]);
+    refused(&[ADA, "--network", "10.0.0.0/40"], 65, &["192.168.0.0/16"]);
+    refused(&[ADA, "--protocol", "http"], 65, &["imap, pop3 and smtp"]);
+    let short = add_typed(&stand, &[ADA], "hunter2\n");
+    short.assert_fails(65, &["7 characters", "at least 8"]);
+    let dull = add_typed(&stand, &[ADA], "aaaaaaaa\n");
+    dull.assert_fails(65, &["one character"]);
+    let chosen = add_typed(&stand, &[ADA, "--json"], "correct horse battery\n");
+    assert_eq!(chosen.exit, 0, "{}", chosen.stderr);
+    assert!(
+        !chosen.stdout.contains("correct horse"),
+        "{}",
+        chosen.stdout
+    );
+}
