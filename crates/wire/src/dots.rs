@@ -43,6 +43,11 @@ impl BodyWriter {
 
     /// Writes the next octets of the body.
     pub(crate) fn write(&mut self, octets: &[u8], out: &mut BytesMut) {
+        if self.leaves_as_they_are(octets) {
+            out.extend_from_slice(octets);
+            self.has_left(octets);
+            return;
+        }
         let mut rest = octets;
         if self.at == Place::AfterCr && !rest.is_empty() {
             rest = rest.strip_prefix(b"\n").unwrap_or(rest);
@@ -79,6 +84,41 @@ impl BodyWriter {
         }
         if self.framing == Framing::Dots {
             out.extend_from_slice(b".\r\n");
+        }
+    }
+
+    /// Whether these octets, which come next, are written as they are: most are, and to find out
+    /// costs less than to take their lines apart.
+    pub(crate) fn leaves_as_they_are(self, octets: &[u8]) -> bool {
+        let (Some(first), Some(last)) = (octets.first(), octets.last()) else {
+            return true;
+        };
+        let dots = self.framing == Framing::Dots;
+        // What a CR at the end means is known when the next octet comes.
+        if self.at == Place::AfterCr
+            || *last == b'\r'
+            || (dots && self.at == Place::LineStart && *first == b'.')
+        {
+            return false;
+        }
+        let mut lines = 0;
+        for end in memchr::memchr_iter(b'\n', octets) {
+            let follows_cr = end > 0 && octets[end - 1] == b'\r';
+            if !follows_cr || (dots && octets.get(end + 1) == Some(&b'.')) {
+                return false;
+            }
+            lines += 1;
+        }
+        // Every LF follows a CR, so there is no other CR if there are as many.
+        memchr::memchr_iter(b'\r', octets).count() == lines
+    }
+
+    /// Goes on behind octets that were written as they are.
+    pub(crate) fn has_left(&mut self, octets: &[u8]) {
+        match octets.last() {
+            None => {}
+            Some(b'\n') => self.at = Place::LineStart,
+            Some(_) => self.at = Place::InLine,
         }
     }
 

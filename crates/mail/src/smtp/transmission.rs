@@ -36,15 +36,14 @@ pub(super) async fn send(
             send_block(link, &block).await?;
         }
     }
-    if !waiting.is_empty() {
-        send_block(link, &waiting).await?;
-    }
-    // A chunk that is refused ends the message (RFC 3030 §2), so all are answered before its end
-    // is said: what is lost until then was not sent.
+    // A chunk that is refused ends the message (RFC 3030 §2), so all are answered before the last
+    // is sent.
     wait_for_room(link, 0).await?;
-    // From here on the server may have the whole message.
-    let ended = link.client.end_message();
+    let ended = link.client.end_message_with(&waiting);
     link.sent(ended)?;
+    // What is lost until its last octet has left was not sent.
+    link.flush(link.limits.block).await?;
+    // From here on the server may have the whole message.
     match outcome(link).await {
         Err(SubmitError::Session(lost)) => Err(unknown(link, &lost)),
         outcome => outcome,
@@ -134,7 +133,7 @@ fn unknown(link: &Link, lost: &MailError) -> SubmitError {
     }
 }
 
-/// In octets.
-const BLOCK: usize = 64 * 1024;
+/// In octets: with the command before it not more than TLS takes at once, in four whole records.
+const BLOCK: usize = 64 * 1024 - 16;
 /// How many chunks may wait for their answers.
 const MOST_CHUNKS: usize = 4;

@@ -137,7 +137,7 @@ async fn behind_a_goodbye_nothing_is_begun() {
 #[tokio::test(start_paused = true)]
 async fn a_refused_chunk_is_the_reason() {
     let line = "552 5.3.4 Message size exceeds fixed maximum message size";
-    let rest = format!("{ENVELOPE}C: BDAT 3\nC: x\nS: {line}\nC: and nothing else");
+    let rest = format!("{ENVELOPE}C: BDAT 3 LAST\nC: x\nS: {line}\nC: and nothing else");
     let (error, begun, open) = refused("PIPELINING, CHUNKING", &rest).await;
     assert!(error.to_string().ends_with(line), "{error}");
     assert!(begun && open && !error.is_unknown());
@@ -146,8 +146,8 @@ async fn a_refused_chunk_is_the_reason() {
 /// The answers to the chunks behind it would be taken for those to the next message.
 #[tokio::test(start_paused = true)]
 async fn a_session_with_chunks_on_their_way_is_over() {
-    let block: &str = format!("{}\r\n", "x".repeat(64 * 1024 - 2)).leak();
-    let chunk = format!("C: BDAT 65536\nC: {}\n", block.trim_end());
+    let block: &str = format!("{}\r\n", "x".repeat(64 * 1024 - 18)).leak();
+    let chunk = format!("C: BDAT 65520\nC: {}\n", block.trim_end());
     let rest = format!("{ENVELOPE}{chunk}{chunk}S: 552 5.3.4 too large\nC: and nothing else");
     let script = offering("PIPELINING, CHUNKING", &rest);
     against(&script, async |session| {

@@ -65,6 +65,10 @@ impl Client {
         match &mut self.message {
             None => return Err(Unsendable::NotListening),
             Some(Outgoing::Dotted(writer)) => writer.write(octets, &mut self.output),
+            Some(Outgoing::Chunked(writer)) if writer.leaves_as_they_are(octets) => {
+                writer.has_left(octets);
+                self.write_chunk(octets);
+            }
             Some(Outgoing::Chunked(writer)) => {
                 let mut chunk = BytesMut::new();
                 writer.write(octets, &mut chunk);
@@ -79,17 +83,26 @@ impl Client {
     /// [`Phase::EndOfData`](crate::smtp::Phase::EndOfData) says what becomes of it; without
     /// that reply the message may have been sent, or not.
     pub fn end_message(&mut self) -> Result<(), Unsendable> {
+        self.end_message_with(&[])
+    }
+
+    /// Ends the message with these octets, which spares the server that takes chunks an answer.
+    pub fn end_message_with(&mut self, octets: &[u8]) -> Result<(), Unsendable> {
         self.expect_chunk()?;
         let mut rest = BytesMut::new();
         match self.message.take() {
             None => return Err(Unsendable::NotListening),
             Some(Outgoing::Dotted(mut writer)) => {
+                writer.write(octets, &mut self.output);
                 writer.finish(&mut self.output);
                 self.in_flight.push_back(Kind::EndOfData);
                 return Ok(());
             }
-            Some(Outgoing::Chunked(mut writer)) => writer.finish(&mut rest),
-            Some(Outgoing::Binary) => {}
+            Some(Outgoing::Chunked(mut writer)) => {
+                writer.write(octets, &mut rest);
+                writer.finish(&mut rest);
+            }
+            Some(Outgoing::Binary) => rest.extend_from_slice(octets),
         }
         self.write_bdat(&rest, " LAST");
         self.in_flight.push_back(Kind::EndOfData);
@@ -111,6 +124,7 @@ impl Client {
 
     fn write_bdat(&mut self, chunk: &[u8], last: &str) {
         let line = format!("BDAT {}{last}\r\n", chunk.len());
+        self.output.reserve(line.len() + chunk.len());
         self.output.extend_from_slice(line.as_bytes());
         self.output.extend_from_slice(chunk);
     }
