@@ -1,19 +1,21 @@
 //! Sends for one mailbox.
 
 use std::collections::VecDeque;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gatepost_fault::Fault as _;
 use gatepost_host::Stop;
 use jiff::{SignedDuration, Timestamp};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::attempt::{Attempt, Attempted, CLAIM, Held, LONGEST, READY};
 use super::lane::{Lane, Lesson, Room};
 use super::{PostOffice, Sending};
 use crate::{
-    Call, DueSubmission, Ear, Fate, Holder, RecipientFate, Settlement, StorageError, Term,
+    Call, DueSubmission, Ear, Fate, Holder, RecipientFate, SendLease, Settlement, StorageError,
+    Term,
 };
 
 /// Sends for one mailbox until it is stopped.
@@ -27,16 +29,30 @@ pub struct Dispatcher {
 /// What is under way.
 struct Work {
     lane: Lane,
-    /// Claimed, and not begun.
-    ready: VecDeque<DueSubmission>,
-    /// When these were claimed.
-    claimed_at: Timestamp,
+    /// Claimed, and not begun; and when each was claimed.
+    ready: VecDeque<(DueSubmission, Timestamp)>,
+    /// A claim that is being written.
+    claims: JoinSet<Result<Claimed, StorageError>>,
+    /// Whether the last claim found less than it wanted, and nothing happened since it began.
+    is_dry: bool,
+    /// Whether anything happened since it began.
+    is_stirred: bool,
     attempts: JoinSet<Attempted>,
     looks: JoinSet<Settlement>,
     /// Sessions without a message, and since when.
     idle: Vec<(Held, Timestamp)>,
     /// What has ended and is not written yet.
     unsettled: Vec<Settlement>,
+    /// What is being written, and whether each still counted.
+    written: Vec<Settlement>,
+    writing: JoinSet<Result<Vec<bool>, StorageError>>,
+}
+
+/// What was claimed, when, and whether that was less than was wanted.
+struct Claimed {
+    due: Vec<DueSubmission>,
+    at: Timestamp,
+    is_all: bool,
 }
 
 impl Dispatcher {
@@ -76,11 +92,15 @@ impl Dispatcher {
                     return Some(Work {
                         lane: Lane::new(limits, &lately, self.office.chance.clone()),
                         ready: VecDeque::new(),
-                        claimed_at: self.office.clock.now(),
+                        claims: JoinSet::new(),
+                        is_dry: false,
+                        is_stirred: false,
                         attempts: JoinSet::new(),
                         looks: JoinSet::new(),
                         idle: Vec::new(),
                         unsettled: Vec::new(),
+                        written: Vec::new(),
+                        writing: JoinSet::new(),
                     });
                 }
                 Err(error) => self.log(&error),
@@ -90,9 +110,10 @@ impl Dispatcher {
         }
     }
 
-    /// Begins what may begin, waits until something ends or becomes due, and writes what ended.
+    /// Begins what may begin, waits until something ends or becomes due, and has written what
+    /// ended. Nobody who sends waits for what is being written.
     async fn round(&mut self, work: &mut Work, stop: &Stop) -> Result<(), StorageError> {
-        self.settle(work).await?;
+        self.settle(work);
         self.close_idle(work).await;
         let due = self
             .office
@@ -104,7 +125,7 @@ impl Dispatcher {
         if due.is_some_and(|at| at <= now) {
             begun |= self.look(work, now).await?;
         }
-        begun |= self.start(work, due).await?;
+        begun |= self.start(work, due);
         if begun {
             return Ok(());
         }
@@ -122,6 +143,16 @@ impl Dispatcher {
                         self.note(work, attempted);
                     }
                 }
+                work.stir();
+            }
+            Some(counted) = work.writing.join_next() => {
+                work.stir();
+                self.wrote(work, counted)?;
+            }
+            Some(claimed) = work.claims.join_next() => {
+                // Nobody ends it, so it panicked: that is ours, too.
+                let claimed = claimed.unwrap_or_else(|ended| resume_unwind(ended.into_panic()));
+                work.claimed(claimed?);
             }
             Some(ended) = work.looks.join_next() => work.unsettled.extend(ended.ok()),
             () = stop.requested() => {}
@@ -129,8 +160,9 @@ impl Dispatcher {
                 if call == Call::Urgent {
                     work.lane.opens();
                 }
+                work.stir();
             }
-            () = clock.sleep_until(until) => {}
+            () = clock.sleep_until(until) => work.stir(),
         }
         Ok(())
     }
@@ -141,7 +173,9 @@ impl Dispatcher {
             return Ok(false);
         }
         let (outbox, mailbox) = (&self.office.outbox, &self.sending.mailbox);
-        let due = outbox.unknown_due(mailbox, now, 1).await?;
+        let mut due = outbox.unknown_due(mailbox, now, 1).await?;
+        // What was found out of it is not written yet.
+        due.retain(|due| !work.is_unwritten(&due.lease));
         let any = !due.is_empty();
         for due in due {
             let (sending, office) = (Arc::clone(&self.sending), self.office.clone());
@@ -151,44 +185,27 @@ impl Dispatcher {
         Ok(any)
     }
 
-    /// Claims and begins what may begin. Says whether anything did.
-    async fn start(&self, work: &mut Work, due: Option<Timestamp>) -> Result<bool, StorageError> {
+    /// Begins what may begin, and claims more. Says whether anything began.
+    fn start(&self, work: &mut Work, due: Option<Timestamp>) -> bool {
         let now = self.office.clock.now();
-        if !work.ready.is_empty() && (later(work.claimed_at, READY) <= now || work.claimed_at > now)
-        {
-            // A claim has to outlast the try.
-            self.give_back(work).await?;
-            return Ok(true);
+        // A claim has to outlast the try.
+        let is_stale = |at: Timestamp| later(at, READY) <= now || at > now;
+        if work.ready.iter().any(|(_, at)| is_stale(*at)) {
+            work.give_back();
+            self.settle(work);
         }
         let (messages, sessions) = match work.lane.room(now) {
             Room::Free { messages, sessions } => (messages, sessions),
             Room::Until(_) => {
-                self.give_back(work).await?;
-                return Ok(false);
+                work.give_back();
+                self.settle(work);
+                return false;
             }
         };
         let places = sessions.saturating_sub(work.attempts.len()).min(messages);
-        if places == 0 {
-            return Ok(false);
-        }
-        if work.ready.is_empty() && due.is_some_and(|at| at <= now) {
-            // A few more than can begin at once spare transactions.
-            let wanted = messages.min(places + AHEAD);
-            let term = Term {
-                now,
-                until: later(now, CLAIM),
-                holder: Holder::Serve,
-            };
-            let outbox = &self.office.outbox;
-            let claimed = outbox
-                .claim_for(&self.sending.mailbox, term, wanted)
-                .await?;
-            work.ready.extend(claimed);
-            work.claimed_at = now;
-        }
         let mut begun = false;
         for _ in 0..places {
-            let Some(due) = work.ready.pop_front() else {
+            let Some((due, _)) = work.ready.pop_front() else {
                 break;
             };
             begun = true;
@@ -202,20 +219,34 @@ impl Dispatcher {
             };
             work.attempts.spawn(attempt.run());
         }
-        Ok(begun)
+        // A few more than can begin at once spare transactions, and are there when a session is
+        // free again.
+        let wanted = messages.min(sessions + AHEAD);
+        let is_due = due.is_some_and(|at| at <= now);
+        if is_due && !work.is_dry && work.claims.is_empty() && work.ready.len() <= wanted / 2 {
+            self.claim(work, wanted - work.ready.len());
+        }
+        begun
     }
 
-    /// What was claimed and cannot begin soon waits unclaimed: somebody may cancel it.
-    async fn give_back(&self, work: &mut Work) -> Result<(), StorageError> {
-        let released = work.ready.drain(..).map(|due| Settlement {
-            lease: due.lease,
-            recipients: due.recipients,
-            fate: Fate::Released,
-            reports: Vec::new(),
-            bounce: None,
+    /// Begins to claim so many.
+    fn claim(&self, work: &mut Work, wanted: usize) {
+        if wanted == 0 {
+            return;
+        }
+        work.is_stirred = false;
+        let (office, mailbox) = (self.office.clone(), self.sending.mailbox.clone());
+        work.claims.spawn(async move {
+            let at = office.clock.now();
+            let term = Term {
+                now: at,
+                until: later(at, CLAIM),
+                holder: Holder::Serve,
+            };
+            let due = office.outbox.claim_for(&mailbox, term, wanted).await?;
+            let is_all = due.len() < wanted;
+            Ok(Claimed { due, at, is_all })
         });
-        work.unsettled.extend(released);
-        self.settle(work).await
     }
 
     fn note(&self, work: &mut Work, attempted: Attempted) {
@@ -249,15 +280,40 @@ impl Dispatcher {
         work.unsettled.push(settlement);
     }
 
-    /// Writes what became of messages. What the storage does not take now is written later.
-    async fn settle(&self, work: &mut Work) -> Result<(), StorageError> {
-        if work.unsettled.is_empty() {
-            return Ok(());
+    /// Begins to write what became of messages, unless that of others is being written: what ends
+    /// meanwhile is written together.
+    fn settle(&self, work: &mut Work) {
+        if work.unsettled.is_empty() || !work.writing.is_empty() {
+            return;
         }
-        let reports = work.unsettled.iter().any(|one| !one.reports.is_empty());
-        let (outbox, now) = (&self.office.outbox, self.office.clock.now());
-        let counted = outbox.conclude(work.unsettled.clone(), now).await?;
-        for (settlement, counted) in work.unsettled.drain(..).zip(counted) {
+        work.written = std::mem::take(&mut work.unsettled);
+        let (office, settlements) = (self.office.clone(), work.written.clone());
+        work.writing.spawn(async move {
+            let now = office.clock.now();
+            office.outbox.conclude(settlements, now).await
+        });
+    }
+
+    /// What the storage does not take now is written later.
+    fn wrote(
+        &self,
+        work: &mut Work,
+        counted: Result<Result<Vec<bool>, StorageError>, JoinError>,
+    ) -> Result<(), StorageError> {
+        let settlements = std::mem::take(&mut work.written);
+        let counted = match counted {
+            Ok(Ok(counted)) => counted,
+            Ok(Err(error)) => {
+                work.unsettled.splice(..0, settlements);
+                return Err(error);
+            }
+            // Nobody ends it, so it panicked: that is ours, too.
+            Err(ended) => resume_unwind(ended.into_panic()),
+        };
+        if settlements.iter().any(|one| !one.reports.is_empty()) {
+            self.office.couriers.ring();
+        }
+        for (settlement, counted) in settlements.into_iter().zip(counted) {
             if !counted && settlement.fate != Fate::Released {
                 tracing::warn!(
                     submission = %settlement.lease.id,
@@ -265,10 +321,21 @@ impl Dispatcher {
                 );
             }
         }
-        if reports {
-            self.office.couriers.ring();
-        }
         Ok(())
+    }
+
+    /// Writes all that there is to write, and waits until it is.
+    async fn settle_all(&self, work: &mut Work) {
+        loop {
+            self.settle(work);
+            let Some(counted) = work.writing.join_next().await else {
+                return;
+            };
+            if let Err(error) = self.wrote(work, counted) {
+                self.log(&error);
+                return;
+            }
+        }
     }
 
     /// When there is something to do although nothing ends and nobody rings.
@@ -278,7 +345,10 @@ impl Dispatcher {
         if let Some((_, since)) = work.idle.first() {
             until = until.min(later(*since, IDLE));
         }
-        let is_busy = !work.attempts.is_empty() || !work.looks.is_empty();
+        let is_busy = !work.attempts.is_empty()
+            || !work.looks.is_empty()
+            || !work.claims.is_empty()
+            || !work.writing.is_empty();
         let open = match work.lane.room(now) {
             Room::Until(open) => Some(open),
             Room::Free { .. } => None,
@@ -314,15 +384,19 @@ impl Dispatcher {
                 if let Ok(attempted) = ended {
                     self.note(&mut work, attempted);
                 }
-                if let Err(error) = self.settle(&mut work).await {
-                    self.log(&error);
-                }
+                self.settle_all(&mut work).await;
             }
         };
         let _ = clock.within(LAST_ATTEMPTS, rest).await;
-        if let Err(error) = self.give_back(&mut work).await {
-            self.log(&error);
+        while let Some(claimed) = work.claims.join_next().await {
+            match claimed {
+                Ok(Ok(claimed)) => work.claimed(claimed),
+                Ok(Err(error)) => self.log(&error),
+                Err(_) => {}
+            }
         }
+        work.give_back();
+        self.settle_all(&mut work).await;
         for (mut held, _) in work.idle {
             let _ = clock.within(GOODBYE, held.session.close()).await;
         }
@@ -335,6 +409,37 @@ impl Dispatcher {
         } else {
             tracing::warn!(%mailbox, code, "messages wait: {error}");
         }
+    }
+}
+
+impl Work {
+    /// There may be more to claim.
+    fn stir(&mut self) {
+        self.is_dry = false;
+        self.is_stirred = true;
+    }
+
+    fn is_unwritten(&self, lease: &SendLease) -> bool {
+        let mut unwritten = self.written.iter().chain(&self.unsettled);
+        unwritten.any(|one| one.lease == *lease)
+    }
+
+    /// What was claimed and cannot begin soon waits unclaimed: somebody may cancel it.
+    fn give_back(&mut self) {
+        let released = self.ready.drain(..).map(|(due, _)| Settlement {
+            lease: due.lease,
+            recipients: due.recipients,
+            fate: Fate::Released,
+            reports: Vec::new(),
+            bounce: None,
+        });
+        self.unsettled.extend(released);
+    }
+
+    fn claimed(&mut self, claimed: Claimed) {
+        let Claimed { due, at, is_all } = claimed;
+        self.is_dry = is_all && !self.is_stirred;
+        self.ready.extend(due.into_iter().map(|due| (due, at)));
     }
 }
 
