@@ -38,6 +38,11 @@ pub fn verdict(error: &str, suberror: Option<&str>, aadsts: Option<u32>) -> &'st
     }
 }
 
+/// The verdict on a number alone, if the table has it.
+pub fn of_number(number: u32) -> Option<&'static Verdict> {
+    find_number(number)
+}
+
 /// The verdict on words and a number that nobody knows.
 pub(super) fn unknown() -> &'static Verdict {
     &UNKNOWN
