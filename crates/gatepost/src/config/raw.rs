@@ -231,7 +231,7 @@ pub struct RawMailbox {
     /// How it sends, if it does. It decides what a person is asked to permit, and with it what
     /// `gatepost token --for smtp` is good for.
     pub send: Option<RawSend>,
-    /// What else is looked at, by Microsoft Graph: it decides which permissions are asked for.
+    /// What else is done, by Microsoft Graph: it decides which permissions are asked for.
     pub also: Option<Placed<Vec<RawAlso>>>,
     /// The sign-in name of the person who opens it, if that is not its own address: for shared
     /// mailboxes, and for people who sign in under another name. Nobody else can sign in for it.
@@ -244,7 +244,7 @@ pub struct RawMailbox {
     pub keep_password: Option<Placed<bool>>,
 }
 
-/// What a mailbox has besides mail.
+/// What is done with a mailbox besides reading and sending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RawAlso {
@@ -252,6 +252,9 @@ pub enum RawAlso {
     Calendar,
     /// The contacts.
     Contacts,
+    /// Messages are marked, moved and deleted by hand, and large ones are sent as drafts:
+    /// `Mail.ReadWrite`. IMAP asks for no permission of its own for that.
+    Changes,
 }
 
 impl RawAlso {
@@ -260,6 +263,7 @@ impl RawAlso {
         match self {
             Self::Calendar => "calendar",
             Self::Contacts => "contacts",
+            Self::Changes => "changes",
         }
     }
 }

@@ -84,14 +84,20 @@ impl Permissions {
     /// Who changes nothing need not be able to.
     fn needed(self, config: &Config, mailbox: &MailboxSettings) -> Vec<Permission> {
         let mut watches = config.watches.iter();
-        let acts = watches.any(|watch| watch.mailbox == mailbox.address && watch.after.is_some());
-        let reading = if acts { self.writes } else { self.reads };
         let by_graph = mailbox.read.ways().contains(&ReadBy::Graph);
-        let reading = by_graph.then_some(reading);
+        let acts = by_graph
+            && watches.any(|watch| watch.mailbox == mailbox.address && watch.after.is_some());
+        let writes = acts || mailbox.also.contains(&Also::Changes);
+        let reading = match (writes, by_graph) {
+            (true, _) => Some(self.writes),
+            (false, true) => Some(self.reads),
+            (false, false) => None,
+        };
         let sending = mailbox.may_send_by(SendBy::Graph).then_some(self.sends);
-        let also = mailbox.also.iter().map(|also| match also {
-            Also::Calendar => self.calendar,
-            Also::Contacts => self.contacts,
+        let also = mailbox.also.iter().filter_map(|also| match also {
+            Also::Calendar => Some(self.calendar),
+            Also::Contacts => Some(self.contacts),
+            Also::Changes => None,
         });
         reading.into_iter().chain(sending).chain(also).collect()
     }

@@ -1,6 +1,6 @@
 //! Clouds that the configuration describes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use gatepost_fault::Fault as _;
@@ -9,8 +9,8 @@ use gatepost_oauth::{Cloud, CustomCloud};
 
 use super::Check;
 use crate::config::HostError;
-use crate::config::checked::{MailboxSettings, RegistrationSettings};
-use crate::config::raw::{Placed, RawCloud, RawConfig};
+use crate::config::checked::{MailboxSettings, ReadBy, RegistrationSettings};
+use crate::config::raw::{Placed, RawAlso, RawCloud, RawConfig};
 
 /// A cloud with the authorities that are trusted there besides the system's.
 pub(super) type Described = (Cloud, Option<PathBuf>);
@@ -24,25 +24,47 @@ pub(super) fn check(
         .collect()
 }
 
-/// Reports the clouds that leave out where a mailbox is which the configuration reads there.
+/// Reports the clouds that leave out where a mailbox is which the configuration reads there, or
+/// which sends from there: each key once.
 pub(super) fn have_hosts(raw: &RawConfig, opened: &Opened<'_>, check: &mut Check<'_>) {
     for name in raw.cloud.keys() {
-        let needs = |mailbox: &&MailboxSettings| {
+        let mut told = BTreeSet::new();
+        for mailbox in opened.mailboxes.values() {
             let registration = opened.registrations.get(&mailbox.registration);
-            registration.is_some_and(|registration| {
-                let cloud = &registration.cloud;
-                cloud.name == **name && mailbox.read.host(cloud).is_none()
-            })
-        };
-        if let Some(mailbox) = opened.mailboxes.values().find(needs) {
-            let error = HostError {
-                cloud: name.to_string(),
-                missing: format!("{} is read", mailbox.address),
-                key: mailbox.read.host_key(),
+            let cloud = registration.map(|registration| &registration.cloud);
+            let Some(cloud) = cloud.filter(|cloud| cloud.name == **name) else {
+                continue;
             };
-            check.report(name, error.code(), error.to_string());
+            for (what, key) in nowhere(mailbox, cloud) {
+                if !told.insert(key) {
+                    continue;
+                }
+                let error = HostError {
+                    cloud: name.to_string(),
+                    missing: format!("{} {what}", mailbox.address),
+                    key,
+                };
+                check.report(name, error.code(), error.to_string());
+            }
         }
     }
+}
+
+/// What is done with a mailbox that a cloud has no host for, with the key that would name it.
+fn nowhere(mailbox: &MailboxSettings, cloud: &Cloud) -> Vec<(&'static str, &'static str)> {
+    let read = (mailbox.read.host(cloud).is_none()).then(|| ("is read", mailbox.read.host_key()));
+    let send = mailbox.send.filter(|send| send.host(cloud).is_none());
+    let send = send.map(|send| ("sends", send.host_key()));
+    let also = mailbox.also.iter().find(|also| **also != RawAlso::Changes);
+    let also = also.filter(|_| cloud.graph.is_none());
+    let also = also.map(|also| {
+        let what = match also {
+            RawAlso::Contacts => "has its contacts",
+            RawAlso::Calendar | RawAlso::Changes => "has its calendar",
+        };
+        (what, ReadBy::Graph.host_key())
+    });
+    [read, send, also].into_iter().flatten().collect()
 }
 
 /// What is opened in the clouds.

@@ -55,15 +55,25 @@ pub(super) fn check(
     mailboxes
 }
 
-/// What else is looked at. Permissions for the mailbox of somebody else are asked for by hand.
+/// What else is done. Permissions for what somebody else has besides mail are asked for by hand.
 fn also(address: &str, mailbox: &RawMailbox, check: &mut Check<'_>) -> BTreeSet<RawAlso> {
     let Some(also) = &mailbox.also else {
         return BTreeSet::new();
     };
     let person = mailbox.sign_in_as.as_ref();
-    if person.is_some_and(|person| person.to_lowercase() != address) {
+    let is_shared = person.is_some_and(|person| person.to_lowercase() != address);
+    if is_shared && also.iter().any(|also| *also != RawAlso::Changes) {
         let sentence = "`also` is for the mailbox of the person who signs in, or for an app: grant \
              Calendars.Read.Shared or Contacts.Read.Shared by hand";
+        check.report(also, "config_contradiction", sentence);
+    }
+    let is_by_graph = matches!(
+        mailbox.read.as_deref(),
+        Some(RawRead::Graph | RawRead::Auto)
+    ) || matches!(mailbox.send, Some(RawSend::Graph | RawSend::Auto));
+    if also.contains(&RawAlso::Changes) && !is_by_graph {
+        let sentence = "`changes` has no use where neither `read` nor `send` is `graph` or `auto`: IMAP \
+             changes messages with the permission it has";
         check.report(also, "config_contradiction", sentence);
     }
     also.iter().copied().collect()

@@ -22,7 +22,43 @@ pub(super) fn check(
     let checked = raw.iter().filter_map(|(name, registration)| {
         Some((name.to_string(), one(name, registration, clouds, check)?))
     });
-    checked.collect()
+    let checked: BTreeMap<_, _> = checked.collect();
+    are_different_apps(raw, &checked, check);
+    checked
+}
+
+/// Two names of one app would be one credential: what is wrong with the proof of the second would
+/// show only when that of the first is gone.
+fn are_different_apps(
+    raw: &BTreeMap<Placed<String>, RawRegistration>,
+    checked: &BTreeMap<String, RegistrationSettings>,
+    check: &mut Check<'_>,
+) {
+    let mut placed: Vec<_> = raw.iter().collect();
+    placed.sort_by_key(|(name, _)| name.span().start);
+    let mut seen: Vec<(&str, &RegistrationSettings)> = Vec::new();
+    for (name, registration) in placed {
+        let Some(settings) = checked.get(name.as_str()) else {
+            continue;
+        };
+        let same = seen.iter().find(|(_, other)| {
+            other.cloud.login == settings.cloud.login
+                && other
+                    .tenant
+                    .to_string()
+                    .eq_ignore_ascii_case(&settings.tenant.to_string())
+                && other.client_id == settings.client_id
+        });
+        if let Some((first, _)) = same {
+            let sentence = format!(
+                "registration `{}` is the same app as `{first}`: cloud, tenant and client id are \
+                 equal; keep one, and name it in every mailbox",
+                name.as_str()
+            );
+            check.report(&registration.client_id, "config_contradiction", sentence);
+        }
+        seen.push((name, settings));
+    }
 }
 
 fn one(

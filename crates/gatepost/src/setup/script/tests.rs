@@ -410,3 +410,34 @@ fn every_cloud_of_microsofts_has_its_names() {
         assert!(script.contains(&format!("-ExchangeEnvironmentName {} ", names[1])));
     }
 }
+
+/// By Graph reading asks for reading alone, unless messages are changed.
+const GRAPH: &str = r#"
+[registration.graph]
+tenant = "contoso.onmicrosoft.com"
+client_id = "bcdb5ae8-1ab8-47c3-b0b2-6756048e2ddc"
+secret = { file = "/etc/gatepost/client.secret" }
+
+[mailbox."desk@contoso.com"]
+registration = "graph"
+grant = "client_credentials"
+read = "graph"
+send = "graph"
+"#;
+
+#[test]
+fn changing_messages_by_graph_is_asked_for_where_it_is_wanted() {
+    let asked = |text: &str| -> Vec<&'static str> {
+        let config = loaded(text);
+        let registration = ("graph", &config.registrations["graph"]);
+        let needs = Needs::of(&config, registration, SmtpWay::Role);
+        let permissions = needs.permissions().into_iter();
+        permissions.map(|permission| permission.name).collect()
+    };
+    assert_eq!(asked(GRAPH), ["Mail.Read", "Mail.Send"]);
+    let changes = format!("{GRAPH}also = [\"changes\"]\n");
+    assert_eq!(asked(&changes), ["Mail.ReadWrite", "Mail.Send"]);
+    let sends = changes.replace("read = \"graph\"\n", "");
+    let asked = asked(&sends);
+    assert!(asked.contains(&"Mail.ReadWrite"), "{asked:?}");
+}
