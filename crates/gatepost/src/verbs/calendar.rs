@@ -17,12 +17,12 @@ use crate::verbs::{Chosen, configuration, session};
 pub struct Arguments {
     #[command(flatten)]
     chosen: Chosen,
-    /// From this time on: 2026-11-26, 2026-11-26T09:00, 2026-11-26T08:00:00Z; today if it is left
-    /// away.
-    #[arg(long, value_name = "TIME")]
+    /// From this time on: 2026-11-26, 2026-11-26T09:00, 2026-11-26T08:00:00Z, yesterday, today,
+    /// tomorrow, 2d (two days from now), -7d (seven days ago); today if it is left away.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     from: Option<String>,
     /// Until this time; seven days later if it is left away.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     to: Option<String>,
     /// The time zone of what is written and of what is shown, such as Europe/Berlin; the one of
     /// this machine if it is left away.
@@ -99,9 +99,10 @@ fn range(
     now: Timestamp,
 ) -> Result<(Timestamp, Timestamp), UsageError> {
     let read = |argument: &str, text: &str| {
-        time(text, zone).ok_or_else(|| {
+        time(text, zone, now).ok_or_else(|| {
             let reason = format!(
-                "`{text}` is no time; write 2026-11-26, 2026-11-26T09:00 or 2026-11-26T08:00:00Z"
+                "`{text}` is no time; write 2026-11-26, 2026-11-26T09:00, 2026-11-26T08:00:00Z, \
+                 today, tomorrow, 2d or -7d"
             );
             wrong(argument, reason)
         })
@@ -125,7 +126,20 @@ fn range(
     Ok((from, to))
 }
 
-fn time(text: &str, zone: &TimeZone) -> Option<Timestamp> {
+fn time(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
+    let here = now.to_zoned(zone.clone());
+    let day = match text {
+        "yesterday" => Some(here.date().yesterday().ok()?),
+        "today" => Some(here.date()),
+        "tomorrow" => Some(here.date().tomorrow().ok()?),
+        _ => None,
+    };
+    if let Some(day) = day {
+        return midnight(day, zone);
+    }
+    if let Ok(span) = text.parse::<Span>() {
+        return Some(here.checked_add(span).ok()?.timestamp());
+    }
     if let Ok(at) = text.parse::<Timestamp>() {
         return Some(at);
     }
@@ -196,17 +210,25 @@ mod tests {
     #[test]
     fn a_time_is_one_of_the_zone_unless_it_says_otherwise() {
         let berlin = zone(Some("europe/berlin")).expect("it is on the list");
+        let now = at("2026-11-26T23:30:00Z");
         for (text, wanted) in [
             ("2026-11-26", "2026-11-25T23:00:00Z"),
             ("2026-11-26T09:00", "2026-11-26T08:00:00Z"),
             ("2026-07-26T09:00:30", "2026-07-26T07:00:30Z"),
             ("2026-11-26T09:00:00Z", "2026-11-26T09:00:00Z"),
             ("2026-11-26T09:00:00+05:00", "2026-11-26T04:00:00Z"),
+            // It is half past midnight of the next day there.
+            ("yesterday", "2026-11-25T23:00:00Z"),
+            ("today", "2026-11-26T23:00:00Z"),
+            ("tomorrow", "2026-11-27T23:00:00Z"),
+            ("2d", "2026-11-28T23:30:00Z"),
+            ("-7d", "2026-11-19T23:30:00Z"),
+            ("90min", "2026-11-27T01:00:00Z"),
         ] {
-            assert_eq!(time(text, &berlin), Some(at(wanted)), "{text}");
+            assert_eq!(time(text, &berlin, now), Some(at(wanted)), "{text}");
         }
-        for text in ["", "tomorrow", "2026-13-01", "9:00"] {
-            assert_eq!(time(text, &berlin), None, "{text}");
+        for text in ["", "the day after", "2026-13-01", "9:00", "d"] {
+            assert_eq!(time(text, &berlin, now), None, "{text}");
         }
     }
 

@@ -180,6 +180,8 @@ impl Progress for Shown {
             .store(estimate.octets.is_none(), Ordering::Relaxed);
         let style = ProgressStyle::with_template(template);
         self.bar.set_style(style.expect("the template is right"));
+        // It is planned anew where the way to the mailbox changes.
+        self.bar.set_position(0);
         self.bar.set_length(length);
         self.bar
             .set_draw_target(indicatif::ProgressDrawTarget::stderr());

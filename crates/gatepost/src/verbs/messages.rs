@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::cli::Settings;
 use crate::failure::Failure;
-use crate::screen::Form;
+use crate::screen::{self, Form};
 use crate::times;
 use crate::usage::UsageError;
 use crate::verbs::{Chosen, configuration, session};
@@ -54,7 +54,7 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
         let listed = session.list(&folder, &query).await;
         listed.map_err(UsageError::of_mailbox)
     })?;
-    arguments.form.list(
+    let rows = arguments.form.list(
         &found,
         ["UID", "RECEIVED", "", "FROM", "SUBJECT"],
         |message| {
@@ -68,7 +68,21 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
                 message.envelope.subject.clone().unwrap_or_default(),
             ]
         },
-    )
+    );
+    if let Some(legend) = legend(&found).filter(|_| !arguments.form.is_json()) {
+        screen::note(&legend);
+    }
+    rows
+}
+
+/// What the marks mean that are shown, and no others.
+fn legend(found: &[Summary]) -> Option<String> {
+    let shown: String = found.iter().map(marks).collect();
+    let meanings = MARKS.iter().filter(|(mark, _)| shown.contains(*mark));
+    let meanings: Vec<String> = meanings
+        .map(|(mark, meaning)| format!("{mark} {meaning}"))
+        .collect();
+    (!meanings.is_empty()).then(|| meanings.join(", "))
 }
 
 fn query(arguments: &Arguments, now: Timestamp) -> Result<Query, UsageError> {
@@ -116,3 +130,6 @@ fn sender(message: &Summary) -> String {
             from.name.clone().unwrap_or_else(|| from.address.clone())
         })
 }
+
+/// The marks of the table, with their meanings.
+const MARKS: [(char, &str); 3] = [('N', "unread"), ('!', "flagged"), ('R', "answered")];

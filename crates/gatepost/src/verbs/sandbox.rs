@@ -4,7 +4,8 @@ mod control;
 
 use std::path::{Path, PathBuf};
 
-use gatepost_host::{Chance, Clock, Tasks, environment};
+use etcetera::BaseStrategy as _;
+use gatepost_host::{Chance, Clock, Tasks, environment, files};
 use gatepost_sandbox::mailset::Mail;
 use gatepost_sandbox::{Ports, Sandbox, SandboxConfig, SendingLimits};
 
@@ -40,7 +41,8 @@ struct Start {
     /// Begin with empty mailboxes.
     #[arg(long)]
     empty: bool,
-    /// Let mailboxes send as much and as fast as they like, where Exchange Online would not.
+    /// Let mailboxes send, and Graph be asked, as much and as fast as anybody likes, where Exchange
+    /// Online would not.
     #[arg(long)]
     unlimited: bool,
 }
@@ -67,6 +69,11 @@ async fn serve(start: &Start) -> Result<(), Failure> {
     let mut signals = EndSignals::catch()?;
     let tasks = Tasks::new();
     let env_file = start.env_file.clone().unwrap_or_else(usual_env_file);
+    if let (None, Some(folder)) = (&start.env_file, env_file.parent())
+        && !folder.as_os_str().is_empty()
+    {
+        files::make_private_folder(folder).map_err(UsageError::named)?;
+    }
     let config = SandboxConfig {
         ports: start.port_base.map_or(Ports::Free, Ports::From),
         state: start.state.clone(),
@@ -76,6 +83,11 @@ async fn serve(start: &Start) -> Result<(), Failure> {
             SendingLimits::NONE
         } else {
             SendingLimits::EXCHANGE_ONLINE
+        },
+        graph_requests: if start.unlimited {
+            usize::MAX
+        } else {
+            SandboxConfig::default().graph_requests
         },
         ..SandboxConfig::default()
     };
@@ -117,9 +129,13 @@ fn tell(sandbox: &Sandbox, env_file: &Path) -> Result<(), Failure> {
     screen::line("  gatepost sandbox fault drop-idle")
 }
 
-/// Where the env file is if nobody says otherwise: one for each user.
+/// Where the env file is if nobody says otherwise: in a folder that is this user's alone, since in
+/// one that everybody writes to somebody else could have put a file of that name.
 fn usual_env_file() -> PathBuf {
-    let folder = environment::path("XDG_RUNTIME_DIR").unwrap_or_else(std::env::temp_dir);
-    let user = rustix::process::geteuid().as_raw();
-    folder.join(format!("gatepost-sandbox-{user}.env"))
+    let state = || {
+        let base = etcetera::choose_base_strategy().ok()?;
+        Some(base.state_dir()?.join("gatepost"))
+    };
+    let folder = environment::path("XDG_RUNTIME_DIR").or_else(state);
+    folder.unwrap_or_default().join("gatepost-sandbox.env")
 }
