@@ -19,6 +19,7 @@ mod graph;
 mod killed_renewals;
 mod logs;
 mod machines;
+mod memory;
 mod own_events;
 mod passwords;
 mod post_actions;

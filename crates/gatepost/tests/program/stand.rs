@@ -171,6 +171,11 @@ impl Stand {
         self.sandbox(&["fault", order]);
     }
 
+    /// Takes an order back.
+    pub(crate) fn clear_fault(&self, name: &str) {
+        self.sandbox(&["fault", "--clear", name]);
+    }
+
     fn sandbox(&self, arguments: &[&str]) {
         let env_file = self.path("sandbox.env").display().to_string();
         let (verb, rest) = arguments.split_first().expect("a verb");

@@ -120,7 +120,7 @@ fn by_any_way() -> Stand {
     );
     let watch = format!(
         "[sink.screen]\nkind = \"stream\"\n\n\
-         [[watch]]\nmailbox = \"{SUPPORT}\"\nfrom = \"beginning\"\n\
+         [[watch]]\nmailbox = \"{SUPPORT}\"\nfrom = \"beginning\"\npoll = \"1s\"\n\
          sinks = [\"screen\"]\n"
     );
     stand.write(
@@ -129,3 +129,107 @@ fn by_any_way() -> Stand {
     );
     stand
 }
+
+/// IMAP is switched off under a running watch, later Graph is, and so on: each way takes over what
+/// the other left.
+#[test]
+fn a_running_watch_goes_over_to_another_way_and_back() {
+    let stand = by_any_way();
+    let mut serve = stand.serve();
+    stand.deliver(SUPPORT, "by IMAP");
+    while serve.subject() != "by IMAP" {}
+    for (off, on, subject) in [
+        ("imap-off", None, "by Graph"),
+        ("graph-off", Some("imap-off"), "by IMAP again"),
+        ("imap-off", Some("graph-off"), "by Graph again"),
+    ] {
+        if let Some(on) = on {
+            stand.clear_fault(on);
+        }
+        stand.fault(off);
+        stand.deliver(SUPPORT, subject);
+        assert_eq!(
+            serve.subject(),
+            subject,
+            "{off}: it comes, and nothing twice"
+        );
+    }
+    assert_eq!(serve.stop(), 0, "{}", stand.log());
+    let log = stand.log();
+    for words in [
+        "imap is closed to the mailbox",
+        "graph is closed to the mailbox",
+        "imap_switched_off",
+        "graph_access_denied",
+    ] {
+        assert!(log.contains(words), "{words} is missing in: {log}");
+    }
+}
+
+/// What was seen by IMAP waits for a sink while Graph becomes the way: it is found again there.
+#[test]
+fn a_post_action_is_done_by_another_way_than_the_message_came_by() {
+    let stand = by_any_way();
+    let text = std::fs::read_to_string(stand.path("gatepost.toml")).expect("it is there");
+    let sinks = "sinks = [\"screen\"]\n";
+    let program = "sinks = [\"screen\", \"program\"]\nafter = \"mark_read\"\n\n\
+                   [sink.program]\nkind = \"command\"\nrun = [\"./program\"]\n";
+    stand.write("gatepost.toml", &text.replace(sinks, program));
+    stand.write_program("program", "test -e repaired");
+    let mut serve = stand.serve();
+    stand.deliver(SUPPORT, "waiting");
+    while serve.subject() != "waiting" {}
+    stand.fault("imap-off");
+    stand.deliver(SUPPORT, "by Graph");
+    assert_eq!(serve.subject(), "by Graph");
+    let unread = || {
+        let listed = stand.listed(&["messages", SUPPORT, "--unread", "--top", "100"]);
+        let subjects = listed
+            .iter()
+            .map(|one| one["envelope"]["subject"].to_string());
+        subjects.collect::<Vec<_>>()
+    };
+    assert!(unread().contains(&"\"waiting\"".to_owned()));
+    stand.write("repaired", "");
+    let waiting = stand.listed(&["deliveries", "list", "--sink", "program", "--top", "100"]);
+    let ids: Vec<String> = waiting.iter().map(|one| one["id"].to_string()).collect();
+    let ids = ids.iter().map(String::as_str);
+    stand.printed(
+        &["deliveries", "retry"]
+            .into_iter()
+            .chain(ids)
+            .collect::<Vec<_>>(),
+    );
+    for _ in 0..MOST_QUESTIONS {
+        if unread().is_empty() {
+            break;
+        }
+    }
+    assert!(unread().is_empty(), "{:?}: {}", unread(), stand.log());
+    assert_eq!(serve.stop(), 0, "{}", stand.log());
+}
+
+/// A firewall that cuts off whoever is silent.
+#[test]
+fn where_idling_is_cut_off_events_arrive_all_the_same() {
+    let stand = by_any_way();
+    stand.fault("drop-idle");
+    let mut serve = stand.serve();
+    for number in 0..MOST_DROPS {
+        let subject = number.to_string();
+        stand.deliver(SUPPORT, &subject);
+        while serve.subject() != subject {}
+        if stand.log().contains("connections that idle are dropped") {
+            break;
+        }
+    }
+    let log = stand.log();
+    assert!(log.contains("connections that idle are dropped"), "{log}");
+    stand.deliver(SUPPORT, "asked for");
+    assert_eq!(serve.subject(), "asked for");
+    assert_eq!(serve.stop(), 0, "{}", stand.log());
+}
+
+/// More than it takes until nobody idles any more: each look brings one message at least.
+const MOST_DROPS: usize = 20;
+const MOST_QUESTIONS: usize = 200;

@@ -229,3 +229,86 @@ const AT_ONCE: usize = 256;
 const LOOKED_THROUGH: usize = 5_000;
 const MARGIN: Duration = Duration::from_hours(1);
 const LIMIT: Duration = Duration::from_mins(5);
+
+#[cfg(test)]
+mod tests {
+    use gatepost_mail::Envelope;
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::MessageIds;
+
+    fn imap(uid: u32) -> MessageKey {
+        let uidvalidity = 1;
+        MessageKey::Imap { uidvalidity, uid }
+    }
+
+    fn graph(id: &str) -> MessageKey {
+        MessageKey::Graph { id: id.to_owned() }
+    }
+
+    fn envelope(id: &str) -> Envelope {
+        Envelope {
+            message_id: Some(id.to_owned()),
+            subject: Some("x".to_owned()),
+            ..Envelope::default()
+        }
+    }
+
+    fn at(seconds: i64) -> Option<Timestamp> {
+        Timestamp::from_second(seconds).ok()
+    }
+
+    fn summary(key: MessageKey, envelope: Envelope, seconds: i64) -> Summary {
+        Summary {
+            key,
+            received_at: at(seconds),
+            size_hint: None,
+            flags: Vec::new(),
+            envelope,
+        }
+    }
+
+    fn message(key: MessageKey) -> MessageData {
+        MessageData {
+            ids: MessageIds {
+                key,
+                internet_message_id: None,
+            },
+            envelope: envelope("1"),
+            received_at: at(10),
+            size: 0,
+            sha256: String::new(),
+            flags: Vec::new(),
+            preview: None,
+            attachments: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn by_another_way_a_message_is_found_by_its_message_id_unless_two_have_it() {
+        let other = Envelope {
+            subject: Some("y".to_owned()),
+            ..envelope("1")
+        };
+        let mut present = vec![
+            summary(graph("a"), envelope("2"), 10),
+            summary(graph("b"), other, 10),
+            summary(graph("c"), envelope("1"), 12),
+        ];
+        assert_eq!(same(&present, &message(imap(1))), Some(2));
+        assert_eq!(
+            same(&present, &message(graph("gone"))),
+            None,
+            "by the same way"
+        );
+        present.push(summary(graph("d"), envelope("1"), 13));
+        assert_eq!(same(&present, &message(imap(1))), None, "either may be it");
+        present.push(summary(graph("e"), envelope("1"), 10));
+        assert_eq!(
+            same(&present, &message(imap(1))),
+            Some(4),
+            "the time agrees"
+        );
+    }
+}
