@@ -8,6 +8,7 @@
 mod admission;
 mod credentials;
 mod drafts;
+mod gateway;
 mod mailboxes;
 mod reach;
 mod registrations;
@@ -33,6 +34,7 @@ use crate::config::{Config, GrantSettings, MailboxSettings, ProofSource};
 use crate::failure::Failure;
 pub use admission::rules as admission_rules;
 pub use credentials::{formerly as former_credential_ids, id as credential_id};
+pub use gateway::{DoorMadeOf, OpenedDoor, Sockets};
 use reach::Reach;
 pub use registrations::certificate;
 pub use reload::{Recomposed, ReloadError};
@@ -87,7 +89,8 @@ pub async fn compose(config: Config, scope: Scope<'_>) -> Result<Gatepost, Failu
     let (clock, chance, tasks) = (Clock::system(), Chance::system(), Tasks::new());
     let serves = matches!(scope, Scope::Serve);
     let wanted: Vec<MailboxSettings> = match scope {
-        Scope::Serve | Scope::Mailboxes => config.mailboxes.values().cloned().collect(),
+        Scope::Serve => every_mailbox(&config),
+        Scope::Mailboxes => config.mailboxes.values().cloned().collect(),
         Scope::Mailbox(mailbox) => vec![mailbox.clone()],
         Scope::Store => Vec::new(),
     };
@@ -319,6 +322,12 @@ impl Gatepost {
             .get(ca_file)
             .expect("a cloud was built for every mailbox in the scope")
     }
+}
+
+/// Those of the configuration, and what stands for those that it opens by their domain.
+fn every_mailbox(config: &Config) -> Vec<MailboxSettings> {
+    let configured = config.mailboxes.values().cloned();
+    configured.chain(gateway::of_domains(config)).collect()
 }
 
 async fn registrations(

@@ -2,6 +2,7 @@
 //! supervised, none able to take another down. A reload ends, starts and replaces only what is
 //! made of something else than before.
 
+mod doors;
 mod parts;
 mod supervisor;
 
@@ -18,8 +19,8 @@ use gatepost_oauth::{CredentialId, TokenKeeper};
 use tokio::sync::Mutex;
 
 use crate::compose::{
-    Gatepost, OpenedSender, OpenedWatch, Recomposed, SenderMadeOf, SinkMadeOf, WatchMadeOf,
-    admission_rules,
+    Gatepost, OpenedDoor, OpenedSender, OpenedWatch, Recomposed, SenderMadeOf, SinkMadeOf, Sockets,
+    WatchMadeOf, admission_rules,
 };
 use crate::config::TokenFileSettings;
 use crate::failure::Failure;
@@ -27,6 +28,7 @@ use crate::present::Present;
 use crate::service_manager::Reloading;
 use crate::token_files::TokenFile;
 use crate::{config, control};
+use doors::Doors;
 pub use parts::Changes;
 use parts::{Part, Parts, Work};
 use supervisor::Supervisor;
@@ -53,6 +55,7 @@ struct Running {
     watches: Parts<WatchKey, WatchMadeOf>,
     senders: Parts<String, SenderMadeOf>,
     token_files: Parts<PathBuf, TokenFileSettings>,
+    doors: Doors,
 }
 
 /// What a reload changed.
@@ -66,6 +69,9 @@ pub struct Reloaded {
     pub credentials: Changes,
     /// Among the token files.
     pub token_files: Changes,
+    /// Among the doors. Sessions go on unless their door is gone.
+    #[serde(default)]
+    pub doors: Changes,
 }
 
 impl Daemon {
@@ -75,12 +81,17 @@ impl Daemon {
         let mailroom = gatepost.mailroom()?;
         let office = gatepost.post_office(&mailroom);
         let gatekeeper = gatepost.gatekeeper();
-        let described = Described::by(&gatepost)?;
+        let mut doors = Doors::closed();
+        let sockets = doors.sockets(&gatepost)?;
+        let described = Described::by(&gatepost, &sockets)?;
         let socket = control::bind(&control::socket(gatepost.store.folder()))?;
         let tasks = gatepost.tasks.clone();
-        let mut running = Running::new(&gatepost);
         let notices = Arc::new(gatepost.store.clone());
         let present = Present::new(gatepost);
+        doors.have(sockets);
+        let gateway = present.get().gateway(&gatekeeper, &present);
+        doors.lead_to(gateway);
+        let mut running = Running::new(&present.get(), doors);
         let clerk = Gatepost::clerk(&office);
         clerk.take_over().await?;
         clerk.hold_others(&described.mailboxes()).await?;
@@ -128,11 +139,13 @@ impl Daemon {
         let before = self.present.get();
         let config = config::load(&before.config.file)?;
         let recomposed = Recomposed::make(&before, config).await?;
-        let described = Described::by(&recomposed.gatepost)?;
+        let sockets = running.doors.sockets(&recomposed.gatepost)?;
+        let described = Described::by(&recomposed.gatepost, &sockets)?;
         let mailboxes = described.mailboxes();
         self.gatekeeper
             .go_by(admission_rules(&recomposed.gatepost.config));
         self.present.replace(recomposed.into_force());
+        running.doors.have(sockets);
         let rooms = (&self.mailroom, &self.office);
         let reloaded = running.change(&self.present, described, rooms);
         let held = Gatepost::clerk(&self.office).hold_others(&mailboxes).await;
@@ -157,8 +170,9 @@ impl Daemon {
 }
 
 impl Running {
-    fn new(gatepost: &Gatepost) -> Self {
+    fn new(gatepost: &Gatepost, doors: Doors) -> Self {
         Self {
+            doors,
             supervisor: Supervisor {
                 tasks: gatepost.tasks.clone(),
                 clock: gatepost.clock.clone(),
@@ -258,6 +272,7 @@ impl Running {
             watches: watching,
             senders,
             token_files,
+            doors,
         } = self;
         let gatepost = &*present.get();
         let board = &room.board;
@@ -283,6 +298,7 @@ impl Running {
                 supervisor,
                 (|_: &_| {}, |_: &_| false),
             ),
+            doors: doors.become_those(described.doors, supervisor),
             // One that waits for another configuration or a sign-in has no session to lose, and
             // tries again at once.
             watches: watching.become_those(
@@ -303,11 +319,13 @@ impl Running {
 struct Described {
     watches: Vec<OpenedWatch>,
     senders: Vec<OpenedSender>,
+    doors: Vec<OpenedDoor>,
 }
 
 impl Described {
-    fn by(gatepost: &Gatepost) -> Result<Self, Failure> {
+    fn by(gatepost: &Gatepost, sockets: &Sockets) -> Result<Self, Failure> {
         Ok(Self {
+            doors: gatepost.doors(sockets)?,
             watches: gatepost.watches()?,
             senders: gatepost.senders()?,
         })
@@ -398,11 +416,12 @@ impl std::fmt::Display for Reloaded {
             sinks,
             credentials,
             token_files,
+            doors,
         } = self;
         write!(
             f,
             "watches: {watches}; sinks: {sinks}; credentials: {credentials}; token files: \
-             {token_files}"
+             {token_files}; doors: {doors}"
         )
     }
 }

@@ -18,6 +18,8 @@ use std::sync::Arc;
 use gatepost_host::Stop;
 use gatepost_mail::passage::Passage;
 use gatepost_wire::InClear;
+use gatepost_wire::sasl::Credentials;
+use gatepost_wire::smtp::server::SignIn;
 use rustls::ServerConfig;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -59,14 +61,22 @@ struct Relayed {
 
 /// A machine that lets people in.
 trait Greeter: Machine {
-    /// The credentials that it asks about.
-    fn credentials(ask: Self::Ask) -> Option<gatepost_wire::sasl::Credentials>;
+    /// What the client wants.
+    fn wish(&mut self, ask: Self::Ask) -> Option<Wish>;
 
     /// They are good, and the mailbox's server has told this of itself.
     fn let_in(&mut self, told: &gatepost_mail::passage::Told);
 
     /// They are not, or nobody can go on.
     fn turn_away(&mut self, refusal: &Refusal);
+}
+
+/// How somebody wants to be let in.
+enum Wish {
+    /// With these.
+    Credentials(Credentials),
+    /// As a device of its network.
+    AsDevice,
 }
 
 /// Where a session takes place.
@@ -110,7 +120,12 @@ async fn before_login(place: Place<'_>, arrival: Arrival, stop: &Stop) -> Option
             talk(place, Conversation::new(machine, stream, tls, around)).await
         }
         Protocol::Smtp => {
-            let machine = smtp::Smtp::new(protection, &place.gateway.offers.known());
+            let known = place.gateway.offers.known();
+            let sign_in = match place.door.opened_by(place.address) {
+                Some(_) => SignIn::Optional,
+                None => SignIn::Required,
+            };
+            let machine = smtp::Smtp::new(protection, sign_in, known);
             talk(place, Conversation::new(machine, stream, tls, around)).await
         }
     };
@@ -135,11 +150,11 @@ async fn talk<M: Greeter>(
     loop {
         match conversation.next().await? {
             Next::Asked(ask) => {
-                // Nothing but the sign-in is asked of somebody who is not signed in.
-                let Some(credentials) = M::credentials(ask) else {
+                // Nothing else is asked of somebody who is not signed in.
+                let Some(wish) = conversation.machine.wish(ask) else {
                     return Ok(None);
                 };
-                match letting_in::let_in(place, credentials).await {
+                match letting_in::let_in(place, wish).await {
                     Ok(let_in) => {
                         conversation.machine.let_in(&let_in.passage.told);
                         admitted = Some(let_in);

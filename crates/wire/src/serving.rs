@@ -53,6 +53,8 @@ pub(crate) struct Connection<A> {
     end: End,
     asked: Option<A>,
     errors: u32,
+    /// What is handed over before what was not read.
+    first: Vec<u8>,
 }
 
 /// What the client is to send next.
@@ -87,6 +89,7 @@ impl<A> Connection<A> {
             end: End::Open,
             asked: None,
             errors: 0,
+            first: Vec::new(),
         }
     }
 
@@ -99,7 +102,11 @@ impl<A> Connection<A> {
             End::Open => self.asked.take().map(Want::Ask),
             End::Closing => Some(Want::Close),
             End::StartingTls => Some(Want::StartTls),
-            End::HandedOver => Some(Want::HandOver(self.lines.take_leftover())),
+            End::HandedOver => {
+                let mut octets = std::mem::take(&mut self.first);
+                octets.extend_from_slice(&self.lines.take_leftover());
+                Some(Want::HandOver(octets.into()))
+            }
         }
     }
 
@@ -148,6 +155,12 @@ impl<A> Connection<A> {
     }
 
     pub(crate) fn hand_over(&mut self) {
+        self.end = End::HandedOver;
+    }
+
+    /// The same from this line on, which was taken already and is not answered yet.
+    pub(crate) fn hand_over_from(&mut self, line: &[u8]) {
+        self.first = [line, b"\r\n"].concat();
         self.end = End::HandedOver;
     }
 

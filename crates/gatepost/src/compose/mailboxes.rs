@@ -1,10 +1,12 @@
 //! Openers of mailboxes: where a mailbox is read, where it sends, and whose token opens it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use gatepost_host::{Chance, Clock};
 use gatepost_mail::graph::{GraphOpener, GraphSettings, GraphSubmitter};
 use gatepost_mail::imap::{ImapOpener, ImapSettings, Quirks, Security, TimeLimits};
+use gatepost_mail::passage::Destination;
 use gatepost_mail::pop3::{Pop3Opener, Pop3Settings};
 use gatepost_mail::smtp::{SmtpOpener, SmtpSettings, SmtpTimeLimits};
 use gatepost_mail::{AutoOpener, AutoSubmitOpener, Opener, SubmitOpener, Transport};
@@ -58,8 +60,10 @@ fn opener_by(
 ) -> Result<Option<OpenerBy>, Failure> {
     let cloud = &way.registration.cloud;
     let opener: Arc<dyn Opener> = match (by, &cloud.imap, &cloud.pop3, &cloud.graph) {
-        (ReadBy::Imap, Some(server), ..) => Arc::new(imap(mailbox, server, way)?),
-        (ReadBy::Pop3, _, Some(server), _) => Arc::new(pop3(mailbox, server, way)?),
+        (ReadBy::Imap, Some(server), ..) => Arc::new(ImapOpener::new(imap(mailbox, server, way)?)),
+        (ReadBy::Pop3, _, Some(server), _) => {
+            Arc::new(Pop3Opener::new(pop3(mailbox, server, way)?))
+        }
         (ReadBy::Graph, _, _, Some(_)) => Arc::new(GraphOpener::new(graph(mailbox, way)?)),
         _ => return Ok(None),
     };
@@ -104,7 +108,7 @@ fn submitter_by(
 ) -> Result<Option<SubmitterBy>, Failure> {
     let cloud = &way.registration.cloud;
     let submitter: Arc<dyn SubmitOpener> = match (by, &cloud.smtp, &cloud.graph) {
-        (SendBy::Smtp, Some(server), _) => Arc::new(smtp(mailbox, server, way)?),
+        (SendBy::Smtp, Some(server), _) => Arc::new(SmtpOpener::new(smtp(mailbox, server, way)?)),
         (SendBy::Graph, _, Some(_)) => Arc::new(GraphSubmitter::new(graph(mailbox, way)?)),
         _ => return Ok(None),
     };
@@ -130,12 +134,54 @@ pub(super) fn graph(mailbox: &MailboxSettings, way: &Way<'_>) -> Result<GraphSet
     })
 }
 
+/// Where somebody else goes on with `mailbox`; the error says what is missing, in words.
+pub(super) fn destination(
+    mailbox: &MailboxSettings,
+    protocol: gatepost_gateway::Protocol,
+    way: &Way<'_>,
+) -> Result<Destination, String> {
+    use gatepost_gateway::Protocol;
+    let cloud = &way.registration.cloud;
+    let destination = match (protocol, &cloud.imap, &cloud.pop3, &cloud.smtp) {
+        (Protocol::Imap, Some(server), ..) => imap(mailbox, server, way).map(|settings| {
+            Destination::Imap(ImapSettings {
+                limits: IN_PASSING,
+                ..settings
+            })
+        }),
+        (Protocol::Pop3, _, Some(server), _) => pop3(mailbox, server, way).map(|settings| {
+            Destination::Pop3(Pop3Settings {
+                limits: IN_PASSING,
+                ..settings
+            })
+        }),
+        (Protocol::Smtp, .., Some(server)) => smtp(mailbox, server, way).map(|settings| {
+            Destination::Smtp(SmtpSettings {
+                limits: SmtpTimeLimits {
+                    connect: IN_PASSING.connect,
+                    tls: IN_PASSING.tls,
+                    command: IN_PASSING.reply,
+                    ..settings.limits
+                },
+                ..settings
+            })
+        }),
+        _ => {
+            return Err(format!(
+                "the cloud {} does not say where; set {protocol} in [cloud.{}]",
+                cloud.name, cloud.name
+            ));
+        }
+    };
+    destination.map_err(|failure| failure.to_string())
+}
+
 fn imap(
     mailbox: &MailboxSettings,
     server: &HostPort,
     way: &Way<'_>,
-) -> Result<ImapOpener, Failure> {
-    Ok(ImapOpener::new(ImapSettings {
+) -> Result<ImapSettings, Failure> {
+    Ok(ImapSettings {
         host: server.host.clone(),
         port: server.port,
         // Port 143 is where IMAP begins in clear and changes to TLS (RFC 9051 §11.1).
@@ -147,15 +193,15 @@ fn imap(
         quirks: Quirks::exchange_online(),
         limits: TimeLimits::default(),
         largest_message: ImapSettings::LARGEST_MESSAGE,
-    }))
+    })
 }
 
 fn pop3(
     mailbox: &MailboxSettings,
     server: &HostPort,
     way: &Way<'_>,
-) -> Result<Pop3Opener, Failure> {
-    Ok(Pop3Opener::new(Pop3Settings {
+) -> Result<Pop3Settings, Failure> {
+    Ok(Pop3Settings {
         host: server.host.clone(),
         port: server.port,
         // Port 110 is where POP3 begins in clear and changes to TLS (RFC 2595 §4).
@@ -167,17 +213,17 @@ fn pop3(
         poll_every: Pop3Settings::POLL_EVERY,
         limits: TimeLimits::default(),
         largest_message: Pop3Settings::LARGEST_MESSAGE,
-    }))
+    })
 }
 
 fn smtp(
     mailbox: &MailboxSettings,
     server: &HostPort,
     way: &Way<'_>,
-) -> Result<SmtpOpener, Failure> {
+) -> Result<SmtpSettings, Failure> {
     // A shared mailbox has no sign-in of its own: the person whose token it is signs in.
     let person = mailbox.grant.person();
-    Ok(SmtpOpener::new(SmtpSettings {
+    Ok(SmtpSettings {
         host: server.host.clone(),
         port: server.port,
         // Submission begins in clear and changes to TLS on 587 (RFC 8314 §3.3), and on 25.
@@ -188,7 +234,7 @@ fn smtp(
         tokens: Arc::new(way.keeper.clone()),
         clock: way.clock.clone(),
         limits: SmtpTimeLimits::default(),
-    }))
+    })
 }
 
 fn security(server: &HostPort, begin_in_clear: &[u16]) -> Security {
@@ -198,3 +244,13 @@ fn security(server: &HostPort, begin_in_clear: &[u16]) -> Security {
         Security::ImplicitTls
     }
 }
+
+/// Where a client waits that gives up after a minute, and then nobody hears why.
+const IN_PASSING: TimeLimits = TimeLimits {
+    connect: Duration::from_secs(10),
+    tls: Duration::from_secs(10),
+    login: Duration::from_secs(20),
+    reply: Duration::from_secs(15),
+    command: Duration::from_mins(1),
+    probe: Duration::from_mins(5),
+};

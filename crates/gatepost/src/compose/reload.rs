@@ -24,7 +24,7 @@ impl Recomposed {
     /// this returns.
     pub async fn make(before: &Gatepost, config: Config) -> Result<Self, Failure> {
         before.can_go_on_with(&config)?;
-        let wanted: Vec<_> = config.mailboxes.values().cloned().collect();
+        let wanted = super::every_mailbox(&config);
         let registrations = registrations(&config, &wanted, &before.clock).await?;
         for (name, settings) in &config.registrations {
             if !registrations.contains_key(name) {

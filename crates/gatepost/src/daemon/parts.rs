@@ -134,6 +134,12 @@ impl Same for crate::compose::SenderMadeOf {
     }
 }
 
+impl Same for crate::compose::DoorMadeOf {
+    fn is_same(&self, other: &Self) -> bool {
+        self == other
+    }
+}
+
 impl Same for crate::config::TokenFileSettings {
     fn is_same(&self, other: &Self) -> bool {
         self == other

@@ -2,13 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use gatepost_gateway::Protocol;
+
 use super::SetupError;
 use super::graph_needs;
 use super::permission::{
     IMAP_AS_APP, IMAP_AS_USER, Kind, OFFLINE_ACCESS, OPENID, POP_AS_APP, POP_AS_USER, PROFILE,
     Permission, Resource, SMTP_AS_APP, SMTP_AS_USER,
 };
-use crate::config::{Config, MailboxSettings, ProofSource, ReadBy, RegistrationSettings, SendBy};
+use crate::config::{
+    Config, DoorUpstream, MailboxSettings, ProofSource, ReadBy, RegistrationSettings, SendBy,
+};
 use crate::token_form::TokenUse;
 
 /// A registration with the mailboxes that the configuration opens with it.
@@ -86,7 +90,7 @@ impl<'a> Needs<'a> {
             if self.is_read_by_pop(mailbox) {
                 needed.insert(POP_AS_APP);
             }
-            if mailbox.may_send_by(SendBy::Smtp) && self.smtp == SmtpWay::Permission {
+            if sends_by_smtp(self.config, mailbox) && self.smtp == SmtpWay::Permission {
                 needed.insert(SMTP_AS_APP);
             }
         }
@@ -120,13 +124,13 @@ impl<'a> Needs<'a> {
     pub fn is_opened_by_exchange(&self, mailbox: &MailboxSettings) -> bool {
         self.is_read_by_imap(mailbox)
             || self.is_read_by_pop(mailbox)
-            || mailbox.may_send_by(SendBy::Smtp)
+            || sends_by_smtp(self.config, mailbox)
     }
 
     /// The mailboxes that the app sends from in its own name.
     pub fn sent_by_app(&self) -> impl Iterator<Item = &'a MailboxSettings> {
         self.by_app()
-            .filter(|mailbox| mailbox.may_send_by(SendBy::Smtp))
+            .filter(|mailbox| sends_by_smtp(self.config, mailbox))
     }
 
     /// The people who sign in, each with what is asked of them.
@@ -220,7 +224,7 @@ pub fn asked_of_person(
 ) -> impl Iterator<Item = Permission> + use<> {
     let imap = is_read_by_imap(config, mailbox).then_some(IMAP_AS_USER);
     let pop = is_read_by_pop(config, mailbox).then_some(POP_AS_USER);
-    let sends = mailbox.may_send_by(SendBy::Smtp) || has_file_for(config, mailbox, TokenUse::Smtp);
+    let sends = sends_by_smtp(config, mailbox) || has_file_for(config, mailbox, TokenUse::Smtp);
     let send = sends.then_some(SMTP_AS_USER);
     let exchange = imap.into_iter().chain(pop).chain(send);
     exchange.chain(graph_needs::of_person(config, mailbox))
@@ -258,11 +262,25 @@ pub fn unasked(config: &Config, mailbox: &MailboxSettings, purpose: TokenUse) ->
 }
 
 fn is_read_by_imap(config: &Config, mailbox: &MailboxSettings) -> bool {
-    mailbox.read.ways().contains(&ReadBy::Imap) || has_file_for(config, mailbox, TokenUse::Imap)
+    mailbox.read.ways().contains(&ReadBy::Imap)
+        || has_file_for(config, mailbox, TokenUse::Imap)
+        || has_door(config, Protocol::Imap)
 }
 
 fn is_read_by_pop(config: &Config, mailbox: &MailboxSettings) -> bool {
-    mailbox.read == ReadBy::Pop3 || has_file_for(config, mailbox, TokenUse::Pop3)
+    mailbox.read == ReadBy::Pop3
+        || has_file_for(config, mailbox, TokenUse::Pop3)
+        || has_door(config, Protocol::Pop3)
+}
+
+fn sends_by_smtp(config: &Config, mailbox: &MailboxSettings) -> bool {
+    mailbox.may_send_by(SendBy::Smtp) || has_door(config, Protocol::Smtp)
+}
+
+/// Whether programs may come to the servers of mailboxes through the gateway by this protocol.
+fn has_door(config: &Config, protocol: Protocol) -> bool {
+    let mut doors = config.gateway.doors.values();
+    doors.any(|door| door.protocol == protocol && door.upstream == DoorUpstream::Native)
 }
 
 fn has_file_for(config: &Config, mailbox: &MailboxSettings, purpose: TokenUse) -> bool {

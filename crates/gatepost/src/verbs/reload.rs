@@ -19,8 +19,8 @@ pub fn run(_arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     };
     match ask(&config.state, &Question::Reload)?.ok_or_else(not_serving)? {
         Answer::Reloaded(changes) => screen::line(&format!(
-            "watches:      {}\nsinks:        {}\ncredentials:  {}\ntoken files:  {}",
-            changes.watches, changes.sinks, changes.credentials, changes.token_files
+            "watches:      {}\nsinks:        {}\ncredentials:  {}\ntoken files:  {}\ndoors:        {}",
+            changes.watches, changes.sinks, changes.credentials, changes.token_files, changes.doors
         )),
         Answer::Fault(fault) => Err(fault.into()),
         Answer::Token(_) | Answer::Health { .. } | Answer::Credentials { .. } | Answer::Done => {

@@ -15,6 +15,7 @@ mod dead_letters;
 mod exit_codes;
 mod exporting;
 mod fake_imap;
+mod gateway;
 mod graph;
 mod killed_renewals;
 mod logs;

@@ -1,5 +1,6 @@
 //! What a door is like.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use gatepost_host::Network;
@@ -27,6 +28,26 @@ pub struct DoorSettings {
     pub connections_per_address: usize,
     /// How long a session may be silent.
     pub idle: Duration,
+    /// Over SMTP: networks whose devices send without a login.
+    pub without_login: Vec<WithoutLogin>,
+}
+
+/// Networks whose devices send without a login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WithoutLogin {
+    /// The networks.
+    pub networks: Vec<Network>,
+    /// The address of the mailbox that sends for them, in lower case.
+    pub mailbox: String,
+}
+
+impl DoorSettings {
+    /// The mailbox that a device at this address sends from without a login, if it may.
+    pub(crate) fn opened_by(&self, address: IpAddr) -> Option<&str> {
+        let mut devices = self.without_login.iter();
+        let found = devices.find(|devices| devices.networks.iter().any(|net| net.holds(address)));
+        found.map(|devices| devices.mailbox.as_str())
+    }
 }
 
 /// How the connections of a door are protected.

@@ -5,11 +5,10 @@ use gatepost_mail::passage::Told;
 use gatepost_wire::imap::server::{
     Answer, Ask, InClear, Limits, Mechanism, Persona, Quirks, Refusal as No, Server, Texts, Want,
 };
-use gatepost_wire::sasl::Credentials;
 
-use super::Greeter;
 use super::conversation::{Bye, Machine};
 use super::refusal::{Kind, Refusal};
+use super::{Greeter, Wish};
 
 /// The IMAP server of a door.
 pub(super) struct Imap(Server);
@@ -50,9 +49,9 @@ impl Machine for Imap {
 }
 
 impl Greeter for Imap {
-    fn credentials(ask: Ask) -> Option<Credentials> {
+    fn wish(&mut self, ask: Ask) -> Option<Wish> {
         match ask {
-            Ask::SignIn(credentials) => Some(credentials),
+            Ask::SignIn(credentials) => Some(Wish::Credentials(credentials)),
             _ => None,
         }
     }

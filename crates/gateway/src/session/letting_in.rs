@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use gatepost_fault::Fault as _;
 use gatepost_host::Elapsed;
-use gatepost_mail::passage::{PassageError, Told};
+use gatepost_mail::passage::{Destination, Passage, PassageError, Told};
 use gatepost_wire::sasl::Credentials;
 use tokio::select;
+use tokio_util::sync::CancellationToken;
 
 use super::refusal::{Kind, Refusal};
-use super::{LetIn, Place};
+use super::{LetIn, Place, Wish};
 use crate::admission::{Guest, Login, Turned};
 use crate::upstream::NoDestination;
 
@@ -24,20 +25,27 @@ enum Stopped {
 }
 
 /// Lets somebody in, or says in words for the client why not.
-pub(super) async fn let_in(place: Place<'_>, credentials: Credentials) -> Result<LetIn, Refusal> {
-    // Some programs can do nothing but XOAUTH2: what they show as a token is an app password.
-    let (Credentials::Password { user, password }
-    | Credentials::Bearer {
-        user,
-        token: password,
-    }) = credentials;
-    let login = Login {
-        protocol: place.door.protocol,
-        name: user,
-        password,
-        address: place.address,
+pub(super) async fn let_in(place: Place<'_>, wish: Wish) -> Result<LetIn, Refusal> {
+    let came = match wish {
+        Wish::Credentials(credentials) => {
+            // Some programs can do nothing but XOAUTH2: what they show as a token is an app
+            // password.
+            let (Credentials::Password { user, password }
+            | Credentials::Bearer {
+                user,
+                token: password,
+            }) = credentials;
+            let login = Login {
+                protocol: place.door.protocol,
+                name: user,
+                password,
+                address: place.address,
+            };
+            Box::pin(by_login(place, &login)).await
+        }
+        Wish::AsDevice => Box::pin(as_device(place)).await,
     };
-    match Box::pin(try_to(place, &login)).await {
+    match came {
         Ok(let_in) => {
             tracing::info!(
                 door = place.door.name,
@@ -56,7 +64,31 @@ pub(super) async fn let_in(place: Place<'_>, credentials: Credentials) -> Result
     }
 }
 
-async fn try_to(place: Place<'_>, login: &Login) -> Result<LetIn, Stopped> {
+/// Its network opens the door to a device, and its address is its name.
+async fn as_device(place: Place<'_>) -> Result<LetIn, Stopped> {
+    let Some(mailbox) = place.door.opened_by(place.address) else {
+        return Err(Stopped::Turned(Turned::UnknownLogin));
+    };
+    let guest = Guest {
+        password: None,
+        login: place.address.to_string(),
+        mailbox: mailbox.to_owned(),
+        senders: vec![mailbox.to_owned()],
+        revoked: CancellationToken::new(),
+    };
+    let upstream = &place.gateway.upstream;
+    let destination = match upstream.destination(place.door.protocol, mailbox) {
+        Ok(destination) => destination,
+        Err(none) => return Err(Stopped::NoDestination(guest, none)),
+    };
+    let entering = async {
+        let reached = destination.reach().await?;
+        destination.enter(reached).await
+    };
+    entered(place, guest, &destination, Box::pin(entering)).await
+}
+
+async fn by_login(place: Place<'_>, login: &Login) -> Result<LetIn, Stopped> {
     let gateway = place.gateway;
     let expected = gateway
         .admission
@@ -100,7 +132,16 @@ async fn try_to(place: Place<'_>, login: &Login) -> Result<LetIn, Stopped> {
         };
         destination.enter(reached).await
     };
-    match gateway.clock.within(LIMIT, entering).await {
+    entered(place, guest, &destination, Box::pin(entering)).await
+}
+
+async fn entered(
+    place: Place<'_>,
+    guest: Guest,
+    destination: &Destination,
+    entering: impl Future<Output = Result<Passage, PassageError>>,
+) -> Result<LetIn, Stopped> {
+    match place.gateway.clock.within(LIMIT, entering).await {
         Ok(Ok(passage)) => Ok(LetIn { guest, passage }),
         Ok(Err(error)) => Err(Stopped::Failed(guest, error)),
         Err(Elapsed) => Err(Stopped::TooSlow(guest, destination.host().to_owned())),

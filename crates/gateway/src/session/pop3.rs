@@ -7,12 +7,11 @@ use gatepost_wire::pop3::server::{
     Answer, Ask, InClear, InitialResponse, Limits, Mechanism, Persona, Refusal as No, Server, Texts,
 };
 use gatepost_wire::pop3::{Capabilities, Capability, Code, Reply};
-use gatepost_wire::sasl::Credentials;
 
-use super::Greeter;
 use super::conversation::{Bye, Machine};
 use super::imap::MOST_ERRORS;
 use super::refusal::{Kind, Refusal};
+use super::{Greeter, Wish};
 
 /// The POP3 server of a door.
 pub(super) struct Pop3(Server);
@@ -46,9 +45,9 @@ impl Machine for Pop3 {
 }
 
 impl Greeter for Pop3 {
-    fn credentials(ask: Ask) -> Option<Credentials> {
+    fn wish(&mut self, ask: Ask) -> Option<Wish> {
         match ask {
-            Ask::SignIn(credentials) => Some(credentials),
+            Ask::SignIn(credentials) => Some(Wish::Credentials(credentials)),
             _ => None,
         }
     }

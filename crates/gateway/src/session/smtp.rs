@@ -3,30 +3,34 @@
 use bytes::BytesMut;
 use gatepost_mail::passage::Told;
 use gatepost_wire::Want;
-use gatepost_wire::sasl::Credentials;
 use gatepost_wire::smtp::server::{
     Answer, Ask, InClear, Limits, Mechanism, Persona, Refusal as No, Replies, Server, SignIn,
 };
 use gatepost_wire::smtp::{EnhancedStatus, Extension, Extensions, Reply};
 
-use super::Greeter;
 use super::conversation::{Bye, Machine};
 use super::imap::MOST_ERRORS;
 use super::refusal::{Kind, Refusal};
+use super::{Greeter, Wish};
 
 /// The SMTP server of a door whose messages go on to the mailbox's own server.
 pub(super) struct Smtp {
     server: Server,
+    sign_in: SignIn,
     /// What the server behind this one is known to offer.
     known: Extensions,
+    /// Whether the client wants to send, and not to sign in.
+    sends: bool,
 }
 
 impl Smtp {
     /// `is_protectable` where TLS can be started.
-    pub(super) fn new((is_protectable, in_clear): (bool, InClear), known: &Extensions) -> Self {
+    pub(super) fn new(protection: (bool, InClear), sign_in: SignIn, known: Extensions) -> Self {
         Self {
-            server: Server::new(persona(is_protectable, in_clear, known)),
-            known: known.clone(),
+            server: Server::new(persona(protection, sign_in, &known)),
+            sign_in,
+            known,
+            sends: false,
         }
     }
 }
@@ -43,7 +47,7 @@ impl Machine for Smtp {
     }
 
     fn tls_started(&mut self) {
-        let persona = persona(false, InClear::Refused, &self.known);
+        let persona = persona((false, InClear::Refused), self.sign_in, &self.known);
         self.server.tls_started(persona);
     }
 
@@ -55,9 +59,11 @@ impl Machine for Smtp {
 }
 
 impl Greeter for Smtp {
-    fn credentials(ask: Ask) -> Option<Credentials> {
+    fn wish(&mut self, ask: Ask) -> Option<Wish> {
+        self.sends = matches!(ask, Ask::Sender(_));
         match ask {
-            Ask::SignIn(credentials) => Some(credentials),
+            Ask::SignIn(credentials) => Some(Wish::Credentials(credentials)),
+            Ask::Sender(_) => Some(Wish::AsDevice),
             _ => None,
         }
     }
@@ -68,10 +74,12 @@ impl Greeter for Smtp {
 
     fn turn_away(&mut self, refusal: &Refusal) {
         // RFC 4954 §6. Where the connection ends, 421 says so (RFC 5321 §3.8).
-        let (code, status) = match refusal.kind {
-            Kind::Credentials => (535, EnhancedStatus::new(5, 7, 8)),
-            Kind::Temporary => (454, EnhancedStatus::new(4, 7, 0)),
-            Kind::Permanent => (535, EnhancedStatus::new(5, 7, 0)),
+        let (code, status) = match (refusal.kind, self.sends) {
+            (Kind::Credentials, false) => (535, EnhancedStatus::new(5, 7, 8)),
+            (Kind::Temporary, false) => (454, EnhancedStatus::new(4, 7, 0)),
+            (Kind::Permanent, false) => (535, EnhancedStatus::new(5, 7, 0)),
+            (Kind::Temporary, true) => (451, EnhancedStatus::new(4, 3, 0)),
+            (Kind::Credentials | Kind::Permanent, true) => (550, EnhancedStatus::new(5, 7, 1)),
         };
         let mut no = No::new(Reply::with_status(code, status, &refusal.said));
         if refusal.ends_connection {
@@ -81,7 +89,11 @@ impl Greeter for Smtp {
     }
 }
 
-fn persona(is_protectable: bool, in_clear: InClear, known: &Extensions) -> Persona {
+fn persona(
+    (is_protectable, in_clear): (bool, InClear),
+    sign_in: SignIn,
+    known: &Extensions,
+) -> Persona {
     // How the message is to come is said here; what else there is, the server itself says to
     // whoever has signed in.
     let passed_on = known.iter().filter(|extension| {
@@ -111,7 +123,7 @@ fn persona(is_protectable: bool, in_clear: InClear, known: &Extensions) -> Perso
         hello: "gatepost".to_owned(),
         extensions: Extensions::new(offered),
         in_clear,
-        sign_in: SignIn::Required,
+        sign_in,
         replies: Replies::default(),
         limits: Limits {
             line: 8 * 1024,

@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gatepost_gateway::Protocol;
-use gatepost_gateway::door::Tls;
+use gatepost_gateway::door::{DoorSettings, Tls, WithoutLogin};
+use gatepost_host::Network;
 use gatepost_sandbox::tenant::USER;
 
 use crate::stand::{PASSWORD, Stand, door};
@@ -85,5 +86,39 @@ async fn ehlo_offers_what_the_server_is_known_to_offer_and_auth_last() {
         "{said}"
     );
     assert!(!said.contains("STARTTLS"), "{said}");
+    stand.end().await;
+}
+
+#[tokio::test]
+async fn a_device_of_a_named_network_sends_without_a_login_and_no_other_does() {
+    let stand = Stand::new().await;
+    let here = Network::one([127, 0, 0, 1].into());
+    let elsewhere = Network::v4([192, 0, 2, 0], 24);
+    for (network, mailbox, begins) in [
+        (here, USER, "250 2.1.0 "),
+        (
+            here,
+            "nowhere@contoso.com",
+            "550 5.7.1 nowhere@contoso.com cannot be opened by smtp",
+        ),
+        (elsewhere, USER, "530 5.7.0 "),
+    ] {
+        let address = stand.open(DoorSettings {
+            without_login: vec![WithoutLogin {
+                networks: vec![network],
+                mailbox: mailbox.to_owned(),
+            }],
+            ..door(Protocol::Smtp, Tls::Off)
+        });
+        let mut client = stand.knock(address).await;
+        client.line().await;
+        client.say("HELO scanner").await;
+        let said = client.say(&format!("MAIL FROM:<{USER}>")).await;
+        assert!(said.starts_with(begins), "{said}");
+        if begins.starts_with("250") {
+            let said = client.say(&format!("RCPT TO:<{USER}>")).await;
+            assert!(said.starts_with("250 2.1.5"), "{said}");
+        }
+    }
     stand.end().await;
 }

@@ -169,6 +169,7 @@ pub(crate) fn door(protocol: Protocol, tls: Tls) -> DoorSettings {
         connections: 2000,
         connections_per_address: 500,
         idle: Duration::from_mins(30),
+        without_login: Vec::new(),
     }
 }
 

@@ -33,6 +33,7 @@ impl Owner {
                 "other@x.test" => refused(
                     "550 5.7.60 SMTP; Client does not have permissions to send as this sender",
                 ),
+                "relayed@x.test" => Answer::HandOver,
                 "late@x.test" => refused("421 4.3.2 The server is going down"),
                 _ => {
                     self.sender = Some(sender);

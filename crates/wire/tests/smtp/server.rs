@@ -115,6 +115,22 @@ fn what_follows_the_sign_in_is_handed_over_untouched() {
     );
 }
 
+/// Where nobody has to sign in, the sender decides.
+#[test]
+fn a_sender_is_handed_over_with_its_command() {
+    let mut conversation = Conversation::of(Persona {
+        sign_in: SignIn::Optional,
+        ..persona()
+    });
+    let envelope = b"mail from:<relayed@x.test> SIZE=9\r\nRCPT TO:<b@x.test>\r\nDA";
+    conversation.server.push(b"HELO x\r\n");
+    conversation.server.push(envelope);
+    conversation.go_on();
+    assert!(conversation.written.ends_with(b"Hello [192.0.2.1]\r\n"));
+    let handed_over = conversation.handed_over.as_deref();
+    assert_eq!(handed_over, Some(envelope.as_slice()));
+}
+
 #[test]
 fn what_came_before_tls_is_never_read_behind_it() {
     let mut conversation = Conversation::of(before_tls());

@@ -1,5 +1,7 @@
 //! What the owner answered, and what the client hears of it.
 
+use bytes::Bytes;
+
 use crate::dots::BodyReader;
 use crate::smtp::Reply;
 
@@ -13,8 +15,8 @@ use super::{Answer, Refusal, Server, Then};
 #[derive(Debug)]
 pub(super) enum Pending {
     SignIn,
-    /// The envelope that begins if the sender may.
-    Sender(Transaction),
+    /// The envelope that begins if the sender may, and the line that asked for it.
+    Sender(Transaction, Bytes),
     Recipient,
     /// The message comes with DATA.
     Data,
@@ -42,9 +44,12 @@ impl Server {
                 self.reply_with(|replies| &replies.authenticated);
                 self.connection.hand_over();
             }
-            (Pending::Sender(transaction), Answer::Done) => {
+            (Pending::Sender(transaction, _), Answer::Done) => {
                 self.transaction = Some(transaction);
                 self.reply_with(|replies| &replies.sender_accepted);
+            }
+            (Pending::Sender(_, line), Answer::HandOver) => {
+                self.connection.hand_over_from(&line);
             }
             (Pending::Recipient, Answer::Done) => {
                 if let Some(transaction) = &mut self.transaction {
@@ -82,7 +87,10 @@ impl Server {
                 self.refuse(&refusal);
                 self.count_error();
             }
-            (Pending::Sender(_) | Pending::Recipient | Pending::Data, Answer::Refused(refusal))
+            (
+                Pending::Sender(..) | Pending::Recipient | Pending::Data,
+                Answer::Refused(refusal),
+            )
             | (Pending::Refused(refusal), Answer::Done) => self.refuse(&refusal),
             (Pending::Said(reply), Answer::Done) => self.reply(&reply),
             (Pending::Goodbye, Answer::Done) => {

@@ -11,7 +11,8 @@ pub enum Ask {
     /// May these credentials sign in? [`Answer::Done`], [`Answer::HandOver`] or
     /// [`Answer::Refused`].
     SignIn(Credentials),
-    /// May this sender begin an envelope? [`Answer::Done`] or [`Answer::Refused`].
+    /// May this sender begin an envelope? [`Answer::Done`], [`Answer::HandOver`] or
+    /// [`Answer::Refused`].
     Sender(Sender),
     /// May this recipient be added? [`Answer::Done`] or [`Answer::Refused`].
     Recipient(Recipient),
@@ -34,8 +35,8 @@ pub enum Answer {
     Done,
     /// The message is accepted, and the client hears this.
     Accepted(Reply),
-    /// The credentials are good, and another server goes on with this client: see
-    /// [`Want::HandOver`](super::Want::HandOver).
+    /// The credentials or the sender are good, and another server goes on with this client: see
+    /// [`Want::HandOver`](super::Want::HandOver). It gets, and answers, the command of the sender.
     HandOver,
     /// No, and the client hears this.
     Refused(Refusal),

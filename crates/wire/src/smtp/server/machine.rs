@@ -200,7 +200,7 @@ impl Server {
                     initial.as_ref().map(|initial| initial.as_slice()),
                 );
             }
-            Order::Mail(sender) => self.mail(sender),
+            Order::Mail(sender) => self.mail(sender, line),
             Order::Rcpt(recipient) => self.rcpt(recipient),
             Order::Data => self.data(),
             Order::Bdat(bdat) => self.bdat(bdat),

@@ -1,5 +1,7 @@
 //! The envelope: MAIL, RCPT, and what begins the message.
 
+use bytes::Bytes;
+
 use crate::smtp::{Body, Extension, Headers, Recipient, Sender, Transfer};
 
 use super::answering::Pending;
@@ -35,7 +37,7 @@ impl Transaction {
 }
 
 impl Server {
-    pub(super) fn mail(&mut self, sender: Sender) {
+    pub(super) fn mail(&mut self, sender: Sender, line: &[u8]) {
         let stranger = self.identity == Identity::Stranger;
         if stranger && self.persona.sign_in == SignIn::Required {
             return self.refuse_with(|replies| &replies.not_signed_in);
@@ -57,7 +59,8 @@ impl Server {
         {
             return self.refuse_with(|replies| &replies.too_large);
         }
-        let pending = Pending::Sender(Transaction::new(sender.body, sender.headers));
+        let transaction = Transaction::new(sender.body, sender.headers);
+        let pending = Pending::Sender(transaction, Bytes::copy_from_slice(line));
         self.ask(Ask::Sender(sender), pending);
     }
 

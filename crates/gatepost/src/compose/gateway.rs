@@ -1,0 +1,244 @@
+//! The gateway: its doors, which login name leads where, and where guests go on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use gatepost_gateway::admission::Gatekeeper;
+use gatepost_gateway::door::{
+    Certificate, CertificateFiles, Door, DoorError, DoorSettings, Inherited, Listen, Socket, Tls,
+    WithoutLogin,
+};
+use gatepost_gateway::upstream::{NoDestination, Upstream};
+use gatepost_gateway::{Gateway, Protocol};
+use gatepost_host::files;
+use gatepost_mail::passage::Destination;
+use gatepost_wire::InClear;
+
+use super::{Gatepost, mailboxes};
+use crate::config::{
+    Config, DoorCertificate, DoorTls, GatewaySettings, GrantSettings, ListenAt, MailboxSettings,
+    ReadBy, SendBy,
+};
+use crate::failure::Failure;
+use crate::present::Present;
+
+/// A door, and what it is made of.
+#[derive(Debug, Clone)]
+pub struct OpenedDoor {
+    /// The door.
+    pub door: Door,
+    /// What it is made of.
+    pub made_of: DoorMadeOf,
+}
+
+/// What a door is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DoorMadeOf {
+    settings: DoorSettings,
+    listen: Vec<Listen>,
+    certificate: Option<Certificate>,
+}
+
+/// The sockets of all doors. Those that go on being listened at are kept over a reload.
+#[derive(Debug, Clone, Default)]
+pub struct Sockets(BTreeMap<Key, Vec<Socket>>);
+
+/// Where it is listened, and by whom where the port is chosen by the system: no other door gets
+/// that one.
+type Key = (Listen, Option<String>);
+
+impl Sockets {
+    /// Binds what the doors of `config` want. Those that are bound already are the same ones;
+    /// `self` is as it was, so that nothing has happened if one cannot be bound.
+    pub fn bound_for(&self, config: &Config, inherited: &Inherited) -> Result<Self, DoorError> {
+        let mut bound = BTreeMap::new();
+        for (name, door) in &config.gateway.doors {
+            for listen in &door.listen {
+                let key = key(name, listen);
+                let sockets = match (self.0.get(&key), &key.0) {
+                    (Some(sockets), _) => sockets.clone(),
+                    (None, Listen::Address(address)) => vec![Socket::bind(*address)?],
+                    (None, Listen::Systemd(name)) => inherited.named(name)?,
+                };
+                for address in sockets.iter().filter_map(Socket::address) {
+                    tracing::info!(door = name, protocol = %door.protocol, %address, "the door listens");
+                }
+                bound.insert(key, sockets);
+            }
+        }
+        Ok(Self(bound))
+    }
+}
+
+impl Gatepost {
+    /// The gateway: `gatekeeper` says who may come in, and what is present where to.
+    pub fn gateway(&self, gatekeeper: &Gatekeeper, present: &Present) -> Gateway {
+        let (admission, upstream) = (Arc::new(gatekeeper.clone()), Arc::new(present.clone()));
+        Gateway::new(admission, upstream, self.clock.clone())
+    }
+
+    /// Every door of the configuration, by name. Certificates are read; nothing is listened at
+    /// that was not before.
+    pub fn doors(&self, sockets: &Sockets) -> Result<Vec<OpenedDoor>, Failure> {
+        let doors = self.config.gateway.doors.iter();
+        doors
+            .map(|(name, settings)| {
+                let listen: Vec<Listen> = settings.listen.iter().map(place).collect();
+                let keys = settings.listen.iter().map(|listen| key(name, listen));
+                let listening = keys.filter_map(|key| sockets.0.get(&key));
+                let listening = listening.flatten().cloned().collect();
+                let certificate = match &settings.certificate {
+                    Some(certificate) => Some(self.certificate(certificate)?),
+                    None => None,
+                };
+                let settings = door_settings(name, settings);
+                let door = Door::new(settings.clone(), listening, certificate.clone());
+                let made_of = DoorMadeOf {
+                    settings,
+                    listen,
+                    certificate,
+                };
+                Ok(OpenedDoor { door, made_of })
+            })
+            .collect()
+    }
+
+    fn certificate(&self, certificate: &DoorCertificate) -> Result<Certificate, DoorError> {
+        let clock = self.clock.clone();
+        match certificate {
+            DoorCertificate::Files { certificate, key } => {
+                let files = CertificateFiles {
+                    chain: certificate.clone(),
+                    key: key.clone(),
+                };
+                Certificate::open(files, clock)
+            }
+            DoorCertificate::SelfSigned => {
+                let folder = self.store.folder().path();
+                let files = CertificateFiles {
+                    chain: folder.join("gateway.crt"),
+                    key: folder.join("gateway.key"),
+                };
+                Certificate::self_signed(&names(&self.config.gateway), files, clock)
+            }
+        }
+    }
+}
+
+impl DoorMadeOf {
+    /// The name of the door.
+    pub fn name(&self) -> &str {
+        &self.settings.name
+    }
+}
+
+impl Upstream for Present {
+    fn destination(&self, protocol: Protocol, mailbox: &str) -> Result<Destination, NoDestination> {
+        let nowhere = |reason: String| NoDestination {
+            mailbox: mailbox.to_owned(),
+            protocol,
+            reason,
+        };
+        let gatepost = self.get();
+        let settings = configured(&gatepost.config, mailbox)
+            .ok_or_else(|| nowhere("it is not in the configuration".to_owned()))?;
+        mailboxes::destination(&settings, protocol, &gatepost.way(&settings)).map_err(nowhere)
+    }
+}
+
+/// What the domains of the configuration open, each under an address that stands for all of it:
+/// their tokens are kept ready though nobody knows who will come.
+pub(super) fn of_domains(config: &Config) -> impl Iterator<Item = MailboxSettings> {
+    let domains = config.gateway.domains.iter();
+    domains.map(|(domain, registration)| by_app(format!("*@{domain}"), registration))
+}
+
+/// How the mailbox of this address is opened, be it under its own name or as one of a domain.
+fn configured(config: &Config, address: &str) -> Option<MailboxSettings> {
+    if let Some(settings) = config.mailboxes.get(address) {
+        return Some(settings.clone());
+    }
+    let (_, domain) = address.rsplit_once('@')?;
+    let registration = config.gateway.domains.get(domain)?;
+    Some(by_app(address.to_owned(), registration))
+}
+
+fn by_app(address: String, registration: &str) -> MailboxSettings {
+    MailboxSettings {
+        address,
+        registration: registration.to_owned(),
+        grant: GrantSettings::ClientCredentials,
+        read: ReadBy::Imap,
+        send: Some(SendBy::Smtp),
+        also: BTreeSet::new(),
+    }
+}
+
+fn door_settings(name: &str, settings: &crate::config::DoorSettings) -> DoorSettings {
+    let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+    let without_login = settings.without_login.iter();
+    let without_login = without_login.map(|devices| WithoutLogin {
+        networks: devices.networks.clone(),
+        mailbox: devices.mailbox.clone(),
+    });
+    DoorSettings {
+        name: name.to_owned(),
+        protocol: settings.protocol,
+        tls: match settings.tls {
+            DoorTls::Off => Tls::Off,
+            DoorTls::StartTls => Tls::StartTls,
+            DoorTls::Implicit => Tls::Implicit,
+            DoorTls::Auto => Tls::Auto,
+        },
+        in_clear: if settings.clear_beyond_loopback {
+            InClear::Accepted
+        } else {
+            InClear::Refused
+        },
+        proxies: settings.proxies.clone(),
+        connections: count(settings.connections),
+        connections_per_address: count(settings.connections_per_address),
+        idle: settings.idle,
+        without_login: without_login.collect(),
+    }
+}
+
+fn key(door: &str, listen: &ListenAt) -> Key {
+    let of_system = matches!(listen, ListenAt::Address(address) if address.port() == 0);
+    (place(listen), of_system.then(|| door.to_owned()))
+}
+
+fn place(listen: &ListenAt) -> Listen {
+    match listen {
+        ListenAt::Address(address) => Listen::Address(*address),
+        ListenAt::Systemd(name) => Listen::Systemd(name.clone()),
+    }
+}
+
+/// What clients may call this machine: its names, and the addresses at which doors listen.
+fn names(gateway: &GatewaySettings) -> Vec<String> {
+    let mut names = vec![
+        "localhost".to_owned(),
+        "127.0.0.1".to_owned(),
+        "::1".to_owned(),
+    ];
+    let host = files::read_public(Path::new("/proc/sys/kernel/hostname"), 256);
+    let host = host.map(|name| String::from_utf8_lossy(&name).trim().to_owned());
+    names.extend(host.into_iter().filter(|name| is_host_name(name)));
+    for listen in gateway.doors.values().flat_map(|door| &door.listen) {
+        if let ListenAt::Address(address) = listen
+            && !address.ip().is_unspecified()
+        {
+            names.push(address.ip().to_string());
+        }
+    }
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn is_host_name(name: &str) -> bool {
+    let good = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.');
+    !name.is_empty() && name.bytes().all(good)
+}
