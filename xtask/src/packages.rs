@@ -202,6 +202,16 @@ const NEEDS: &[Need] = &[
         purpose: "for its recipe",
     },
     Need {
+        program: "offlineimap",
+        package: "offlineimap3",
+        purpose: "as a client of the gateway",
+    },
+    Need {
+        program: "swaks",
+        package: "swaks",
+        purpose: "as a client of the gateway",
+    },
+    Need {
         program: "neomutt",
         package: "neomutt",
         purpose: "for its recipe",

@@ -1,0 +1,9 @@
+//! Programs that know a password, through the gateway to Dovecot and Postfix, which know only
+//! tokens: what they read and send is what lies there and what arrives.
+
+#[path = "../recipes/message.rs"]
+mod message;
+mod reading;
+mod reloading;
+mod sending;
+mod stand;
