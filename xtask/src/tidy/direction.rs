@@ -68,10 +68,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     // An independent judge: it shares the wire with what it judges, and nothing else.
     ("sandbox", &["fault", "host", "wire"]),
+    ("import", &["fault"]),
     (
         "gatepost",
         &[
             "fault", "host", "wire", "oauth", "mail", "mailroom", "gateway", "store", "sandbox",
+            "import",
         ],
     ),
 ];
