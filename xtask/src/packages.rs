@@ -15,10 +15,11 @@ struct Need {
     purpose: &'static str,
 }
 
-/// Installs through apt and npm whatever is absent; says what and why. Nothing needed is skipped.
+/// Installs through apt, npm and pip whatever is absent; says what and why. Nothing needed is skipped.
 pub(crate) fn install() -> anyhow::Result<()> {
     install_debian_packages()?;
-    install_npm_packages()
+    install_npm_packages()?;
+    install_python_packages()
 }
 
 fn install_debian_packages() -> anyhow::Result<()> {
@@ -102,6 +103,39 @@ fn install_npm_packages() -> anyhow::Result<()> {
     if let Err(error) = command::run(&mut npm) {
         bail!("{error:#}; it needs the npm registry once: run `npm ci` in {NPM_FOLDER} by hand");
     }
+    Ok(())
+}
+
+/// Exactly what the list names, into a Python of its own in a folder that git ignores.
+fn install_python_packages() -> anyhow::Result<()> {
+    let folder = tree::root().join(PYTHON_FOLDER);
+    let list = std::fs::read_to_string(folder.join("requirements.txt"))?;
+    // Written when it has done what the list says.
+    let done = folder.join("venv/installed.txt");
+    if std::fs::read_to_string(&done).is_ok_and(|installed| installed == list) {
+        return Ok(());
+    }
+    println!(
+        "the Python packages in {PYTHON_FOLDER} are absent or old; the tests take over what that \
+         program wrote"
+    );
+    install_venv("to install email-oauth2-proxy")?;
+    let mut venv = Command::new("python3");
+    command::run(venv.args(["-m", "venv", "venv"]).current_dir(&folder))?;
+    let mut pip = Command::new(folder.join("venv/bin/python"));
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ])
+    .args(["--requirement", "requirements.txt"])
+    .current_dir(&folder);
+    if let Err(error) = command::run(&mut pip) {
+        bail!("{error:#}; it needs PyPI once: run that by hand in {PYTHON_FOLDER}");
+    }
+    std::fs::write(&done, list)?;
     Ok(())
 }
 
@@ -260,6 +294,8 @@ const NEEDS: &[Need] = &[
 const VENV: &str = "python3-venv";
 /// Where `package.json` of the OpenID provider is.
 const NPM_FOLDER: &str = "tests/peers/oidc";
+/// Where the list of what Python needs is.
+const PYTHON_FOLDER: &str = "tests/peers/emailproxy";
 /// Servers are in `sbin`, which is often not in `PATH`.
 const FOLDERS: &[&str] = &[
     "/usr/local/sbin",

@@ -7,8 +7,8 @@ use clap::{ArgAction, Parser, Subcommand};
 
 use crate::verbs::{
     Delete, Mark, Move, calendar, config, contacts, credentials, deliveries, demo, explain, export,
-    folders, key, login, logout, mailboxes, messages, outbox, password, read, registration, reload,
-    sandbox, send, sendmail, serve, token, watch, whoami,
+    folders, import, key, login, logout, mailboxes, messages, outbox, password, read, registration,
+    reload, sandbox, send, sendmail, serve, token, watch, whoami,
 };
 
 /// The gate between software and Microsoft 365 mail.
@@ -92,6 +92,8 @@ pub enum Verb {
     Password(password::Arguments),
     /// Set up an app in Entra ID and Exchange: its certificate, its manifest, the whole script.
     Registration(registration::Arguments),
+    /// Take the place of another program: its ports, accounts, tokens and passwords.
+    Import(import::Arguments),
     /// Change the key that seals what is stored.
     Key(key::Arguments),
     /// Check or show the configuration, or print its JSON Schema.

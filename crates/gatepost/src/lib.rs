@@ -11,6 +11,7 @@ pub mod daemon;
 pub mod demo;
 pub mod examine;
 pub mod failure;
+pub mod import;
 pub mod logging;
 pub mod present;
 mod prompt;

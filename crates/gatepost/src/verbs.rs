@@ -12,6 +12,7 @@ pub mod demo;
 pub mod explain;
 pub mod export;
 pub mod folders;
+pub mod import;
 pub mod key;
 pub mod login;
 pub mod logout;
@@ -71,6 +72,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Outbox(arguments) => outbox::run(&arguments, settings),
         Verb::Password(arguments) => password::run(&arguments, settings),
         Verb::Deliveries(arguments) => deliveries::run(&arguments, settings),
+        Verb::Import(arguments) => import::run(&arguments, settings),
         Verb::Key(arguments) => key::run(&arguments, settings),
         Verb::Config(arguments) => config::run(&arguments, settings),
         Verb::Explain(arguments) => explain::run(&arguments),

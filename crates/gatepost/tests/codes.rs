@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use gatepost::{codes, compose, config, control, demo, sending, setup, signals, usage, verbs};
+use gatepost::{
+    codes, compose, config, control, demo, import, sending, setup, signals, usage, verbs,
+};
 
 #[test]
 fn every_code_has_a_page_and_every_page_a_code() {
@@ -77,6 +79,8 @@ const ALL: &[&[&str]] = &[
     control::RelayedFault::CODES,
     demo::DemoError::CODES,
     sending::SendError::CODES,
+    gatepost_import::ImportError::CODES,
+    import::TakeoverError::CODES,
     setup::SetupError::CODES,
     signals::SignalError::CODES,
     usage::UsageError::CODES,

@@ -29,13 +29,23 @@ pub struct EmailProxy {
     /// The accounts with a name of their own, in the order of the file, each with what it inherits
     /// from its catch-alls.
     pub accounts: Vec<Account>,
-    /// The names of the catch-alls, such as `@contoso.com` or `@`. Without the switch they do
-    /// nothing.
-    pub catch_alls: Vec<String>,
+    /// The catch-alls. Without the switch they do nothing.
+    pub catch_alls: Vec<CatchAll>,
     /// What holds for all of it.
     pub switches: Switches,
     /// What its own program would refuse or never look at.
     pub remarks: Vec<Remark>,
+}
+
+/// What holds for every account of a domain, or of all of them.
+#[derive(Debug)]
+pub struct CatchAll {
+    /// Its name, such as `@contoso.com` or `@`.
+    pub name: String,
+    /// The line of its head, from 1.
+    pub line: usize,
+    /// What an account without a section of its own has, if that is complete.
+    pub account: Option<Account>,
 }
 
 /// Something in the file that means nothing, or not what it seems to.
@@ -52,12 +62,29 @@ pub struct Remark {
 }
 
 impl EmailProxy {
-    /// Reads a configuration, with the tokens of a cache store going before its own.
-    pub fn read(mut file: Ini, cache: Option<&CacheStore>) -> Self {
+    /// Reads a configuration, with the tokens of a cache store going before its own. Where
+    /// catch-alls are allowed, the accounts of `names` that have no section are read, too.
+    pub fn read<'n>(
+        mut file: Ini,
+        cache: Option<&CacheStore>,
+        names: impl IntoIterator<Item = &'n str>,
+    ) -> Self {
         let mut remarks = Vec::new();
         let switches = Switches::read(&Options::new(&file, SWITCHES), &mut remarks);
         if let Some(cache) = cache {
             cache.merge_into(&mut file, switches.catch_alls, &mut remarks);
+        }
+        if switches.catch_alls {
+            for name in names {
+                let domain = format!("@{}", name.rsplit('@').next().unwrap_or_default());
+                let has_any = file
+                    .section(&domain)
+                    .or_else(|| file.section("@"))
+                    .is_some();
+                if has_any && name.contains('@') {
+                    file.add_section(name);
+                }
+            }
         }
         let mut read = Self {
             servers: Vec::new(),
@@ -82,16 +109,22 @@ impl EmailProxy {
             options.left_over(server::KNOWN, &mut self.remarks);
         } else if name.contains('@') {
             options.left_over(account::KNOWN, &mut self.remarks);
-            if name.starts_with('@') {
-                self.catch_alls.push(name.to_owned());
-                return;
-            }
             let options = if self.switches.catch_alls {
                 options.with_catch_alls()
             } else {
                 options
             };
-            let read = Account::read(&options, &self.switches, &mut self.remarks);
+            if name.starts_with('@') {
+                // What is missing there may stand in each account.
+                let account = Account::read(&options, self.switches, &mut Vec::new());
+                self.catch_alls.push(CatchAll {
+                    name: name.to_owned(),
+                    line: options.line(),
+                    account,
+                });
+                return;
+            }
+            let read = Account::read(&options, self.switches, &mut self.remarks);
             self.accounts.extend(read);
         } else if !PROSE.contains(&name) {
             self.remarks.push(options.remark(

@@ -55,7 +55,9 @@ impl Key {
             .map(Zeroizing::new)
             .map_err(|_| Unopened::Malformed)?;
         let length = octets.len();
-        if length < HEAD + BLOCK + MAC || octets[0] != VERSION || (length - HEAD - MAC) % BLOCK != 0
+        if length < HEAD + BLOCK + MAC
+            || octets[0] != VERSION
+            || !(length - HEAD - MAC).is_multiple_of(BLOCK)
         {
             return Err(Unopened::Malformed);
         }

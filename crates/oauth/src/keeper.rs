@@ -3,6 +3,7 @@
 //! One request at a time; who asks meanwhile waits for its outcome. A rotated refresh token is
 //! durable in the store before the access token that came with it is handed out.
 
+mod brought;
 mod challenged;
 mod clock_watch;
 mod flight;
@@ -29,6 +30,7 @@ use crate::{
     AccessToken, Audience, Challenge, CredentialId, Endpoint, Grant, Grants, HttpEndpoint, Proof,
     Registration, TokenError, TokenSource,
 };
+pub use brought::Brought;
 use challenged::{Challenged, Heard};
 use clock_watch::ClockWatch;
 use flight::Vault;

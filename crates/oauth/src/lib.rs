@@ -87,7 +87,8 @@ pub use flow::{Asking, DeviceCode, Event, Flow, Granted, Person, Prompt, Step};
 pub use form::{By, Form};
 pub use grants::{Attendance, GRANTS, Grant, Means, Opening, Renew};
 pub use keeper::{
-    Credential, CredentialStanding, CredentialState, PasswordFrom, Surroundings, TokenKeeper,
+    Brought, Credential, CredentialStanding, CredentialState, PasswordFrom, Surroundings,
+    TokenKeeper,
 };
 pub use loopback::Loopback;
 pub use managed_identity::{IdentityHost, ManagedIdentity, WhichIdentity};

@@ -18,6 +18,7 @@ mod events;
 mod fresh;
 mod grants;
 mod key;
+mod legacies;
 mod notices;
 mod outage;
 mod outbox;

@@ -5,6 +5,7 @@ use sqlx::{Executor as _, SqliteConnection};
 
 use crate::StoreError;
 use crate::grants::place_of;
+use crate::legacies;
 use crate::sealed::place;
 use crate::store::{PROOF_PLACE, Store};
 use crate::undone::{Columns, Undone};
@@ -34,6 +35,7 @@ impl Store {
                     boxes: Boxes::default(),
                 };
                 change.grants().await?;
+                change.legacies().await?;
                 change.contents().await?;
                 change.reasons().await?;
                 change.submissions().await?;
@@ -109,6 +111,26 @@ impl Change<'_> {
             };
             sqlx::query("UPDATE app_passwords SET sealed = $2 WHERE id = $1")
                 .bind(id)
+                .bind(sealed)
+                .execute(&mut *self.db)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn legacies(&mut self) -> Result<(), Undone> {
+        let rows = sqlx::query("SELECT mailbox, form, sealed FROM legacies ORDER BY mailbox")
+            .fetch_all(&mut *self.db)
+            .await?;
+        for row in &rows {
+            let row = Columns::new(row, "legacies", "mailbox");
+            let mailbox: &str = row.get("mailbox")?;
+            let place = legacies::place_of(&row)?;
+            let Some(sealed) = self.anew(&place, row.get("sealed")?) else {
+                continue;
+            };
+            sqlx::query("UPDATE legacies SET sealed = $2 WHERE mailbox = $1")
+                .bind(mailbox)
                 .bind(sealed)
                 .execute(&mut *self.db)
                 .await?;

@@ -129,6 +129,7 @@ pub(crate) const MIGRATIONS: &[(i64, &str)] = &[
         6,
         include_str!("../migrations/sqlite/0006_app_passwords.sql"),
     ),
+    (7, include_str!("../migrations/sqlite/0007_legacies.sql")),
 ];
 const STEP: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);

@@ -32,6 +32,16 @@ pub enum PeerError {
         /// Where `package.json` is.
         folder: PathBuf,
     },
+    /// What pip installs for a counterpart is not there.
+    #[error(
+        "the Python packages of {} are not installed: run `cargo xtask test`, or in that folder \
+         `python3 -m venv venv && venv/bin/pip install -r requirements.txt`",
+        folder.display()
+    )]
+    NoPythonPackages {
+        /// Where `requirements.txt` is.
+        folder: PathBuf,
+    },
     /// The program under test has not been built.
     #[error(
         "gatepost is not built: run `cargo build --bins`, or all tests with `cargo xtask test`"

@@ -21,6 +21,7 @@
 mod authority;
 mod corpus;
 mod dovecot;
+mod emailproxy;
 mod error;
 mod folder;
 mod identity;
@@ -36,6 +37,7 @@ mod small_disk;
 pub use authority::{Authority, Identity};
 pub use corpus::{Specimen, corpus, large_message};
 pub use dovecot::Dovecot;
+pub use emailproxy::EmailProxy;
 pub use error::PeerError;
 pub use identity::{App, IdentityEndpoint, Proof};
 pub use installed::program as installed;

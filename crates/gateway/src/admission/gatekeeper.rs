@@ -70,6 +70,8 @@ struct Inside {
     guests: Mutex<BTreeMap<PasswordId, CancellationToken>>,
     uses: Mutex<BTreeMap<PasswordId, LastUse>>,
     looks: Semaphore,
+    /// Held while something that was inherited becomes an app password.
+    inheriting: tokio::sync::Mutex<()>,
     waiting: AtomicUsize,
     /// What a password for nobody is hashed by.
     nobody: Recipe,
@@ -96,6 +98,7 @@ impl Gatekeeper {
             guests: Mutex::default(),
             uses: Mutex::default(),
             looks: Semaphore::new(AT_ONCE),
+            inheriting: tokio::sync::Mutex::default(),
             waiting: AtomicUsize::new(0),
             nobody: Recipe::new(house.cost, &house.chance),
             house,
@@ -258,6 +261,21 @@ impl Inside {
         let waiting = Waiting::among(&self.waiting).ok_or(Turned::Busy)?;
         let _look = self.looks.acquire().await.map_err(|_| Turned::Busy)?;
         drop(waiting);
+        let known = self.prove_among_known(candidate, password).await;
+        if known.is_some() {
+            return Ok(known);
+        }
+        match &candidate.opens {
+            Some(opens) => self.inherit(candidate, &opens.mailbox, password).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn prove_among_known(
+        &self,
+        candidate: &Candidate,
+        password: &SecretString,
+    ) -> Option<Arc<Held>> {
         let known = Arc::clone(&read(&self.known));
         let mailbox = candidate.opens.as_ref().map(|opens| opens.mailbox.as_str());
         let held = mailbox.map_or(&[][..], |mailbox| known.of_mailbox(mailbox));
@@ -275,13 +293,10 @@ impl Inside {
                     (&found.password.mailbox, password),
                     &found.password.id,
                 );
-                return Ok(Some(Arc::clone(found)));
+                return Some(Arc::clone(found));
             }
         }
-        match mailbox {
-            Some(mailbox) => self.inherit(candidate, mailbox, password).await,
-            None => Ok(None),
-        }
+        None
     }
 
     fn remember(
@@ -308,6 +323,11 @@ impl Inside {
         if !left.waits_for(mailbox) {
             return Ok(None);
         }
+        // Clients open several connections at once, and one app password is to come of it.
+        let _one = self.inheriting.lock().await;
+        if !left.waits_for(mailbox) {
+            return Ok(self.prove_among_known(candidate, password).await);
+        }
         let unreadable = |error: PasswordError| Turned::Unreadable {
             reason: error.to_string(),
         };
@@ -323,6 +343,7 @@ impl Inside {
         };
         let made = maker.take_over(Wanted::of(mailbox), password).await;
         let made = made.map_err(unreadable)?;
+        left.settled(mailbox).await.map_err(unreadable)?;
         tracing::info!(mailbox, id = %made.id, "a password that was taken over became an app password");
         let mut asked = self.asked.lock().await;
         self.read_anew(&mut asked).await.map_err(unreadable)?;

@@ -21,6 +21,10 @@ pub trait Inheritance: Send + Sync + std::fmt::Debug {
         mailbox: &str,
         password: &SecretString,
     ) -> Result<Inherited, PasswordError>;
+
+    /// The password that opened it is an app password now, durably: what waited is forgotten, and
+    /// opens no more when that app password is revoked.
+    async fn settled(&self, mailbox: &str) -> Result<(), PasswordError>;
 }
 
 /// What became of an attempt to open what was inherited.

@@ -75,7 +75,7 @@ pub enum AppProof {
 impl Account {
     pub(super) fn read(
         options: &Options<'_>,
-        switches: &Switches,
+        switches: Switches,
         remarks: &mut Vec<Remark>,
     ) -> Option<Self> {
         let resource = options.text("oauth2_resource");
@@ -132,7 +132,7 @@ impl Account {
 fn proof(
     options: &Options<'_>,
     flow: &Flow,
-    switches: &Switches,
+    switches: Switches,
     remarks: &mut Vec<Remark>,
 ) -> AppProof {
     let secret = options.get("client_secret");

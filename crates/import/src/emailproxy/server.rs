@@ -77,13 +77,10 @@ impl Server {
         (protocol, port): (Protocol, &str),
         remarks: &mut Vec<Remark>,
     ) -> Option<Self> {
-        let port = match port_number(port) {
-            Some(port) => port,
-            None => {
-                let sentence = "the number in its name is no port".to_owned();
-                remarks.push(options.remark(None, sentence));
-                return None;
-            }
+        let Some(port) = port_number(port) else {
+            let sentence = "the number in its name is no port".to_owned();
+            remarks.push(options.remark(None, sentence));
+            return None;
         };
         let upstream_port = options.text("server_port");
         let upstream_port = upstream_port.as_deref().and_then(port_number);

@@ -4,6 +4,10 @@ use super::{Options, Remark};
 
 /// The switches of a configuration, as its program reads them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are the switches of another program, each on or off by itself"
+)]
 pub struct Switches {
     /// `allow_catch_all_accounts`.
     pub catch_alls: bool,

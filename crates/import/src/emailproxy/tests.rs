@@ -11,7 +11,12 @@ const SECRET: &str = "gAAAAABlU_EAEBESExQVFhcYGRobHB0eH-v3bx4gegMqMWHTFeev6hCrCV
 const REFRESH_870: &str = "gAAAAABlU_EAEBESExQVFhcYGRobHB0eHwixIhdiJComI8Uf4hF89UZ7s6nxhfATgHARQZKZhA9IYoMYHrSvxO6hbIxPj_aOaA==";
 
 fn read(text: &str) -> EmailProxy {
-    EmailProxy::read(Ini::parse(text).expect("it is well formed"), None)
+    read_with(text, &[])
+}
+
+fn read_with(text: &str, names: &[&str]) -> EmailProxy {
+    let file = Ini::parse(text).expect("it is well formed");
+    EmailProxy::read(file, None, names.iter().copied())
 }
 
 fn remarks(read: &EmailProxy) -> Vec<(&str, usize, Option<&str>)> {
@@ -132,13 +137,19 @@ fn catch_alls_are_inherited_where_they_are_allowed() {
     );
     let without = read(&sections);
     assert_eq!(without.accounts.len(), 0);
-    assert_eq!(without.catch_alls, ["@x.y", "@"]);
+    let names = without.catch_alls.iter().map(|one| one.name.as_str());
+    assert!(names.eq(["@x.y", "@"]));
     let with = read(&format!(
         "[emailproxy]\nallow_catch_all_accounts = True\n{sections}"
     ));
     assert_eq!(with.accounts.len(), 1, "{:?}", with.remarks);
     assert_eq!(with.accounts[0].client_id, "hers");
     assert_eq!(with.accounts[0].redirect_uri.as_deref(), Some("r"));
+    assert!(with.catch_alls[0].account.is_some() && with.catch_alls[1].account.is_none());
+    let allowed = format!("[emailproxy]\nallow_catch_all_accounts = True\n{sections}");
+    let known = read_with(&allowed, &["eve@x.y", "ada@x.y", "jun@x.z"]);
+    let names = known.accounts.iter().map(|account| account.name.as_str());
+    assert!(names.eq(["ada@x.y", "eve@x.y"]));
 }
 
 #[test]
@@ -221,7 +232,7 @@ fn a_cache_store_goes_before_the_configuration() {
         let store = CacheStore::parse(&store).expect("it is well formed");
         let text = format!("[a@x.y]\n{APP}access_token = old\n");
         let file = Ini::parse(&text).expect("it is well formed");
-        let read = EmailProxy::read(file, Some(&store));
+        let read = EmailProxy::read(file, Some(&store), []);
         assert_eq!(read.accounts[0].client_id, "id");
         let state = read.accounts[0].state.as_ref().expect("it has a token");
         assert!(state.open(&password("Größe 7")).is_ok());

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -71,7 +73,7 @@ proptest! {
     ) {
         let mut text = String::from("[s]\n");
         for (name, value) in &values {
-            text.push_str(&format!("{name} = {value}\n"));
+            let _ = writeln!(text, "{name} = {value}");
         }
         let ini = parsed(&text);
         let section = ini.section("s").expect("it is there");

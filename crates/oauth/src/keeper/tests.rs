@@ -1,3 +1,4 @@
+mod brought;
 mod exploration;
 mod inheritance;
 mod proving;

@@ -5,6 +5,7 @@ mod crash;
 mod cursors;
 mod deliveries;
 mod grants;
+mod legacies;
 mod opening;
 mod outbox;
 mod rotation;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gatepost_fault::Fault as _;
-use gatepost_gateway::admission::AppPasswords;
+use gatepost_gateway::admission::{AppPasswords, Legacies as _};
 use gatepost_host::{Chance, Clock, SealingKey, SecretSource, environment, files};
 use gatepost_mailroom::{
     Accepted, Cursors as _, Deliveries, DeliveryFilter, Holder, Kept, LeftBy, Outbox as _, Settled,
@@ -22,6 +22,7 @@ use secrecy::ExposeSecret as _;
 use tokio::io::AsyncReadExt as _;
 
 use crate::crash::seed;
+use crate::legacies::legacy;
 use crate::samples::{
     advance, app_password, arrival, at, credential, open_at, sign_in, sink, submission, watch,
 };
@@ -35,8 +36,8 @@ async fn everything_opens_with_the_new_key_and_nothing_with_the_old() {
     let rotated = rotate(folder.path(), KeySource::StateFolder, None).await;
     let rotated = rotated.expect("nobody uses it");
     // A sign-in, two events, one message, one reason; a message on its way out, its standing, its
-    // octets; an app password.
-    assert_eq!((rotated.rows, rotated.files, rotated.damaged), (9, 1, 0));
+    // octets; an app password; what another gateway left behind.
+    assert_eq!((rotated.rows, rotated.files, rotated.damaged), (10, 1, 0));
     assert_eq!(rotated.place, KeyPlace::File(key_file.clone()));
     assert_ne!(std::fs::read(&key_file).expect("it is there"), old);
     assert_whole(folder.path(), KeySource::StateFolder).await;
@@ -118,7 +119,7 @@ async fn what_was_damaged_before_stays_and_hides_nothing() {
     std::fs::write(&name, content).expect("our own file");
     let rotated = rotate(folder.path(), KeySource::StateFolder, None).await;
     let rotated = rotated.expect("one file is no reason");
-    assert_eq!((rotated.rows, rotated.files, rotated.damaged), (9, 0, 1));
+    assert_eq!((rotated.rows, rotated.files, rotated.damaged), (10, 0, 1));
     let copies = all_files(folder.path());
     assert!(
         !copies
@@ -208,6 +209,8 @@ async fn fill(folder: &Path) {
     let store = open_at(folder, KeySource::StateFolder, Access::Serve).await;
     let store = store.expect("a new store opens");
     sign_in(&store, "a", REFRESH).await;
+    let kept = store.keep(&legacy(MAILBOX, REFRESH)).await;
+    kept.expect("the store works");
     let inbox = watch("INBOX");
     let mut large = arrival(&inbox, 2, &["slow"]);
     large.message = Some(Kept::File {
@@ -246,6 +249,9 @@ async fn assert_whole(folder: &Path, key: KeySource) {
     let loaded = Grants::load(&store, &credential("a")).await;
     let (state, _) = loaded.expect("it opens").expect("somebody signed in");
     assert_eq!(state.secret.expose_secret(), REFRESH.as_bytes());
+    let legacy = store.legacy(MAILBOX).await.expect("it opens");
+    let legacy = legacy.expect("it waits");
+    assert_eq!(legacy.sealed.expose_secret(), REFRESH);
     let filter = DeliveryFilter {
         limit: 10,
         ..DeliveryFilter::default()
@@ -354,6 +360,7 @@ fn all_files(folder: &Path) -> Vec<PathBuf> {
 const CHILD: &str = "GATEPOST_ROTATE_IN";
 const KILLS: u64 = 30;
 const REFRESH: &str = "a refresh token";
+const MAILBOX: &str = "scanner@contoso.com";
 const REASON: &str = "the program said no";
 const NAME: &str = "5555555555555555555555555555555555555555555555555555555555555555";
 /// Three chunks, the last not full.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gatepost_gateway::admission::AppPasswords as _;
+use gatepost_gateway::admission::{AppPasswords as _, Legacies as _};
 use gatepost_mail::{Address, Trace};
 use gatepost_mailroom::{
     Cursors as _, Deliveries as _, EventData, Fate, Holder, Kept, NewEvent, Outbox as _, Settled,
@@ -10,6 +10,7 @@ use gatepost_mailroom::{
 };
 use gatepost_store::Store;
 
+use crate::legacies::legacy;
 use crate::samples::{
     advance, app_password, arrival, at, fixture, sign_in, sink, submission, watch,
 };
@@ -32,6 +33,8 @@ async fn no_canary_is_found_in_any_file() {
     send(store).await;
     let added = store.add(&app_password("CANARY")).await;
     added.expect("a store");
+    let kept = store.keep(&legacy("a@x.y", "a sealed CANARY")).await;
+    kept.expect("the store works");
     assert_silent(fixture.folder.path());
     fixture.store.close().await;
     assert_silent(fixture.folder.path());

@@ -413,16 +413,33 @@ impl Inheritance for Chest {
         password: &SecretString,
     ) -> Result<Inherited, PasswordError> {
         use secrecy::ExposeSecret as _;
-        let mut chest = lock(&self.0);
+        let chest = lock(&self.0);
         Ok(match *chest {
             None => Inherited::Nothing,
-            Some(key) if key == password.expose_secret() => {
-                *chest = None;
-                Inherited::Opened
-            }
+            Some(key) if key == password.expose_secret() => Inherited::Opened,
             Some(_) => Inherited::OtherPassword,
         })
     }
+
+    async fn settled(&self, _mailbox: &str) -> Result<(), PasswordError> {
+        *lock(&self.0) = None;
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_logins_at_once_make_one_app_password_of_what_was_inherited() {
+    let chest = Arc::new(Chest(Mutex::new(Some("old"))));
+    let stand = Stand::with(Some(chest.clone()));
+    let password = "old".into();
+    let (one, other) = tokio::join!(
+        stand.try_from(HERE, (ADA, &password)),
+        stand.try_from(HERE, (ADA, &password)),
+    );
+    one.expect("it opens");
+    other.expect("it is open");
+    let (_, all) = stand.passwords.all().await.expect("memory");
+    assert_eq!(all.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

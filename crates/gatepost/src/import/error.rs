@@ -1,0 +1,62 @@
+//! Why nothing is taken over.
+
+use std::path::PathBuf;
+
+use gatepost_fault::{Fault, Next, Owner};
+use gatepost_import::ImportError;
+
+/// Why another program's place is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum TakeoverError {
+    /// The file of the other program cannot be read.
+    #[error("{} cannot be taken over: {source}", file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: ImportError,
+    },
+    /// A configuration is there already.
+    #[error(
+        "{} is there already, and a configuration is never overwritten; name another file with \
+         --write, and put together by hand what belongs together",
+        file.display()
+    )]
+    Exists {
+        /// The file.
+        file: PathBuf,
+    },
+    /// There is nothing in the file that can be taken over.
+    #[error(
+        "nothing of {} can be taken over: no account in it is one of Microsoft 365 that Gatepost \
+         can open; the report says why of each",
+        file.display()
+    )]
+    Nothing {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+impl TakeoverError {
+    /// Every code this error answers by itself; those of the file come on top.
+    pub const CODES: &'static [&'static str] = &["import_target_exists", "import_nothing_usable"];
+}
+
+impl Fault for TakeoverError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unreadable { source, .. } => source.code(),
+            Self::Exists { .. } => "import_target_exists",
+            Self::Nothing { .. } => "import_nothing_usable",
+        }
+    }
+
+    fn owner(&self) -> Owner {
+        Owner::Operator
+    }
+
+    fn next(&self) -> Next {
+        Next::Discard
+    }
+}

@@ -1,0 +1,145 @@
+"""Uses email-oauth2-proxy as its clients do, and prints what it kept.
+
+Standard input is JSON: `config` (its file), `port` (its IMAP server), `person_password` (that of
+the people at the sign-in page), `consents` (addresses of sign-in pages where a person only
+consents) and `logins`, each with `user`, `password` and `expected` (whether it comes in).
+Standard output is JSON: `tokens`, the clear tokens of every account, opened by the proxy's own
+code, and `log`.
+"""
+
+import configparser
+import html
+import http.cookiejar
+import imaplib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+
+LINK = re.compile(r"Please visit the following URL to authenticate account (\S+): (\S+)")
+
+
+class Browser:
+    """A browser without scripts, and the person in front of it."""
+
+    class NoRedirect(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, *_):
+            return None
+
+    def __init__(self, password):
+        self.password = password
+
+    def sign_in(self, person, url):
+        """Signs a person in and consents; gives where the browser is sent back to."""
+        jar = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+        opener = urllib.request.build_opener(jar, self.NoRedirect)
+        page, back = self.fetch(opener, url, None)
+        answers = {"username": person, "password": self.password}
+        for _ in range(3):
+            if back:
+                return back
+            page, back = self.submit(opener, page, answers)
+            answers = {"answer": "accept"}
+        raise SystemExit(f"not sent back: {page}")
+
+    def submit(self, opener, page, answers):
+        form = page.split("<form", 1)[1]
+        fields = {}
+        for tag in re.findall(r"<input[^>]*>", form):
+            name = re.search(r'name="([^"]*)"', tag)
+            value = re.search(r'value="([^"]*)"', tag)
+            if name:
+                fields[name[1]] = html.unescape(value[1]) if value else ""
+        fields.update(answers)
+        action = html.unescape(re.search(r'action="([^"]*)"', form)[1])
+        return self.fetch(opener, action, urllib.parse.urlencode(fields).encode())
+
+    @staticmethod
+    def fetch(opener, url, form):
+        try:
+            with opener.open(url, form, timeout=30) as answer:
+                return answer.read().decode(), None
+        except urllib.error.HTTPError as answer:
+            if answer.status in (302, 303):
+                return "", answer.headers["location"]
+            raise SystemExit(f"{url}: {answer.status} {answer.read().decode()}")
+
+
+def watch(proxy, browser, ready, log):
+    """Reads what the proxy says, and goes where it wants a person to go."""
+    for line in proxy.stdout:
+        log.append(line)
+        if "Initialised Email OAuth 2.0 Proxy" in line:
+            ready.set()
+        link = LINK.search(line)
+        if link:
+            back = browser.sign_in(link[1], link[2])
+            urllib.request.urlopen(back, timeout=30).read()
+    ready.set()
+
+
+def log_in(port, login):
+    client = imaplib.IMAP4("127.0.0.1", port, timeout=60)
+    try:
+        client.login(login["user"], login["password"])
+        client.select("INBOX", readonly=True)
+        came_in = True
+        client.logout()
+    except imaplib.IMAP4.error:
+        came_in = False
+    return came_in
+
+
+def opened(config, logins):
+    """The tokens that the proxy's own code opens."""
+    import emailproxy
+
+    emailproxy.CONFIG_FILE_PATH = emailproxy.CACHE_STORE = config
+    read = configparser.ConfigParser(interpolation=None)
+    read.read(config)
+    tokens = {}
+    for login in logins:
+        user = login["user"]
+        crypt = emailproxy.Cryptographer(read, user, login["password"])
+        kept = {}
+        for option in ("access_token", "refresh_token"):
+            if read.has_option(user, option):
+                kept[option] = crypt.decrypt(read.get(user, option))
+        tokens[user] = kept
+    return tokens
+
+
+def main():
+    order = json.load(sys.stdin)
+    browser = Browser(order["person_password"])
+    for consent in order["consents"]:
+        browser.sign_in(consent["user"], consent["url"])
+    command = [sys.executable, "-m", "emailproxy", "--no-gui", "--local-server-auth"]
+    command += ["--config-file", order["config"], "--log-file", os.devnull, "--debug"]
+    proxy = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    ready, log = threading.Event(), []
+    threading.Thread(target=watch, args=(proxy, browser, ready, log), daemon=True).start()
+    try:
+        ready.wait(60)
+        for login in order["logins"]:
+            if log_in(order["port"], login) != login["expected"]:
+                raise SystemExit(f"{login['user']}:\n{''.join(log)}")
+    finally:
+        proxy.send_signal(signal.SIGINT)
+        try:
+            proxy.wait(40)
+        except subprocess.TimeoutExpired:
+            proxy.kill()
+    good = [login for login in order["logins"] if login["expected"]]
+    json.dump({"tokens": opened(order["config"], good), "log": "".join(log)}, sys.stdout)
+
+
+main()

@@ -1,0 +1,197 @@
+//! An imaginary tenant, and email-oauth2-proxy in front of it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use gatepost_peers::{EmailProxy, gatepost};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+pub(crate) type Failure = Box<dyn std::error::Error>;
+
+/// Signs in with a browser; her clients show a password of their own.
+pub(crate) const ADA: &str = "ada.berg@contoso.com";
+/// His clients show the password that he has at Microsoft.
+pub(crate) const JUN: &str = "jun.tanaka@contoso.com";
+/// Opened by the app in its own name.
+pub(crate) const SUPPORT: &str = "support@contoso.com";
+
+/// A tenant that runs, in a folder of its own.
+pub(crate) struct Stand {
+    folder: TempDir,
+    sandbox: Child,
+    env: BTreeMap<String, String>,
+    /// Where the proxy takes IMAP.
+    pub(crate) port: u16,
+    redirect: u16,
+}
+
+impl Stand {
+    pub(crate) fn new() -> Result<Self, Failure> {
+        let folder = tempfile::tempdir()?;
+        let env_file = folder.path().join("sandbox.env");
+        let mut command = program(folder.path())?;
+        command.args(["sandbox", "--env-file"]).arg(&env_file);
+        let mut sandbox = command.stdout(Stdio::piped()).spawn()?;
+        let stdout = sandbox.stdout.take().ok_or("standard output is a pipe")?;
+        // It speaks when everything listens.
+        BufReader::new(stdout).lines().next().ok_or("it ended")??;
+        let text = fs::read_to_string(&env_file)?;
+        let variable = |line: &str| {
+            let (name, value) = line.split_once('=')?;
+            let name = name.strip_prefix("GATEPOST_SANDBOX_")?;
+            Some((name.to_owned(), value.trim_matches(['"', '\'']).to_owned()))
+        };
+        let env = text.lines().filter_map(variable).collect();
+        // Both are held at the same time, so that they differ.
+        let ports = [
+            TcpListener::bind("127.0.0.1:0")?,
+            TcpListener::bind("127.0.0.1:0")?,
+        ];
+        Ok(Self {
+            folder,
+            sandbox,
+            env,
+            port: ports[0].local_addr()?.port(),
+            redirect: ports[1].local_addr()?.port(),
+        })
+    }
+
+    /// What the sandbox says of itself.
+    pub(crate) fn variable(&self, name: &str) -> Result<&str, Failure> {
+        let found = self.env.get(name).map(String::as_str);
+        found.ok_or_else(|| format!("the env file has no {name}").into())
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file that only its owner may read.
+    pub(crate) fn write(&self, name: &str, content: &str) -> Result<PathBuf, Failure> {
+        let path = self.path(name);
+        fs::write(&path, content)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+        Ok(path)
+    }
+
+    /// The configuration of the proxy, before anybody signed in.
+    pub(crate) fn proxy_configuration(&self) -> Result<String, Failure> {
+        let (host, port) = self.variable("IMAP")?.rsplit_once(':').ok_or("host:port")?;
+        let endpoints = format!(
+            "{}/{}/oauth2/v2.0",
+            self.variable("LOGIN")?,
+            self.variable("TENANT")?
+        );
+        let app = format!(
+            "token_url = {endpoints}/token\nclient_id = {}\nclient_secret = {}\n",
+            self.variable("CLIENT_ID")?,
+            self.variable("CLIENT_SECRET")?
+        );
+        Ok(format!(
+            "[Server setup]\ndocumentation = what it is\n\tand how\n\n\
+             [IMAP-{}]\nserver_address = {host}\nserver_port = {port}\nlocal_address = 127.0.0.1\n\n\
+             [{ADA}]\n{app}permission_url = {endpoints}/authorize\noauth2_scope = {SCOPE}\n\
+             redirect_uri = http://localhost:{}\n\n\
+             [{JUN}]\n{app}oauth2_scope = {SCOPE}\noauth2_flow = password\n\n\
+             [{SUPPORT}]\n{app}oauth2_scope = https://outlook.office365.com/.default\n\
+             oauth2_flow = client_credentials\n\n\
+             [emailproxy]\ndelete_account_token_on_password_error = False\n",
+            self.port, self.redirect
+        ))
+    }
+
+    /// The password that clients of an account show.
+    pub(crate) fn password(&self, account: &str) -> Result<String, Failure> {
+        Ok(match account {
+            ADA => "Größe: 7 \"of Ada's clients\"".to_owned(),
+            JUN => self.variable("PASSWORD")?.to_owned(),
+            _ => "scanner".to_owned(),
+        })
+    }
+
+    /// Has the real proxy sign in each account, and gives the clear tokens that it kept.
+    pub(crate) fn use_proxy(&self, config: &Path) -> Result<Value, Failure> {
+        let mut logins = Vec::new();
+        for account in [ADA, JUN, SUPPORT] {
+            let password = self.password(account)?;
+            logins.push(json!({ "user": account, "password": password, "expected": true }));
+        }
+        logins.push(json!({ "user": SUPPORT, "password": "another", "expected": false }));
+        let consent = format!(
+            "{}/{}/oauth2/v2.0/authorize?client_id={}&response_type=code&scope={}\
+             &redirect_uri=http%3A%2F%2Flocalhost%3A{}&login_hint={JUN}",
+            self.variable("LOGIN")?,
+            self.variable("TENANT")?,
+            self.variable("CLIENT_ID")?,
+            SCOPE.replace(' ', "%20"),
+            self.redirect
+        );
+        let order = json!({
+            "config": config,
+            "port": self.port,
+            "person_password": self.variable("PASSWORD")?,
+            "consents": [{ "user": JUN, "url": consent }],
+            "logins": logins,
+        });
+        let mut clients = EmailProxy::installed()?.clients();
+        clients.env("SSL_CERT_FILE", self.variable("CA")?);
+        clients.current_dir(self.folder.path());
+        let said = told(&mut clients, &order)?;
+        Ok(serde_json::from_slice(&said.stdout)?)
+    }
+
+    /// Runs gatepost to its end; it must end well.
+    pub(crate) fn gatepost(&self, arguments: &[&str]) -> Result<String, Failure> {
+        let output = program(self.folder.path())?.args(arguments).output()?;
+        if !output.status.success() {
+            let complaint = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("gatepost {arguments:?}: {complaint}").into());
+        }
+        Ok(String::from_utf8(output.stdout)?)
+    }
+}
+
+impl Drop for Stand {
+    fn drop(&mut self) {
+        let _ = self.sandbox.kill();
+        let _ = self.sandbox.wait();
+    }
+}
+
+/// Tells a program something on standard input; it must end well.
+pub(crate) fn told(command: &mut Command, order: &Value) -> Result<Output, Failure> {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let mut stdin = child.stdin.take().ok_or("standard input is a pipe")?;
+    stdin.write_all(order.to_string().as_bytes())?;
+    drop(stdin);
+    let output = child.wait_with_output()?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{command:?}: {complaint}").into())
+}
+
+fn program(folder: &Path) -> Result<Command, Failure> {
+    let mut command = gatepost()?;
+    command.current_dir(folder).stdin(Stdio::null());
+    command
+        .env("TMPDIR", folder)
+        .env("STATE_DIRECTORY", folder.join("state"));
+    for variable in ["GATEPOST_CONFIG", "GATEPOST_LOG", "NOTIFY_SOCKET"] {
+        command.env_remove(variable);
+    }
+    Ok(command)
+}
+
+const SCOPE: &str = "https://outlook.office.com/IMAP.AccessAsUser.All offline_access";
