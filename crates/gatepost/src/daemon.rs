@@ -24,6 +24,7 @@ use crate::compose::{
 };
 use crate::config::TokenFileSettings;
 use crate::failure::Failure;
+use crate::import::Waiting;
 use crate::present::Present;
 use crate::service_manager::Reloading;
 use crate::token_files::TokenFile;
@@ -80,7 +81,6 @@ impl Daemon {
     pub async fn start(gatepost: Gatepost) -> Result<Self, Failure> {
         let mailroom = gatepost.mailroom()?;
         let office = gatepost.post_office(&mailroom);
-        let gatekeeper = gatepost.gatekeeper();
         let mut doors = Doors::closed();
         let sockets = doors.sockets(&gatepost)?;
         let described = Described::by(&gatepost, &sockets)?;
@@ -88,6 +88,8 @@ impl Daemon {
         let tasks = gatepost.tasks.clone();
         let notices = Arc::new(gatepost.store.clone());
         let present = Present::new(gatepost);
+        let waiting = Arc::new(Waiting::read(present.clone()).await?);
+        let gatekeeper = present.get().gatekeeper(waiting);
         doors.have(sockets);
         let gateway = present.get().gateway(&gatekeeper, &present);
         doors.lead_to(gateway);

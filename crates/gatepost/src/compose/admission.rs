@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use gatepost_gateway::admission::{Cost, Gatehouse, Gatekeeper, Lockout, Logins, Opens, Rules};
+use gatepost_gateway::admission::{
+    Cost, Gatehouse, Gatekeeper, Inheritance, Lockout, Logins, Opens, Rules,
+};
 
 use super::Gatepost;
 use crate::config::Config;
 
 impl Gatepost {
-    /// The gatekeeper over the store.
-    pub fn gatekeeper(&self) -> Gatekeeper {
+    /// The gatekeeper over the store, and over what another gateway left behind.
+    pub fn gatekeeper(&self, inheritance: Arc<dyn Inheritance>) -> Gatekeeper {
         Gatekeeper::new(Gatehouse {
             passwords: Arc::new(self.store.clone()),
-            inheritance: None,
+            inheritance: Some(inheritance),
             rules: rules(&self.config),
             clock: self.clock.clone(),
             chance: self.chance.clone(),

@@ -1,7 +1,7 @@
 //! What a file of ours must not hold goes into the store: sign-ins, and what waits for its
 //! password.
 
-use gatepost_gateway::admission::{Legacies as _, Legacy};
+use gatepost_gateway::admission::{Legacies as _, Legacy, Maker, Wanted};
 use gatepost_oauth::{Brought, CredentialId, GrantState, GrantStoreError, Grants as _};
 use gatepost_store::Store;
 use secrecy::SecretString;
@@ -43,17 +43,21 @@ impl Carried {
 pub async fn carry(
     plan: &Plan,
     config: &Config,
-    store: &Store,
+    (store, maker): (&Store, &Maker<'_>),
 ) -> Result<Vec<(String, Carried)>, Failure> {
     let mut carried = Vec::new();
     for mailbox in &plan.mailboxes {
-        let outcome = one(mailbox, config, store).await?;
+        let outcome = one(mailbox, config, (store, maker)).await?;
         carried.push((mailbox.address.clone(), outcome));
     }
     Ok(carried)
 }
 
-async fn one(mailbox: &MailboxPlan, config: &Config, store: &Store) -> Result<Carried, Failure> {
+async fn one(
+    mailbox: &MailboxPlan,
+    config: &Config,
+    (store, maker): (&Store, &Maker<'_>),
+) -> Result<Carried, Failure> {
     let (password, refresh_token) = match &mailbox.keepsake {
         Keepsake::Nothing => return Ok(Carried::Nothing),
         Keepsake::Sealed(state) => {
@@ -70,6 +74,8 @@ async fn one(mailbox: &MailboxPlan, config: &Config, store: &Store) -> Result<Ca
             refresh_token,
         } => (password, refresh_token.as_ref()),
     };
+    let wanted = Wanted::of(&mailbox.address);
+    maker.take_over(wanted, password).await?;
     let settings = config.mailboxes.get(&mailbox.address);
     let signed_in =
         settings.and_then(|settings| sign_in(config, settings, (refresh_token, password)));

@@ -1,7 +1,7 @@
 //! Sign-ins that wait for their password: the first login that shows it opens them.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
 use async_trait::async_trait;
 use gatepost_gateway::admission::{Inheritance, Inherited, Legacies, PasswordError};
@@ -11,22 +11,24 @@ use gatepost_store::Store;
 use secrecy::SecretString;
 
 use super::carry::{FORM, sign_in};
-use crate::config::Config;
+use crate::present::Present;
 
 /// What was taken over sealed, and waits for its passwords.
 #[derive(Debug)]
 pub struct Waiting {
-    config: Arc<Config>,
+    /// The configuration may change.
+    present: Present,
     store: Store,
     mailboxes: RwLock<BTreeSet<String>>,
 }
 
 impl Waiting {
     /// Looks up what waits. What is taken over later is not seen.
-    pub async fn read(config: Arc<Config>, store: Store) -> Result<Self, PasswordError> {
+    pub async fn read(present: Present) -> Result<Self, PasswordError> {
+        let store = present.get().store.clone();
         let mailboxes = store.waiting().await?.into_iter().collect();
         Ok(Self {
-            config,
+            present,
             store,
             mailboxes: RwLock::new(mailboxes),
         })
@@ -39,11 +41,13 @@ impl Waiting {
         password: &SecretString,
         opened: &gatepost_import::emailproxy::Opened,
     ) -> Result<(), PasswordError> {
-        let Some(settings) = self.config.mailboxes.get(mailbox) else {
+        let gatepost = self.present.get();
+        let config = &gatepost.config;
+        let Some(settings) = config.mailboxes.get(mailbox) else {
             return Ok(());
         };
         let refresh_token = opened.refresh_token.as_ref();
-        let Some((id, state)) = sign_in(&self.config, settings, (refresh_token, password)) else {
+        let Some((id, state)) = sign_in(config, settings, (refresh_token, password)) else {
             return Ok(());
         };
         match self.store.replace(&id, None, &state).await {
@@ -126,7 +130,7 @@ mod tests {
     use secrecy::ExposeSecret as _;
 
     use super::*;
-    use crate::compose::{Gatepost, Scope, compose, credential_id};
+    use crate::compose::{Scope, compose, credential_id};
     use crate::config::{Purpose, load_for};
 
     const ADA: &str = "ada@contoso.com";
@@ -147,24 +151,24 @@ mod tests {
         ada.state.expect("it has tokens")
     }
 
-    async fn opened(folder: &std::path::Path) -> Gatepost {
+    async fn opened(folder: &std::path::Path) -> Present {
         let file = folder.join("gatepost.toml");
         std::fs::write(&file, CONFIGURATION).expect("a writable folder");
         let config = load_for(Purpose::Work, &file).expect("it is good");
         let gatepost = compose(config, Scope::Store).await;
-        gatepost.expect("a new store opens")
+        Present::new(gatepost.expect("a new store opens"))
     }
 
-    async fn waiting(gatepost: &Gatepost) -> Waiting {
-        let config = Arc::new(gatepost.config.clone());
-        let waiting = Waiting::read(config, gatepost.store.clone()).await;
+    async fn waiting(present: &Present) -> Waiting {
+        let waiting = Waiting::read(present.clone()).await;
         waiting.expect("the store works")
     }
 
     #[tokio::test]
     async fn the_first_login_with_the_right_password_opens_what_waits() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let gatepost = opened(folder.path()).await;
+        let present = opened(folder.path()).await;
+        let gatepost = present.get();
         let legacy = Legacy {
             mailbox: ADA.to_owned(),
             form: FORM.to_owned(),
@@ -172,7 +176,7 @@ mod tests {
         };
         let kept = gatepost.store.keep(&legacy).await;
         kept.expect("the store works");
-        let waits = waiting(&gatepost).await;
+        let waits = waiting(&present).await;
         assert!(waits.waits_for(ADA) && !waits.waits_for("bob@contoso.com"));
         let wrong = waits.open(ADA, &"wrong".into()).await;
         assert_eq!(wrong.expect("it was tried"), Inherited::OtherPassword);
@@ -186,9 +190,9 @@ mod tests {
         let text = String::from_utf8_lossy(state.secret.expose_secret());
         assert!(text.contains("refresh-one"));
         // Cut off here, it would wait again; its password is an app password only then.
-        assert!(waiting(&gatepost).await.waits_for(ADA));
+        assert!(waiting(&present).await.waits_for(ADA));
         waits.settled(ADA).await.expect("the store works");
-        assert!(!waits.waits_for(ADA) && !waiting(&gatepost).await.waits_for(ADA));
+        assert!(!waits.waits_for(ADA) && !waiting(&present).await.waits_for(ADA));
         let gone = waits.open(ADA, &"Größe 7".into()).await;
         assert_eq!(gone.expect("it was tried"), Inherited::Nothing);
         gatepost.end().await;

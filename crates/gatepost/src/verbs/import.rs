@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use gatepost_gateway::admission::{Cost, Maker};
 use gatepost_host::files;
 use gatepost_import::emailproxy::{CacheStore, EmailProxy};
 use gatepost_import::ini::Ini;
@@ -161,7 +162,13 @@ fn put(plan: &Plan, written: &Written, target: &Path) -> Result<Vec<(String, Car
         let config = load_for(Purpose::Work, target)?;
         runtime::briefly(async {
             let gatepost = compose(config, Scope::Store).await?;
-            let carried = carry(plan, &gatepost.config, &gatepost.store).await;
+            let maker = Maker {
+                passwords: &gatepost.store,
+                clock: &gatepost.clock,
+                chance: &gatepost.chance,
+                cost: Cost::USUAL,
+            };
+            let carried = carry(plan, &gatepost.config, (&gatepost.store, &maker)).await;
             gatepost.end().await;
             carried
         })
