@@ -215,14 +215,16 @@ fn registration(
         SignInAt::BuiltIn(name) => name.to_owned(),
         SignInAt::Elsewhere(login) => cloud(login, plan),
     };
-    let mut same = plan.registrations.iter().filter(|one| {
+    let known = plan.registrations.iter().find(|one| {
         one.cloud == cloud
-            && one.tenant == origin.tenant
             && one.client_id == client_id
-            && one.endpoints == origin.endpoints
+            && one
+                .tenant
+                .as_str()
+                .eq_ignore_ascii_case(origin.tenant.as_str())
     });
-    if let Some(found) = same.find(|one| is_same(&one.proof, &proof)) {
-        return Ok(found.name.clone());
+    if let Some(known) = known {
+        return same_app(account, (&known.name.clone(), &proof), plan);
     }
     let names = plan.registrations.iter().map(|one| one.name.as_str());
     let name = free_name(&label(&origin.tenant), &names.collect());
@@ -253,9 +255,49 @@ fn cloud(login: String, plan: &mut Plan) -> String {
     name
 }
 
-fn is_same(one: &ProofPlan, other: &ProofPlan) -> bool {
-    match (one, other) {
+/// The registration `name`, which is of the same app: Gatepost knows an app once, so it proves
+/// itself as it does there.
+fn same_app(
+    account: &Account,
+    (name, proof): (&str, &ProofPlan),
+    plan: &mut Plan,
+) -> Result<String, String> {
+    let known = plan.registrations.iter().find(|one| one.name == name);
+    let difference = known.map_or(Difference::None, |known| difference(&known.proof, proof));
+    match difference {
+        Difference::None => {}
+        Difference::OtherProof => {
+            let sentence = format!(
+                "it shows another client secret or certificate than the accounts before it of the \
+                 same app; [registration.{name}] has that of the first: make sure that it is valid"
+            );
+            let place = (account.name.as_str(), account.line);
+            plan.report.add(Heading::Next, place, sentence);
+        }
+        Difference::Public => {
+            return Err(format!(
+                "its app is that of [registration.{name}], and only one of the two shows a client \
+                 secret or certificate: Microsoft takes a refresh token only as it was asked for, \
+                 and Gatepost knows an app once; make both alike, or register another app"
+            ));
+        }
+    }
+    Ok(name.to_owned())
+}
+
+/// How what an app shows differs.
+enum Difference {
+    None,
+    /// Both show something.
+    OtherProof,
+    /// One shows nothing.
+    Public,
+}
+
+fn difference(one: &ProofPlan, other: &ProofPlan) -> Difference {
+    let is_same = match (one, other) {
         (ProofPlan::Public, ProofPlan::Public) => true,
+        (ProofPlan::Public, _) | (_, ProofPlan::Public) => return Difference::Public,
         (ProofPlan::Secret(one), ProofPlan::Secret(other)) => {
             one.expose_secret() == other.expose_secret()
         }
@@ -266,7 +308,13 @@ fn is_same(one: &ProofPlan, other: &ProofPlan) -> bool {
                 key: other_key,
             },
         ) => certificate == other && key == other_key,
-        _ => false,
+        (ProofPlan::Secret(_), ProofPlan::Certificate { .. })
+        | (ProofPlan::Certificate { .. }, ProofPlan::Secret(_)) => false,
+    };
+    if is_same {
+        Difference::None
+    } else {
+        Difference::OtherProof
     }
 }
 

@@ -139,6 +139,41 @@ fn host_of(cloud: &mut CloudPlan, protocol: Protocol) -> &mut Option<HostPort> {
     }
 }
 
+/// In a cloud that is not built in a mailbox is read and sends only where a host was named.
+pub(super) fn settle_ways(plan: &mut Plan) {
+    for mailbox in &mut plan.mailboxes {
+        let mut registrations = plan.registrations.iter();
+        let registration = registrations.find(|one| one.name == mailbox.registration);
+        let name = registration.map(|one| one.cloud.as_str());
+        let mut clouds = plan.clouds.iter_mut();
+        let Some(cloud) = clouds.find(|cloud| Some(cloud.name.as_str()) == name) else {
+            continue;
+        };
+        mailbox.sends &= cloud.smtp.is_some();
+        mailbox.read = match (&cloud.imap, &cloud.pop3) {
+            (None, Some(_)) => "pop3",
+            (Some(_), None) => "imap",
+            (Some(_), Some(_)) => mailbox.read,
+            (None, None) => {
+                // No account came in by either: whatever is said here is a guess.
+                let host = cloud.smtp.as_ref().map(|smtp| smtp.host.clone());
+                let imap = HostPort {
+                    host: host.unwrap_or_else(|| "localhost".to_owned()),
+                    port: 993,
+                };
+                let sentence = format!(
+                    "no server of the file tells where mailboxes of [cloud.{}] are read; imap = \
+                     \"{imap}\" is a guess",
+                    cloud.name
+                );
+                plan.report.add_general(Heading::Next, sentence);
+                cloud.imap = Some(imap);
+                "imap"
+            }
+        };
+    }
+}
+
 /// Plugins change what passes, which a door of Gatepost's never does.
 fn plugins(server: &Server, plan: &mut Plan) -> Result<(), String> {
     for name in &server.plugins {

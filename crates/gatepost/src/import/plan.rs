@@ -234,6 +234,7 @@ pub fn plan(
     accounts::take(&around, &mut plan);
     accounts::take_catch_alls(&around, &mut plan);
     doors::take(&around, &mut plan);
+    doors::settle_ways(&mut plan);
     switches(&around, &mut plan.report);
     strangers(&around, &mut plan);
     if !plan.mailboxes.is_empty() {

@@ -58,13 +58,14 @@ fn sections(plan: &Plan, heading: Heading) -> Vec<(String, Option<String>)> {
 #[test]
 fn a_whole_configuration_is_taken_over() {
     let text_of = format!(
-        "{}{}[ada@Contoso.com]\n{ENTRA}{PERSON}{STATE}[Scanner@contoso.com]\n{ENTRA}{APP}client_secret = canary\n",
+        "{}{}[ada@Contoso.com]\n{ENTRA}{PERSON}{STATE}[Scanner@contoso.com]\n{}{APP}client_secret = canary\n",
         server("IMAP-1993", "local_address = 127.0.0.1"),
         server(
             "SMTP-1587",
             "local_address = ::\nserver_starttls = True\nlocal_starttls = True\n\
              local_certificate_path = tls/c.pem\nlocal_key_path = /k.pem"
         ),
+        ENTRA.replace("bcdb5ae8", "acdb5ae8"),
     );
     let plan = planned(&text_of, &[("ada@Contoso.com", PASSWORD)]);
     insta::assert_snapshot!(format!("{}\n-----\n\n{}", plan.report.text(), text(&plan)));
@@ -215,6 +216,34 @@ fn catch_alls_of_an_app_become_login_names_and_named_accounts_mailboxes() {
     assert!(matches!(ada.keepsake, Keepsake::Sealed(_)));
     assert!(matches!(eve.keepsake, Keepsake::Password { .. }));
     assert_eq!(plan.registrations.len(), 1);
+}
+
+#[test]
+fn an_app_is_known_once_however_many_accounts_show_it() {
+    let account = |name: &str, proof: &str| format!("[{name}@x.y]\n{ENTRA}{APP}{proof}\n");
+    let file = [
+        account("a", "client_secret = one"),
+        account("b", "client_secret = one"),
+        account("c", "client_secret = two"),
+        format!("[d@x.y]\n{ENTRA}{PERSON}"),
+    ];
+    let plan = planned(&file.concat(), &[]);
+    let opened: Vec<_> = plan
+        .mailboxes
+        .iter()
+        .map(|mailbox| (mailbox.login.as_str(), mailbox.registration.as_str()))
+        .collect();
+    let one = "contoso";
+    assert_eq!(opened, [("a@x.y", one), ("b@x.y", one), ("c@x.y", one)]);
+    assert_eq!(plan.registrations.len(), 1);
+    let next = plan.report.under(Heading::Next);
+    let told: Vec<_> = next.map(ToString::to_string).collect();
+    assert!(
+        told.iter()
+            .any(|one| one.starts_with("[c@x.y]") && one.contains("another client secret")),
+        "{told:?}"
+    );
+    assert!(plan.report.text().contains("only one of the two shows"));
 }
 
 #[test]
