@@ -1,10 +1,12 @@
 //! Against a server that says what is written down.
 
 mod asking;
+mod cuts;
 mod items;
 mod large;
 mod sending;
 mod server;
+mod silence;
 mod uploading;
 mod watching;
 

@@ -39,35 +39,45 @@ pub(crate) async fn connect(settings: &Pop3Settings) -> Result<Link, MailError> 
     }
 }
 
-/// Octets behind the answer to STLS end the connection: the machine sees to that.
 async fn ask_for_tls(
     tcp: TcpStream,
     settings: &Pop3Settings,
 ) -> Result<(TcpStream, Client), MailError> {
     let mut link = Link::new(Stream::Plain(tcp), settings);
-    greet(&mut link).await?;
-    let missing = || MailError::NoStartTls {
+    start_tls(&mut link, settings).await?;
+    match link.into_parts() {
+        (Stream::Plain(tcp), client) => Ok((tcp, client)),
+        _ => Err(no_start_tls(settings)),
+    }
+}
+
+/// Asks for TLS over a connection in clear, on which nothing else is said. Octets behind the
+/// answer to STLS end the connection: the machine sees to that.
+pub(super) async fn start_tls(link: &mut Link, settings: &Pop3Settings) -> Result<(), MailError> {
+    greet(link).await?;
+    link.run(&Command::Capabilities, |_| {}).await?;
+    if !link.client.capabilities().has(&Capability::Stls) {
+        return Err(no_start_tls(settings));
+    }
+    let ticket = link.client.start_tls();
+    let ticket = ticket.map_err(|_| no_start_tls(settings))?;
+    let reply = link.answer_to(ticket, |_| {}).await?;
+    if reply.outcome != Outcome::Ok {
+        return Err(no_start_tls(settings));
+    }
+    // One more look: what came in the same read must not be taken for protected.
+    match link.client.next_event() {
+        Ok(_) => Ok(()),
+        Err(violation) => Err(link.garbled(&violation.to_string())),
+    }
+}
+
+fn no_start_tls(settings: &Pop3Settings) -> MailError {
+    MailError::NoStartTls {
         host: settings.host.clone(),
         port: settings.port,
         command: "STLS",
         instead: 995,
-    };
-    link.run(&Command::Capabilities, |_| {}).await?;
-    if !link.client.capabilities().has(&Capability::Stls) {
-        return Err(missing());
-    }
-    let ticket = link.client.start_tls().map_err(|_| missing())?;
-    let reply = link.answer_to(ticket, |_| {}).await?;
-    if reply.outcome != Outcome::Ok {
-        return Err(missing());
-    }
-    // One more look: what came in the same read must not be taken for protected.
-    link.client
-        .next_event()
-        .map_err(|violation| link.garbled(&violation.to_string()))?;
-    match link.into_parts() {
-        (Stream::Plain(tcp), client) => Ok((tcp, client)),
-        _ => Err(missing()),
     }
 }
 

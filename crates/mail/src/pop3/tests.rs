@@ -1,5 +1,8 @@
 //! Against servers that say what is written down.
 
+mod cuts;
+mod silence;
+
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
@@ -42,28 +45,32 @@ async fn against<F: Future>(
     script: &str,
     client: impl FnOnce(Result<Session, MailError>) -> F,
 ) -> F::Output {
+    against_raw(script, async |stream, clock| {
+        client(entered(stream, &clock).await).await
+    })
+    .await
+}
+
+/// Connects to a server that follows `script`.
+async fn against_raw<T>(script: &str, client: impl AsyncFnOnce(Stream, Clock) -> T) -> T {
     let (near, far) = tokio::io::duplex(64 * 1024);
     let clock = Clock::starting_at(start());
-    let settings = settings(&clock);
-    let mut link = Link::new(Stream::Memory(near), &settings);
-    let conversation = async {
-        let entered = async {
-            greet(&mut link).await?;
-            sign_in(&mut link, &token()).await
-        };
-        let entered = entered.await;
-        let session = entered.map(|maildrop| {
-            let at = clock.now();
-            let open = Open { link, maildrop, at };
-            Session::new(Arc::new(settings), Removed::default(), open)
-        });
-        client(session).await
-    };
     tokio::select! {
         biased;
         () = follow(script, far, clock.clone()) => unreachable!("the server never ends by itself"),
-        output = conversation => output,
+        output = client(Stream::Memory(near), clock.clone()) => output,
     }
+}
+
+/// A session behind a greeting and a sign-in.
+async fn entered(stream: Stream, clock: &Clock) -> Result<Session, MailError> {
+    let settings = settings(clock);
+    let mut link = Link::new(stream, &settings);
+    greet(&mut link).await?;
+    let maildrop = sign_in(&mut link, &token()).await?;
+    let at = clock.now();
+    let open = Open { link, maildrop, at };
+    Ok(Session::new(Arc::new(settings), Removed::default(), open))
 }
 
 /// A server with these capabilities lets us in and has three messages.

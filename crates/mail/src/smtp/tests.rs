@@ -1,6 +1,7 @@
 //! Against servers that say what is written down.
 
 mod cuts;
+mod exchange;
 mod refusals;
 mod sessions;
 mod signing_in;

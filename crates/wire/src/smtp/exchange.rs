@@ -300,6 +300,80 @@ mod tests {
         }
     }
 
+    /// With other ends than the table's own samples have, in every phase in which each can come.
+    #[test]
+    fn what_blocks_a_sender_is_understood_wherever_it_comes() {
+        let sending = [
+            Phase::Mail,
+            Phase::Recipient(3),
+            Phase::BeforeData,
+            Phase::Chunk,
+            Phase::EndOfData,
+        ];
+        let ahead = [Phase::Greeting, Phase::Hello, Phase::Auth];
+        for (line, expected, comes_ahead) in [
+            (
+                "550 5.7.708 Service unavailable. Access denied, traffic not accepted from this IP. For more information please go to http://go.microsoft.com/fwlink/?LinkId=526655 AS(7230)",
+                Meaning::AddressRefused,
+                true,
+            ),
+            (
+                "451 4.7.500 Server busy. Please try again later from [203.0.113.9]. (AS77713171)",
+                Meaning::ServerBusy,
+                true,
+            ),
+            (
+                "432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded [Hostname=LA0P152MB0001.LAMP152.PROD.OUTLOOK.COM]",
+                Meaning::TooManyConnections,
+                true,
+            ),
+            (
+                "550 5.7.705 Access denied, tenant has exceeded threshold. AS(1400)",
+                Meaning::TenantBlocked,
+                false,
+            ),
+            (
+                "550 5.7.750 Service unavailable. Client blocked from sending from unregistered domain contoso.example. AS(1410)",
+                Meaning::TenantBlocked,
+                false,
+            ),
+            (
+                "501 5.1.8 Access denied, bad outbound sender AS(42003)",
+                Meaning::SenderBlocked,
+                false,
+            ),
+            (
+                "550 5.7.501 Service unavailable. Access denied, spam abuse detected from the account",
+                Meaning::SenderBlocked,
+                false,
+            ),
+            (
+                "550 5.7.502 Access denied, banned sender [192.0.2.1]",
+                Meaning::SenderBlocked,
+                false,
+            ),
+            (
+                "550 5.7.503 Access denied, banned recipient",
+                Meaning::SenderBlocked,
+                false,
+            ),
+            (
+                "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException; Failed to process message due to a permanent exception",
+                Meaning::DailyRecipientsExceeded,
+                false,
+            ),
+        ] {
+            for phase in sending {
+                assert_eq!(means(phase, line), Some(expected), "{phase:?}: {line}");
+            }
+            for phase in ahead {
+                let found = means(phase, line);
+                let is_known = found == Some(expected);
+                assert_eq!(is_known, comes_ahead, "{phase:?}: {line}: {found:?}");
+            }
+        }
+    }
+
     /// The same words in another phase are another thing, and unknown ones are nothing.
     #[test]
     fn the_phase_counts() {

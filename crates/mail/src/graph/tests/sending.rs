@@ -14,16 +14,16 @@ use super::{ADA, INBOX, Tokens, asked, settings};
 use crate::contract::{Letter, Told, envelope};
 use crate::{Receipt, SubmitError, SubmitOpener as _, Trace};
 
-const SEND: &str = "POST /sendMail";
-const BOB: &str = "bob@contoso.com";
-const MESSAGE: [&str; 3] = [
+pub(super) const SEND: &str = "POST /sendMail";
+pub(super) const BOB: &str = "bob@contoso.com";
+pub(super) const MESSAGE: [&str; 3] = [
     "To: bob@contoso.com\r\nSub",
     "ject: x\r\n",
     "\r\nHello.\r\n",
 ];
 
 /// What became of a message to Bob and others, and whether it was told that it departs.
-async fn sent(
+pub(super) async fn sent(
     answers: &[Answer],
     (mut letter, recipients): (Letter, &[&str]),
     mut told: Told,
@@ -42,7 +42,7 @@ async fn sent(
     (sent, told.begun, server)
 }
 
-fn accepted() -> Answer {
+pub(super) fn accepted() -> Answer {
     Answer::empty(202).header("request-id", "r-9")
 }
 
@@ -129,6 +129,24 @@ async fn every_refusal_says_whether_another_try_may_help() {
             "submission_refused",
             Owner::Person,
             Next::Discard,
+        ),
+        (
+            Answer::refusal(403, "ErrorQuotaExceeded"),
+            "submission_refused",
+            Owner::Person,
+            backoff,
+        ),
+        (
+            Answer::refusal(507, "ErrorQuotaExceeded"),
+            "submission_refused",
+            Owner::Person,
+            backoff,
+        ),
+        (
+            Answer::refusal(403, "ErrorExceededMessageLimit"),
+            "submission_refused",
+            Owner::Person,
+            backoff,
         ),
         (throttled, "mailbox_throttled", Owner::Remote, wait),
         (

@@ -47,6 +47,8 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
     /// The connection ends behind so many octets of the body.
     pub(super) cut: Option<usize>,
+    /// The connection ends behind so many octets of the whole answer, its head included.
+    pub(super) cut_at: Option<usize>,
     pub(super) delay: Duration,
     /// Nothing is answered, and the connection ends.
     pub(super) hangs_up: bool,
@@ -269,12 +271,17 @@ async fn write(connection: &mut TcpStream, answer: &Answer) -> bool {
         "\r\n\r\n",
     ]);
     let body = &answer.body[..answer.cut.unwrap_or(answer.body.len())];
+    let mut whole = [head.as_bytes(), body].concat();
+    let mut is_cut = answer.cut.is_some();
+    if let Some(at) = answer.cut_at {
+        is_cut |= at < whole.len();
+        whole.truncate(at);
+    }
     let written = async {
-        connection.write_all(head.as_bytes()).await?;
-        connection.write_all(body).await?;
+        connection.write_all(&whole).await?;
         connection.flush().await
     };
-    written.await.is_ok() && answer.cut.is_none()
+    written.await.is_ok() && !is_cut
 }
 
 fn decoded(path: &str) -> String {
