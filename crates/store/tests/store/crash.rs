@@ -1,19 +1,27 @@
 //! Killed at any moment, the store opens again, and everything that was answered is in it.
 //!
-//! The test starts itself as a child that rotates a grant, signs another out and in, moves a cursor
-//! and hands out deliveries as fast as it can, says what was answered, and is killed in the middle.
+//! The test starts itself as a child that rotates a grant, signs another out and in, moves a cursor,
+//! hands out deliveries and sends messages as fast as it can, says what was answered, and is killed in
+//! the middle.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use gatepost_host::{Chance, environment};
-use gatepost_mailroom::{Cursors, Deliveries, DeliveryFilter, DeliveryState, Settled};
+use gatepost_mail::Trace;
+use gatepost_mailroom::{
+    Accepted, Cursors, Deliveries, DeliveryFilter, DeliveryState, Fate, Holder, LeftBy, Outbox,
+    RecipientFate, Settled, Settlement, SubmissionFilter, SubmissionId, SubmissionState, Term,
+};
 use gatepost_oauth::{Generation, Grants};
 use gatepost_store::{Access, KeySource, Store};
 use secrecy::ExposeSecret as _;
 
-use crate::samples::{START, advance, arrival, at, credential, grant_state, open_at, sink, watch};
+use crate::samples::{
+    START, advance, arrival, at, credential, grant_state, open_at, sink, submission, watch,
+};
 
 /// Five hundred kills, in four tests that run side by side.
 #[tokio::test]
@@ -51,13 +59,20 @@ async fn kill_again_and_again(name: &str) {
         let store = open_at(folder.path(), KeySource::StateFolder, Access::Serve).await;
         let store = store.expect("it always opens");
         assert_kept(&store, &answered).await;
+        assert_messages_kept(&store, &mut answered).await;
         if kill % 20 == 0 || kill + 1 == KILLS {
             assert_consistent(&store).await;
+            assert_none_forgotten(&store, &answered).await;
         }
         store.close().await;
     }
     assert!(
-        answered.generation > 1 && answered.cursor > 1 && answered.gone > 1,
+        answered.generation > 1
+            && answered.cursor > 1
+            && answered.gone > 1
+            && answered.accepted > 1
+            && answered.departed > 1
+            && answered.sent > 1,
         "the child worked"
     );
 }
@@ -78,6 +93,31 @@ struct Answered {
     /// The generation at which somebody signed out.
     gone: u64,
     cursor: u32,
+    /// The last that was answered of each message since the last kill.
+    messages: BTreeMap<String, Step>,
+    /// How many messages were answered to have come so far.
+    accepted: usize,
+    departed: usize,
+    sent: usize,
+}
+
+/// What was answered of a message last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Accepted,
+    Departed,
+    Sent,
+}
+
+impl Answered {
+    fn note(&mut self, id: &str, step: Step) {
+        match step {
+            Step::Accepted => self.accepted += 1,
+            Step::Departed => self.departed += 1,
+            Step::Sent => self.sent += 1,
+        }
+        self.messages.insert(id.to_owned(), step);
+    }
 }
 
 /// Starts the child, reads `lines` of what it says, and kills it wherever it is by then.
@@ -101,6 +141,9 @@ fn run_and_kill(name: &str, (folder, lines): (&Path, u64), answered: &mut Answer
             Some(("generation", number)) => answered.generation = number.parse().expect("a number"),
             Some(("gone", number)) => answered.gone = number.parse().expect("a number"),
             Some(("cursor", number)) => answered.cursor = number.parse().expect("a number"),
+            Some(("accepted", id)) => answered.note(id, Step::Accepted),
+            Some(("departed", id)) => answered.note(id, Step::Departed),
+            Some(("sent", id)) => answered.note(id, Step::Sent),
             _ => continue,
         }
         wanted = wanted.saturating_sub(1);
@@ -121,8 +164,49 @@ async fn work_until_killed(folder: &Path) {
         rotate(&store),
         come_and_go(&store),
         receive(&store),
-        hand_out(&store)
+        hand_out(&store),
+        send(&store)
     );
+}
+
+/// One message after another comes, departs and is sent.
+async fn send(store: &Store) {
+    let left_by = LeftBy::FormerServe;
+    store.recover(left_by, at(0)).await.expect("a store");
+    let chance = Chance::system();
+    loop {
+        let id = SubmissionId::new(&chance);
+        let accepted = store.accept(submission(id.clone(), at(0))).await;
+        assert_eq!(accepted.expect("a store"), Accepted::New);
+        say("accepted", &id);
+        let term = Term {
+            now: at(0),
+            until: at(60),
+            holder: Holder::Serve,
+        };
+        let due = store.claim_one(&id, term).await.expect("a store");
+        let due = due.expect("nobody else claims it");
+        let whom = (&Trace::MessageId, &due.recipients[..]);
+        let departed = store.depart(&due.lease, whom, (at(1), at(60))).await;
+        assert!(departed.expect("a store"), "the claim holds");
+        say("departed", &id);
+        let mut recipients = due.recipients.clone();
+        for recipient in &mut recipients {
+            recipient.fate = RecipientFate::Taken;
+        }
+        let settlement = Settlement {
+            lease: due.lease,
+            recipients,
+            fate: Fate::Sent {
+                said: "250 ok".to_owned(),
+            },
+            reports: Vec::new(),
+            bounce: None,
+        };
+        let concluded = store.conclude(vec![settlement], at(2)).await;
+        assert_eq!(concluded.expect("a store"), [true]);
+        say("sent", &id);
+    }
 }
 
 async fn rotate(store: &Store) {
@@ -216,6 +300,36 @@ async fn assert_kept(store: &Store, answered: &Answered) {
         u64::from(cursor * BATCH),
         "the cursor is not with its events"
     );
+}
+
+/// No message is behind what was answered of it: one that departed is not tried again as if it had
+/// not, and one that was sent stays sent.
+async fn assert_messages_kept(store: &Store, answered: &mut Answered) {
+    for (id, step) in std::mem::take(&mut answered.messages) {
+        let name = SubmissionId::parse(&id).expect("a name");
+        let seen = store.submission(&name).await.expect("a store");
+        let seen = seen.unwrap_or_else(|| panic!("{id} was accepted and is lost"));
+        let state = seen.state;
+        let is_kept = match step {
+            Step::Accepted => true,
+            Step::Departed => {
+                let departed = [SubmissionState::Transmitting, SubmissionState::Sent];
+                seen.departed_at.is_some() && departed.contains(&state)
+            }
+            Step::Sent => state == SubmissionState::Sent,
+        };
+        assert!(is_kept, "{id} is {state:?} behind {step:?}");
+    }
+}
+
+/// As many messages as were answered, and at most one more for each kill.
+async fn assert_none_forgotten(store: &Store, answered: &Answered) {
+    let filter = SubmissionFilter {
+        limit: usize::MAX,
+        ..SubmissionFilter::default()
+    };
+    let kept = store.submissions(&filter).await.expect("a store");
+    assert!(kept.len() >= answered.accepted, "messages were forgotten");
 }
 
 /// Each event up to the cursor is there once, with a delivery to each sink.
