@@ -45,6 +45,8 @@ use departed::Departures;
 #[derive(Debug, Clone, Default)]
 pub struct Mailboxes {
     by_address: Arc<RwLock<BTreeMap<String, Arc<Mailbox>>>>,
+    /// Mailboxes by further addresses, at which they receive and which open nothing.
+    by_alias: Arc<RwLock<BTreeMap<String, Arc<Mailbox>>>>,
     departures: Departures,
 }
 
@@ -81,6 +83,26 @@ impl Mailboxes {
             })
     }
 
+    /// Gives a mailbox a further address, at which it receives.
+    pub fn add_alias(&self, alias: &str, address: &str) -> Result<(), MailboxError> {
+        let mailbox = self.open(address)?;
+        let mut aliases = self
+            .by_alias
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        aliases.insert(key(alias), mailbox);
+        Ok(())
+    }
+
+    /// The mailbox that receives what is sent to this address.
+    pub(crate) fn receiving(&self, address: &str) -> Result<Arc<Mailbox>, MailboxError> {
+        let aliases = self.by_alias.read().unwrap_or_else(PoisonError::into_inner);
+        match aliases.get(&key(address)) {
+            Some(mailbox) => Ok(Arc::clone(mailbox)),
+            None => self.open(address),
+        }
+    }
+
     /// The mailbox that `user=` of a sign-in means. `delegate@contoso.com\shared` is another way
     /// to name `shared@contoso.com`.
     pub(crate) fn named(&self, user: &str) -> Result<Arc<Mailbox>, MailboxError> {
@@ -107,7 +129,7 @@ impl Mailboxes {
         raw: impl Into<Bytes>,
         at: Timestamp,
     ) -> Result<Filed, MailboxError> {
-        let mailbox = self.open(address)?;
+        let mailbox = self.receiving(address)?;
         mailbox.file(mailbox.inbox(), NewMessage::received(raw.into(), at))
     }
 

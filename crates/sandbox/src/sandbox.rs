@@ -393,6 +393,9 @@ fn contoso_mailboxes() -> Result<Mailboxes, SandboxError> {
     for address in Contoso::SHARED {
         mailboxes.add(address, MailboxKind::Shared)?;
     }
+    for (alias, address) in Contoso::ALIASES {
+        mailboxes.add_alias(alias, address)?;
+    }
     Ok(mailboxes)
 }
 

@@ -74,7 +74,7 @@ impl Mailboxes {
         recipients.sort_by_key(|address| address.to_lowercase());
         recipients.dedup_by_key(|address| address.to_lowercase());
         for address in recipients {
-            if let Ok(mailbox) = self.open(&address) {
+            if let Ok(mailbox) = self.receiving(&address) {
                 mailbox.file(mailbox.inbox(), NewMessage::received(open.clone(), at))?;
                 left.delivered.push(address);
             } else if domain(&address).eq_ignore_ascii_case(domain(from.address())) {
@@ -245,6 +245,27 @@ mod tests {
         assert_eq!(copy.message.raw, raw, "the sender sees all");
         assert_eq!(Ok(copy.folder), ada.find("Sent Items"));
         assert_eq!(copy.message.flags, Flags::from(Flag::Seen));
+    }
+
+    #[test]
+    fn a_further_address_receives_and_opens_nothing() {
+        let mailboxes = tenant();
+        mailboxes
+            .add_alias("Robert@contoso.com", BOB)
+            .expect("there is a Bob");
+        let ada = mailboxes.open(ADA).expect("she is there");
+        let raw = "From: ada@contoso.com\r\n\r\n";
+        let left = mailboxes.leave(
+            &ada,
+            leaving(raw, &["robert@contoso.com"]),
+            Timestamp::UNIX_EPOCH,
+        );
+        assert_eq!(left.expect("it leaves").delivered, ["robert@contoso.com"]);
+        assert_eq!(inbox(&mailboxes, BOB), [raw]);
+        let opened = mailboxes.open("robert@contoso.com");
+        opened.expect_err("a sign-in has one name");
+        let nobody = mailboxes.add_alias("x@contoso.com", "eve@contoso.com");
+        nobody.expect_err("there is no Eve");
     }
 
     #[test]

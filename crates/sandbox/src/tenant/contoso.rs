@@ -121,6 +121,12 @@ impl Contoso {
         ADMIN_ONLY_MAILBOX,
     ];
 
+    /// Further addresses, each with its mailbox.
+    pub const ALIASES: &'static [(&'static str, &'static str)] = &[
+        ("a.berg@contoso.com", USER),
+        ("help@contoso.com", "support@contoso.com"),
+    ];
+
     /// Who and what is in it at `now`.
     pub fn directory(&self, now: Timestamp) -> Directory {
         let mut directory =
@@ -154,6 +160,9 @@ impl Contoso {
         rights.add_full_access(&ada, "support@contoso.com");
         rights.add_send_as(&ada, "support@contoso.com");
         rights.add_send_on_behalf(&ada, "invoices@contoso.com");
+        for (alias, mailbox) in Self::ALIASES {
+            rights.add_alias(alias, mailbox);
+        }
         rights
     }
 

@@ -14,6 +14,8 @@ pub struct MailboxRights {
     send_as: BTreeSet<(Trustee, String)>,
     /// Who may send on behalf of whom (`Set-Mailbox -GrantSendOnBehalfTo`).
     send_on_behalf: BTreeSet<(Trustee, String)>,
+    /// Further addresses of mailboxes (`Set-Mailbox -EmailAddresses`), each with its mailbox.
+    aliases: BTreeMap<String, String>,
     /// The mailboxes that apps are limited to, by client id (`New-ApplicationAccessPolicy`).
     policies: BTreeMap<String, BTreeSet<String>>,
 }
@@ -68,10 +70,17 @@ impl MailboxRights {
             .insert((trustee.lowered(), mailbox.to_lowercase()));
     }
 
+    /// Gives a mailbox a further address, from which it may send (`SendFromAliasEnabled`).
+    pub fn add_alias(&mut self, alias: &str, mailbox: &str) {
+        self.aliases
+            .insert(alias.to_lowercase(), mailbox.to_lowercase());
+    }
+
     /// How `trustee`, or an app in the place of a person, may send a message `from` an address
     /// out of its own mailbox; `None` if it may not (`SendAsDenied`).
     pub fn sending(&self, trustee: &Trustee, own: &str, from: &str) -> Option<Sending> {
         let from = from.to_lowercase();
+        let from = self.aliases.get(&from).cloned().unwrap_or(from);
         if own.to_lowercase() == from {
             return Some(Sending::AsItself);
         }
@@ -181,6 +190,21 @@ mod tests {
             Some(Sending::As)
         );
         assert_eq!(sending(&rights, &app, "bob@contoso.com"), None);
+    }
+
+    #[test]
+    fn an_alias_sends_as_its_mailbox_does() {
+        let mut rights = MailboxRights::default();
+        let ada = Trustee::Person("ada@contoso.com".to_owned());
+        rights.add_alias("A.Berg@contoso.com", "ada@contoso.com");
+        rights.add_alias("help@contoso.com", "support@contoso.com");
+        let sending =
+            |rights: &MailboxRights, from: &str| rights.sending(&ada, "ada@contoso.com", from);
+        let own = sending(&rights, "a.berg@Contoso.com");
+        assert_eq!(own, Some(Sending::AsItself));
+        assert_eq!(sending(&rights, "help@contoso.com"), None);
+        rights.add_send_as(&ada, "support@contoso.com");
+        assert_eq!(sending(&rights, "help@contoso.com"), Some(Sending::As));
     }
 
     #[test]
