@@ -24,6 +24,8 @@ use secrecy::ExposeSecret as _;
 
 const JUN: &str = "jun.tanaka@contoso.com";
 const SHARED: &str = "support@contoso.com";
+/// On whose behalf Ada may send.
+const INVOICES: &str = "invoices@contoso.com";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_way_to_send_obeys_the_contract() {
@@ -145,6 +147,37 @@ async fn a_shared_mailbox_sends_by_the_sign_in_of_a_person() {
     assert!(inbox[0].raw.starts_with(b"From: <support@contoso.com>"));
     assert_eq!(inbox.len(), 1);
     assert_eq!(stand.folder(USER, "Sent Items").len(), 1);
+    stand.sandbox.end().await;
+}
+
+/// A further address is like the mailbox's own; who sends on behalf of another is named.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alias_is_no_other_sender_and_a_deputy_is_named() {
+    let stand = Stand::new().await;
+    for way in ["smtp", "graph"] {
+        let opener: Box<dyn SubmitOpener> = match way {
+            "smtp" => Box::new(stand.opener(USER, Security::ImplicitTls, stand.tokens())),
+            _ => Box::new(stand.graph(USER)),
+        };
+        for (from, deputy) in [("a.berg@contoso.com", None), (INVOICES, Some(USER))] {
+            let (outcome, _) = submit(opener.as_ref(), from).await;
+            outcome.unwrap_or_else(|error| panic!("{way} {from}: {error}"));
+            let inbox = stand.folder(JUN, "Inbox");
+            let arrived = inbox.last().expect("it arrived");
+            let arrived = String::from_utf8_lossy(&arrived.raw);
+            let from = format!("From: <{from}>");
+            assert!(arrived.lines().any(|line| line == from), "{way}: {arrived}");
+            let named = arrived
+                .lines()
+                .find_map(|line| line.strip_prefix("Sender: "));
+            assert_eq!(named, deputy, "{way}: {arrived}");
+        }
+        let (outcome, _) = submit(opener.as_ref(), "jun@contoso.com").await;
+        let error = outcome.expect_err("that is nobody's");
+        assert_eq!(error.code(), "send_as_denied", "{way}: {error}");
+    }
+    let sent = stand.folder(USER, "Sent Items").len();
+    assert_eq!(sent, stand.folder(JUN, "Inbox").len(), "each is kept");
     stand.sandbox.end().await;
 }
 
