@@ -203,6 +203,15 @@ impl Draft {
 }
 
 impl Attached {
+    /// The name without folders: nobody is to be told of any (RFC 2183 §2.3).
+    fn bare_name(&self) -> &str {
+        let last = self.name.rsplit(['/', '\\']).next().unwrap_or_default();
+        match last {
+            "" | "." | ".." => "attachment",
+            name => name,
+        }
+    }
+
     async fn write_to(&self, preparation: &mut Preparation) -> Result<(), PrepareError> {
         let unread = |source| PrepareError::Unread {
             what: self.path.display().to_string(),
@@ -210,10 +219,11 @@ impl Attached {
         };
         let mut head = Vec::new();
         put(&mut head, "Content-Type: ");
-        ContentType::new(media_type(&self.name)).write_header(&mut head, 14);
+        let name = self.bare_name();
+        ContentType::new(media_type(name)).write_header(&mut head, 14);
         put(&mut head, "Content-Disposition: ");
         ContentType::new("attachment")
-            .attribute("filename", self.name.clone())
+            .attribute("filename", name.to_owned())
             .write_header(&mut head, 21);
         put(&mut head, "Content-Transfer-Encoding: base64\r\n\r\n");
         preparation.write(&head).await?;

@@ -297,6 +297,13 @@ async fn no_part_of_a_draft_writes_a_field() {
             }],
             ..good()
         },
+        Draft {
+            attachments: vec![Attached {
+                path: stand.folder.path().join("any"),
+                name: "a\r\nBcc: evil@x.test\r\n.pdf".to_owned(),
+            }],
+            ..good()
+        },
     ] {
         let mut preparation = stand.begin(wishes());
         draft
@@ -304,4 +311,77 @@ async fn no_part_of_a_draft_writes_a_field() {
             .await
             .expect_err("it would write a field");
     }
+}
+
+/// A name stays a name: neither a path nor what would end the parameter gets further.
+#[tokio::test]
+async fn an_odd_name_of_an_attachment_stays_one() {
+    let stand = stand();
+    let path = stand.folder.path().join("any");
+    std::fs::write(&path, "content").expect("a writable folder");
+    for name in [
+        "../../etc/passwd",
+        "..\\x.exe",
+        "\"; filename=\"evil.exe",
+        "semi;colon=1.txt",
+        "Zählung \u{202e}fdp.exe",
+        "%2e%2e%2fx",
+        "",
+    ] {
+        let draft = Draft {
+            from: Correspondent::parse("ada@contoso.com"),
+            to: vec![Correspondent::parse("b@x.test")],
+            attachments: vec![Attached {
+                path: path.clone(),
+                name: name.to_owned(),
+            }],
+            ..Draft::default()
+        };
+        let mut preparation = stand.begin(wishes());
+        let written = draft.write_to(&mut preparation).await;
+        written.expect("it can be read");
+        let prepared = preparation.finish().await.expect("a good message");
+        let text = stand.text(&prepared).await;
+        let read = Content::parse(text.as_bytes());
+        let attachments = read.attachments();
+        let [attachment] = &attachments[..] else {
+            panic!("one part is attached: {text}")
+        };
+        assert_eq!(attachment.octets, b"content");
+        // Who reads it takes the last level of a path, if any.
+        let found = attachment.name.clone().unwrap_or_default();
+        assert!(!found.contains(['/', '\r', '\n']), "{name:?}: {found:?}");
+        assert!(
+            !found.contains("evil") || name == found,
+            "{name:?}: {found:?}"
+        );
+        let header = text.split("\r\n\r\n").next().unwrap_or_default();
+        assert!(!header.contains("evil"), "{text}");
+    }
+}
+
+/// No message is larger than Exchange Online lets a tenant allow.
+#[tokio::test]
+async fn what_is_too_large_is_refused_while_it_comes() {
+    let stand = stand();
+    let mut preparation = stand.begin(wishes());
+    let head = b"From: a@x.test\r\nTo: b@x.test\r\n\r\n";
+    assert!(preparation.write(head).await.expect("it fits"));
+    let line = [&[b'x'; 998][..], b"\r\n"].concat();
+    let block = line.repeat(1_000);
+    let mut written = head.len();
+    let refused = loop {
+        match preparation.write(&block).await {
+            Ok(more) => assert!(more),
+            Err(error) => break error,
+        }
+        written += block.len();
+        assert!(written <= 150 * 1024 * 1024, "it is too large by now");
+    };
+    assert!(written > 149 * 1024 * 1024, "{written} octets would fit");
+    assert_eq!(gatepost_fault::Fault::code(&refused), "message_too_long");
+    assert!(refused.to_string().contains("157286400"), "{refused}");
+    drop(preparation);
+    let left = std::fs::read_dir(stand.folder.path().join("spool"));
+    assert_eq!(left.expect("it is there").count(), 0, "nothing is kept");
 }
