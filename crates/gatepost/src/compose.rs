@@ -5,6 +5,7 @@
 //! keeper holds the tokens of one credential, and an opener opens one mailbox with them. The
 //! mailroom takes watches, their openers, and sinks with the routes that lead to them.
 
+mod acceptance;
 mod admission;
 mod credentials;
 mod drafts;

@@ -91,7 +91,7 @@ impl Daemon {
         let waiting = Arc::new(Waiting::read(present.clone()).await?);
         let gatekeeper = present.get().gatekeeper(waiting);
         doors.have(sockets);
-        let gateway = present.get().gateway(&gatekeeper, &present);
+        let gateway = present.get().gateway((&gatekeeper, &office), &present);
         doors.lead_to(gateway);
         let mut running = Running::new(&present.get(), doors);
         let clerk = Gatepost::clerk(&office);

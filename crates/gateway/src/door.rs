@@ -15,5 +15,5 @@ mod socket;
 pub use accept::Door;
 pub use certificate::{Certificate, CertificateFiles};
 pub use error::DoorError;
-pub use settings::{DoorSettings, Tls, WithoutLogin};
+pub use settings::{DoorSettings, LeadsTo, Tls, WithoutLogin};
 pub use socket::{Inherited, Listen, Socket};

@@ -15,6 +15,7 @@ mod gateway;
 mod protocol;
 mod relay;
 mod session;
+pub mod spool;
 pub mod upstream;
 
 pub use gateway::Gateway;

@@ -10,6 +10,7 @@ mod letting_in;
 mod pop3;
 mod refusal;
 mod smtp;
+mod spool;
 mod stream;
 
 use std::net::IpAddr;
@@ -25,7 +26,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use crate::admission::Guest;
-use crate::door::DoorSettings;
+use crate::door::{DoorSettings, LeadsTo};
 use crate::relay::{Bounds, Ended, Relay};
 use crate::{Gateway, Protocol};
 use conversation::{Conversation, Machine, Next};
@@ -94,6 +95,22 @@ pub(crate) async fn serve(gateway: &Gateway, door: &DoorSettings, arrival: Arriv
         door,
         address: arrival.address,
     };
+    if let (LeadsTo::Spool { rewrite_from }, Some(acceptance)) =
+        (door.leads_to, &gateway.acceptance)
+    {
+        let spool = spool::Spool {
+            acceptance: &**acceptance,
+            rewrite_from,
+        };
+        if let Err(error) = Box::pin(spool::take(place, spool, arrival, stop)).await {
+            tracing::debug!(
+                door = door.name,
+                client = %place.address,
+                "the client left: {error}"
+            );
+        }
+        return;
+    }
     // What is needed to let somebody in is large, and not needed any more behind the login.
     let Some(relayed) = Box::pin(before_login(place, arrival, stop)).await else {
         return;

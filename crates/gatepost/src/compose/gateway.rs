@@ -6,19 +6,21 @@ use std::sync::Arc;
 
 use gatepost_gateway::admission::Gatekeeper;
 use gatepost_gateway::door::{
-    Certificate, CertificateFiles, Door, DoorError, DoorSettings, Inherited, Listen, Socket, Tls,
-    WithoutLogin,
+    Certificate, CertificateFiles, Door, DoorError, DoorSettings, Inherited, LeadsTo, Listen,
+    Socket, Tls, WithoutLogin,
 };
 use gatepost_gateway::upstream::{NoDestination, Upstream};
 use gatepost_gateway::{Gateway, Protocol};
 use gatepost_host::files;
 use gatepost_mail::passage::Destination;
+use gatepost_mailroom::outbox::PostOffice;
 use gatepost_wire::InClear;
 
+use super::acceptance::OutboxDoor;
 use super::{Gatepost, mailboxes};
 use crate::config::{
-    Config, DoorCertificate, DoorTls, GatewaySettings, GrantSettings, ListenAt, MailboxSettings,
-    ReadBy, SendBy,
+    Config, DoorCertificate, DoorTls, DoorUpstream, GatewaySettings, GrantSettings, ListenAt,
+    MailboxSettings, ReadBy, SendBy,
 };
 use crate::failure::Failure;
 use crate::present::Present;
@@ -72,10 +74,16 @@ impl Sockets {
 }
 
 impl Gatepost {
-    /// The gateway: `gatekeeper` says who may come in, and what is present where to.
-    pub fn gateway(&self, gatekeeper: &Gatekeeper, present: &Present) -> Gateway {
+    /// The gateway: `gatekeeper` says who may come in, and what is present where to; `office` takes
+    /// what is sent by the outbox.
+    pub fn gateway(
+        &self,
+        (gatekeeper, office): (&Gatekeeper, &PostOffice),
+        present: &Present,
+    ) -> Gateway {
         let (admission, upstream) = (Arc::new(gatekeeper.clone()), Arc::new(present.clone()));
-        Gateway::new(admission, upstream, self.clock.clone())
+        let outbox = OutboxDoor::new(office.clone(), present.clone());
+        Gateway::new(admission, upstream, self.clock.clone()).with_acceptance(Arc::new(outbox))
     }
 
     /// Every door of the configuration, by name. Certificates are read; nothing is listened at
@@ -155,7 +163,7 @@ pub(super) fn of_domains(config: &Config) -> impl Iterator<Item = MailboxSetting
 }
 
 /// How the mailbox of this address is opened, be it under its own name or as one of a domain.
-fn configured(config: &Config, address: &str) -> Option<MailboxSettings> {
+pub(super) fn configured(config: &Config, address: &str) -> Option<MailboxSettings> {
     if let Some(settings) = config.mailboxes.get(address) {
         return Some(settings.clone());
     }
@@ -200,6 +208,10 @@ fn door_settings(name: &str, settings: &crate::config::DoorSettings) -> DoorSett
         connections: count(settings.connections),
         connections_per_address: count(settings.connections_per_address),
         idle: settings.idle,
+        leads_to: match settings.upstream {
+            DoorUpstream::Native => LeadsTo::Server,
+            DoorUpstream::Spool { rewrite_from } => LeadsTo::Spool { rewrite_from },
+        },
         without_login: without_login.collect(),
     }
 }

@@ -28,8 +28,23 @@ pub struct DoorSettings {
     pub connections_per_address: usize,
     /// How long a session may be silent.
     pub idle: Duration,
+    /// Where it leads.
+    pub leads_to: LeadsTo,
     /// Over SMTP: networks whose devices send without a login.
     pub without_login: Vec<WithoutLogin>,
+}
+
+/// Where a door leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeadsTo {
+    /// To the server of the mailbox, with which the client talks.
+    Server,
+    /// Over SMTP, into the spool of whoever takes messages for the gateway.
+    Spool {
+        /// Whether a From that may not be sent from is replaced, its name kept. Otherwise the
+        /// message is refused.
+        rewrite_from: bool,
+    },
 }
 
 /// Networks whose devices send without a login.

@@ -42,6 +42,8 @@ pub(crate) enum Bye {
     Stopping,
     /// Too many connections are open.
     Crowded,
+    /// The app password was revoked.
+    Revoked,
 }
 
 impl Bye {
@@ -52,6 +54,7 @@ impl Bye {
             Self::TooMuch => "Too much without a login, closing",
             Self::Stopping => "Gatepost is being stopped, try again in a moment",
             Self::Crowded => "Too many connections, try again later",
+            Self::Revoked => "Authentication is not valid any more",
         }
     }
 }
@@ -66,6 +69,9 @@ pub(crate) struct Conversation<M> {
     patience: Countdown,
     stop: Stop,
     received: usize,
+    /// How long it may be silent, if it is known who it is: then it may take its time, and send
+    /// as much as it likes.
+    known: Option<Duration>,
 }
 
 /// What comes next.
@@ -94,7 +100,13 @@ impl<M: Machine> Conversation<M> {
             clock,
             stop,
             received: 0,
+            known: None,
         }
+    }
+
+    /// It is known who the client is, who may be silent for so long from now on.
+    pub(crate) fn is_known(&mut self, idle: Duration) {
+        self.known = Some(idle);
     }
 
     /// Goes on until the owner is needed. An error is a connection that broke.
@@ -141,7 +153,7 @@ impl<M: Machine> Conversation<M> {
     }
 
     async fn read(&mut self) -> io::Result<()> {
-        let left = self.patience.left();
+        let left = self.known.unwrap_or_else(|| self.patience.left());
         let (clock, stop) = (self.clock.clone(), self.stop.clone());
         let Self {
             machine, stream, ..
@@ -158,8 +170,8 @@ impl<M: Machine> Conversation<M> {
             Some(Err(Elapsed)) => self.machine.bye(Bye::TooSlow),
             Some(Ok(Ok(0))) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Some(Ok(Ok(octets))) => {
-                self.received += octets;
-                if self.received > MOST {
+                self.received = self.received.saturating_add(octets);
+                if self.received > MOST && self.known.is_none() {
                     self.machine.bye(Bye::TooMuch);
                 }
             }

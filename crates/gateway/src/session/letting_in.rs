@@ -28,20 +28,7 @@ enum Stopped {
 pub(super) async fn let_in(place: Place<'_>, wish: Wish) -> Result<LetIn, Refusal> {
     let came = match wish {
         Wish::Credentials(credentials) => {
-            // Some programs can do nothing but XOAUTH2: what they show as a token is an app
-            // password.
-            let (Credentials::Password { user, password }
-            | Credentials::Bearer {
-                user,
-                token: password,
-            }) = credentials;
-            let login = Login {
-                protocol: place.door.protocol,
-                name: user,
-                password,
-                address: place.address,
-            };
-            Box::pin(by_login(place, &login)).await
+            Box::pin(by_login(place, &login(place, credentials))).await
         }
         Wish::AsDevice => Box::pin(as_device(place)).await,
     };
@@ -64,20 +51,46 @@ pub(super) async fn let_in(place: Place<'_>, wish: Wish) -> Result<LetIn, Refusa
     }
 }
 
-/// Its network opens the door to a device, and its address is its name.
-async fn as_device(place: Place<'_>) -> Result<LetIn, Stopped> {
-    let Some(mailbox) = place.door.opened_by(place.address) else {
-        return Err(Stopped::Turned(Turned::UnknownLogin));
-    };
-    let guest = Guest {
+/// Who somebody is that goes nowhere else, or why it is turned away.
+pub(super) async fn admit(place: Place<'_>, credentials: Credentials) -> Result<Guest, Turned> {
+    let login = login(place, credentials);
+    place.gateway.admission.admit(&login).await
+}
+
+fn login(place: Place<'_>, credentials: Credentials) -> Login {
+    // Some programs can do nothing but XOAUTH2: what they show as a token is an app password.
+    let (Credentials::Password { user, password }
+    | Credentials::Bearer {
+        user,
+        token: password,
+    }) = credentials;
+    Login {
+        protocol: place.door.protocol,
+        name: user,
+        password,
+        address: place.address,
+    }
+}
+
+/// Who a device is that needs no login, if there is one at this address.
+pub(super) fn device(place: Place<'_>) -> Option<Guest> {
+    let mailbox = place.door.opened_by(place.address)?;
+    Some(Guest {
         password: None,
         login: place.address.to_string(),
         mailbox: mailbox.to_owned(),
         senders: vec![mailbox.to_owned()],
         revoked: CancellationToken::new(),
+    })
+}
+
+/// Its network opens the door to a device, and its address is its name.
+async fn as_device(place: Place<'_>) -> Result<LetIn, Stopped> {
+    let Some(guest) = device(place) else {
+        return Err(Stopped::Turned(Turned::UnknownLogin));
     };
     let upstream = &place.gateway.upstream;
-    let destination = match upstream.destination(place.door.protocol, mailbox) {
+    let destination = match upstream.destination(place.door.protocol, &guest.mailbox) {
         Ok(destination) => destination,
         Err(none) => return Err(Stopped::NoDestination(guest, none)),
     };

@@ -73,20 +73,38 @@ impl Greeter for Smtp {
     }
 
     fn turn_away(&mut self, refusal: &Refusal) {
-        // RFC 4954 §6. Where the connection ends, 421 says so (RFC 5321 §3.8).
-        let (code, status) = match (refusal.kind, self.sends) {
-            (Kind::Credentials, false) => (535, EnhancedStatus::new(5, 7, 8)),
-            (Kind::Temporary, false) => (454, EnhancedStatus::new(4, 7, 0)),
-            (Kind::Permanent, false) => (535, EnhancedStatus::new(5, 7, 0)),
-            (Kind::Temporary, true) => (451, EnhancedStatus::new(4, 3, 0)),
-            (Kind::Credentials | Kind::Permanent, true) => (550, EnhancedStatus::new(5, 7, 1)),
+        let wished = if self.sends {
+            Wished::Send
+        } else {
+            Wished::SignIn
         };
-        let mut no = No::new(Reply::with_status(code, status, &refusal.said));
-        if refusal.ends_connection {
-            no.then = gatepost_wire::Then::Close;
-        }
-        self.server.answer(Answer::Refused(no));
+        self.server.answer(Answer::Refused(no(refusal, wished)));
     }
+}
+
+/// What is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wished {
+    /// To sign in.
+    SignIn,
+    /// To send without that.
+    Send,
+}
+
+/// The refusal of a sign-in (RFC 4954 §6), or of a sender who needs none.
+pub(super) fn no(refusal: &Refusal, wished: Wished) -> No {
+    let (code, status) = match (refusal.kind, wished) {
+        (Kind::Credentials, Wished::SignIn) => (535, EnhancedStatus::new(5, 7, 8)),
+        (Kind::Temporary, Wished::SignIn) => (454, EnhancedStatus::new(4, 7, 0)),
+        (Kind::Permanent, Wished::SignIn) => (535, EnhancedStatus::new(5, 7, 0)),
+        (Kind::Temporary, Wished::Send) => (451, EnhancedStatus::new(4, 3, 0)),
+        (Kind::Credentials | Kind::Permanent, Wished::Send) => (550, EnhancedStatus::new(5, 7, 1)),
+    };
+    let mut no = No::new(Reply::with_status(code, status, &refusal.said));
+    if refusal.ends_connection {
+        no.then = gatepost_wire::Then::Close;
+    }
+    no
 }
 
 fn persona(

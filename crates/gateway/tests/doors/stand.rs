@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gatepost_gateway::admission::{Admission, Guest, Login, Turned};
-use gatepost_gateway::door::{Certificate, CertificateFiles, Door, DoorSettings, Socket, Tls};
+use gatepost_gateway::door::{
+    Certificate, CertificateFiles, Door, DoorSettings, LeadsTo, Socket, Tls,
+};
 use gatepost_gateway::upstream::{NoDestination, Upstream};
 use gatepost_gateway::{Gateway, Protocol};
 use gatepost_host::{Chance, Clock, Tasks, Trust};
@@ -169,6 +171,7 @@ pub(crate) fn door(protocol: Protocol, tls: Tls) -> DoorSettings {
         connections: 2000,
         connections_per_address: 500,
         idle: Duration::from_mins(30),
+        leads_to: LeadsTo::Server,
         without_login: Vec::new(),
     }
 }

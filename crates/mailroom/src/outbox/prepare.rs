@@ -79,6 +79,9 @@ pub struct Prepared {
 }
 
 impl Preparation {
+    /// The largest message that is taken in, in octets: what Exchange Online takes at most.
+    pub const LARGEST: u64 = LARGEST;
+
     /// Begins to take a message in.
     pub fn begin(
         wishes: Wishes,

@@ -1,0 +1,349 @@
+//! How the gateway speaks SMTP where it takes messages itself.
+
+use bytes::{Bytes, BytesMut};
+use gatepost_wire::Want;
+use gatepost_wire::smtp::server::{
+    Answer, Ask, InClear, Limits, Mechanism, Persona, Refusal as No, Replies, Server, SignIn,
+};
+use gatepost_wire::smtp::{EnhancedStatus, Extension, Extensions, Reply, ReversePath, Sender};
+use tokio::select;
+
+use super::conversation::{Bye, Conversation, Machine, Next};
+use super::imap::MOST_ERRORS;
+use super::refusal::Refusal;
+use super::{Arrival, Place, letting_in, smtp};
+use crate::admission::Guest;
+use crate::spool::{self, Acceptance, Beginning, HeaderRules, Intake, Parcel, Refused, Why};
+
+/// Where the messages go.
+#[derive(Clone, Copy)]
+pub(super) struct Spool<'a> {
+    pub(super) acceptance: &'a dyn Acceptance,
+    /// Whether a From that may not be sent from is replaced.
+    pub(super) rewrite_from: bool,
+}
+
+/// Takes messages of a client until its connection ends.
+pub(super) async fn take(
+    place: Place<'_>,
+    spool: Spool<'_>,
+    arrival: Arrival,
+    stop: &gatepost_host::Stop,
+) -> std::io::Result<()> {
+    let known = letting_in::device(place);
+    let persona = Manners {
+        is_protectable: arrival.tls.is_some(),
+        in_clear: arrival.in_clear,
+        sign_in: match &known {
+            Some(_) => SignIn::Optional,
+            None => SignIn::Required,
+        },
+        largest: spool.acceptance.largest(),
+    };
+    let around = (place.gateway.clock.clone(), stop.clone());
+    let machine = Spooling::new(persona);
+    let mut conversation = Conversation::new(machine, arrival.stream, arrival.tls, around);
+    let mut counter = Counter {
+        place,
+        spool,
+        guest: known,
+        letter: None,
+    };
+    if counter.guest.is_some() {
+        conversation.is_known(place.door.idle);
+    }
+    loop {
+        let revoked = counter.guest.as_ref().map(|guest| guest.revoked.clone());
+        let next = select! {
+            biased;
+            () = until(revoked) => {
+                conversation.machine.bye(Bye::Revoked);
+                counter.guest = None;
+                continue;
+            }
+            next = conversation.next() => next?,
+        };
+        match next {
+            Next::Asked(ask) => {
+                let answer = counter.answer(ask).await;
+                if counter.guest.is_some() {
+                    conversation.is_known(place.door.idle);
+                }
+                conversation.machine.server.answer(answer);
+            }
+            // Nobody is ever handed over here.
+            Next::HandOver(..) | Next::Over => return Ok(()),
+        }
+    }
+}
+
+async fn until(revoked: Option<tokio_util::sync::CancellationToken>) {
+    match revoked {
+        Some(revoked) => revoked.cancelled_owned().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Where messages are handed in.
+struct Counter<'a> {
+    place: Place<'a>,
+    spool: Spool<'a>,
+    guest: Option<Guest>,
+    letter: Option<Letter>,
+}
+
+/// A message that is being handed in.
+struct Letter {
+    sender: Option<String>,
+    recipients: Vec<String>,
+    content: Content,
+}
+
+/// How far its octets have come.
+enum Content {
+    Header(Beginning),
+    Body(Box<dyn Intake>),
+}
+
+impl Counter<'_> {
+    async fn answer(&mut self, ask: Ask) -> Answer {
+        let done = match ask {
+            Ask::SignIn(credentials) => return self.sign_in(credentials).await,
+            Ask::Sender(sender) => self.begin(&sender),
+            Ask::Recipient(recipient) => {
+                if let Some(letter) = &mut self.letter {
+                    letter.recipients.push(recipient.path.as_str().to_owned());
+                }
+                Ok(())
+            }
+            Ask::Message(_) => Ok(()),
+            Ask::MessageOctets(octets) => self.go_on(&octets).await,
+            Ask::MessageEnds => return self.end().await,
+            Ask::Abandon => {
+                self.letter = None;
+                Ok(())
+            }
+        };
+        match done {
+            Ok(()) => Answer::Done,
+            Err(refused) => self.refuse(&refused),
+        }
+    }
+
+    async fn sign_in(&mut self, credentials: gatepost_wire::sasl::Credentials) -> Answer {
+        match letting_in::admit(self.place, credentials).await {
+            Ok(guest) => {
+                tracing::info!(
+                    door = self.place.door.name,
+                    protocol = "smtp",
+                    client = %self.place.address,
+                    login = guest.login,
+                    mailbox = guest.mailbox,
+                    "signed in"
+                );
+                self.guest = Some(guest);
+                Answer::Done
+            }
+            Err(turned) => Answer::Refused(smtp::no(&Refusal::from(&turned), smtp::Wished::SignIn)),
+        }
+    }
+
+    /// MAIL FROM: whether this sender may begin.
+    fn begin(&mut self, sender: &Sender) -> Result<(), Refused> {
+        let guest = self.guest.as_ref().ok_or_else(nobody)?;
+        self.spool.acceptance.permits(guest)?;
+        let rules = self.rules(guest);
+        let sender = match &sender.path {
+            ReversePath::Null => None,
+            ReversePath::Address(path) if spool::may_send(guest, path.as_str()) => {
+                Some(path.as_str().to_owned())
+            }
+            ReversePath::Address(_) if self.spool.rewrite_from => Some(rules.sender().to_owned()),
+            ReversePath::Address(path) => {
+                let said = format!(
+                    "{} may not send messages from {}",
+                    guest.login,
+                    path.as_str()
+                );
+                return Err(Refused::new(Why::Sender, &said));
+            }
+        };
+        self.letter = Some(Letter {
+            sender,
+            recipients: Vec::new(),
+            content: Content::Header(Beginning::default()),
+        });
+        Ok(())
+    }
+
+    async fn go_on(&mut self, octets: &Bytes) -> Result<(), Refused> {
+        let letter = self.letter.as_mut().ok_or_else(nobody)?;
+        match &mut letter.content {
+            Content::Body(intake) => intake.write(octets).await,
+            Content::Header(beginning) => {
+                if beginning.push(octets)? {
+                    self.open().await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The header is complete: the message may be taken in.
+    async fn open(&mut self) -> Result<(), Refused> {
+        let guest = self.guest.as_ref().ok_or_else(nobody)?;
+        let letter = self.letter.as_mut().ok_or_else(nobody)?;
+        let Content::Header(beginning) = &mut letter.content else {
+            return Ok(());
+        };
+        let (header, rest) = std::mem::take(beginning).split();
+        let rules = HeaderRules {
+            guest,
+            rewrite_from: self.spool.rewrite_from,
+        };
+        let header = rules.apply(header)?;
+        let sender = letter.sender.as_deref();
+        let parcel = Parcel {
+            mailbox: guest.mailbox.clone(),
+            repetition: spool::repetition(&header, sender, &letter.recipients),
+            sender: letter.sender.clone(),
+            recipients: letter.recipients.clone(),
+        };
+        let mut intake = self.spool.acceptance.begin(parcel).await?;
+        intake.write(&header).await?;
+        intake.write(&rest).await?;
+        letter.content = Content::Body(intake);
+        Ok(())
+    }
+
+    async fn end(&mut self) -> Answer {
+        match self.finish().await {
+            Ok(id) => {
+                let status = EnhancedStatus::new(2, 0, 0);
+                Answer::Accepted(Reply::with_status(250, status, format!("Queued as {id}")))
+            }
+            Err(refused) => self.refuse(&refused),
+        }
+    }
+
+    async fn finish(&mut self) -> Result<String, Refused> {
+        // A message may be all header.
+        if let Some(Content::Header(_)) = self.letter.as_ref().map(|letter| &letter.content) {
+            self.open().await?;
+        }
+        let letter = self.letter.take().ok_or_else(nobody)?;
+        let Content::Body(intake) = letter.content else {
+            return Err(nobody());
+        };
+        Ok(intake.finish().await?.id)
+    }
+
+    fn rules<'g>(&self, guest: &'g Guest) -> HeaderRules<'g> {
+        HeaderRules {
+            guest,
+            rewrite_from: self.spool.rewrite_from,
+        }
+    }
+
+    fn refuse(&self, refused: &Refused) -> Answer {
+        let login = self.guest.as_ref().map(|guest| guest.login.as_str());
+        tracing::warn!(
+            door = self.place.door.name,
+            client = %self.place.address,
+            login,
+            "a message was not accepted: {refused}"
+        );
+        Answer::Refused(No::new(refused.reply()))
+    }
+}
+
+/// The machine asks in its order, so that this is heard by nobody.
+fn nobody() -> Refused {
+    Refused::new(Why::Temporary, "Nobody is signed in")
+}
+
+/// The SMTP server of a door that takes messages itself.
+struct Spooling {
+    server: Server,
+    manners: Manners,
+}
+
+/// What makes the persona of a connection.
+#[derive(Clone, Copy)]
+struct Manners {
+    is_protectable: bool,
+    in_clear: InClear,
+    sign_in: SignIn,
+    largest: u64,
+}
+
+impl Spooling {
+    fn new(manners: Manners) -> Self {
+        Self {
+            server: Server::new(manners.persona()),
+            manners,
+        }
+    }
+}
+
+impl Machine for Spooling {
+    type Ask = Ask;
+
+    fn want(&mut self) -> Want<Ask> {
+        self.server.want()
+    }
+
+    fn buffer(&mut self) -> &mut BytesMut {
+        self.server.buffer()
+    }
+
+    fn tls_started(&mut self) {
+        let protected = Manners {
+            is_protectable: false,
+            in_clear: InClear::Refused,
+            ..self.manners
+        };
+        self.server.tls_started(protected.persona());
+    }
+
+    fn bye(&mut self, why: Bye) {
+        let status = EnhancedStatus::new(4, 3, 2);
+        self.server
+            .bye(&Reply::with_status(421, status, why.words()));
+    }
+}
+
+impl Manners {
+    fn persona(self) -> Persona {
+        let mut offered = vec![
+            Extension::Size(Some(self.largest)),
+            Extension::Pipelining,
+            Extension::EnhancedStatusCodes,
+            Extension::EightBitMime,
+            Extension::Chunking,
+            Extension::SmtpUtf8,
+        ];
+        if self.is_protectable {
+            offered.push(Extension::StartTls);
+        }
+        if !self.is_protectable || self.in_clear == InClear::Accepted {
+            // The last line: there are devices that look for it nowhere else.
+            let mechanisms = [Mechanism::Login, Mechanism::Plain, Mechanism::Xoauth2];
+            offered.push(Extension::auth(mechanisms));
+        }
+        Persona {
+            greeting: Reply::new(220, "gatepost ESMTP ready"),
+            hello: "gatepost".to_owned(),
+            extensions: Extensions::new(offered),
+            in_clear: self.in_clear,
+            sign_in: self.sign_in,
+            replies: Replies::default(),
+            limits: Limits {
+                line: 8 * 1024,
+                auth_line: 8 * 1024,
+                errors: MOST_ERRORS,
+                ..Limits::default()
+            },
+        }
+    }
+}

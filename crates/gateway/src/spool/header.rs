@@ -1,0 +1,200 @@
+//! The header of a message that is taken in: who it is from, and how it is known again.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use gatepost_mail::content::envelope;
+
+use super::{Refused, Why, may_send};
+use crate::admission::Guest;
+
+/// The beginning of a message, until its header is complete.
+#[derive(Debug, Default)]
+pub(crate) struct Beginning {
+    octets: Vec<u8>,
+    /// Up to where no end was found.
+    looked: usize,
+}
+
+impl Beginning {
+    /// Takes the next octets; answers whether the header is complete.
+    pub(crate) fn push(&mut self, octets: &[u8]) -> Result<bool, Refused> {
+        self.octets.extend_from_slice(octets);
+        if self.end().is_some() {
+            return Ok(true);
+        }
+        if self.octets.len() > LONGEST {
+            let said = format!("The header is longer than {LONGEST} octets");
+            return Err(Refused::new(Why::Content, &said));
+        }
+        Ok(false)
+    }
+
+    /// The header with its last line, and what came behind it.
+    pub(crate) fn split(mut self) -> (Vec<u8>, Vec<u8>) {
+        let end = self.end().unwrap_or(self.octets.len());
+        let rest = self.octets.split_off(end);
+        (self.octets, rest)
+    }
+
+    /// Where the header ends: before its empty line.
+    fn end(&mut self) -> Option<usize> {
+        let from = self.looked.saturating_sub(3);
+        let found = self.octets[from..]
+            .windows(2)
+            .enumerate()
+            .find_map(|(at, two)| {
+                let at = from + at;
+                let rest = &self.octets[at + 1..];
+                let ends =
+                    two[0] == b'\n' && (rest.starts_with(b"\n") || rest.starts_with(b"\r\n"));
+                ends.then_some(at + 1)
+            });
+        let is_empty = self.octets.starts_with(b"\r\n") || self.octets.starts_with(b"\n");
+        self.looked = self.octets.len();
+        if is_empty { Some(0) } else { found }
+    }
+}
+
+/// What is asked of a header.
+pub(crate) struct Rules<'a> {
+    pub(crate) guest: &'a Guest,
+    /// Whether a From that may not be sent from is replaced.
+    pub(crate) rewrite_from: bool,
+}
+
+impl Rules<'_> {
+    /// The header as it may be sent. Nothing but From is ever changed.
+    pub(crate) fn apply(&self, header: Vec<u8>) -> Result<Vec<u8>, Refused> {
+        let fields: Vec<(usize, usize)> = fields(&header)
+            .filter(|(begin, end)| is_from(&header[*begin..*end]))
+            .collect();
+        let Some(&(begin, end)) = fields.first() else {
+            return Ok(header);
+        };
+        let from = envelope(&header[begin..end]).from;
+        let good = fields.len() == 1
+            && !from.is_empty()
+            && from.iter().all(|one| may_send(self.guest, &one.address));
+        if good {
+            return Ok(header);
+        }
+        if !self.rewrite_from {
+            let who = from.iter().map(|one| one.address.as_str());
+            let said = format!(
+                "{} may not send messages from {}",
+                self.guest.login,
+                who.collect::<Vec<_>>().join(", ")
+            );
+            return Err(Refused::new(Why::Sender, &said));
+        }
+        let first = from.first();
+        let name = first.map(|one| one.name.as_deref().unwrap_or(&one.address));
+        let mut rewritten = header[..begin].to_vec();
+        rewritten.extend_from_slice(from_line(name.unwrap_or(""), self.sender()).as_bytes());
+        // Whatever other From there is goes.
+        let mut at = end;
+        for (begin, end) in &fields[1..] {
+            rewritten.extend_from_slice(&header[at..*begin]);
+            at = *end;
+        }
+        rewritten.extend_from_slice(&header[at..]);
+        Ok(rewritten)
+    }
+
+    /// Who writes instead of somebody who may not.
+    pub(crate) fn sender(&self) -> &str {
+        let guest = self.guest;
+        if may_send(guest, &guest.mailbox) {
+            return &guest.mailbox;
+        }
+        let named = guest.senders.iter().find(|sender| !sender.starts_with('*'));
+        named.unwrap_or(&guest.mailbox)
+    }
+}
+
+/// What is the same when the same message comes again: its Message-ID, and its envelope's digest.
+pub(crate) fn repetition(
+    header: &[u8],
+    sender: Option<&str>,
+    recipients: &[String],
+) -> Option<String> {
+    let id = envelope(header).message_id?;
+    let mut parts = String::new();
+    for part in [sender.unwrap_or_default()]
+        .into_iter()
+        .chain(recipients.iter().map(String::as_str))
+    {
+        parts.push_str(&part.to_lowercase());
+        parts.push('\n');
+    }
+    let parts = digest(&SHA256, parts.as_bytes());
+    Some(format!("smtp {id} {}", URL_SAFE_NO_PAD.encode(parts)))
+}
+
+/// Where each field begins and ends, with its continuation lines (RFC 5322 §2.2.3).
+fn fields(header: &[u8]) -> impl Iterator<Item = (usize, usize)> {
+    let mut begin = 0;
+    std::iter::from_fn(move || {
+        if begin >= header.len() {
+            return None;
+        }
+        let mut end = begin;
+        loop {
+            end = memchr::memchr(b'\n', &header[end..]).map_or(header.len(), |at| end + at + 1);
+            if !matches!(header.get(end), Some(b' ' | b'\t')) {
+                break;
+            }
+        }
+        let field = (begin, end);
+        begin = end;
+        Some(field)
+    })
+}
+
+fn is_from(field: &[u8]) -> bool {
+    let name = field.split(|octet| *octet == b':').next();
+    name.is_some_and(|name| name.trim_ascii_end().eq_ignore_ascii_case(b"from"))
+}
+
+/// `From: "Name" <address>`, whatever the name is made of (RFC 5322 §3.4, RFC 2047 §5).
+fn from_line(name: &str, address: &str) -> String {
+    let name: String = name
+        .chars()
+        .filter(|letter| !letter.is_control())
+        .take(LONGEST_NAME)
+        .collect();
+    let name = name.trim();
+    if name.is_empty() {
+        return format!("From: <{address}>\r\n");
+    }
+    if name.is_ascii() {
+        let escaped = name.replace('\\', "\\\\").replace('"', "\\\"");
+        return format!("From: \"{escaped}\" <{address}>\r\n");
+    }
+    let mut words: Vec<String> = vec![String::new()];
+    for letter in name.chars() {
+        // An encoded word has 75 octets at most (RFC 2047 §2).
+        if words
+            .last()
+            .is_some_and(|word| word.len() + letter.len_utf8() > 42)
+        {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut() {
+            word.push(letter);
+        }
+    }
+    let words = words
+        .iter()
+        .map(|word| format!("=?UTF-8?B?{}?=", STANDARD.encode(word)));
+    let words = words.collect::<Vec<_>>().join("\r\n ");
+    format!("From: {words}\r\n <{address}>\r\n")
+}
+
+/// A header with thousands of recipients fits in.
+const LONGEST: usize = 1024 * 1024;
+const LONGEST_NAME: usize = 200;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+use proptest::prelude::*;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+
+fn guest() -> Guest {
+    Guest {
+        password: None,
+        login: "printer3".to_owned(),
+        mailbox: "support@contoso.com".to_owned(),
+        senders: vec!["support@contoso.com".to_owned()],
+        revoked: CancellationToken::new(),
+    }
+}
+
+fn applied(header: &str, rewrite_from: bool) -> Result<String, Refused> {
+    let guest = guest();
+    let rules = Rules {
+        guest: &guest,
+        rewrite_from,
+    };
+    let applied = rules.apply(header.as_bytes().to_vec())?;
+    Ok(String::from_utf8(applied).expect("it stays text"))
+}
+
+#[test]
+fn a_header_ends_before_its_empty_line_however_it_is_cut() {
+    for (message, length) in [
+        ("A: b\r\n\r\nbody", 6),
+        ("A: b\n\nbody", 5),
+        ("\r\nbody", 0),
+        ("\nbody", 0),
+    ] {
+        for size in 1..message.len() {
+            let mut beginning = Beginning::default();
+            let mut complete = false;
+            let mut came = 0;
+            for piece in message.as_bytes().chunks(size) {
+                came += piece.len();
+                complete = beginning.push(piece).expect("it is short");
+                if complete {
+                    break;
+                }
+            }
+            assert!(complete, "{message:?} in pieces of {size}");
+            let (header, rest) = beginning.split();
+            assert_eq!(header, &message.as_bytes()[..length]);
+            assert_eq!(rest, &message.as_bytes()[length..came]);
+        }
+    }
+}
+
+#[test]
+fn a_header_without_an_end_is_bounded() {
+    let mut beginning = Beginning::default();
+    let line = b"X: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n".repeat(1000);
+    let refused = (0..100).find_map(|_| beginning.push(&line).err());
+    assert_eq!(refused.expect("it is too long").why, Why::Content);
+}
+
+#[test]
+fn what_may_be_sent_stays_as_it_is() {
+    for header in [
+        "From: Support <Support@contoso.com>\r\nTo: a@x.test\r\n",
+        "Subject: x\r\nfrom :\r\n support@contoso.com\r\n",
+        "To: a@x.test\r\n",
+        "",
+    ] {
+        assert_eq!(applied(header, false).expect("it may"), header);
+        assert_eq!(applied(header, true).expect("it may"), header);
+    }
+}
+
+#[test]
+fn what_may_not_is_refused_or_rewritten_with_its_name() {
+    for (from, rewritten) in [
+        (
+            "From: Scanner 3 <scan@old.local>\r\n",
+            "From: \"Scanner 3\" <support@contoso.com>\r\n",
+        ),
+        (
+            "From: scan@old.local\r\n",
+            "From: \"scan@old.local\" <support@contoso.com>\r\n",
+        ),
+        (
+            "From: \"A \\\"B\\\" C\" <scan@old.local>\r\n",
+            "From: \"A \\\"B\\\" C\" <support@contoso.com>\r\n",
+        ),
+        (
+            "From: =?ISO-8859-1?Q?B=FCro?=\r\n <scan@old.local>\r\n",
+            "From: =?UTF-8?B?QsO8cm8=?=\r\n <support@contoso.com>\r\n",
+        ),
+    ] {
+        let header = format!("To: a@x.test\r\n{from}Subject: x\r\n");
+        let refused = applied(&header, false).expect_err("it may not");
+        assert_eq!(refused.why, Why::Sender);
+        assert!(refused.said.contains("scan@old.local"), "{refused}");
+        let expected = format!("To: a@x.test\r\n{rewritten}Subject: x\r\n");
+        assert_eq!(applied(&header, true).expect("rewritten"), expected);
+    }
+}
+
+#[test]
+fn a_second_from_does_not_slip_through() {
+    let header = "From: support@contoso.com\r\nTo: a@x.test\r\nFrom: boss@contoso.com\r\nX: y\r\n";
+    applied(header, false).expect_err("two of them");
+    let one = applied(header, true).expect("rewritten");
+    assert_eq!(
+        one,
+        "From: \"support@contoso.com\" <support@contoso.com>\r\nTo: a@x.test\r\nX: y\r\n"
+    );
+    applied("From: support@contoso.com, boss@contoso.com\r\n", false).expect_err("two in one");
+}
+
+#[test]
+fn the_same_message_to_the_same_people_is_known_again() {
+    let header = b"Message-ID: <a@x.test>\r\n";
+    let to = ["b@x.test".to_owned()];
+    let known = repetition(header, None, &to).expect("it has a Message-ID");
+    let again = repetition(header, None, &["B@x.test".to_owned()]);
+    assert_eq!(again, Some(known.clone()));
+    let other = repetition(header, Some("c@x.test"), &to);
+    assert_ne!(other, Some(known.clone()));
+    let other = repetition(header, None, &["c@x.test".to_owned()]);
+    assert_ne!(other, Some(known));
+    assert_eq!(repetition(b"Subject: x\r\n", None, &to), None);
+}
+
+proptest! {
+    #[test]
+    fn whatever_comes_a_rewritten_header_has_one_from_that_may_be_sent(
+        name in "\\PC{0,300}", before in "X-[A-Za-z]{1,9}: [ -~]{0,40}"
+    ) {
+        let name = name.replace(['<', '>'], "");
+        let header = format!("{before}\r\nFrom: {name} <boss@contoso.com>\r\nTo: a@x.test\r\n");
+        if let Ok(rewritten) = applied(&header, true) {
+            let from = envelope(rewritten.as_bytes()).from;
+            prop_assert_eq!(from.len(), 1, "{}", rewritten);
+            prop_assert_eq!(&from[0].address, "support@contoso.com");
+            prop_assert!(rewritten.lines().all(|line| line.len() <= 998));
+        }
+    }
+}
