@@ -115,6 +115,7 @@ const TITLES: &[(u32, &str)] = &[
     ),
     (2045, "MIME part one: format of Internet message bodies"),
     (2046, "MIME part two: media types"),
+    (2047, "MIME: text beyond ASCII in headers"),
     (2049, "MIME part five: conformance criteria and examples"),
     (2088, "IMAP4 non-synchronizing literals"),
     (2104, "HMAC: keyed-hashing for message authentication"),

@@ -14,14 +14,14 @@ use crate::present::Present;
 
 /// The outbox, as doors hand messages to it.
 #[derive(Debug)]
-pub struct OutboxDoor {
+pub(super) struct OutboxDoor {
     office: PostOffice,
     present: Present,
 }
 
 impl OutboxDoor {
     /// Messages go into `office`, by the configuration that is in force.
-    pub fn new(office: PostOffice, present: Present) -> Self {
+    pub(super) fn new(office: PostOffice, present: Present) -> Self {
         Self { office, present }
     }
 }

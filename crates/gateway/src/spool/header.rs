@@ -14,13 +14,15 @@ pub(crate) struct Beginning {
     octets: Vec<u8>,
     /// Up to where no end was found.
     looked: usize,
+    end: Option<usize>,
 }
 
 impl Beginning {
     /// Takes the next octets; answers whether the header is complete.
     pub(crate) fn push(&mut self, octets: &[u8]) -> Result<bool, Refused> {
         self.octets.extend_from_slice(octets);
-        if self.end().is_some() {
+        self.end = self.find_end();
+        if self.end.is_some() {
             return Ok(true);
         }
         if self.octets.len() > LONGEST {
@@ -32,13 +34,13 @@ impl Beginning {
 
     /// The header with its last line, and what came behind it.
     pub(crate) fn split(mut self) -> (Vec<u8>, Vec<u8>) {
-        let end = self.end().unwrap_or(self.octets.len());
+        let end = self.end.unwrap_or(self.octets.len());
         let rest = self.octets.split_off(end);
         (self.octets, rest)
     }
 
     /// Where the header ends: before its empty line.
-    fn end(&mut self) -> Option<usize> {
+    fn find_end(&mut self) -> Option<usize> {
         let from = self.looked.saturating_sub(3);
         let found = self.octets[from..]
             .windows(2)

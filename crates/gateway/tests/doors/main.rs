@@ -5,5 +5,6 @@ mod imap;
 mod pop3;
 mod protection;
 mod smtp;
+mod spool;
 mod stand;
 mod trouble;
