@@ -33,6 +33,8 @@ fn while_the_newer_certificate_is_not_uploaded_the_previous_one_proves() {
     for word in ["an older certificate was accepted", "AADSTS700027"] {
         assert!(token.stderr.contains(word), "{}", token.stderr);
     }
+    let who = stand.printed(&["whoami", SUPPORT]);
+    assert!(who.contains("a certificate or another assertion"), "{who}");
     assert!(!stand.listed(&["messages", SUPPORT]).is_empty());
 }
 

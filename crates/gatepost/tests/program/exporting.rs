@@ -17,11 +17,24 @@ fn octets_of(folder: &Path) -> BTreeSet<Vec<u8>> {
 
 #[test]
 fn an_export_holds_every_message_octet_for_octet_and_goes_on_with_what_came_since() {
+    for (by, folders) in [("imap", true), ("graph", true), ("pop3", false)] {
+        holds_every_message(by, folders);
+    }
+}
+
+fn holds_every_message(by: &str, has_folders: bool) {
     let stand = Stand::with_mail();
+    stand.configure_by(by, "");
     let to = stand.path("export");
     let arguments = ["export", SUPPORT, "--to", "export", "--verify", "--json"];
-    let proof: Value = serde_json::from_str(&stand.printed(&arguments)).expect("JSON");
+    let ran = stand.run(&arguments);
+    assert_eq!(ran.exit, 0, "{by}: {}", ran.stderr);
+    let says_sizes = ran.stderr.contains("as the server estimates");
+    assert_eq!(says_sizes, by != "graph", "{}", ran.stderr);
+    let proof: Value = serde_json::from_str(&ran.stdout).expect("JSON");
     assert_eq!(proof["complete"], true, "{proof}");
+    let folders = proof["folders"].as_array().expect("a list").len();
+    assert_eq!(folders > 1, has_folders, "{by}: {proof}");
     let mode = std::fs::metadata(&to).expect("it is there").permissions();
     assert_eq!(mode.mode() & 0o777, 0o700);
 
@@ -29,23 +42,71 @@ fn an_export_holds_every_message_octet_for_octet_and_goes_on_with_what_came_sinc
     let read: BTreeSet<Vec<u8>> = listed
         .iter()
         .map(|message| {
-            let uid = message["key"]["uid"].to_string();
+            let key = shown(message);
             stand
-                .printed(&["read", SUPPORT, &uid, "--raw"])
+                .printed(&["read", SUPPORT, &key, "--raw"])
                 .into_bytes()
         })
         .collect();
     assert!(read.len() > 5);
-    assert_eq!(octets_of(&to.join("INBOX/cur")), read);
+    assert_eq!(octets_of(&to.join("INBOX/cur")), read, "{by}");
 
     stand.deliver(SUPPORT, "one more");
     let proof: Value = serde_json::from_str(&stand.printed(&arguments)).expect("JSON");
     let inbox = proof["folders"].as_array().expect("a list").iter();
     let inbox = inbox.into_iter().find(|one| one["folder"] == "INBOX");
     let inbox = inbox.expect("it has one");
-    assert_eq!(inbox["exported"], 1);
-    assert_eq!(inbox["earlier"], listed.len());
+    assert_eq!(inbox["exported"], 1, "{by}");
+    assert_eq!(inbox["earlier"], listed.len(), "{by}");
     assert_eq!(octets_of(&to.join("INBOX/cur")).len(), listed.len() + 1);
+}
+
+/// A message's key as people type it.
+fn shown(message: &Value) -> String {
+    let key = &message["key"];
+    let texts = [&key["id"], &key["uidl"]];
+    let text = texts.into_iter().find_map(Value::as_str);
+    text.map_or_else(|| key["uid"].to_string(), str::to_owned)
+}
+
+#[test]
+fn an_export_may_be_of_one_folder_since_some_time_as_eml() {
+    let stand = Stand::with_mail();
+    let before = stand.listed(&["messages", SUPPORT, "--top", "1000"]).len();
+    stand.deliver(SUPPORT, "fresh");
+    let newest = stand.listed(&["messages", SUPPORT, "--top", "1"]).remove(0);
+    assert_eq!(newest["envelope"]["subject"], "fresh");
+    let since = newest["received_at"].as_str().expect("it has a time");
+    let options = ["--folder", "INBOX", "--since", since, "--format", "eml"];
+    let arguments = [&["export", SUPPORT, "--to", "e", "--json"], &options[..]].concat();
+    let ran = stand.run(&arguments);
+    assert_eq!(ran.exit, 0, "{}", ran.stderr);
+    assert!(
+        before > 1 && ran.stderr.starts_with("1 message in 1 folder, about "),
+        "{}",
+        ran.stderr
+    );
+    let proof: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert_eq!(
+        proof["folders"].as_array().map(Vec::len),
+        Some(1),
+        "{proof}"
+    );
+    assert_eq!(proof["folders"][0]["folder"], "INBOX");
+    assert_eq!(proof["folders"][0]["exported"], 1);
+    let files = std::fs::read_dir(stand.path("e/INBOX")).expect("it is a folder");
+    let files: Vec<_> = files
+        .map(|file| file.expect("it can be read").path())
+        .collect();
+    let [file] = &files[..] else {
+        panic!("one file for one message: {files:?}")
+    };
+    assert_eq!(
+        file.extension().and_then(|ending| ending.to_str()),
+        Some("eml")
+    );
+    let raw = stand.printed(&["read", SUPPORT, "--raw"]);
+    assert_eq!(std::fs::read(file).expect("it is a file"), raw.into_bytes());
 }
 
 #[test]
@@ -68,18 +129,19 @@ fn an_export_says_what_it_cannot_do() {
 
 #[test]
 fn messages_are_marked_moved_and_deleted_by_hand() {
+    for (by, nobody) in [("imap", "4000000"), ("graph", "AAkAnothing")] {
+        changed_by_hand(by, nobody);
+    }
+}
+
+fn changed_by_hand(by: &str, nobody: &str) {
     let stand = Stand::with_mail();
-    let uids: Vec<String> = stand
-        .listed(&["messages", SUPPORT, "--top", "3"])
-        .iter()
-        .map(|message| message["key"]["uid"].to_string())
-        .collect();
+    stand.configure_by(by, "");
+    let newest = stand.listed(&["messages", SUPPORT, "--top", "3"]);
+    let uids: Vec<String> = newest.iter().map(shown).collect();
     let flags = |uid: &str| -> Vec<Value> {
         let listed = stand.listed(&["messages", SUPPORT, "--top", "1000"]);
-        let number = uid.parse().ok();
-        let found = listed
-            .iter()
-            .find(|one| one["key"]["uid"].as_u64() == number);
+        let found = listed.iter().find(|one| shown(one) == uid);
         found.map_or_else(Vec::new, |one| {
             one["flags"].as_array().expect("a list").clone()
         })
@@ -90,8 +152,8 @@ fn messages_are_marked_moved_and_deleted_by_hand() {
     stand.printed(&["mark", SUPPORT, &uids[0], "--unread", "--unflag"]);
     assert_eq!(flags(&uids[0]), Vec::<Value>::new());
     stand
-        .run(&["mark", SUPPORT, &uids[0], "4000000", "--read"])
-        .assert_fails(65, &["has no message 4000000"]);
+        .run(&["mark", SUPPORT, &uids[0], nobody, "--read"])
+        .assert_fails(65, &["has no message", nobody]);
     assert_eq!(flags(&uids[0]), Vec::<Value>::new(), "all or none");
     let nothing_asked = stand.run(&["mark", SUPPORT, &uids[0]]);
     assert_eq!(nothing_asked.exit, 65);

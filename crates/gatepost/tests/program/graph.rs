@@ -7,12 +7,7 @@ use crate::stand::{ADA, SUPPORT, Stand};
 /// Support's mailbox is read by Graph.
 fn by_graph() -> Stand {
     let stand = Stand::with_mail();
-    let text = stand.configuration();
-    let graph = format!("[cloud.sandbox]\ngraph = \"{}\"\n", stand.variable("GRAPH"));
-    let text = text.replace("[cloud.sandbox]\n", &graph);
-    let mailbox = format!("[mailbox.\"{SUPPORT}\"]\n");
-    let by = format!("{mailbox}read = \"graph\"\n");
-    stand.write("gatepost.toml", &text.replace(&mailbox, &by));
+    stand.configure_by("graph", "");
     stand
 }
 
@@ -94,6 +89,10 @@ fn the_calendar_is_shown_in_the_zone_that_is_wanted() {
         timed.expect("one with a time")["start"]["dateTime"].clone()
     };
     assert_ne!(timed(&berlin), timed(&utc));
+    let named = |name: &str| stand.run(&[&week[..], &["--calendar", name, "--json"]].concat());
+    let usual: Vec<Value> = serde_json::from_str(&named("Calendar").stdout).expect("JSON");
+    assert_eq!(usual.len(), utc.len(), "it is the usual one");
+    named("Kalender").assert_fails(65, &["Kalender"]);
     for (option, value) in [
         ("--tz", "Europe/Atlantis"),
         ("--from", "whenever"),

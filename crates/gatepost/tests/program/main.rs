@@ -1,6 +1,7 @@
 //! The real program against `gatepost sandbox` over loopback: ports by the operating system,
 //! readiness by what the programs say, never by waiting for some time.
 
+mod alike;
 mod app_passwords;
 mod bad_certificates;
 mod bad_counterparts;
@@ -15,6 +16,7 @@ mod dead_letters;
 mod exit_codes;
 mod exporting;
 mod fake_imap;
+mod faults_of_graph;
 mod gateway;
 mod graph;
 mod killed_renewals;

@@ -7,8 +7,14 @@ use crate::stand::{Running, SUPPORT, Stand};
 
 #[test]
 fn a_message_is_marked_as_read_once_the_sink_has_it() {
+    for by in WAYS {
+        marked_as_read(by);
+    }
+}
+
+fn marked_as_read(by: &str) {
     let stand = Stand::new();
-    let serve = fails_first(&stand, "\"mark_read\"");
+    let serve = fails_first((&stand, by), "\"mark_read\"");
     succeeds(&stand, || unread(&stand, "INBOX").is_empty());
     assert_eq!(
         subjects(&stand, "INBOX"),
@@ -20,8 +26,14 @@ fn a_message_is_marked_as_read_once_the_sink_has_it() {
 
 #[test]
 fn a_message_is_moved_once_the_sink_has_it() {
+    for by in WAYS {
+        moved(by);
+    }
+}
+
+fn moved(by: &str) {
     let stand = Stand::new();
-    let serve = fails_first(&stand, "{ move_to = \"Archive\" }");
+    let serve = fails_first((&stand, by), "{ move_to = \"Archive\" }");
     succeeds(&stand, || {
         subjects(&stand, "Archive").len() == ARRIVED.len()
     });
@@ -35,8 +47,14 @@ fn a_message_is_moved_once_the_sink_has_it() {
 
 #[test]
 fn a_message_is_deleted_once_the_sink_has_it() {
+    for by in WAYS {
+        deleted(by);
+    }
+}
+
+fn deleted(by: &str) {
     let stand = Stand::new();
-    let serve = fails_first(&stand, "\"delete\"");
+    let serve = fails_first((&stand, by), "\"delete\"");
     succeeds(&stand, || subjects(&stand, "INBOX").is_empty());
     for folder in ["Archive", "Deleted Items"] {
         assert!(subjects(&stand, folder).is_empty(), "{folder}");
@@ -45,9 +63,9 @@ fn a_message_is_deleted_once_the_sink_has_it() {
 }
 
 /// Starts `serve` with a sink that fails, and looks that nothing is touched meanwhile.
-fn fails_first(stand: &Stand, after: &str) -> Running {
+fn fails_first((stand, by): (&Stand, &str), after: &str) -> Running {
     stand.write_program("program", "test -e repaired");
-    stand.configure(&format!(
+    stand.configure_by(by, &format!(
         "[sink.program]\nkind = \"command\"\nrun = [\"./program\"]\n\n[sink.out]\nkind = \"stream\"\n\
          [[watch]]\nmailbox = \"{SUPPORT}\"\nsinks = [\"program\", \"out\"]\nfrom = \"beginning\"\n\
          after = {after}\npoll = \"1s\"\n"
@@ -92,5 +110,7 @@ fn listed(stand: &Stand, arguments: &[&str]) -> Vec<String> {
     rows.iter().rev().filter_map(subject).collect()
 }
 
+/// The ways by which mailboxes can be changed.
+const WAYS: [&str; 2] = ["imap", "graph"];
 const ARRIVED: [&str; 3] = ["first", "second", "third"];
 const MOST_QUESTIONS: usize = 2_000;

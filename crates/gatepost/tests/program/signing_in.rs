@@ -55,7 +55,24 @@ fn a_person_signs_in_once_and_the_mailbox_is_open() {
     let said = login.line().expect("it says who signed in");
     assert!(said.contains(ADA), "{said}");
     assert!(!stand.listed(&["messages", ADA]).is_empty());
-    stand.printed(&["token", ADA, "--for", "imap"]);
+    let token = stand.printed(&["token", ADA, "--for", "imap"]);
+    let text = stand.printed(&["whoami", ADA, "--for", "imap"]);
+    let json = stand.printed(&["whoami", ADA, "--for", "imap", "--json"]);
+    for part in token.trim().split('.') {
+        assert!(part.len() > 20, "a header, claims and a signature");
+        assert!(!text.contains(part) && !json.contains(part), "{text}{json}");
+    }
+    assert!(text.contains("the person who signed in"), "{text}");
+    let who: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(who["acts_as"], "person", "{who}");
+    assert_eq!(who["person"], ADA);
+    assert_eq!(who["roles"], serde_json::json!([]));
+    let has = |list: &str, name: &str| {
+        let list = who[list].as_array().expect("a list");
+        list.iter().any(|one| one == name)
+    };
+    assert!(has("scopes", "IMAP.AccessAsUser.All"), "{who}");
+    assert!(has("person_proved_by", "pwd"), "{who}");
 
     let out = stand.printed(&["logout", ADA]);
     assert!(out.contains("is signed out here"), "{out}");

@@ -93,6 +93,25 @@ impl Stand {
         )
     }
 
+    /// The same where every host is known and Support's mailbox is read `by` a way.
+    pub(crate) fn configuration_by(&self, by: &str) -> String {
+        let hosts = format!(
+            "[cloud.sandbox]\ngraph = \"{}\"\nsmtp = \"{}\"\n",
+            self.variable("GRAPH"),
+            self.variable("SMTP")
+        );
+        let mailbox = format!("[mailbox.\"{SUPPORT}\"]\n");
+        let read = format!("{mailbox}read = \"{by}\"\n");
+        let text = self.configuration();
+        let text = text.replacen("[cloud.sandbox]\n", &hosts, 1);
+        text.replacen(&mailbox, &read, 1)
+    }
+
+    /// Writes that configuration, with `rest` behind it.
+    pub(crate) fn configure_by(&self, by: &str, rest: &str) {
+        self.write("gatepost.toml", &(self.configuration_by(by) + rest));
+    }
+
     /// A variable of the sandbox's env file, without its prefix.
     pub(crate) fn variable(&self, name: &str) -> &str {
         self.env
@@ -162,7 +181,12 @@ impl Stand {
             "From: Grace <grace@example.com>\nTo: {to}\nSubject: {subject}\n\
              Message-ID: <{subject}@example.com>\nDate: Sun, 22 Nov 2026 08:00:00 +0000\n\n{subject}\n"
         );
-        self.write("letter.eml", &text);
+        self.deliver_as_it_is(to, &text);
+    }
+
+    /// Puts this message into the inbox of `to`.
+    pub(crate) fn deliver_as_it_is(&self, to: &str, text: &str) {
+        self.write("letter.eml", text);
         self.sandbox(&["deliver", "--to", to, "letter.eml"]);
     }
 

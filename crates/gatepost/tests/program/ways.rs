@@ -5,8 +5,12 @@ use crate::stand::{SUPPORT, Stand};
 #[test]
 fn a_mailbox_is_read_by_graph_where_imap_is_closed_and_the_log_says_why() {
     let stand = by_any_way();
-    let before = stand.listed(&["messages", SUPPORT]);
+    let ran = stand.run(&["-vv", "messages", SUPPORT, "--json"]);
+    let before: Vec<serde_json::Value> = serde_json::from_str(&ran.stdout).expect("JSON");
     assert!(before[0]["key"]["uid"].is_number(), "over IMAP at first");
+    for words in ["found the way to the mailbox", "by=\"imap\""] {
+        assert!(ran.stderr.contains(words), "{}", ran.stderr);
+    }
 
     stand.fault("authenticated-but-not-connected");
     let ran = stand.run(&["-vv", "messages", SUPPORT, "--json"]);
@@ -17,7 +21,11 @@ fn a_mailbox_is_read_by_graph_where_imap_is_closed_and_the_log_says_why() {
         after[0]["envelope"]["subject"],
         before[0]["envelope"]["subject"]
     );
-    for words in ["imap is closed to the mailbox", "imap_not_connected"] {
+    for words in [
+        "imap is closed to the mailbox",
+        "imap_not_connected",
+        "by=\"graph\"",
+    ] {
         assert!(ran.stderr.contains(words), "{}", ran.stderr);
     }
 }
@@ -82,7 +90,11 @@ fn a_mailbox_sends_by_graph_where_smtp_is_switched_off() {
     assert!(!log.contains("is closed to the mailbox"), "{log}");
     stand.fault("smtp-off");
     let log = sent("by Graph");
-    for words in ["smtp is closed to the mailbox", "smtp_switched_off"] {
+    for words in [
+        "smtp is closed to the mailbox",
+        "smtp_switched_off",
+        "by=\"graph\"",
+    ] {
         assert!(log.contains(words), "{log}");
     }
     let inbox = stand.listed(&["messages", SUPPORT, "--top", "2"]);

@@ -104,6 +104,9 @@ pub(super) fn claims(token: &AccessToken<'_>, making: &Making) -> Value {
             }
             let permissions: Vec<&str> = permissions.iter().copied().collect();
             claims["idtyp"] = json!("user");
+            // Everybody here signs in with a password; tokens of version 1 say so
+            // (https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference).
+            claims["amr"] = json!(["pwd"]);
             claims["oid"] = json!(person.oid);
             claims["sub"] = json!(super::pairwise(&person.oid, token.resource.app_id()));
             claims["name"] = json!(person.name);
