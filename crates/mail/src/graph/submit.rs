@@ -149,6 +149,16 @@ impl Session {
 }
 
 impl Graph {
+    /// What the end of a request says of the message that it was to send.
+    fn sent(&self, ended: Result<(), MailError>) -> Result<(), SubmitError> {
+        match ended {
+            Ok(()) => Ok(()),
+            Err(MailError::Graph(refusal)) if !may_be_sent(&refusal) => Err(not_sent(refusal)),
+            Err(error @ (MailError::Unreachable { .. } | MailError::Token(_))) => Err(error.into()),
+            Err(error) => Err(self.unknown(error.to_string())),
+        }
+    }
+
     /// Nobody knows what became of the message.
     fn unknown(&self, reason: String) -> SubmitError {
         SubmitError::Unknown {

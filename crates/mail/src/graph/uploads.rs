@@ -65,14 +65,11 @@ impl Graph {
                 Upload::Unclear | Upload::Over => octets.begin_again().await?,
             }
         }
-        Err(MailError::Disconnected {
+        Err(SubmitError::UploadExpired {
             host: self.host(),
             mailbox: self.mailbox().to_owned(),
-            reason: format!(
-                "{MOST_UPLOADS} uploads of a file were over before all of it was taken"
-            ),
-        }
-        .into())
+            uploads: MOST_UPLOADS,
+        })
     }
 
     async fn begin_upload(
@@ -220,7 +217,8 @@ impl Graph {
         let answer = Answer::read(status.as_u16(), &headers, &body);
         let refusal = self.refusal(ATTACH, answer, "none".to_owned());
         match status.as_u16() {
-            404 | 410 => Ok(Put::Over),
+            // The address is the key: where it is refused, it is good no more.
+            401 | 403 | 404 | 410 => Ok(Put::Over),
             408 | 409 | 416 | 429 | 500..600 => unclear(refusal.into(), self.pause(Some(&headers))),
             _ => Err(refusal.into()),
         }

@@ -151,6 +151,7 @@ fn left_behind(error: &SubmitError, link: &mut Link) -> Standing {
         // Found before anything was said.
         SubmitError::TooLarge { .. }
         | SubmitError::DraftDenied { .. }
+        | SubmitError::UploadExpired { .. }
         | SubmitError::Unsendable { .. } => Standing::Ready,
         // Within DATA only the end of the message or of the connection ends it.
         SubmitError::Session(_)

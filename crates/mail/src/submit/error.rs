@@ -75,6 +75,18 @@ pub enum SubmitError {
         /// The server's words.
         said: String,
     },
+    /// Uploads of a file of the message were over before all of it was there; nothing was sent.
+    #[error(
+        "{host} did not take a file of the message for {mailbox}: the addresses of {uploads} uploads of it expired, one behind the other, before all of it was there; nothing was sent, and it is tried again later"
+    )]
+    UploadExpired {
+        /// The server.
+        host: String,
+        /// The mailbox in whose name it was to be sent.
+        mailbox: String,
+        /// How many uploads were begun.
+        uploads: u32,
+    },
     /// The message or its envelope cannot be expressed to this server; nothing was sent.
     #[error("{host} cannot be given this message for {mailbox}: {reason}")]
     Unsendable {
@@ -100,6 +112,7 @@ impl SubmitError {
         "submission_unknown",
         "submission_too_large",
         "submission_unsendable",
+        "submission_upload_expired",
         "submission_not_read",
         "submission_not_recorded",
         "recipients_refused",
@@ -137,6 +150,7 @@ impl Fault for SubmitError {
             Self::Unknown { .. } => "submission_unknown",
             Self::TooLarge { .. } => "submission_too_large",
             Self::DraftDenied { .. } => "graph_access_denied",
+            Self::UploadExpired { .. } => "submission_upload_expired",
             Self::Unsendable { .. } => "submission_unsendable",
             Self::Outgoing(_) => "submission_not_read",
             Self::Departure(_) => "submission_not_recorded",
@@ -148,7 +162,7 @@ impl Fault for SubmitError {
             Self::Session(error) => error.owner(),
             Self::NoWay(ways) => ways.owner(),
             Self::Refused { meaning, .. } => meaning.map_or(Owner::Remote, Meaning::owner),
-            Self::Unknown { .. } => Owner::Remote,
+            Self::Unknown { .. } | Self::UploadExpired { .. } => Owner::Remote,
             Self::DraftDenied { .. } => Owner::TenantAdmin,
             Self::NoRecipient(_) | Self::TooLarge { .. } | Self::Unsendable { .. } => Owner::Person,
             Self::Outgoing(_) | Self::Departure(_) => Owner::Operator,
@@ -166,9 +180,10 @@ impl Fault for SubmitError {
                     .find(|next| next.is_retry())
                     .unwrap_or(Next::Discard)
             }
-            Self::Outgoing(_) | Self::Departure(_) | Self::Unknown { .. } => {
-                Next::Retry(gatepost_fault::After::Backoff)
-            }
+            Self::Outgoing(_)
+            | Self::Departure(_)
+            | Self::Unknown { .. }
+            | Self::UploadExpired { .. } => Next::Retry(gatepost_fault::After::Backoff),
             Self::TooLarge { .. } | Self::Unsendable { .. } => Next::Discard,
             Self::DraftDenied { .. } => Next::Reconfigure,
         }

@@ -297,6 +297,7 @@ fn is_about_mailbox(error: &SubmitError) -> bool {
         | SubmitError::Unknown { .. }
         | SubmitError::TooLarge { .. }
         | SubmitError::DraftDenied { .. }
+        | SubmitError::UploadExpired { .. }
         | SubmitError::Unsendable { .. }
         | SubmitError::Outgoing(_)
         | SubmitError::Departure(_) => false,

@@ -4,11 +4,10 @@
 use reqwest::Method;
 use serde_json::json;
 
-use super::{may_be_sent, not_sent};
+use crate::SubmitError;
 use crate::graph::call::Call;
 use crate::graph::client::Graph;
 use crate::graph::drafts::{NewMail, SentCopy};
-use crate::{MailError, SubmitError};
 
 impl Graph {
     /// Sends a message without files. Where the answer is lost, the error
@@ -19,12 +18,8 @@ impl Graph {
             "saveToSentItems": copy == SentCopy::Kept,
         });
         let call = Call::new(Method::POST, self.at(&["sendMail"]).url(), SEND);
-        match self.done(call.with(&body)).await {
-            Ok(()) => Ok(()),
-            Err(MailError::Graph(refusal)) if !may_be_sent(&refusal) => Err(not_sent(refusal)),
-            Err(error @ (MailError::Unreachable { .. } | MailError::Token(_))) => Err(error.into()),
-            Err(error) => Err(self.unknown(error.to_string())),
-        }
+        let ended = self.done(call.with(&body)).await;
+        self.sent(ended)
     }
 }
 

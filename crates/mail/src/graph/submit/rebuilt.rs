@@ -5,7 +5,7 @@ use gatepost_wire::smtp::Envelope;
 
 use super::files::Files;
 use super::plan::{Plan, Unplanned};
-use super::{Header, Session, may_be_sent, not_sent};
+use super::{Header, Session, not_sent};
 use crate::graph::client::Graph;
 use crate::graph::refusal::GraphMeaning;
 use crate::{Departure, MailError, Outgoing, Receipt, SubmitError, Trace};
@@ -58,15 +58,12 @@ impl Graph {
             }
             return Err(error);
         }
-        match self.send_draft(&draft).await {
-            Ok(()) => Ok(Receipt {
-                said: format!("sent, with the immutable id {draft}"),
-                refused: Vec::new(),
-            }),
-            Err(MailError::Graph(refusal)) if !may_be_sent(&refusal) => Err(not_sent(refusal)),
-            Err(error @ (MailError::Unreachable { .. } | MailError::Token(_))) => Err(error.into()),
-            Err(error) => Err(self.unknown(error.to_string())),
-        }
+        let ended = self.send_draft(&draft).await;
+        self.sent(ended)?;
+        Ok(Receipt {
+            said: format!("sent, with the immutable id {draft}"),
+            refused: Vec::new(),
+        })
     }
 
     async fn prepare(

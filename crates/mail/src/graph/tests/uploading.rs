@@ -142,16 +142,23 @@ async fn a_range_that_is_said_to_begin_elsewhere_is_put_where_it_is_wanted() {
 
 #[tokio::test]
 async fn an_upload_that_is_over_begins_anew_from_the_first_octet() {
-    let script = [
-        (PUT, next(RANGE)),
-        (PUT, Answer::refusal(404, "ErrorItemNotFound")),
-        (PUT, next(RANGE)),
-        (PUT, next(2 * RANGE)),
-        (PUT, Answer::empty(201)),
-    ];
-    let (done, puts, _) = uploaded(&script).await;
-    done.expect("all of it is taken");
-    assert_put(&puts[2..], &[(0, RANGE), (RANGE, RANGE), (2 * RANGE, 5)]);
+    for over in [
+        Answer::refusal(404, "ErrorItemNotFound"),
+        Answer::refusal(403, "ErrorAccessDenied"),
+        Answer::refusal(401, "Unauthorized"),
+        Answer::empty(410),
+    ] {
+        let script = [
+            (PUT, next(RANGE)),
+            (PUT, over),
+            (PUT, next(RANGE)),
+            (PUT, next(2 * RANGE)),
+            (PUT, Answer::empty(201)),
+        ];
+        let (done, puts, _) = uploaded(&script).await;
+        done.expect("all of it is taken");
+        assert_put(&puts[2..], &[(0, RANGE), (RANGE, RANGE), (2 * RANGE, 5)]);
+    }
 }
 
 #[tokio::test]
@@ -178,8 +185,11 @@ async fn an_upload_that_never_gets_anywhere_is_given_up() {
     let over = || (PUT, Answer::refusal(404, "ErrorItemNotFound"));
     let (done, _, _) = uploaded(&[over(), over(), over()]).await;
     let error = done.expect_err("it is over each time");
-    assert_eq!(error.code(), "mailbox_disconnected", "{error}");
-    assert!(!error.to_string().contains("authtoken"), "{error}");
+    assert_eq!(error.code(), "submission_upload_expired", "{error}");
+    assert!(error.next().is_retry(), "nothing is lost");
+    let words = error.to_string();
+    assert!(words.contains("3 uploads of it expired"), "{words}");
+    assert!(!words.contains("authtoken"), "{words}");
 
     let script = [
         (PUT, next(RANGE)),
