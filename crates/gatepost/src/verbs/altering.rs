@@ -88,7 +88,8 @@ pub(super) fn mark(arguments: &Mark, settings: &Settings) -> Result<(), Failure>
     let [add, remove] = [add, remove].map(|flags| flags.into_iter().flatten().collect::<Vec<_>>());
     let messages = &arguments.messages;
     messages.alter(settings, async |session, folder, keys| {
-        session.mark(folder, &keys, &add, &remove).await?;
+        let marked = session.mark(folder, &keys, &add, &remove).await;
+        marked.map_err(UsageError::of_mailbox)?;
         Ok(format!("marked {}", count(&keys)))
     })
 }

@@ -180,3 +180,23 @@ fn changed_by_hand(by: &str, nobody: &str) {
         .run(&["read", SUPPORT, &uids[2]])
         .assert_fails(65, &["has no message"]);
 }
+
+#[test]
+fn by_pop3_messages_are_deleted_for_good_and_not_changed() {
+    let stand = Stand::with_mail();
+    stand.configure_by("pop3", "");
+    let newest = stand.listed(&["messages", SUPPORT, "--top", "1000"]);
+    let key = shown(&newest[0]);
+    for (verb, options, words) in [
+        ("mark", &["--read"][..], "POP3"),
+        ("move", &["--to", "Archive"], "POP3"),
+        ("delete", &[], "--for-good"),
+    ] {
+        let arguments = [&[verb, SUPPORT, &key], options].concat();
+        stand.run(&arguments).assert_fails(65, &[words]);
+    }
+    stand.printed(&["delete", SUPPORT, &key, "--for-good"]);
+    let left = stand.listed(&["messages", SUPPORT, "--top", "1000"]);
+    assert_eq!(left.len(), newest.len() - 1);
+    assert!(left.iter().all(|one| shown(one) != key));
+}
