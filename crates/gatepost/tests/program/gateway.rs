@@ -47,7 +47,7 @@ struct Client {
 impl Client {
     fn knock(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).expect("the door is open");
-        let limit = Some(Duration::from_secs(60));
+        let limit = Some(Duration::from_mins(1));
         stream.set_read_timeout(limit).expect("a limit can be set");
         Self {
             stream: BufReader::new(stream),
