@@ -1,4 +1,4 @@
-//! `cargo xtask tidy|test|ci|bench|docs`: everything a contributor runs.
+//! `cargo xtask tidy|test|ci|crash|bench|docs`: everything a contributor runs.
 
 #![expect(
     clippy::print_stdout,
@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         "test" => test::run(&rest),
         "ci" => ci::run(),
         "bench" => bench::run(&rest),
+        "crash" => test::crash(),
         "docs" => standards::write(),
         _ => {
             eprint!("{USAGE}");
@@ -47,6 +48,7 @@ cargo xtask tidy    check what compilers do not: dependency direction, budgets, 
 cargo xtask test    install what the tests need, then run all of them; arguments after it go
                     to the test runner
 cargo xtask ci      everything that must be green before a merge; ends in the tests
+cargo xtask crash   kill a sending daemon 200 times, of which the tests do a part
 cargo xtask bench   run the benchmarks, each a ratio against something measured in the same run
 cargo xtask docs    write the generated documents
 ";

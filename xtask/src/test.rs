@@ -15,3 +15,10 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
         command::run(cargo("test --workspace --tests").args(arguments))
     }
 }
+
+/// Runs all of a test of which others run a part, since it takes minutes: a sending daemon is killed
+/// 200 times while 2,000 messages are handed over.
+pub(crate) fn crash() -> anyhow::Result<()> {
+    let mut test = cargo("test --package gatepost --test program killed_sending -- --nocapture");
+    command::run(test.env("GATEPOST_KILLS", "200"))
+}

@@ -1,12 +1,7 @@
-//! Messages that are handed over, through the outbox and out, whoever is killed on the way.
+//! Messages that are handed over, through the outbox and out.
 
-use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::{Output, Stdio};
-use std::time::Duration;
-
-use gatepost_host::{Chance, environment};
-use serde_json::Value;
 
 use crate::stand::{Ran, SUPPORT, Stand, ran};
 
@@ -161,100 +156,8 @@ fn serve_sends_what_waits_and_repetitions_are_done_once() {
     assert_eq!(serve.stop(), 0, "{}", stand.log());
 }
 
-/// The server drops connections before, in and behind messages, and the process is killed at any
-/// moment. Sent Items cannot be looked into by POP3, so the policy decides.
-#[test]
-fn killed_at_any_moment_nothing_is_lost_and_every_second_copy_is_told() {
-    let chance = Chance::seeded(seed());
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let stand = Stand::with_sandbox_in(folder, &["--empty", "--unlimited"]);
-    let rest = "[sink.log]\nkind = \"stream\"\nfile = \"events.ndjson\"\n\n[events]\nsinks = [\"log\"]\n\n\
-                [outbox]\nunknown = \"resend\"\nmessages_per_minute = 100000\n";
-    let stand = sending(stand, "read = \"pop3\"\nsend = \"smtp\"", rest);
-    let (kills, messages) = (
-        number("GATEPOST_KILLS", KILLS),
-        number("GATEPOST_MESSAGES", MESSAGES),
-    );
-    let mut accepted = 0;
-    for kill in 0..kills {
-        let serve = stand.serve();
-        let fault = FAULTS[usize::try_from(chance.below(4)).expect("a small number")];
-        stand.fault(&format!("{fault},times=2"));
-        while accepted < messages * (kill + 1) / kills {
-            let subject = format!("number {accepted:05}");
-            let ran = stand.run(&[
-                "send",
-                "--to",
-                SUPPORT,
-                "--subject",
-                &subject,
-                "--text",
-                "x",
-            ]);
-            assert_eq!(ran.exit, 0, "{}", ran.stderr);
-            accepted += 1;
-        }
-        pause(chance.up_to(Duration::from_millis(700)));
-        drop(serve);
-    }
-    let serve = stand.serve();
-    let most = messages.to_string();
-    let undecided = || {
-        let listed = stand.listed(&["outbox", "list", "--top", &most]);
-        listed.iter().filter(|one| one["state"] != "sent").count()
-    };
-    for _ in 0..600 {
-        if undecided() == 0 {
-            break;
-        }
-        pause(Duration::from_millis(500));
-    }
-    assert_eq!(undecided(), 0, "{}", stand.log());
-    assert_eq!(serve.stop(), 0, "{}", stand.log());
-    let resent = resent(&stand);
-    let arrived = arrived(&stand, messages * 4);
-    for number in 0..messages {
-        let subject = format!("number {number:05}");
-        let copies = arrived.get(&subject).copied().unwrap_or(0);
-        let told = resent.get(&subject).copied().unwrap_or(0);
-        assert!(
-            (1..=1 + told).contains(&copies),
-            "{subject}: {copies} copies, {told} told"
-        );
-    }
-}
-
-/// How often it was told of each subject that it is sent again though nobody knows.
-fn resent(stand: &Stand) -> BTreeMap<String, usize> {
-    let log = std::fs::read_to_string(stand.path("events.ndjson")).expect("the sink was told");
-    let mut ids = BTreeMap::new();
-    for line in log.lines() {
-        let event: Value = serde_json::from_str(line).expect("a line of JSON");
-        if event["type"] == "send.unknown" && event["data"]["then"] == "resend" {
-            let subject = event["data"]["subject"].as_str().expect("it has one");
-            // The same event may be delivered twice.
-            ids.insert(event["id"].to_string(), subject.to_owned());
-        }
-    }
-    let mut resent = BTreeMap::new();
-    for subject in ids.into_values() {
-        *resent.entry(subject).or_default() += 1;
-    }
-    resent
-}
-
-/// How often each subject arrived.
-fn arrived(stand: &Stand, most: u64) -> BTreeMap<String, usize> {
-    let mut arrived = BTreeMap::new();
-    for message in stand.listed(&["messages", SUPPORT, "--top", &most.to_string()]) {
-        let subject = message["envelope"]["subject"].as_str().unwrap_or_default();
-        *arrived.entry(subject.to_owned()).or_default() += 1;
-    }
-    arrived
-}
-
 /// The stand with a mailbox that sends.
-fn sending(stand: Stand, keys: &str, rest: &str) -> Stand {
+pub(crate) fn sending(stand: Stand, keys: &str, rest: &str) -> Stand {
     let smtp = format!("smtp = \"{}\"\nca_file", stand.variable("SMTP"));
     let grant = "grant = \"client_credentials\"\n";
     let configuration = stand.configuration();
@@ -269,7 +172,8 @@ fn sendmail(stand: &Stand, words: &[&str], message: &str) -> Ran {
     fed(stand, &[&["sendmail"], words].concat(), message)
 }
 
-fn fed(stand: &Stand, words: &[&str], message: &str) -> Ran {
+/// Runs the program with `message` on its standard input.
+pub(crate) fn fed(stand: &Stand, words: &[&str], message: &str) -> Ran {
     let mut command = stand.command();
     command
         .args(words)
@@ -284,35 +188,3 @@ fn fed(stand: &Stand, words: &[&str], message: &str) -> Ran {
     let output: Output = child.wait_with_output().expect("it ends");
     ran(&output)
 }
-
-fn number(name: &str, usual: u64) -> u64 {
-    let given = environment::text(name).and_then(|text| text.parse().ok());
-    given.unwrap_or(usual)
-}
-
-/// The seed that is asked for, or a new one, which is said for the next time.
-#[expect(clippy::print_stderr, reason = "a failure is repeated with this seed")]
-fn seed() -> u64 {
-    let wanted = environment::text("GATEPOST_SEED").and_then(|seed| seed.parse().ok());
-    let seed = wanted.unwrap_or_else(|| Chance::system().number());
-    eprintln!("GATEPOST_SEED={seed}");
-    seed
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a kill comes at a random time; nothing is taken to have happened by then"
-)]
-fn pause(time: Duration) {
-    std::thread::sleep(time);
-}
-
-const FAULTS: [&str; 4] = [
-    "drop-before-data",
-    "drop-in-data",
-    "drop-unsent",
-    "drop-answer",
-];
-/// `GATEPOST_KILLS` and `GATEPOST_MESSAGES` ask for more.
-const KILLS: u64 = 10;
-const MESSAGES: u64 = 40;

@@ -1,0 +1,169 @@
+//! What the outbox shows of a message, and what a person or the server decides about it.
+
+use gatepost::config;
+use serde_json::Value;
+
+use crate::killed_sending::hand_over;
+use crate::sending::sending;
+use crate::stand::{SUPPORT, Stand};
+
+/// Nobody looks into Sent Items by POP3, so the message stays unknown until a person decides.
+#[test]
+fn of_what_nobody_knows_a_person_decides() {
+    let stand = sending(Stand::new(), "read = \"pop3\"\nsend = \"smtp\"", "");
+    let mut unknown = Vec::new();
+    for (subject, fault) in [
+        ("arrived", "drop-answer"),
+        ("again", "drop-unsent"),
+        ("given up", "drop-unsent"),
+    ] {
+        stand.fault(&format!("{fault},times=1"));
+        let ran = stand.run(&["send", "--to", SUPPORT, "--subject", subject, "--text", "x"]);
+        ran.assert_fails(
+            69,
+            &[
+                "nobody knows whether the message",
+                "gatepost outbox resolve",
+            ],
+        );
+        let listed = stand.listed(&["outbox", "list", "--state", "unknown"]);
+        let newest = listed.iter().find(|one| one["subject"] == subject);
+        let id = newest.expect("it is listed")["id"].as_str();
+        unknown.push(id.expect("it has a name").to_owned());
+    }
+    let [arrived, again, given_up] = &unknown[..] else {
+        panic!("three messages: {unknown:?}");
+    };
+    let shown = stand.printed(&["outbox", "show", arrived]);
+    for word in [
+        "State: unknown",
+        "Subject: arrived",
+        &format!("Mailbox: {SUPPORT}"),
+        &format!("Recipient: {SUPPORT} open"),
+        "Tries: 1",
+    ] {
+        assert!(shown.contains(word), "{word} is missing in: {shown}");
+    }
+    let why = shown.lines().find_map(|line| line.strip_prefix("Why: "));
+    assert!(why.is_some_and(|why| !why.is_empty()), "{shown}");
+    let shown = stand.printed(&["outbox", "show", arrived, "--json"]);
+    let shown: Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(shown["state"], "unknown");
+    assert_eq!(shown["recipients"][0]["address"], SUPPORT);
+
+    for (id, word, said) in [
+        (arrived, "sent", vec![format!("sent {arrived}")]),
+        (
+            again,
+            "resend",
+            vec![format!("queued {again}"), format!("sent {again}")],
+        ),
+        (given_up, "drop", vec![format!("cancelled {given_up}")]),
+    ] {
+        let printed = stand.printed(&["outbox", "resolve", id, word]);
+        assert_eq!(printed.lines().collect::<Vec<_>>(), said, "{word}");
+        let once = stand.run(&["outbox", "resolve", id, word]);
+        once.assert_fails(65, &["not unknown"]);
+    }
+    let shown = stand.printed(&["outbox", "show", given_up]);
+    assert!(shown.contains("a person decided"), "{shown}");
+    let inbox = stand.listed(&["messages", SUPPORT]);
+    let mut subjects: Vec<_> = inbox
+        .iter()
+        .filter_map(|one| one["envelope"]["subject"].as_str())
+        .collect();
+    subjects.sort_unstable();
+    assert_eq!(subjects, ["again", "arrived"]);
+    for verb in [
+        ["show", "nothing", ""],
+        ["resolve", "nothing", "sent"],
+        ["show", "00000000000000000000000000000000", ""],
+    ] {
+        let words = verb.into_iter().filter(|word| !word.is_empty());
+        let ran = stand.run(&["outbox"].into_iter().chain(words).collect::<Vec<_>>());
+        ran.assert_fails(65, &["there is no message"]);
+    }
+}
+
+#[test]
+fn a_sender_is_told_by_mail_whom_a_message_did_not_reach() {
+    let rest = "[outbox]\nbounce = \"sender\"\n";
+    let stand = sending(Stand::new(), "send = \"smtp\"", rest);
+    stand.fault("refuse-mail,code=5.2.252,times=1");
+    let send = [
+        "send",
+        "--to",
+        "elsewhere@example.com",
+        "--subject",
+        "Grüße",
+    ];
+    let refused = stand.run(&[&send[..], &["--text", "x"]].concat());
+    assert_ne!(refused.exit, 0, "{}", refused.stderr);
+    let listed = stand.listed(&["outbox", "list"]);
+    let (report, lost): (Vec<_>, Vec<_>) = listed.iter().partition(|one| one["sender"].is_null());
+    assert_eq!((report.len(), lost.len()), (1, 1), "{listed:?}");
+    let id = report[0]["id"].as_str().expect("it has a name");
+    let shown = stand.printed(&["outbox", "show", id]);
+    assert!(shown.contains("Sender: <>"), "{shown}");
+    if report[0]["state"] != "sent" {
+        stand.printed(&["outbox", "retry", id]);
+    }
+    let raw = stand.printed(&["read", SUPPORT, "--raw"]);
+    let answered = lost[0]["message_id"].as_str().expect("it has one");
+    for line in [
+        format!("To: <{SUPPORT}>"),
+        format!("In-Reply-To: <{answered}>"),
+        "Auto-Submitted: auto-replied".to_owned(),
+        "Content-Type: multipart/report; report-type=delivery-status;".to_owned(),
+        "Reporting-MTA: dns; contoso.com".to_owned(),
+        "Action: failed".to_owned(),
+        "Status: 5.2.252".to_owned(),
+    ] {
+        assert!(
+            raw.lines().any(|one| one.trim_end() == line),
+            "{line} is missing in: {raw}"
+        );
+    }
+    let recipient = raw
+        .lines()
+        .find(|line| line.starts_with("Final-Recipient: "));
+    let recipient = recipient.expect("the report names whom it did not reach");
+    assert!(recipient.contains("elsewhere@example.com"), "{recipient}");
+    assert!(
+        raw.contains("SendAsDenied"),
+        "the server's own words: {raw}"
+    );
+    let longest = raw.lines().map(|line| line.trim_end().len()).max();
+    assert!(longest < Some(999), "no line is too long: {raw}");
+}
+
+/// More connections are allowed here than Exchange Online bears: that is learnt from its refusal, and
+/// no message suffers.
+#[test]
+fn a_limit_that_the_server_has_is_learnt_from_it() {
+    let rest = "[outbox]\nconnections = 5\n";
+    let stand = sending(Stand::new(), "send = \"smtp\"", rest);
+    let config = config::load(&stand.path("gatepost.toml")).expect("a good configuration");
+    for number in 0..MESSAGES {
+        hand_over(&config, &format!("number {number}"));
+    }
+    // All five are signed in before one is done.
+    stand.fault("slow-reply,times=10");
+    let serve = stand.serve();
+    let all_sent = || {
+        let listed = stand.listed(&["outbox", "list"]);
+        listed.iter().filter(|one| one["state"] == "sent").count() == MESSAGES
+    };
+    let is_over = (0..MOST_LOOKS).any(|_| all_sent());
+    assert!(is_over, "{}", stand.log());
+    assert_eq!(stand.listed(&["messages", SUPPORT]).len(), MESSAGES);
+    assert_eq!(serve.stop(), 0, "{}", stand.log());
+    let log = stand.log();
+    assert!(
+        log.contains("tried again"),
+        "a connection was too many: {log}"
+    );
+}
+
+const MESSAGES: usize = 8;
+const MOST_LOOKS: u32 = 2_000;
