@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use crate::stand::{Running, SUPPORT, Stand};
 
-const IMAP: &str = "[gateway.imap]\nlisten = \"127.0.0.1:0\"\nconnections_per_address = 300\n";
+pub(crate) const IMAP: &str =
+    "[gateway.imap]\nlisten = \"127.0.0.1:0\"\nconnections_per_address = 300\n";
 
 /// A sandbox, a configuration with these doors, and an app password for the mailbox.
-fn stand(doors: &str) -> (Stand, String) {
+pub(crate) fn stand(doors: &str) -> (Stand, String) {
     let stand = Stand::new();
     stand.write("gatepost.toml", &configuration(&stand, doors));
     let made = stand.run(&["password", "add", SUPPORT, "--name", "printer"]);
@@ -21,14 +22,14 @@ fn stand(doors: &str) -> (Stand, String) {
     (stand, password)
 }
 
-fn configuration(stand: &Stand, doors: &str) -> String {
+pub(crate) fn configuration(stand: &Stand, doors: &str) -> String {
     let smtp = format!("smtp = \"{}\"\nimap = ", stand.variable("SMTP"));
     let text = stand.configuration().replacen("imap = ", &smtp, 1);
     format!("{text}{doors}\n")
 }
 
 /// Where a door is, as the log says; the last if it was opened more than once.
-fn place(stand: &Stand, door: &str) -> SocketAddr {
+pub(crate) fn place(stand: &Stand, door: &str) -> SocketAddr {
     let log = stand.log();
     let opened = log.lines().rev().find(|line| {
         line.contains("the door listens") && line.contains(&format!("door=\"{door}\""))
@@ -40,12 +41,12 @@ fn place(stand: &Stand, door: &str) -> SocketAddr {
 }
 
 /// A client that speaks in lines.
-struct Client {
+pub(crate) struct Client {
     stream: BufReader<TcpStream>,
 }
 
 impl Client {
-    fn knock(address: SocketAddr) -> Self {
+    pub(crate) fn knock(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).expect("the door is open");
         let limit = Some(Duration::from_mins(1));
         stream.set_read_timeout(limit).expect("a limit can be set");
@@ -55,14 +56,14 @@ impl Client {
     }
 
     /// The next line; empty at the end.
-    fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         // A reset is an end as well.
         let _ = self.stream.read_line(&mut line);
         line
     }
 
-    fn until(&mut self, beginning: &str) -> String {
+    pub(crate) fn until(&mut self, beginning: &str) -> String {
         loop {
             let line = self.line();
             assert!(!line.is_empty(), "a line begins with {beginning}");
@@ -72,7 +73,7 @@ impl Client {
         }
     }
 
-    fn say(&mut self, line: &str) -> String {
+    pub(crate) fn say(&mut self, line: &str) -> String {
         let octets = format!("{line}\r\n");
         let stream = self.stream.get_mut();
         stream.write_all(octets.as_bytes()).expect("it is taken");
@@ -80,7 +81,7 @@ impl Client {
     }
 
     /// Signs in over IMAP and idles in the inbox.
-    fn idles(address: SocketAddr, mailbox: &str, password: &str) -> Self {
+    pub(crate) fn idles(address: SocketAddr, mailbox: &str, password: &str) -> Self {
         let mut client = Self::knock(address);
         client.line();
         let said = client.say(&format!("a LOGIN {mailbox} {password}"));
@@ -310,7 +311,7 @@ fn a_socket_of_systemd_is_a_door() {
     assert_eq!(serve.stop(), 0);
 }
 
-fn base64(text: &str) -> String {
+pub(crate) fn base64(text: &str) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(text)
 }

@@ -38,6 +38,7 @@ mod sending;
 mod serving;
 mod setup_page;
 mod signing_in;
+mod spool_door;
 mod stand;
 mod tokens;
 mod tour;
