@@ -87,7 +87,8 @@ def watch(proxy, browser, ready, log):
 def log_in(port, login):
     client = imaplib.IMAP4("127.0.0.1", port, timeout=60)
     try:
-        client.login(login["user"], login["password"])
+        answer = "\0{user}\0{password}".format(**login).encode()
+        client.authenticate("PLAIN", lambda _: answer)
         client.select("INBOX", readonly=True)
         came_in = True
         client.logout()

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use gatepost_peers::{EmailProxy, gatepost};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -154,6 +156,84 @@ impl Stand {
             return Err(format!("gatepost {arguments:?}: {complaint}").into());
         }
         Ok(String::from_utf8(output.stdout)?)
+    }
+}
+
+impl Stand {
+    /// Has a configuration that was written trust the sandbox: its authority is none that the
+    /// system trusts.
+    pub(crate) fn trust_sandbox(&self, name: &str) -> Result<(), Failure> {
+        let text = fs::read_to_string(self.path(name))?;
+        let trusting = format!("[cloud.own]\nca_file = \"{}\"\n", self.variable("CA")?);
+        self.write(name, &text.replace("[cloud.own]\n", &trusting))?;
+        Ok(())
+    }
+
+    /// Starts the gateway of a configuration; its doors are open when this returns.
+    pub(crate) fn serve(&self, name: &str) -> Result<Serving, Failure> {
+        let mut command = program(self.folder.path())?;
+        command.args(["--config", name, "serve"]);
+        let mut child = command.stderr(Stdio::piped()).spawn()?;
+        let stderr = child.stderr.take().ok_or("standard error is a pipe")?;
+        let mut serving = Serving {
+            child,
+            log: BufReader::new(stderr),
+        };
+        let mut line = String::new();
+        while !line.contains("gatepost serves") {
+            line.clear();
+            if serving.log.read_line(&mut line)? == 0 {
+                return Err("gatepost serve ended".into());
+            }
+        }
+        Ok(serving)
+    }
+
+    /// Whether an account comes in at the port of before, and how many messages it finds.
+    pub(crate) fn log_in(&self, account: &str, password: &str) -> Result<Option<u32>, Failure> {
+        let stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        let mut session = BufReader::new(stream);
+        session.read_line(&mut String::new())?;
+        let answer = BASE64.encode(format!("\0{account}\0{password}"));
+        let said = command(&mut session, &format!("a AUTHENTICATE PLAIN {answer}"))?;
+        if !said.contains("a OK") {
+            return Ok(None);
+        }
+        let said = command(&mut session, "a EXAMINE INBOX")?;
+        let exists = said.lines().find_map(|line| line.strip_suffix(" EXISTS"));
+        let exists = exists.and_then(|line| line.strip_prefix("* "));
+        Ok(Some(exists.ok_or("no EXISTS")?.parse()?))
+    }
+}
+
+/// A gateway that runs.
+pub(crate) struct Serving {
+    child: Child,
+    /// Kept open: nobody else reads it, and it is short.
+    log: BufReader<ChildStderr>,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What is said up to the tagged answer.
+fn command(session: &mut BufReader<TcpStream>, line: &str) -> Result<String, Failure> {
+    write!(session.get_mut(), "{line}\r\n")?;
+    let mut said = String::new();
+    loop {
+        let begin = said.len();
+        if session.read_line(&mut said)? == 0 {
+            return Err(format!("the connection ended: {said}").into());
+        }
+        said.truncate(said.trim_end().len());
+        said.push('\n');
+        if said[begin..].starts_with("a ") {
+            return Ok(said);
+        }
     }
 }
 

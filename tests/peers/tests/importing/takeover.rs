@@ -47,16 +47,50 @@ fn what_the_real_program_sealed_opens_and_opens_the_mailboxes_here() -> Result<(
     }
     assert_eq!(told["not_taken"], serde_json::json!([]), "{told:#}");
     stand.gatepost(&["config", "check", "--secrets"])?;
-    // The authority of an imaginary tenant is none that the system trusts.
-    let text = fs::read_to_string(stand.path("gatepost.toml"))?;
-    let trusting = format!("[cloud.own]\nca_file = \"{}\"\n", stand.variable("CA")?);
-    stand.write("gatepost.toml", &text.replace("[cloud.own]\n", &trusting))?;
+    stand.trust_sandbox("gatepost.toml")?;
     for account in [ADA, JUN, SUPPORT] {
         let listed = stand.gatepost(&["messages", account, "--json"])?;
-        assert!(
-            serde_json::from_str::<Value>(&listed)?.is_array(),
-            "{listed}"
-        );
+        let listed: Vec<Value> = serde_json::from_str(&listed)?;
+        assert!(!listed.is_empty());
+    }
+    goes_on(&stand, "gatepost.toml")
+}
+
+#[test]
+fn the_first_login_at_the_same_port_opens_what_the_real_program_sealed() -> Result<(), Failure> {
+    let stand = Stand::new()?;
+    let file = stand.write("emailproxy.config", &stand.proxy_configuration()?)?;
+    stand.use_proxy(&file)?;
+    let arguments = [
+        "import",
+        "emailproxy",
+        "emailproxy.config",
+        "--write",
+        "lazy.toml",
+        "--json",
+    ];
+    let told: Value = serde_json::from_str(&stand.gatepost(&arguments)?)?;
+    for index in 0..3 {
+        assert_eq!(told["accounts"][index]["carried"], "waits", "{told:#}");
+    }
+    stand.trust_sandbox("lazy.toml")?;
+    goes_on(&stand, "lazy.toml")?;
+    let listed = stand.gatepost(&["--config", "lazy.toml", "password", "list", "--json"])?;
+    let listed: Vec<Value> = serde_json::from_str(&listed)?;
+    assert_eq!(listed.len(), 3, "{listed:?}");
+    // What was opened is forgotten, and its passwords go on.
+    goes_on(&stand, "lazy.toml")
+}
+
+/// The same ports, names and passwords go on working, and no others.
+fn goes_on(stand: &Stand, configuration: &str) -> Result<(), Failure> {
+    let _serving = stand.serve(configuration)?;
+    for account in [ADA, JUN, SUPPORT] {
+        assert_eq!(stand.log_in(account, "another")?, None, "{account}");
+        let password = stand.password(account)?;
+        let found = stand.log_in(account, &password)?;
+        assert!(found.is_some_and(|messages| messages > 0), "{account}");
+        assert_eq!(stand.log_in(account, &password)?, found, "{account}");
     }
     Ok(())
 }
