@@ -47,10 +47,10 @@ impl Session {
     ) -> Result<Receipt, SubmitError> {
         let envelope = fitted(envelope, message);
         let refused = self.settle(&envelope).await?;
-        transmission::begin(&mut self.link).await?;
+        let transfer = transmission::begin(&mut self.link, &envelope.sender).await?;
         departure.refused(&refused);
         departure.begins(Trace::MessageId).await?;
-        let said = transmission::send(&mut self.link, message).await?;
+        let said = transmission::send(&mut self.link, transfer, message).await?;
         Ok(Receipt { said, refused })
     }
 

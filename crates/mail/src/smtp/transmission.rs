@@ -2,24 +2,24 @@
 
 use bytes::{Bytes, BytesMut};
 use gatepost_wire::smtp::client::Event;
-use gatepost_wire::smtp::{Extension, Phase, Reply, Severity, Transfer};
+use gatepost_wire::smtp::{Body, Extension, Phase, Reply, Sender, Severity, Transfer};
 
 use super::link::Link;
 use super::verdict::{refusal, words};
 use crate::{MailError, Outgoing, SubmitError};
 
-/// Comes so far that the next octet is the first of the message: with BDAT where the server
-/// offers it (RFC 3030), else with DATA, which it may refuse.
-pub(super) async fn begin(link: &mut Link) -> Result<(), SubmitError> {
-    let transfer = transfer(link);
+/// Comes so far that the next octet is the first of the message, and answers how it is sent: with
+/// DATA, which the server may refuse, or with BDAT (RFC 3030).
+pub(super) async fn begin(link: &mut Link, sender: &Sender) -> Result<Transfer, SubmitError> {
+    let transfer = transfer(link, sender);
     let begun = link.client.begin_message(transfer);
     link.sent(begun)?;
     if transfer == Transfer::Chunks {
-        return Ok(());
+        return Ok(transfer);
     }
     let reply = link.answer(Phase::BeforeData).await?;
     if reply.severity() == Severity::Continue {
-        return Ok(());
+        return Ok(transfer);
     }
     Err(refusal(Phase::BeforeData, &reply, &link.place))
 }
@@ -27,9 +27,9 @@ pub(super) async fn begin(link: &mut Link) -> Result<(), SubmitError> {
 /// Sends the message and answers what the server said of it.
 pub(super) async fn send(
     link: &mut Link,
+    transfer: Transfer,
     message: &mut dyn Outgoing,
 ) -> Result<String, SubmitError> {
-    let transfer = transfer(link);
     let mut waiting = BytesMut::new();
     while let Some(octets) = message.chunk().await? {
         for block in blocks(octets, transfer, &mut waiting) {
@@ -117,8 +117,12 @@ fn blocks(mut octets: Bytes, transfer: Transfer, waiting: &mut BytesMut) -> Vec<
     blocks
 }
 
-fn transfer(link: &Link) -> Transfer {
-    if link.client.extensions().has(&Extension::Chunking) {
+/// One chunk spares a small message an answer. Of many chunks each costs one, for which DATA does
+/// not wait; but what is not made of lines can go in no other way (RFC 3030 §3).
+fn transfer(link: &Link, sender: &Sender) -> Transfer {
+    let is_small = sender.size.is_some_and(|size| size < BLOCK as u64);
+    let wants_chunks = is_small || sender.body == Body::BinaryMime;
+    if wants_chunks && link.client.extensions().has(&Extension::Chunking) {
         Transfer::Chunks
     } else {
         Transfer::Data

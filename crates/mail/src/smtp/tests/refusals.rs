@@ -1,4 +1,5 @@
 use gatepost_fault::{Fault as _, Next, Owner};
+use gatepost_wire::smtp::Body;
 
 use super::{against, envelope, offering};
 use crate::contract::{Letter, Told};
@@ -148,11 +149,17 @@ async fn a_refused_chunk_is_the_reason() {
 async fn a_session_with_chunks_on_their_way_is_over() {
     let block: &str = format!("{}\r\n", "x".repeat(64 * 1024 - 18)).leak();
     let chunk = format!("C: BDAT 65520\nC: {}\n", block.trim_end());
-    let rest = format!("{ENVELOPE}{chunk}{chunk}S: 552 5.3.4 too large\nC: and nothing else");
-    let script = offering("PIPELINING, CHUNKING", &rest);
+    let envelope_of_octets = ENVELOPE.replace(
+        "FROM:<ada@contoso.com>",
+        "FROM:<ada@contoso.com> BODY=BINARYMIME",
+    );
+    let rest =
+        format!("{envelope_of_octets}{chunk}{chunk}S: 552 5.3.4 too large\nC: and nothing else");
+    let script = offering("PIPELINING, BINARYMIME, CHUNKING", &rest);
     against(&script, async |session| {
         let mut session = session.expect("it is let in");
-        let bob = envelope(&["bob@contoso.com"]);
+        let mut bob = envelope(&["bob@contoso.com"]);
+        bob.sender.body = Body::BinaryMime;
         let mut letter = Letter::new([block, block]);
         let outcome = session
             .submit(&bob, &mut letter, &mut Told::default())

@@ -68,29 +68,55 @@ async fn a_message_goes_in_chunks_where_the_server_takes_them() {
     assert_eq!(outcome.expect("it is taken").said, "250 2.0.0 OK");
 }
 
-/// The chunks before the last are answered before that, whatever the server offers.
+#[tokio::test(start_paused = true)]
+async fn a_large_message_waits_for_no_answers_on_its_way() {
+    let block: &str = format!("{}\r\n", "x".repeat(64 * 1024 - 18)).leak();
+    let line = block.trim_end();
+    let (outcome, _) = submitted(
+        "PIPELINING, CHUNKING",
+        Letter::new([block, block]),
+        &format!(
+            "C: MAIL FROM:<ada@contoso.com>\nC: RCPT TO:<bob@contoso.com>\nS: 250 ok\nS: 250 ok\n\
+             C: DATA\nS: 354 go on\nC: {line}\nC: {line}\nC: .\nS: 250 2.0.0 OK"
+        ),
+    )
+    .await;
+    assert_eq!(outcome.expect("it is taken").said, "250 2.0.0 OK");
+}
+
+/// The chunks before the last are answered before that, whatever the server offers. What is not
+/// made of lines has no other way.
 #[tokio::test(start_paused = true)]
 async fn a_chunk_is_answered_before_the_last_and_where_the_server_wants_it_before_any() {
     let block: &str = format!("{}\r\n", "x".repeat(64 * 1024 - 18)).leak();
     let chunk = format!("C: BDAT 65520\nC: {}\n", block.trim_end());
     let taken = "S: 250 2.0.0 65520 octets received\n";
+    let mail = "C: MAIL FROM:<ada@contoso.com> BODY=BINARYMIME";
+    let rcpt = "C: RCPT TO:<bob@contoso.com>";
     let last = "C: BDAT 5 LAST\nC: one\nS: 250 2.0.0 OK";
-    for (extensions, envelope, chunks) in [
+    for (extensions, settled, chunks) in [
         (
-            "CHUNKING",
-            "C: MAIL FROM:<ada@contoso.com>\nS: 250 ok\nC: RCPT TO:<bob@contoso.com>\nS: 250 ok",
+            "BINARYMIME, CHUNKING",
+            format!("{mail}\nS: 250 ok\n{rcpt}\nS: 250 ok"),
             format!("{chunk}{taken}{chunk}{taken}"),
         ),
         (
-            "PIPELINING, CHUNKING",
-            "C: MAIL FROM:<ada@contoso.com>\nC: RCPT TO:<bob@contoso.com>\nS: 250 ok\nS: 250 ok",
+            "PIPELINING, BINARYMIME, CHUNKING",
+            format!("{mail}\n{rcpt}\nS: 250 ok\nS: 250 ok"),
             format!("{chunk}{chunk}{taken}{taken}"),
         ),
     ] {
-        let rest = format!("{envelope}\n{chunks}{last}");
-        let letter = Letter::new([block, block, "one\r\n"]);
-        let (outcome, _) = submitted(extensions, letter, &rest).await;
-        outcome.expect("it is taken");
+        let script = offering(extensions, &format!("{settled}\n{chunks}{last}"));
+        against(&script, async |session| {
+            let mut session = session.expect("it is let in");
+            let mut envelope = envelope(&["bob@contoso.com"]);
+            envelope.sender.body = Body::BinaryMime;
+            let mut letter = Letter::new([block, block, "one\r\n"]);
+            let mut told = Told::default();
+            let outcome = session.submit(&envelope, &mut letter, &mut told).await;
+            outcome.expect("it is taken");
+        })
+        .await;
     }
 }
 
