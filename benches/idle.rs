@@ -5,8 +5,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
-use gatepost_benches::{judge, pause, report, until};
+use anyhow::bail;
+use gatepost_benches::{judge, pause, processor, report, resident, until};
 use gatepost_peers::{Dovecot, IdentityEndpoint, Program, Running};
 
 fn main() -> anyhow::Result<()> {
@@ -52,11 +52,11 @@ impl Idle {
             Ok(connections(&running)? >= watches)
         })?;
         pause(SETTLING);
-        let before = processor(&running)?;
+        let before = processor(running.id())?;
         pause(WHILE_IDLE);
         let idle = Self {
-            memory: resident(&running)?,
-            processor: processor(&running)?.saturating_sub(before),
+            memory: resident(running.id())?,
+            processor: processor(running.id())?.saturating_sub(before),
         };
         if connections(&running)? < watches {
             bail!("watches were lost while idle\n{}", program.log());
@@ -86,26 +86,6 @@ fn connections(running: &Running) -> anyhow::Result<usize> {
         target.is_ok_and(|target| target.to_string_lossy().starts_with("socket:"))
     };
     Ok(open.map(is_socket).filter(|is_socket| *is_socket).count())
-}
-
-fn resident(running: &Running) -> anyhow::Result<usize> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", running.id()))?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("RssAnon:"));
-    let kibibytes = line.and_then(|rest| rest.split_whitespace().next());
-    kibibytes
-        .and_then(|number| number.parse().ok())
-        .context("the system does not tell what memory is its own")
-}
-
-/// Time spent in the program and for it, in ticks of a hundredth of a second (`proc(5)`).
-fn processor(running: &Running) -> anyhow::Result<Duration> {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", running.id()))?;
-    let (_, fields) = stat.rsplit_once(')').context("an odd /proc/pid/stat")?;
-    let ticks = fields.split_whitespace().skip(11).take(2);
-    let ticks: u64 = ticks.filter_map(|number| number.parse::<u64>().ok()).sum();
-    Ok(Duration::from_millis(ticks * 10))
 }
 
 const WATCHES: usize = 1_000;

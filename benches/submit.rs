@@ -2,12 +2,10 @@
 //! `smtp-source`, which comes with Postfix, speaks in clear, signs in nowhere and makes up its
 //! octets as it goes. Postfix throws all of them away.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use gatepost_benches::{Sample, Stopwatch, compare, judge};
+use anyhow::Context as _;
+use gatepost_benches::{Sample, SmtpSource, Stopwatch, compare, judge};
 use gatepost_mail::SubmitOpener as _;
 use gatepost_mail::contract::{Letter, Told, envelope};
 use gatepost_mail::imap::Security;
@@ -67,35 +65,20 @@ impl Stand {
     }
 
     fn smtp_source(&self) -> anyhow::Result<Duration> {
-        let program = if Path::new(SOURCE).exists() {
-            SOURCE
-        } else {
-            "smtp-source"
+        let source = SmtpSource {
+            messages: MESSAGES,
+            octets: OCTETS,
+            sessions: 1,
+            from: ADA,
+            to: BOB,
         };
-        let mut command = Command::new(program);
-        command
-            .args(["-m", &MESSAGES.to_string(), "-l", &OCTETS.to_string()])
-            .args(["-s", "1", "-d", "-f", ADA, "-t", BOB])
-            .arg(format!("inet:{}", self.postfix.submission()))
-            .stdin(Stdio::null());
-        let watch = Stopwatch::start();
-        let output = command.output().context("cannot run smtp-source")?;
-        let elapsed = watch.elapsed();
-        if !output.status.success() || !output.stderr.is_empty() {
-            bail!(
-                "smtp-source failed: {}\n{}",
-                String::from_utf8_lossy(&output.stderr),
-                self.postfix.log()
-            );
-        }
-        Ok(elapsed)
+        let sent = source.run(self.postfix.submission());
+        sent.with_context(|| self.postfix.log())
     }
 }
 
 const ADA: &str = "ada@contoso.com";
 const BOB: &str = "bob@contoso.com";
-/// Debian puts it where not everybody looks.
-const SOURCE: &str = "/usr/sbin/smtp-source";
 const MESSAGES: usize = 5;
 const OCTETS: usize = 25 * 1024 * 1024;
 const ROUNDS: usize = 3;

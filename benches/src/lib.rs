@@ -4,10 +4,20 @@
 #![expect(clippy::print_stdout, reason = "benchmarks report to a terminal")]
 #![expect(clippy::disallowed_methods, reason = "benchmarks measure real time")]
 
+mod caller;
 mod downloads;
+mod footprint;
 mod measure;
+mod relays;
+mod sandbox;
+mod smtp_source;
 mod waiting;
 
+pub use caller::{Caller, Place, SignIn};
 pub use downloads::Downloads;
-pub use measure::{Sample, Stopwatch, Workload, compare, judge, report};
+pub use footprint::{more_files, processor, processor_of_children, resident};
+pub use measure::{Sample, Stopwatch, Workload, compare, durable_writes, judge, report};
+pub use relays::{CertificateFiles, Passage, Relay, certificate, free_address};
+pub use sandbox::{SandboxProcess, text_of};
+pub use smtp_source::SmtpSource;
 pub use waiting::{count_files, pause, until};

@@ -1,5 +1,7 @@
 //! Durations, and how they compare.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 /// Measures real time.
@@ -100,3 +102,16 @@ pub fn judge(goal: &str, reached: bool) {
 pub fn report(finding: &str) {
     println!("{finding}");
 }
+
+/// How many writes of these octets, each durable before the next, the disk of `file` takes in a
+/// second.
+pub fn durable_writes(file: &mut File, octets: &[u8]) -> std::io::Result<f64> {
+    let watch = Stopwatch::start();
+    for _ in 0..WRITES {
+        file.write_all(octets)?;
+        file.sync_data()?;
+    }
+    Ok(f64::from(WRITES) / watch.elapsed().as_secs_f64())
+}
+
+const WRITES: u32 = 500;

@@ -23,6 +23,9 @@ pub(crate) fn run(names: &[String]) -> anyhow::Result<()> {
     if names.is_empty() || names.iter().any(|name| name == "token") {
         bench.env("GATEPOST_BENCH_PYTHON", python_with_msal()?);
     }
+    if names.is_empty() || names.iter().any(|name| name == "gateway") {
+        packages::install_haproxy("for the relay that the benchmark of the gateway compares with")?;
+    }
     for name in of_package {
         bench.args(["--bench", name]);
     }

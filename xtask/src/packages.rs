@@ -60,6 +60,15 @@ pub(crate) fn install_venv(purpose: &str) -> anyhow::Result<()> {
     install_by_apt(&[VENV])
 }
 
+/// Installs `haproxy`, if that is absent.
+pub(crate) fn install_haproxy(purpose: &str) -> anyhow::Result<()> {
+    if is_present(HAPROXY) {
+        return Ok(());
+    }
+    println!("{HAPROXY} is absent; it is needed {purpose}");
+    install_by_apt(&[HAPROXY])
+}
+
 fn install_by_apt(packages: &[&str]) -> anyhow::Result<()> {
     let by_hand = format!("install it by hand: apt-get install {}", packages.join(" "));
     if !is_present("apt-get") {
@@ -292,6 +301,7 @@ const NEEDS: &[Need] = &[
     },
 ];
 const VENV: &str = "python3-venv";
+const HAPROXY: &str = "haproxy";
 /// Where `package.json` of the OpenID provider is.
 const NPM_FOLDER: &str = "tests/peers/oidc";
 /// Where the list of what Python needs is.

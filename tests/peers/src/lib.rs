@@ -45,5 +45,5 @@ pub use oidc::OpenIdProvider;
 pub use postfix::{Offer, Postfix};
 pub use program::{Program, Running, gatepost};
 pub use raw_imap::RawImap;
-pub use session::{Sessions, Submissions};
+pub use session::{HeldToken, Sessions, Submissions};
 pub use small_disk::SmallDisk;

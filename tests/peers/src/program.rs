@@ -9,7 +9,7 @@ use rustix::fs::inotify;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::{Dovecot, IdentityEndpoint, PeerError, SmallDisk, folder};
+use crate::{Dovecot, IdentityEndpoint, PeerError, Postfix, SmallDisk, folder};
 
 /// The program with a configuration for the counterparts, in a folder of its own.
 #[derive(Debug)]
@@ -25,6 +25,25 @@ impl Program {
         dovecot: &Dovecot,
         rest: &str,
     ) -> Result<Self, PeerError> {
+        Self::with_cloud(identity, dovecot, ("", rest))
+    }
+
+    /// The same, with `postfix` to send by.
+    pub fn sending(
+        identity: &IdentityEndpoint,
+        dovecot: &Dovecot,
+        postfix: &Postfix,
+        rest: &str,
+    ) -> Result<Self, PeerError> {
+        let smtp = format!("smtp = \"localhost:{}\"\n", postfix.submissions().port());
+        Self::with_cloud(identity, dovecot, (&smtp, rest))
+    }
+
+    fn with_cloud(
+        identity: &IdentityEndpoint,
+        dovecot: &Dovecot,
+        (of_cloud, rest): (&str, &str),
+    ) -> Result<Self, PeerError> {
         let binary = binary()?;
         let folder = folder::temporary("gatepost-program-")?;
         let secret = folder.path().join("client.secret");
@@ -35,7 +54,7 @@ impl Program {
              login = \"{}\"\n\
              imap = \"localhost:{}\"\n\
              pop3 = \"localhost:{}\"\n\
-             ca_file = \"{}\"\n\n\
+             ca_file = \"{}\"\n{of_cloud}\n\
              [registration.peers]\n\
              cloud = \"peers\"\n\
              tenant = \"{}\"\n\

@@ -41,7 +41,7 @@ impl Sessions<'_> {
             security,
             tls: tls(self.identity)?,
             mailbox: mailbox.to_owned(),
-            tokens: Arc::new(Held(token.to_owned())),
+            tokens: Arc::new(HeldToken::new(token)),
             clock: Clock::system(),
             quirks: Quirks::default(),
             limits: TimeLimits::default(),
@@ -68,7 +68,7 @@ impl Sessions<'_> {
             security,
             tls: tls(self.identity)?,
             mailbox: mailbox.to_owned(),
-            tokens: Arc::new(Held(token.to_owned())),
+            tokens: Arc::new(HeldToken::new(token)),
             clock: Clock::system(),
             poll_every: Duration::from_millis(200),
             limits: TimeLimits::default(),
@@ -105,7 +105,7 @@ impl Submissions<'_> {
             tls: tls(self.identity)?,
             mailbox: mailbox.to_owned(),
             sign_in_as: mailbox.to_owned(),
-            tokens: Arc::new(Held(token.to_owned())),
+            tokens: Arc::new(HeldToken::new(token)),
             clock: Clock::system(),
             limits: SmtpTimeLimits::default(),
         }))
@@ -119,16 +119,23 @@ fn tls(identity: &IdentityEndpoint) -> Result<Arc<ClientConfig>, PeerError> {
 }
 
 /// One token, whoever asks.
-struct Held(String);
+pub struct HeldToken(String);
 
-impl fmt::Debug for Held {
+impl HeldToken {
+    /// This one.
+    pub fn new(token: &str) -> Self {
+        Self(token.to_owned())
+    }
+}
+
+impl fmt::Debug for HeldToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Held")
+        f.write_str("HeldToken")
     }
 }
 
 #[async_trait]
-impl TokenSource for Held {
+impl TokenSource for HeldToken {
     async fn token(&self, audience: Audience) -> Result<AccessToken, TokenError> {
         let expires_at = Clock::system().now() + Duration::from_hours(1);
         Ok(AccessToken::new(

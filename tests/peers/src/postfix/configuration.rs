@@ -142,7 +142,7 @@ const QUEUE: &[(&str, u32)] = &[
 ];
 /// For whoever connects.
 const OPEN: &str = " -o smtpd_tls_security_level=may -o smtpd_sasl_auth_enable=no \
-    -o smtpd_relay_restrictions=permit";
+    -o smtpd_relay_restrictions=permit_mynetworks,reject";
 const SERVICES: &str = "\
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
