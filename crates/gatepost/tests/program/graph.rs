@@ -93,6 +93,10 @@ fn the_calendar_is_shown_in_the_zone_that_is_wanted() {
     let usual: Vec<Value> = serde_json::from_str(&named("Calendar").stdout).expect("JSON");
     assert_eq!(usual.len(), utc.len(), "it is the usual one");
     named("Kalender").assert_fails(65, &["Kalender"]);
+    let days = stand.printed(&[
+        "calendar", ADA, "--as-app", "contoso", "--from", "-7d", "--to", "tomorrow", "--json",
+    ]);
+    assert!(days.starts_with('['), "{days}");
     for (option, value) in [
         ("--tz", "Europe/Atlantis"),
         ("--from", "whenever"),

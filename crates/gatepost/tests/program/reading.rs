@@ -264,3 +264,14 @@ fn a_misspelt_mailbox_is_understood() {
     let ran = stand.run(&["folders", "x@contoso.com", "--as-app", "contosso"]);
     ran.assert_fails(65, &["did you mean `contoso`?"]);
 }
+
+#[test]
+fn the_marks_of_messages_are_explained_where_there_are_any() {
+    let stand = Stand::with_mail();
+    let ran = stand.run(&["messages", SUPPORT, "--unread", "--top", "1"]);
+    assert!(ran.stderr.contains("N unread"), "{}", ran.stderr);
+    let json = stand.run(&["messages", SUPPORT, "--unread", "--json"]);
+    assert!(!json.stderr.contains("N unread"), "{}", json.stderr);
+    let none = stand.run(&["messages", SUPPORT, "--subject", "nothing of the kind"]);
+    assert!(!none.stderr.contains("unread"), "{}", none.stderr);
+}

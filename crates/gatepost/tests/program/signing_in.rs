@@ -16,14 +16,18 @@ fn a_token_that_lacks_what_its_protocol_needs_is_warned_of() {
         let ran = stand.run(&["token", person, "--for", protocol]);
         assert!(!ran.stderr.contains("does not ask"), "{}", ran.stderr);
     }
-    let grant = "grant = \"authorization_code\"";
-    let sends = format!("{grant}\nsend = \"smtp\"");
-    stand.write(
-        "gatepost.toml",
-        &stand.configuration().replace(grant, &sends),
-    );
+    stand.write("gatepost.toml", &sending(&stand));
     let ran = stand.run(&["token", ADA, "--for", "smtp"]);
     assert!(!ran.stderr.contains("does not ask"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("gatepost login"), "{}", ran.stderr);
+}
+
+/// The configuration where the person's mailbox sends by SMTP.
+fn sending(stand: &Stand) -> String {
+    let smtp = format!("smtp = \"{}\"\nca_file", stand.variable("SMTP"));
+    let grant = "grant = \"authorization_code\"\n";
+    let configuration = stand.configuration().replacen("ca_file", &smtp, 1);
+    configuration.replace(grant, &format!("{grant}send = \"smtp\"\n"))
 }
 
 #[test]
@@ -96,11 +100,7 @@ fn a_person_permits_what_the_mailbox_needs_and_no_more() {
     assert!(asked.contains("IMAP.AccessAsUser.All"), "{asked}");
     assert!(!asked.contains("SMTP") && !asked.contains("POP"), "{asked}");
 
-    let grant = "grant = \"authorization_code\"\n";
-    let sends = stand
-        .configuration()
-        .replace(grant, &format!("{grant}send = \"smtp\"\n"));
-    stand.write("gatepost.toml", &sends);
+    stand.write("gatepost.toml", &sending(&stand));
     let asked = permits();
     assert!(
         asked.contains("SMTP.Send") && !asked.contains("POP"),

@@ -1,8 +1,9 @@
 //! `gatepost demo`, and the programs that need no configuration.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
-use crate::stand::{Stand, program, ran};
+use crate::stand::{Running, Stand, program, ran};
 
 #[test]
 fn the_tour_keeps_what_it_claims() {
@@ -73,6 +74,48 @@ fn a_code_is_explained() {
         page.stdout
     );
     explain("config_mising").assert_fails(65, &["config_missing"]);
+    let number = explain("AADSTS7000215");
+    assert_eq!(number.exit, 0, "{}", number.stderr);
+    assert!(
+        number.stdout.contains("\n# secret_wrong\n"),
+        "{}",
+        number.stdout
+    );
+    let unknown = explain("AADSTS1");
+    assert_eq!(unknown.exit, 0, "{}", unknown.stderr);
+    assert!(
+        unknown.stdout.contains("does not know this number"),
+        "{}",
+        unknown.stdout
+    );
+}
+
+/// In a folder that everybody writes to, somebody else could have put a file of that name.
+#[test]
+fn a_sandbox_says_where_it_is_to_its_user_alone() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at_home = || {
+        let mut command = program(folder.path());
+        command
+            .env("HOME", folder.path())
+            .env_remove("XDG_RUNTIME_DIR")
+            .env_remove("XDG_STATE_HOME");
+        command
+    };
+    let mut command = at_home();
+    command.args(["sandbox", "--empty"]);
+    let mut sandbox = Running::start(command);
+    sandbox.line().expect("the sandbox starts");
+    let state = folder.path().join(".local/state/gatepost");
+    let mode = |path: &std::path::Path| {
+        let metadata = std::fs::metadata(path).expect("it is there");
+        metadata.permissions().mode() & 0o777
+    };
+    assert_eq!(mode(&state), 0o700);
+    assert_eq!(mode(&state.join("gatepost-sandbox.env")), 0o600);
+    let output = at_home().args(["sandbox", "fault"]).output();
+    let found = ran(&output.expect("the program starts"));
+    assert_eq!(found.stdout, "no fault stands\n", "{}", found.stderr);
 }
 
 #[test]
