@@ -216,19 +216,15 @@ fn rest() -> String {
          [login.\"*@contoso.com\"]\nregistration = \"peers\"\n\n"
     );
     for (door, tls) in DOORS {
-        let protocol = door
-            .split('-')
-            .next()
-            .unwrap_or_default()
-            .trim_end_matches('s');
-        text.push_str(&format!(
+        let protocol = door.split('-').next().unwrap_or_default();
+        let protocol = protocol.trim_end_matches('s');
+        text.extend([format!(
             "[gateway.{door}]\nprotocol = \"{protocol}\"\nlisten = \"127.0.0.1:0\"\n\
              connections_per_address = 200\n"
-        ));
+        )]);
         if tls != "off" {
-            text.push_str(&format!(
-                "tls = \"{tls}\"\ncertificate = {{ file = \"door.pem\", key = \"door.key\" }}\n"
-            ));
+            text.extend([format!("tls = \"{tls}\"\n")]);
+            text += "certificate = { file = \"door.pem\", key = \"door.key\" }\n";
         }
     }
     text
