@@ -54,6 +54,13 @@ pub(super) fn end(octets: &[u8], scanned: &mut Scanned) -> Option<usize> {
     None
 }
 
+/// Whether `From` is a user's bare name, as cron's `root (Cron Daemon)` is: that is nobody elsewhere.
+fn is_of_this_machine(octets: &[u8]) -> bool {
+    let parsed = MessageParser::default().parse_headers(octets);
+    let from = parsed.and_then(|parsed| addresses(parsed.from()).next());
+    from.is_some_and(|from| !from.contains('@'))
+}
+
 impl Header {
     /// Reads a header with CRLF endings; answers what it says, and the header as it is sent, with
     /// the empty line behind it.
@@ -81,12 +88,14 @@ impl Header {
         if !has("date") {
             add("Date", &additions.date);
         }
-        if !has("from") {
+        let is_local = additions.from.is_some() && is_of_this_machine(octets);
+        if is_local || !has("from") {
             let from = additions.from.as_deref();
             add("From", from.ok_or(PrepareError::NoFrom)?);
         }
         for field in &fields {
-            if !field.is("bcc") && !field.is("resent-bcc") {
+            let is_replaced = is_local && field.is("from");
+            if !is_replaced && !field.is("bcc") && !field.is("resent-bcc") {
                 sent.extend_from_slice(field.octets);
             }
         }

@@ -385,3 +385,28 @@ async fn what_is_too_large_is_refused_while_it_comes() {
     let left = std::fs::read_dir(stand.folder.path().join("spool"));
     assert_eq!(left.expect("it is there").count(), 0, "nothing is kept");
 }
+
+/// What cron calls itself is no address; the mailbox stands for it.
+#[tokio::test]
+async fn a_user_of_this_machine_is_no_sender_elsewhere() {
+    let stand = stand();
+    let wishes = || Wishes {
+        from: Some("\"CronDaemon\" <ada@contoso.com>".to_owned()),
+        ..wishes()
+    };
+    let given = "From: root (Cron Daemon)\nTo: b@x.test\nSubject: ran\n\nx\n";
+    let prepared = stand.prepare(wishes(), given.as_bytes()).await;
+    let prepared = prepared.expect("cron writes so");
+    let sender = prepared.submission.letter.sender.clone();
+    assert_eq!(sender.as_deref(), Some("ada@contoso.com"));
+    let text = stand.text(&prepared).await;
+    assert!(!text.contains("root"), "{text}");
+    assert!(
+        text.contains("From: \"CronDaemon\" <ada@contoso.com>\r\n"),
+        "{text}"
+    );
+    let given = "From: Web <web@contoso.com>\nTo: b@x.test\n\nx\n";
+    let prepared = stand.prepare(wishes(), given.as_bytes()).await;
+    let text = stand.text(&prepared.expect("a good message")).await;
+    assert!(text.contains("From: Web <web@contoso.com>\r\n"), "{text}");
+}
