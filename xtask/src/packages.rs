@@ -260,6 +260,21 @@ const NEEDS: &[Need] = &[
         purpose: "for its recipe",
     },
     Need {
+        program: "bsd-mailx",
+        package: "bsd-mailx",
+        purpose: "as a program that hands mail to sendmail",
+    },
+    Need {
+        program: "cron",
+        package: "cron",
+        purpose: "as a program that hands mail to sendmail",
+    },
+    Need {
+        program: "php",
+        package: "php-cli",
+        purpose: "as a program that hands mail to sendmail",
+    },
+    Need {
         program: "script",
         package: "bsdutils",
         purpose: "to give neomutt a terminal",

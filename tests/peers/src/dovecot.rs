@@ -255,7 +255,7 @@ impl Dovecot {
             return Ok(home);
         }
         let listed = self.doveadm(&["mailbox", "path", "-u", user, folder])?;
-        Ok(PathBuf::from(listed.trim_end()))
+        Ok(PathBuf::from(listed.trim_end_matches('\n')))
     }
 
     fn make_maildir(&self, home: &Path) -> Result<(), PeerError> {

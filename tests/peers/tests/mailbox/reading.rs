@@ -44,7 +44,14 @@ async fn a_refused_token_is_said_to_be_one() -> Result<(), Failure> {
 #[tokio::test(flavor = "multi_thread")]
 async fn folders_have_the_names_people_gave_them() -> Result<(), Failure> {
     let stand = Stand::new()?;
-    let names = ["Archiv & Co", "Kunden", "Kunden/Überblick", "日本語"];
+    let names = [
+        "Archiv & Co",
+        "Kunden",
+        "Kunden/Überblick",
+        "日本語",
+        "Twin",
+        "twin",
+    ];
     for name in names {
         stand.dovecot.create_folder(ADA, name)?;
     }
@@ -66,6 +73,12 @@ async fn folders_have_the_names_people_gave_them() -> Result<(), Failure> {
         .deliver(ADA, "Kunden/Überblick", &message("one"))?;
     let folder = FolderName::new("Kunden/Überblick");
     assert_eq!(mailbox.list(&folder, &everything()).await?.len(), 1);
+    // The case of letters counts, but for INBOX (RFC 3501 §5.1).
+    stand.dovecot.deliver(ADA, "twin", &message("two"))?;
+    for (name, messages) in [("Twin", 0), ("twin", 1)] {
+        let listed = mailbox.list(&FolderName::new(name), &everything()).await?;
+        assert_eq!(listed.len(), messages, "{name}");
+    }
     Ok(())
 }
 

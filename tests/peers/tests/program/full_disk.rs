@@ -2,9 +2,12 @@
 //! there is room again.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
-use gatepost_peers::{Running, SmallDisk};
+use gatepost_peers::Running;
 
+use crate::outbox::{BOB, Post};
 use crate::stand::{
     ADA, Failure, Stand, TO_A_MAILDIR, TO_STANDARD_OUTPUT, message, until_it_holds,
 };
@@ -30,7 +33,11 @@ fn a_full_spool_loses_nothing() -> Result<(), Failure> {
     }
     disk.free()?;
     assert_eq!(stand.subjects(&mut serve, 1)?, ["large"]);
-    assert_eq!(unfinished(&disk)?, 0, "nothing half written is left");
+    assert_eq!(
+        unfinished(disk.folder())?,
+        0,
+        "nothing half written is left"
+    );
     Ok(())
 }
 
@@ -87,6 +94,74 @@ fn a_full_database_loses_nothing() -> Result<(), Failure> {
     Ok(())
 }
 
+/// What is not durable is refused, and nothing of it is left; what was accepted is sent.
+#[test]
+fn a_message_is_refused_that_a_full_disk_cannot_keep() -> Result<(), Failure> {
+    let post = Post::new("")?;
+    let program = &post.program;
+    let (serve, disk) = program.start_on(("state", 8), &["serve"])?;
+    program.logged(&["gatepost serves"])?;
+    // Only beside `serve` the disk is seen.
+    let beside = |arguments: &[&str]| {
+        let mut nsenter = Command::new("nsenter");
+        if !rustix::process::geteuid().is_root() {
+            nsenter.args(["--user", "--preserve-credentials"]);
+        }
+        let gatepost = program.command();
+        nsenter
+            .args(["--mount", "--target", &serve.id().to_string()])
+            .arg(gatepost.get_program())
+            .args(gatepost.get_args())
+            .args(arguments)
+            .output()
+    };
+    let letter = program.folder().join("letter.txt");
+    let attached = letter.display().to_string();
+    let send = |subject: &str| {
+        let arguments = ["send", ADA, "--to", BOB, "--subject", subject];
+        beside(&[&arguments[..], &["--text", "x", "--attach", &attached]].concat())
+    };
+    // Into the database, until even what it has in reserve is used up; and into the spool.
+    for (octets, most) in [(50_000, 100), (1_000_000, 1)] {
+        fs::write(&letter, vec![b'x'; octets])?;
+        disk.fill()?;
+        let mut refused = None;
+        let mut accepted = 0;
+        while refused.is_none() && accepted < most {
+            let output = send(&format!("filling {octets}"))?;
+            if output.status.success() {
+                accepted += 1;
+            } else {
+                refused = Some(String::from_utf8_lossy(&output.stderr).into_owned());
+            }
+        }
+        let refused = refused.ok_or_else(|| format!("{accepted} of {octets} octets were kept"))?;
+        assert!(refused.contains("gatepost explain disk_full"), "{refused}");
+        assert!(!refused.contains("panicked"), "{refused}");
+        disk.free()?;
+        fs::write(&letter, "fits")?;
+        let subject = format!("afterwards {octets}");
+        let output = send(&subject)?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        let list = beside(&["outbox", "list", "--json", "--top", "500"])?;
+        let list: serde_json::Value = serde_json::from_slice(&list.stdout)?;
+        let listed = list.as_array().ok_or("a list")?;
+        let filling = format!("filling {octets}");
+        let kept = listed.iter().filter(|one| one["subject"] == filling);
+        assert_eq!(kept.count(), accepted, "what was refused is not listed");
+        assert_eq!(
+            unfinished(&disk.folder().join("spool"))?,
+            0,
+            "nothing half written is left"
+        );
+    }
+    let arrived = post.arrived_with("afterwards 1000000")?;
+    assert!(!arrived.is_empty());
+    assert!(serve.stop(), "{}", program.log());
+    Ok(())
+}
+
 /// Waits for a first message: from then on the program works, and its disk is there.
 fn first(stand: &Stand, serve: &mut Running) -> Result<(), Failure> {
     stand.dovecot.deliver(ADA, "INBOX", &message("first"))?;
@@ -101,9 +176,9 @@ fn padded(subject: &str, octets: usize) -> Vec<u8> {
     message
 }
 
-fn unfinished(disk: &SmallDisk) -> Result<usize, Failure> {
+fn unfinished(spool: &Path) -> Result<usize, Failure> {
     let mut unfinished = 0;
-    for entry in fs::read_dir(disk.folder())? {
+    for entry in fs::read_dir(spool)? {
         let name = entry?.file_name();
         unfinished += usize::from(name.to_string_lossy().ends_with(".unfinished"));
     }

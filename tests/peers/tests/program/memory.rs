@@ -10,9 +10,17 @@ use crate::stand::{ADA, Failure, Stand, TO_A_MAILDIR, message, until_it_holds};
 
 #[test]
 fn the_largest_message_of_exchange_streams_through() -> Result<(), Failure> {
-    let stand = Stand::new("")?;
-    let small = peak_for(&stand, SMALL)?;
-    let large = peak_for(&stand, LARGE)?;
+    streams_through(&Stand::new("")?)
+}
+
+#[test]
+fn by_pop3_it_streams_through_as_well() -> Result<(), Failure> {
+    streams_through(&Stand::with("", "pop3")?)
+}
+
+fn streams_through(stand: &Stand) -> Result<(), Failure> {
+    let small = peak_for(stand, SMALL)?;
+    let large = peak_for(stand, LARGE)?;
     assert_little_more(large, small);
     Ok(())
 }
@@ -69,14 +77,23 @@ fn of_the_largest_message_only_the_header_is_fetched() -> Result<(), Failure> {
 
 #[test]
 fn the_largest_message_of_exchange_reaches_a_maildir() -> Result<(), Failure> {
-    let stand = Stand::new(TO_A_MAILDIR)?;
+    reaches_a_maildir(&Stand::new(TO_A_MAILDIR)?)
+}
+
+#[test]
+fn by_pop3_it_reaches_a_maildir_as_well() -> Result<(), Failure> {
+    let watch = TO_A_MAILDIR.replace("from =", "poll = \"1s\"\nfrom =");
+    reaches_a_maildir(&Stand::with(&watch, "pop3")?)
+}
+
+fn reaches_a_maildir(stand: &Stand) -> Result<(), Failure> {
     stand.dovecot.deliver(ADA, "INBOX", &message("small"))?;
     let mut serve = stand.program.start(&["serve"])?;
     assert_eq!(stand.subjects(&mut serve, 1)?, ["small"]);
     let new = stand.program.folder().join("Mail/new");
     until_it_holds(&new, 1)?;
     let idle = peak_of(serve.id())?;
-    let sent = large_message(LARGE);
+    let sent = of_whole_lines(LARGE);
     stand.dovecot.deliver(ADA, "INBOX", &sent)?;
     until_it_holds(&new, 2)?;
     assert_eq!(stand.subjects(&mut serve, 1)?, ["large"]);
@@ -84,13 +101,21 @@ fn the_largest_message_of_exchange_reaches_a_maildir() -> Result<(), Failure> {
     let mut arrived = Vec::new();
     for entry in fs::read_dir(&new)? {
         let path = entry?.path();
-        if fs::metadata(&path)?.len() == LARGE as u64 {
+        if fs::metadata(&path)?.len() == sent.len() as u64 {
             arrived.push(fs::read(path)?);
         }
     }
     assert!(arrived == [sent], "octet by octet");
     assert!(serve.stop(), "{}", stand.program.log());
     Ok(())
+}
+
+/// A message of almost so many octets whose last line has its end: by POP3 every line has one.
+fn of_whole_lines(octets: usize) -> Vec<u8> {
+    let mut message = large_message(octets);
+    let end = message.iter().rposition(|octet| *octet == b'\n');
+    message.truncate(end.map_or(0, |end| end + 1));
+    message
 }
 
 #[track_caller]
@@ -137,7 +162,8 @@ fn peak_of_a_run(stand: &Stand, arguments: &[&str], output: File) -> Result<u64,
 /// The most memory, in KiB, that the program ever held until it had written almost all of a
 /// message of this size. It cannot end before that is asked: the rest is more than a pipe holds.
 fn peak_for(stand: &Stand, size: usize) -> Result<u64, Failure> {
-    stand.dovecot.deliver(ADA, "INBOX", &large_message(size))?;
+    let sent = of_whole_lines(size);
+    stand.dovecot.deliver(ADA, "INBOX", &sent)?;
     let mut child = stand
         .program
         .command()
@@ -145,7 +171,7 @@ fn peak_for(stand: &Stand, size: usize) -> Result<u64, Failure> {
         .stdout(Stdio::piped())
         .spawn()?;
     let mut written = child.stdout.take().ok_or("standard output is a pipe")?;
-    let almost = (size - REST) as u64;
+    let almost = (sent.len() - REST) as u64;
     let mut sink = std::io::sink();
     let passed = std::io::copy(&mut written.by_ref().take(almost), &mut sink)?;
     assert_eq!(passed, almost);
