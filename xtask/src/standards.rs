@@ -103,8 +103,13 @@ const TITLES: &[(u32, &str)] = &[
         1421,
         "Privacy enhancement for Internet electronic mail (PEM)",
     ),
+    (
+        1428,
+        "Transition of Internet mail from just-send-8 to 8bit-SMTP/MIME",
+    ),
     (1652, "SMTP 8bit-MIMEtransport"),
     (1734, "POP3 AUTHentication command (obsoleted by RFC 5034)"),
+    (1847, "Security multiparts for MIME"),
     (1870, "SMTP service extension for message size declaration"),
     (1918, "Address allocation for private internets"),
     (1939, "Post Office Protocol, version 3"),
@@ -221,6 +226,7 @@ const TITLES: &[(u32, &str)] = &[
     (5751, "S/MIME 3.2"),
     (5771, "IPv4 multicast address assignments"),
     (5869, "HKDF"),
+    (5890, "Internationalized domain names: definitions"),
     (5958, "Asymmetric key packages"),
     (
         5987,

@@ -3,6 +3,7 @@
 //! Everything is read from the message itself, since a server's ENVELOPE and BODYSTRUCTURE
 //! cannot be trusted. Any octets are taken: what is no mail has an empty envelope and no text.
 
+pub(crate) mod encoded_words;
 mod file_name;
 #[cfg(test)]
 mod hostile;
@@ -13,6 +14,7 @@ use mail_parser::{HeaderValue, Message, MessageParser, MessagePart, MimeHeaders 
 
 use crate::{Address, Envelope};
 
+pub use encoded_words::phrase;
 pub use file_name::{FileNames, safe_file_name};
 
 /// A parsed message, or as much of it as was given.

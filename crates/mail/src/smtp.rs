@@ -8,10 +8,12 @@
 //! [`SubmitError::Unknown`](crate::SubmitError::Unknown).
 
 pub(crate) mod connect;
+mod fitting;
 mod link;
 mod opener;
 mod session;
 mod settings;
+pub(crate) mod seven_bit;
 pub(crate) mod sign_in;
 mod transmission;
 mod verdict;

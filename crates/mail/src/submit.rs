@@ -26,6 +26,11 @@ pub trait Submit: Send {
     /// Whether another message can be handed over in this session.
     fn is_open(&self) -> bool;
 
+    /// Whether a message can be handed over several times, each time to others of its recipients.
+    fn takes_turns(&self) -> bool {
+        true
+    }
+
     /// Says goodbye. Errors are of no interest.
     async fn close(&mut self);
 }
@@ -90,6 +95,21 @@ pub struct Receipt {
     pub said: String,
     /// Who will not get it; everybody else of the envelope will.
     pub refused: Vec<RefusedRecipient>,
+}
+
+impl Receipt {
+    /// What [`said`](Self::said) ends with where the sender wanted something of reports that the
+    /// server cannot be told.
+    pub const WITHOUT_REPORTS: &str = "what was wanted of reports on its delivery could not be passed on, since the server does not offer DSN (RFC 3461)";
+
+    /// Says so where `envelope` wants something of reports.
+    pub(crate) fn without_reports(mut self, envelope: &Envelope) -> Self {
+        if envelope.asks_for_reports() {
+            tracing::warn!("{}", Self::WITHOUT_REPORTS);
+            self.said = format!("{}; {}", self.said, Self::WITHOUT_REPORTS);
+        }
+        self
+    }
 }
 
 /// A recipient whom the server does not take a message for.

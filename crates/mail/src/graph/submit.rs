@@ -88,7 +88,7 @@ impl Submit for Session {
         let size = message.size().saturating_add(bcc.len() as u64);
         if size > self.graph.settings().largest_mime {
             let sent = self.submit_rebuilt(envelope, (header, message), departure);
-            return sent.await;
+            return Ok(sent.await?.without_reports(envelope));
         }
         let letter = mime::Letter {
             beginning: [Bytes::from(bcc)].into_iter().chain(header.read).collect(),
@@ -99,11 +99,16 @@ impl Submit for Session {
         if let Err(SubmitError::Session(_)) = sent {
             self.is_open = false;
         }
-        sent
+        Ok(sent?.without_reports(envelope))
     }
 
     fn is_open(&self) -> bool {
         self.is_open
+    }
+
+    /// Whoever the header names gets it each time.
+    fn takes_turns(&self) -> bool {
+        false
     }
 
     async fn close(&mut self) {

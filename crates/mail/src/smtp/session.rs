@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gatepost_wire::smtp::client::{Event, Unsendable};
-use gatepost_wire::smtp::{Body, Envelope, Headers, Path, Phase};
+use gatepost_wire::smtp::{Envelope, Extension, Path, Phase};
 
+use super::fitting::{self, Fitted, fit};
 use super::link::{Link, Place};
+use super::seven_bit::SevenBit;
 use super::transmission;
 use super::verdict::refusal;
 use crate::{
@@ -45,23 +47,48 @@ impl Session {
         message: &mut dyn Outgoing,
         departure: &mut dyn Departure,
     ) -> Result<Receipt, SubmitError> {
-        let envelope = fitted(envelope, message);
-        let refused = self.settle(&envelope).await?;
+        let mut fitted = fit(envelope, message, &self.link).await?;
+        let Some((survey, recoding)) = fitted.recoding.take() else {
+            return self.transmit(fitted, message, departure).await;
+        };
+        let recoded = SevenBit::new(message, survey, recoding).await;
+        let mut recoded = recoded.map_err(|error| fitting::unsent(error, &self.link.place))?;
+        fitted.envelope.sender.size = Some(recoded.size());
+        self.transmit(fitted, &mut recoded, departure).await
+    }
+
+    async fn transmit(
+        &mut self,
+        fitted: Fitted,
+        message: &mut dyn Outgoing,
+        departure: &mut dyn Departure,
+    ) -> Result<Receipt, SubmitError> {
+        let envelope = fitted.envelope.clone();
+        let refused = self.settle(fitted).await?;
         let transfer = transmission::begin(&mut self.link, &envelope.sender).await?;
         departure.refused(&refused);
         departure.begins(Trace::MessageId).await?;
         let said = transmission::send(&mut self.link, transfer, message).await?;
-        Ok(Receipt { said, refused })
+        let receipt = Receipt { said, refused };
+        if self.link.client.extensions().has(&Extension::Dsn) {
+            return Ok(receipt);
+        }
+        Ok(receipt.without_reports(&envelope))
     }
 
     /// Has the sender and at least one recipient taken; answers who was refused.
-    async fn settle(&mut self, envelope: &Envelope) -> Result<Vec<RefusedRecipient>, SubmitError> {
+    async fn settle(&mut self, fitted: Fitted) -> Result<Vec<RefusedRecipient>, SubmitError> {
+        let Fitted {
+            envelope,
+            paths,
+            mut refused,
+            ..
+        } = fitted;
         let link = &mut self.link;
-        let asked = link.client.send_envelope(envelope);
-        asked.map_err(|unsendable| unsent(unsendable, envelope, link))?;
+        let asked = link.client.send_envelope(&envelope);
+        asked.map_err(|unsendable| unsent(unsendable, &envelope, link))?;
         let limit = link.limits.command;
         let mut sender = Ok(());
-        let mut refused = Vec::new();
         loop {
             match link.event("its answer to the envelope", limit).await? {
                 Event::Replied(phase @ (Phase::Mail | Phase::Recipient(_)), reply) => {
@@ -72,7 +99,7 @@ impl Session {
                     if reply.code == CLOSING {
                         return Err(error);
                     }
-                    match recipient(envelope, phase) {
+                    match recipient(&paths, phase) {
                         Some(recipient) => refused.push(RefusedRecipient { recipient, error }),
                         None => sender = Err(error),
                     }
@@ -147,12 +174,13 @@ fn left_behind(error: &SubmitError, link: &mut Link) -> Standing {
         SubmitError::Refused { .. } if link.is_over() => Standing::Over,
         // Answers to what was sent before come first, and nobody waits for them.
         SubmitError::Refused { .. } if link.client.in_flight() > 0 => Standing::Over,
-        SubmitError::Refused { .. } | SubmitError::NoRecipient(_) => Standing::Begun,
         // Found before anything was said.
+        SubmitError::NoRecipient(all) if all.iter().all(is_unsendable) => Standing::Ready,
         SubmitError::TooLarge { .. }
         | SubmitError::DraftDenied { .. }
         | SubmitError::UploadExpired { .. }
         | SubmitError::Unsendable { .. } => Standing::Ready,
+        SubmitError::Refused { .. } | SubmitError::NoRecipient(_) => Standing::Begun,
         // Within DATA only the end of the message or of the connection ends it.
         SubmitError::Session(_)
         | SubmitError::NoWay(_)
@@ -162,27 +190,15 @@ fn left_behind(error: &SubmitError, link: &mut Link) -> Standing {
     }
 }
 
-/// The envelope, with what the message itself says of its size and of what it is made.
-fn fitted(envelope: &Envelope, message: &dyn Outgoing) -> Envelope {
-    let mut fitted = envelope.clone();
-    let sender = &mut fitted.sender;
-    sender.size = sender.size.or(Some(message.size()));
-    if sender.body == Body::SevenBit && message.is_eight_bit() {
-        sender.body = Body::EightBitMime;
-    }
-    let mut paths = envelope.recipients.iter().map(|recipient| &recipient.path);
-    if sender.path.needs_utf8() || paths.any(Path::needs_utf8) {
-        sender.headers = Headers::Utf8;
-    }
-    fitted
+fn is_unsendable(refused: &RefusedRecipient) -> bool {
+    matches!(refused.error, SubmitError::Unsendable { .. })
 }
 
-fn recipient(envelope: &Envelope, phase: Phase) -> Option<Path> {
+fn recipient(paths: &[Path], phase: Phase) -> Option<Path> {
     let Phase::Recipient(number) = phase else {
         return None;
     };
-    let recipient = envelope.recipients.get(number)?;
-    Some(recipient.path.clone())
+    paths.get(number).cloned()
 }
 
 /// Why an envelope cannot be sent; the connection is as it was, unless it is over.

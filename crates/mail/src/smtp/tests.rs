@@ -1,5 +1,6 @@
 //! Against servers that say what is written down.
 
+mod ascii_only;
 mod cuts;
 mod exchange;
 mod refusals;

@@ -110,6 +110,21 @@ impl Occasions {
     }
 }
 
+impl Envelope {
+    /// Whether the sender wants something of reports, which a server heeds that offers DSN
+    /// (RFC 3461 §5.1).
+    pub fn asks_for_reports(&self) -> bool {
+        let Sender {
+            returned,
+            envelope_id,
+            ..
+        } = &self.sender;
+        returned.is_some()
+            || envelope_id.is_some()
+            || self.recipients.iter().any(|one| one.notify.is_some())
+    }
+}
+
 impl Sender {
     /// A sender without parameters.
     pub fn new(path: ReversePath) -> Self {

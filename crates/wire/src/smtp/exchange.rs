@@ -198,7 +198,7 @@ impl Meaning {
                 "Give the app's service principal access to the mailbox (Add-MailboxPermission FullAccess and Add-RecipientPermission SendAs); if that was done just now, wait an hour."
             }
             Self::SendAsDenied => {
-                "Send with the address of the signed-in mailbox in From, or give it the permission SendAs on the other."
+                "Send with the address of the signed-in mailbox in From, or give it the permission SendAs on the other: Add-RecipientPermission OTHER -Trustee MAILBOX -AccessRights SendAs."
             }
             Self::TooManyConnections => {
                 "Send over fewer connections: a mailbox has three at a time."

@@ -163,6 +163,36 @@ async fn wishes_for_reports_are_passed_on_and_other_letters_need_smtputf8() {
     .await;
 }
 
+/// They are left out, and that is said.
+#[tokio::test(start_paused = true)]
+async fn wishes_for_reports_need_a_server_that_heeds_them() {
+    let script = offering(
+        "PIPELINING",
+        "C: MAIL FROM:<ada@contoso.com>
+         C: RCPT TO:<bob@contoso.com>
+         S: 250 ok
+         S: 250 ok
+         C: DATA
+         S: 354 go on
+         C: x
+         C: .
+         S: 250 OK",
+    );
+    against(&script, async |session| {
+        let mut session = session.expect("it is let in");
+        let mut envelope = envelope(&["bob@contoso.com"]);
+        envelope.recipients[0].notify = Some(Notify::Never);
+        let mut letter = Letter::new(["x\r\n"]);
+        let outcome = session
+            .submit(&envelope, &mut letter, &mut Told::default())
+            .await;
+        let said = outcome.expect("it is taken").said;
+        assert!(said.starts_with("250 OK; "), "{said}");
+        assert!(said.ends_with(Receipt::WITHOUT_REPORTS), "{said}");
+    })
+    .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn some_recipients_may_be_refused() {
     let script = offering(
@@ -272,12 +302,16 @@ async fn what_cannot_be_said_is_not_begun() {
         binary.sender.body = Body::BinaryMime;
         for (envelope, mut letter, code) in [
             (bob(), Letter::of_size(1001), "submission_too_large"),
-            (bob(), Letter::new(["größe"]), "submission_unsendable"),
+            (
+                bob(),
+                Letter::new(["Content-Transfer-Encoding: x\r\n\r\ngröße"]),
+                "submission_unsendable",
+            ),
             (binary, Letter::new(["x"]), "submission_unsendable"),
             (
                 envelope(&["größe@x.test"]),
                 Letter::new(["x"]),
-                "submission_unsendable",
+                "recipients_refused",
             ),
             (envelope(&[]), Letter::new(["x"]), "submission_unsendable"),
         ] {

@@ -1,0 +1,66 @@
+//! What stands against recoding a message, as sentences.
+
+/// Why a message cannot be made ASCII without breaking it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(in crate::smtp) enum Obstacle {
+    /// A signature is over octets as they stand (RFC 1847 §2.1).
+    #[error(
+        "it is signed (multipart/signed), and recoding what the server does not take ({missing} is not offered) would break the signature: sign it in ASCII, or send it through Graph"
+    )]
+    Signed {
+        /// What the server would have to offer.
+        missing: &'static str,
+    },
+    /// The part of an address before the @ has no form in ASCII (RFC 6531 §3.2).
+    #[error(
+        "the address {address} in {field} is not ASCII before the @, and the server does not take that (SMTPUTF8 is not offered)"
+    )]
+    Address {
+        /// Where it stands.
+        field: String,
+        /// The address.
+        address: String,
+    },
+    /// An identifier would be another one.
+    #[error(
+        "its field {field} is not ASCII, and the server does not take that (SMTPUTF8 is not offered)"
+    )]
+    Identifier {
+        /// The field.
+        field: String,
+    },
+    /// Nobody could undo it.
+    #[error(
+        "a part of it is encoded as {encoding:?} and not ASCII all the same, and the server does not take that (8BITMIME is not offered)"
+    )]
+    Encoding {
+        /// Its Content-Transfer-Encoding.
+        encoding: String,
+    },
+    /// It may only be ASCII (RFC 2046 §5.2.2, §5.2.3), or it cannot be taken apart.
+    #[error(
+        "its part of the type {media_type} is not ASCII and cannot be recoded, and the server does not take it as it is (8BITMIME is not offered)"
+    )]
+    Part {
+        /// Its type.
+        media_type: String,
+    },
+    /// Nobody wrote that by hand.
+    #[error("a header of it has more than {limit} octets")]
+    HeaderTooLong {
+        /// The most, in octets.
+        limit: usize,
+    },
+    /// Nobody wrote that by hand, either.
+    #[error("it has more than {limit} parts")]
+    TooManyParts {
+        /// The most.
+        limit: usize,
+    },
+    /// Parts within parts.
+    #[error("its parts are nested more than {limit} deep")]
+    TooDeep {
+        /// The most.
+        limit: usize,
+    },
+}
