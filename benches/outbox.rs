@@ -230,6 +230,7 @@ fn sending(opener: SmtpOpener, sessions: u32) -> Sending {
                 messages_per_minute: u32::MAX,
                 connections: sessions,
                 recipients_per_day: u64::MAX,
+                ..SendLimits::default()
             },
             ..SendPolicy::default()
         },

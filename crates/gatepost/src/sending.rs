@@ -11,8 +11,8 @@ use crate::compose::{Gatepost, Scope, compose, send_policy};
 use crate::config::{Config, MailboxSettings};
 use crate::control::{Question, ask};
 use crate::failure::Failure;
-use crate::runtime;
 use crate::verbs::named_mailbox;
+use crate::{runtime, screen};
 
 /// Why a message was not sent, or is not yet.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +50,14 @@ pub enum SendError {
     /// The server refused it.
     #[error("the message {id} was not sent: {reason}")]
     Failed {
+        /// Its name in the outbox.
+        id: SubmissionId,
+        /// Why.
+        reason: String,
+    },
+    /// The server refused it, since the mailbox may not send as its sender.
+    #[error("the message {id} was not sent: {reason}")]
+    SendAsDenied {
         /// Its name in the outbox.
         id: SubmissionId,
         /// Why.
@@ -119,6 +127,7 @@ impl Fault for SendError {
             Self::WhichMailbox { .. } => "sender_ambiguous",
             Self::OtherWish { .. } => "idempotency_conflict",
             Self::Failed { .. } => "message_not_sent",
+            Self::SendAsDenied { .. } => SEND_AS_DENIED,
             Self::Waits { .. } => "message_waits",
             Self::Unknown { .. } => "submission_unknown",
             Self::Missing { .. } | Self::NothingToDo { .. } => "submission_missing",
@@ -129,13 +138,14 @@ impl Fault for SendError {
     fn owner(&self) -> Owner {
         match self {
             Self::Failed { .. } | Self::Unknown { .. } | Self::Waits { .. } => Owner::Remote,
+            Self::SendAsDenied { .. } => Owner::TenantAdmin,
             _ => Owner::Operator,
         }
     }
 
     fn next(&self) -> Next {
         match self {
-            Self::NotConfigured { .. } | Self::WhichMailbox { .. } | Self::Option { .. } => {
+            Self::NotConfigured { .. } | Self::WhichMailbox { .. } | Self::SendAsDenied { .. } => {
                 Next::Reconfigure
             }
             Self::Waits { .. } => Next::Retry(gatepost_fault::After::Backoff),
@@ -235,12 +245,20 @@ pub fn is_served(config: &Config, urgent: bool) -> Result<bool, Failure> {
 pub fn send_now(config: Config, id: &SubmissionId) -> Result<Submission, Failure> {
     let missing = || SendError::Missing { id: id.to_string() };
     runtime::briefly(async {
-        let mailbox = {
-            let store = compose(config.clone(), Scope::Store).await?;
-            let seen = store.store.submission(id).await;
-            store.end().await;
-            seen?.ok_or_else(missing)?.letter.mailbox
+        let seen = {
+            let gatepost = compose(config.clone(), Scope::Store).await?;
+            let seen = gatepost.store.submission(id).await;
+            let patience = gatepost.clock.now().checked_add(PATIENCE);
+            gatepost.end().await;
+            let seen = seen?.ok_or_else(missing)?;
+            let until = patience.unwrap_or(Timestamp::MAX);
+            let is_later = seen.next_attempt_at.is_some_and(|at| at > until);
+            if seen.state == SubmissionState::Scheduled && is_later {
+                return Ok(seen);
+            }
+            seen
         };
+        let mailbox = seen.letter.mailbox;
         let mailbox = sender(&config, Some(&mailbox), None)?.clone();
         let gatepost = compose(config, Scope::Mailbox(&mailbox)).await?;
         let sent = async {
@@ -254,6 +272,22 @@ pub fn send_now(config: Config, id: &SubmissionId) -> Result<Submission, Failure
         gatepost.end().await;
         sent
     })
+}
+
+/// The same for one that was accepted just now. What keeps it from being tried at all is told, and
+/// is no failure: it is kept, and would arrive twice if it were handed over again.
+pub fn send_accepted(config: Config, id: &SubmissionId) -> Option<Submission> {
+    match send_now(config, id) {
+        Ok(seen) => Some(seen),
+        Err(failure) => {
+            screen::tell_failure(&failure);
+            screen::note(&format!(
+                "the message {id} is kept in the outbox all the same; do not hand it over again: \
+                 `gatepost serve` sends it, or `gatepost outbox retry {id}`"
+            ));
+            None
+        }
+    }
 }
 
 /// Waits until a running `serve` has sent the message, or it is known why not; for `patience` at
@@ -287,6 +321,12 @@ pub fn told(seen: &Submission, is_served: bool) -> Result<(), SendError> {
     let reason = seen.reason.clone();
     match seen.state {
         SubmissionState::Sent => Ok(()),
+        SubmissionState::Failed if seen.code.as_deref() == Some(SEND_AS_DENIED) => {
+            Err(SendError::SendAsDenied {
+                id,
+                reason: reason.unwrap_or_default(),
+            })
+        }
         SubmissionState::Failed | SubmissionState::Dead | SubmissionState::Cancelled => {
             Err(SendError::Failed {
                 id,
@@ -304,7 +344,12 @@ pub fn told(seen: &Submission, is_served: bool) -> Result<(), SendError> {
         | SubmissionState::Claimed
         | SubmissionState::Transmitting => Err(SendError::Waits {
             id,
-            reason: reason.unwrap_or_else(|| seen.state.as_str().to_owned()),
+            reason: reason.unwrap_or_else(|| match seen.letter.not_before {
+                Some(at) if seen.state == SubmissionState::Scheduled => {
+                    format!("it is not to be sent before {at}")
+                }
+                _ => seen.state.as_str().to_owned(),
+            }),
             then: if is_served {
                 "it is tried again by itself"
             } else {
@@ -314,6 +359,8 @@ pub fn told(seen: &Submission, is_served: bool) -> Result<(), SendError> {
     }
 }
 
+/// The code of a message from somebody as whom the mailbox may not send.
+const SEND_AS_DENIED: &str = "send_as_denied";
 /// How long somebody waits for a server that is busy.
 const PATIENCE: Duration = Duration::from_secs(40);
 const LOOK: Duration = Duration::from_millis(100);

@@ -23,10 +23,12 @@ mod foreground;
 mod judgement;
 mod lane;
 mod lookout;
+mod pause;
 mod policy;
 mod prepare;
 mod reports;
 mod resolved;
+mod turn;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,6 +41,7 @@ pub use dispatcher::Dispatcher;
 pub use draft::{Attached, Correspondent, Draft};
 pub use lane::SendLimits;
 pub use lookout::{LookError, Lookout, SentItems, Sighting};
+pub use pause::Pause;
 pub use policy::{BounceTo, SendPolicy, Sending};
 pub use prepare::{Preparation, PrepareError, Prepared, Wishes};
 

@@ -32,9 +32,10 @@ use jiff::Timestamp;
 
 pub use memory::MemoryStorage;
 pub use outbox::{
-    Accepted, Addressee, Decision, DueSubmission, Fate, Holder, LeftBy, Letter, NewSubmission,
-    Outbox, Priority, RecipientFate, Recovered, Resolution, SendLease, Settlement, Submission,
-    SubmissionFilter, SubmissionId, SubmissionState, Term, Traffic,
+    Accepted, Addressee, Decision, DsnRequest, DueSubmission, Fate, FormerTries, Holder, LeftBy,
+    Letter, NewSubmission, Notify, Occasion, Outbox, Priority, RecipientFate, Recovered,
+    Resolution, Returned, SendLease, Settlement, Submission, SubmissionFilter, SubmissionId,
+    SubmissionState, Term, Traffic,
 };
 
 use crate::{Event, EventId, SinkName};

@@ -33,6 +33,7 @@ mod writer;
 
 pub use error::StoreError;
 pub use key::KeySource;
+pub use outbox::DamagedSubmission;
 pub use rotation::{KeyPlace, Rotated, rotate_key};
 pub use state_folder::StateFolder;
 pub use store::{Access, Opening, Store};

@@ -1,12 +1,14 @@
 //! What is on its way out.
 
 mod accept;
+mod damaged;
 mod look;
 mod row;
 mod settle;
 mod turn;
 
 use async_trait::async_trait;
+pub use damaged::DamagedSubmission;
 use gatepost_mail::Trace;
 use gatepost_mailroom::{
     Accepted, Addressee, Decision, DueSubmission, LeftBy, NewSubmission, Outbox, Recovered,

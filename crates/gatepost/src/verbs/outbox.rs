@@ -1,11 +1,14 @@
 //! `gatepost outbox list|show|retry|cancel|resolve`: what is on its way out.
 
+mod waiting;
+
 use std::num::NonZeroUsize;
 
 use gatepost_mailroom::{
     Outbox as _, RecipientFate, Resolution, Submission, SubmissionFilter, SubmissionId,
     SubmissionState,
 };
+use gatepost_store::DamagedSubmission;
 use jiff::Timestamp;
 
 use crate::cli::Settings;
@@ -113,15 +116,20 @@ async fn act(verb: &OutboxVerb, gatepost: &Gatepost) -> Result<Vec<SubmissionId>
                 mailbox: arguments.mailbox.as_ref().map(|one| one.to_lowercase()),
                 limit: arguments.top.get(),
             };
-            let found = store.submissions(&filter).await?;
+            let mut found = store.submissions(&filter).await?;
+            waiting::with_their_mailboxes(&mut found, gatepost).await?;
             if let (true, Some(mailbox)) = (found.is_empty(), &arguments.mailbox) {
                 named_mailbox(&gatepost.config, mailbox)?;
             }
             list(arguments, &found, now)?;
+            let damaged = store.damaged_submissions(arguments.top.get()).await?;
+            tell_damaged(&damaged);
             Ok(Vec::new())
         }
         OutboxVerb::Show { id, form } => {
-            let seen = one(store, id).await?;
+            let mut seen = one(store, id).await?;
+            let only = std::slice::from_mut(&mut seen);
+            waiting::with_their_mailboxes(only, gatepost).await?;
             if form.is_json() {
                 screen::json(&seen)?;
             } else {
@@ -207,6 +215,16 @@ fn list(arguments: &ListArguments, found: &[Submission], now: Timestamp) -> Resu
     })
 }
 
+/// Names those that no list can show.
+fn tell_damaged(damaged: &[DamagedSubmission]) {
+    for one in damaged {
+        screen::warn(&format!(
+            "the message {} of {} is damaged and is not sent ({}): {}",
+            one.id, one.mailbox, one.state, one.reason
+        ));
+    }
+}
+
 fn recipients(one: &Submission) -> String {
     match &one.recipients[..] {
         [] => String::new(),
@@ -246,13 +264,24 @@ fn show(one: &Submission, now: Timestamp) -> Result<(), Failure> {
         ("Next", Some(next(one, now))),
         ("Settled", seen(one.settled_at)),
         ("Why", one.reason.clone()),
+        ("Code", one.code.clone()),
     ];
     for (name, value) in fields {
         screen::field(name, value.as_deref().unwrap_or_default())?;
     }
+    for former in &one.former {
+        let first = former.first_attempt_at;
+        let first = first.map_or_else(String::new, |at| {
+            format!(", the first {}", times::seen_from(now, at))
+        });
+        let reason = former.reason.as_deref().map(|reason| format!(": {reason}"));
+        let tries = format!("{}{first}{}", former.attempts, reason.unwrap_or_default());
+        screen::field("Tries before", &tries)?;
+    }
     for recipient in &one.recipients {
         let fate = match &recipient.fate {
             RecipientFate::Open => "open".to_owned(),
+            RecipientFate::Waiting => "waiting for others to have their turn".to_owned(),
             RecipientFate::Taken => "taken".to_owned(),
             RecipientFate::Deferred { reason } => format!("later: {reason}"),
             RecipientFate::Refused { reason } => format!("refused: {reason}"),

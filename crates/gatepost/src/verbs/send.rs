@@ -6,10 +6,10 @@ use std::time::Duration;
 use clap::builder::NonEmptyStringValueParser;
 use gatepost_host::Clock;
 use gatepost_mail::content::envelope;
-use gatepost_mailroom::Priority;
 use gatepost_mailroom::outbox::{
     Attached, Correspondent, Draft, Preparation, PrepareError, Wishes,
 };
+use gatepost_mailroom::{DsnRequest, Priority};
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
@@ -17,7 +17,7 @@ use crate::cli::Settings;
 use crate::config::{Config, MailboxSettings};
 use crate::failure::Failure;
 use crate::screen;
-use crate::sending;
+use crate::sending::{self, SendError};
 use crate::usage::UsageError;
 use crate::verbs::{answered, configuration};
 use crate::{logging, times};
@@ -136,9 +136,22 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     } else if is_served {
         sending::wait(config, &id, arguments.timeout)?
     } else {
-        sending::send_now(config, &id)?
+        let Some(seen) = sending::send_accepted(config, &id) else {
+            if arguments.json {
+                return screen::json(&json!({ "id": id, "state": "accepted" }));
+            }
+            return screen::line(&format!("accepted {id}"));
+        };
+        seen
     };
-    let told = sending::told(&seen, is_served);
+    let mut told = sending::told(&seen, is_served);
+    if let Err(waits @ SendError::Waits { .. }) = &told
+        && !arguments.wait
+    {
+        // It is accepted, which is all that was asked for.
+        screen::note(&waits.to_string());
+        told = Ok(());
+    }
     if arguments.json {
         screen::json(&seen)?;
     } else if told.is_ok() {
@@ -236,6 +249,7 @@ impl Arguments {
                 Turn::Low => Priority::Low,
             },
             not_before,
+            dsn: DsnRequest::default(),
             idempotency_key: self.idempotency_key.clone(),
         })
     }

@@ -4,12 +4,15 @@
 //! What it accepts is durable when it ends with 0, as people expect of it. Options that steer a
 //! mail server of one's own have no meaning here and are taken without effect.
 
-use gatepost_mail::content::envelope;
+use clap::CommandFactory as _;
+use gatepost_mail::Receipt;
+use gatepost_mail::content::{envelope, phrase};
 use gatepost_mailroom::outbox::{Correspondent, Wishes};
+use gatepost_mailroom::{DsnRequest, Notify, Occasion, Returned};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-use crate::cli::Settings;
-use crate::config::MailboxSettings;
+use crate::cli::{Cli, Settings};
+use crate::config::{MailboxSettings, SendBy};
 use crate::failure::Failure;
 use crate::sending::{self, SendError};
 use crate::verbs::{configuration, send};
@@ -19,8 +22,22 @@ use crate::{logging, runtime, screen};
 #[derive(Debug, clap::Args)]
 #[command(disable_help_flag = true)]
 #[command(
-    after_help = "-t takes the recipients from To, Cc and Bcc; -i lets a line with a dot be; -f SENDER and \
-                  -F NAME say who sends. -bm is what it does; -bs, -bd and others are refused."
+    override_usage = "gatepost sendmail [OPTIONS] [RECIPIENT]...",
+    after_help = "\
+Options, as sendmail has them:
+  -t             Take the recipients from To, Cc and Bcc
+  -i, -oi        A line with nothing but a dot does not end the message
+  -f, -r SENDER  Who hears of failures, and which mailbox sends
+  -F NAME        The sender's name, for a message without From
+  -N WHEN        When servers are to report: never, or some of failure,delay,success
+  -R WHAT        How much of the message a report holds: full or hdrs
+  -V ID          A name for the message, which reports repeat
+  -v             Say what became of the message
+  --help         Print this
+
+-bm is what it does. -bp is `gatepost outbox list`, and -q is `gatepost outbox retry`. Options that
+steer a mail server of one's own, such as -B, -oem, -odi, -O, -G, -U and -x, have no effect; -bs, -bd
+and -bv are refused."
 )]
 pub struct Arguments {
     /// Options and recipients, as `sendmail` has them.
@@ -40,10 +57,17 @@ struct Said {
     dots_are_text: bool,
     sender: Option<String>,
     name: Option<String>,
+    dsn: DsnRequest,
+    is_verbose: bool,
 }
 
 /// Takes a message from standard input.
 pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
+    if let [only] = &arguments.words[..]
+        && only == "--help"
+    {
+        return help();
+    }
     let said = Said::read(&arguments.words)?;
     let config = configuration(settings)?;
     logging::start_quietly(settings.verbose)?;
@@ -58,6 +82,14 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     let from = written.from.first().map(|from| from.address.clone());
     let sender = said.sender.as_deref().or(from.as_deref());
     let mailbox = sending::sender(&config, None, sender)?;
+    let wants_reports = !said.dsn.is_empty();
+    if wants_reports && mailbox.send == Some(SendBy::Graph) {
+        screen::warn(
+            "-N, -R and -V have no effect: Microsoft Graph, by which this mailbox sends, takes no wishes for reports",
+        );
+    }
+    // The first -v is also the option that every verb has.
+    let is_verbose = said.is_verbose || settings.verbose > 0;
     let wishes = said.wishes(mailbox, config.outbox.local.clone());
     let id = sending::hand_over(config.clone(), wishes, async |preparation| {
         if preparation.write(&head).await? {
@@ -66,9 +98,21 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
         Ok(())
     })?;
     if sending::is_served(&config, false)? {
+        if is_verbose {
+            screen::note(&format!("accepted {id}; `gatepost serve` sends it"));
+        }
         return Ok(());
     }
-    let seen = sending::send_now(config, &id)?;
+    let Some(seen) = sending::send_accepted(config, &id) else {
+        return Ok(());
+    };
+    let reason = seen.reason.as_deref().unwrap_or_default();
+    if wants_reports && reason.ends_with(Receipt::WITHOUT_REPORTS) {
+        screen::warn(Receipt::WITHOUT_REPORTS);
+    }
+    if is_verbose {
+        screen::note(&format!("{} {id}: {reason}", seen.state.as_str()));
+    }
     match sending::told(&seen, false) {
         // It is kept, and would arrive twice if it were handed over again.
         Err(kept @ (SendError::Waits { .. } | SendError::Unknown { .. })) => {
@@ -77,6 +121,17 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
         }
         told => Ok(told?),
     }
+}
+
+fn help() -> Result<(), Failure> {
+    let mut all = Cli::command();
+    all.build();
+    let help = all.find_subcommand_mut("sendmail");
+    let help = help.map(clap::Command::render_help);
+    screen::line(
+        help.map_or_else(String::new, |help| help.to_string())
+            .trim_end(),
+    )
 }
 
 /// The beginning, as far as a header can reach, for its `From`.
@@ -129,12 +184,17 @@ impl Said {
         match letter {
             "f" | "r" => self.sender = Some(Correspondent::parse(&value()?).address),
             "F" => self.name = Some(value()?),
-            "b" => return mode(rest),
-            "q" => return Err(refused(option, "see `gatepost outbox`")),
-            "o" if rest == "i" => self.dots_are_text = true,
-            "B" | "C" | "D" | "h" | "L" | "N" | "O" | "p" | "R" | "V" | "X" => drop(value()?),
+            "N" => self.dsn.notify = Some(notify(&value()?)?),
+            "R" => self.dsn.returned = Some(returned(&value()?)?),
+            "V" => self.dsn.envelope_id = Some(envelope_id(value()?)?),
+            "v" => self.is_verbose = true,
+            "b" => return mode(&value()?),
+            "I" => return mode("i"),
+            "q" => return Err(refused(option, "see `gatepost outbox retry`")),
+            "o" => self.dots_are_text |= value()? == "i",
             // They steer a mail server of one's own.
-            "o" | "e" | "m" | "n" | "v" | "G" | "U" | "A" | "d" => {}
+            "A" | "B" | "C" | "D" | "h" | "L" | "O" | "p" | "X" => drop(value()?),
+            "d" | "e" | "G" | "m" | "n" | "U" | "x" => {}
             _ => self.flags(option)?,
         }
         Ok(())
@@ -155,11 +215,9 @@ impl Said {
     fn wishes(self, mailbox: &MailboxSettings, local: Option<String>) -> Wishes {
         let address = self.sender.clone().filter(|sender| sender.contains('@'));
         let address = address.unwrap_or_else(|| mailbox.address.clone());
-        let quoted = |name: String| format!("\"{}\"", name.replace(['"', '\\'], ""));
-        let name = self.name.filter(|name| !name.chars().any(char::is_control));
-        let from = match name.map(quoted) {
-            Some(name) if name.is_ascii() => format!("{name} <{address}>"),
-            _ => address,
+        let from = match self.name.filter(|name| !name.trim().is_empty()) {
+            Some(name) => format!("{} <{address}>", phrase(&name)),
+            None => address,
         };
         Wishes {
             mailbox: mailbox.address.clone(),
@@ -170,9 +228,53 @@ impl Said {
             local,
             from: Some(from),
             dot_ends: !self.dots_are_text,
+            dsn: self.dsn,
             ..Wishes::default()
         }
     }
+}
+
+/// When servers are to report (RFC 3461 §4.1).
+fn notify(value: &str) -> Result<Notify, SendError> {
+    if value.eq_ignore_ascii_case("never") {
+        return Ok(Notify::Never);
+    }
+    let occasions = value.split(',').map(|one| {
+        let one = one.trim().to_ascii_lowercase();
+        match one.as_str() {
+            "success" => Ok(Occasion::Success),
+            "failure" => Ok(Occasion::Failure),
+            "delay" => Ok(Occasion::Delay),
+            _ => Err(refused(
+                &format!("N {value}"),
+                "write never, or some of failure,delay,success",
+            )),
+        }
+    });
+    Ok(Notify::On(occasions.collect::<Result<_, _>>()?))
+}
+
+/// How much a report holds (RFC 3461 §4.3).
+fn returned(value: &str) -> Result<Returned, SendError> {
+    match value.to_ascii_lowercase().as_str() {
+        "full" => Ok(Returned::Full),
+        "hdrs" => Ok(Returned::Headers),
+        _ => Err(refused(&format!("R {value}"), "write full or hdrs")),
+    }
+}
+
+/// The name that reports repeat: printable, and of 100 octets as it stands on the wire
+/// (RFC 3461 §4.4).
+fn envelope_id(value: String) -> Result<String, SendError> {
+    let octets = value.bytes().map(|octet| match octet {
+        b'+' | b'=' | b' ' => 3,
+        _ => 1,
+    });
+    let is_printable = value.bytes().all(|octet| (b' '..=b'~').contains(&octet));
+    if value.is_empty() || !is_printable || octets.sum::<usize>() > 100 {
+        return Err(refused("V", "the name has 1 to 100 printable characters"));
+    }
+    Ok(value)
 }
 
 /// What sendmail is to be.
@@ -256,6 +358,33 @@ mod tests {
     }
 
     #[test]
+    fn wishes_for_reports_are_read() {
+        let occasions = [Occasion::Failure, Occasion::Delay];
+        let never = DsnRequest {
+            notify: Some(Notify::Never),
+            ..DsnRequest::default()
+        };
+        let some = DsnRequest {
+            notify: Some(Notify::On(occasions.into())),
+            returned: Some(Returned::Headers),
+            envelope_id: Some("QQ314159".to_owned()),
+        };
+        for (words, dsn) in [
+            (&["-N", "never"][..], never),
+            (&["-Ndelay,failure", "-R", "hdrs", "-VQQ314159"], some),
+            (
+                &["-v", "-B8BITMIME", "-O", "x=y", "-G", "-U", "-x", "-oem"],
+                DsnRequest::default(),
+            ),
+        ] {
+            assert_eq!(said(words).map(|said| said.dsn), Ok(dsn), "{words:?}");
+        }
+        let spread = said(&["-o", "i", "-v", "-b", "m", "a@x.test"]).expect("it is understood");
+        assert!(spread.dots_are_text && spread.is_verbose);
+        assert_eq!(spread.recipients, ["a@x.test"]);
+    }
+
+    #[test]
     fn what_has_no_meaning_here_is_refused_in_words() {
         for (words, word) in [
             (&["-bs"][..], "SMTP"),
@@ -264,7 +393,14 @@ mod tests {
             (&["-bi"], "only takes"),
             (&["-q"], "outbox"),
             (&["-f"], "value"),
+            (&["-b"], "value"),
+            (&["-bv"], "only takes"),
+            (&["-I"], "only takes"),
             (&["-tz"], "no such option"),
+            (&["-N", "sometimes"], "failure,delay,success"),
+            (&["-N", "never,delay"], "failure,delay,success"),
+            (&["-R", "half"], "hdrs"),
+            (&["-V", "a\nb"], "printable"),
         ] {
             let refused = said(words).expect_err("it is refused");
             assert!(refused.contains(word), "{refused}");

@@ -31,12 +31,24 @@ fn send_tells_what_became_of_a_message() {
     assert_eq!(listed[0]["recipients"].as_array().map(Vec::len), Some(2));
 
     let refused = stand.run(&["send", "--to", "nobody", "--text", "x"]);
-    refused.assert_fails(65, &["\"nobody\"", "name@domain"]);
+    refused.assert_fails(
+        65,
+        &["\"nobody\"", "name@domain", "correct what was asked for"],
+    );
     let refused = stand.run(&["send", "--subject", "a\nBcc: b@x.test", "--to", SUPPORT]);
     refused.assert_fails(65, &["Subject", "line break"]);
     stand.fault("refuse-mail,code=5.2.252,times=1");
     let refused = stand.run(&["send", "--to", SUPPORT, "--text", "x"]);
-    refused.assert_fails(69, &["was not sent", "SendAs"]);
+    refused.assert_fails(
+        77,
+        &[
+            "was not sent",
+            "permission SendAs",
+            "Add-RecipientPermission",
+            "an administrator of the Microsoft 365 tenant must act",
+            "gatepost explain send_as_denied",
+        ],
+    );
     let listed = stand.listed(&["outbox", "list", "--state", "failed"]);
     let id = listed[0]["id"].as_str().expect("it has a name");
     let retried = stand.printed(&["outbox", "retry", id]);
@@ -92,7 +104,7 @@ fn sendmail_takes_what_programs_write() {
     );
     let text = stand.printed(&["read", SUPPORT, "--raw"]);
     assert!(
-        text.contains("From: \"CronDaemon\" <support@contoso.com>\r\n"),
+        text.contains("From: CronDaemon <support@contoso.com>\r\n"),
         "{text}"
     );
     assert!(text.contains("\r\n.\r\nbehind the dot\r\n"), "{text}");
@@ -107,7 +119,7 @@ fn sendmail_takes_what_programs_write() {
             .printed(&["read", SUPPORT, "--raw"])
             .contains("not this")
     );
-    sendmail(&stand, &["-bs"], "").assert_fails(64, &["-bs", "SMTP"]);
+    sendmail(&stand, &["-bs"], "").assert_fails(65, &["-bs", "SMTP"]);
     sendmail(&stand, &["-t"], "Subject: x\n\nx\n").assert_fails(65, &["no recipient"]);
     // What cannot be sent now is kept, and it is not to be handed over again.
     stand.fault("smtp-off");
@@ -119,6 +131,53 @@ fn sendmail_takes_what_programs_write() {
         kept.stderr
     );
     assert_eq!(stand.listed(&["outbox", "list"])[0]["state"], "queued");
+}
+
+/// What is accepted is accepted, whether it can be sent now or not.
+#[test]
+fn what_waits_is_accepted_and_says_what_it_waits_for() {
+    let stand = sending(Stand::new(), "send = \"smtp\"", "");
+    let later = ["send", "--to", SUPPORT, "--text", "x", "--not-before", "2h"];
+    let ran = stand.run(&later);
+    assert_eq!(ran.exit, 0, "{}", ran.stderr);
+    assert!(ran.stdout.starts_with("scheduled "), "{}", ran.stdout);
+    for words in ["not to be sent before", "gatepost serve", "outbox retry"] {
+        assert!(ran.stderr.contains(words), "{}", ran.stderr);
+    }
+    stand.fault("smtp-off");
+    let busy = stand.run(&["send", "--to", SUPPORT, "--text", "x"]);
+    assert_eq!(busy.exit, 0, "{}", busy.stderr);
+    assert!(busy.stdout.starts_with("queued "), "{}", busy.stdout);
+    assert!(
+        busy.stderr.contains("do not hand it over again"),
+        "{}",
+        busy.stderr
+    );
+    let waited = stand.run(&["send", "--to", SUPPORT, "--text", "x", "--wait"]);
+    waited.assert_fails(75, &["kept in the outbox"]);
+}
+
+#[test]
+fn sendmail_helps_and_passes_wishes_for_reports_on() {
+    let stand = sending(Stand::new(), "send = \"smtp\"", "");
+    let help = stand.printed(&["sendmail", "--help"]);
+    assert!(help.contains("-t ") && help.contains("-N WHEN"), "{help}");
+    sendmail(&stand, &["-N", "sometimes", SUPPORT], "x").assert_fails(
+        65,
+        &["-N", "failure,delay,success", "correct what was asked for"],
+    );
+    let message = "Subject: wishes\n\nx\n";
+    let wishes = [
+        "-v", "-N", "never", "-R", "hdrs", "-V", "QQ1", "-F", "Größe", SUPPORT,
+    ];
+    let sent = sendmail(&stand, &wishes, message);
+    assert_eq!(sent.exit, 0, "{}", sent.stderr);
+    assert!(sent.stderr.contains("sent "), "{}", sent.stderr);
+    let text = stand.printed(&["read", SUPPORT, "--raw"]);
+    assert!(text.contains("From: =?utf-8?B?"), "{text}");
+    let listed = stand.listed(&["outbox", "list"]);
+    assert_eq!(listed[0]["dsn"]["envelope_id"], "QQ1");
+    assert_eq!(listed[0]["dsn"]["notify"], "never");
 }
 
 #[test]

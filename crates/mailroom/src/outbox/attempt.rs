@@ -7,7 +7,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt as _;
-use gatepost_mail::submission::{Envelope, Path, Recipient, ReversePath, Sender};
 use gatepost_mail::{
     Departure, DepartureError, Outgoing, OutgoingError, Receipt, RefusedRecipient, Submit,
     SubmitError, SubmitOpener, Trace,
@@ -18,7 +17,8 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::PostOffice;
 use super::judgement::{Tried, note_refusals};
-use crate::{Addressee, DueSubmission, RecipientFate, SendLease, Spooled as _, SpooledMessage};
+use super::turn::{envelope, next_turn};
+use crate::{Addressee, DueSubmission, SendLease, Spooled as _, SpooledMessage};
 
 /// A session, and its place among all that may be open.
 pub(super) struct Held {
@@ -35,6 +35,8 @@ pub(super) struct Attempt {
     pub(super) held: Option<Held>,
     /// What the try may take.
     pub(super) limit: Duration,
+    /// To how many recipients it goes at most.
+    pub(super) most: usize,
 }
 
 /// A try that has ended.
@@ -56,12 +58,16 @@ impl Attempt {
             due,
             held,
             limit,
+            most,
         } = self;
-        let departed = Departed::default();
+        let turn = Shared::default();
+        let departed = Shared::default();
         let handing = Handing {
             office: &office,
             opener: opener.as_ref(),
             due: &due,
+            most,
+            turn: turn.clone(),
             departed: departed.clone(),
         };
         let work = AssertUnwindSafe(handing.over(held)).catch_unwind();
@@ -81,10 +87,22 @@ impl Attempt {
             }
         };
         let held = held.filter(|held| held.session.is_open());
+        let departed = departed.get();
+        let mut due = due;
+        // Whom the try was about, if it was about recipients.
+        let was_about = departed.is_some()
+            || matches!(
+                tried,
+                Tried::Taken(_)
+                    | Tried::Failed(SubmitError::NoRecipient(_) | SubmitError::Refused { .. })
+            );
+        if let Some(turn) = turn.get().filter(|_| was_about) {
+            due.recipients = turn;
+        }
         Attempted {
             due,
             tried,
-            departed: departed.get(),
+            departed,
             held,
         }
     }
@@ -95,7 +113,10 @@ struct Handing<'a> {
     office: &'a PostOffice,
     opener: &'a dyn SubmitOpener,
     due: &'a DueSubmission,
-    departed: Departed,
+    most: usize,
+    /// Everybody at the beginning of the try.
+    turn: Shared,
+    departed: Shared,
 }
 
 impl Handing<'_> {
@@ -136,13 +157,20 @@ impl Handing<'_> {
     }
 
     async fn submit(&self, session: &mut dyn Submit) -> Result<Receipt, SubmitError> {
-        let envelope = envelope(self.due)?;
+        let most = if session.takes_turns() {
+            self.most
+        } else {
+            usize::MAX
+        };
+        let recipients = next_turn(&self.due.recipients, most);
+        self.turn.set(recipients.clone());
+        let envelope = envelope(self.due, &recipients)?;
         let message = self.office.spool.message(self.due.message.clone());
         let mut message = Leaving::open(&message, self.due.letter.eight_bit).await?;
         let mut departing = Departing {
             office: self.office,
             lease: &self.due.lease,
-            recipients: reopened(&self.due.recipients),
+            recipients,
             departed: self.departed.clone(),
         };
         session
@@ -151,39 +179,19 @@ impl Handing<'_> {
     }
 }
 
-/// The envelope for those who do not have the message yet.
-fn envelope(due: &DueSubmission) -> Result<Envelope, SubmitError> {
-    let unsendable = |address: &str, reason: &dyn std::fmt::Display| SubmitError::Unsendable {
-        host: "the server".to_owned(),
-        mailbox: due.letter.mailbox.clone(),
-        reason: format!("{address}: {reason}"),
-    };
-    let path = |address: &str| Path::parse(address).map_err(|error| unsendable(address, &error));
-    let sender = match &due.letter.sender {
-        None => ReversePath::Null,
-        Some(address) => ReversePath::Address(path(address)?),
-    };
-    let open = due.recipients.iter().filter(|one| one.fate.is_open());
-    let recipients = open.map(|one| path(&one.address).map(Recipient::new));
-    Ok(Envelope {
-        sender: Sender::new(sender),
-        recipients: recipients.collect::<Result<_, _>>()?,
-    })
-}
-
 /// Writes that the message departs, before it does.
 struct Departing<'a> {
     office: &'a PostOffice,
     lease: &'a SendLease,
     recipients: Vec<Addressee>,
-    departed: Departed,
+    departed: Shared,
 }
 
-/// To whom a message departed, once it has.
+/// Recipients, once they are known.
 #[derive(Debug, Clone, Default)]
-struct Departed(Arc<Mutex<Option<Vec<Addressee>>>>);
+struct Shared(Arc<Mutex<Option<Vec<Addressee>>>>);
 
-impl Departed {
+impl Shared {
     fn get(&self) -> Option<Vec<Addressee>> {
         self.0
             .lock()
@@ -194,15 +202,6 @@ impl Departed {
     fn set(&self, recipients: Vec<Addressee>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(recipients);
     }
-}
-
-/// Everybody as he is at the beginning of a try.
-fn reopened(recipients: &[Addressee]) -> Vec<Addressee> {
-    let mut reopened = recipients.to_vec();
-    for recipient in reopened.iter_mut().filter(|one| one.fate.is_open()) {
-        recipient.fate = RecipientFate::Open;
-    }
-    reopened
 }
 
 #[async_trait]

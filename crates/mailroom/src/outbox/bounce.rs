@@ -6,10 +6,13 @@ use std::fmt::Write as _;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use gatepost_host::Chance;
+use gatepost_mail::submission::ascii_address;
 use jiff::Timestamp;
 
 use super::{BounceTo, SendPolicy};
-use crate::{Addressee, Fate, Kept, Letter, NewSubmission, Priority, RecipientFate, SubmissionId};
+use crate::{
+    Addressee, DsnRequest, Fate, Kept, Letter, NewSubmission, Priority, RecipientFate, SubmissionId,
+};
 
 /// A report to the sender of a message on all whom it did not reach, once it is not tried any more, if
 /// the policy wants one and there is somebody to be told.
@@ -21,12 +24,14 @@ pub(super) fn report(
     let sender = letter.sender.as_ref()?;
     let gave_up = matches!(fate, Fate::Dead { .. });
     let is_over = gave_up || matches!(fate, Fate::Failed { .. });
-    if policy.bounce != BounceTo::Sender || !is_over {
+    if policy.bounce != BounceTo::Sender || !is_over || !letter.dsn.tell_of_failure() {
         return None;
     }
     let failed = recipients.iter().filter_map(|one| match &one.fate {
         RecipientFate::Refused { reason } => Some((one.address.as_str(), reason.as_str())),
-        RecipientFate::Open | RecipientFate::Deferred { .. } if gave_up => {
+        RecipientFate::Open | RecipientFate::Waiting | RecipientFate::Deferred { .. }
+            if gave_up =>
+        {
             Some((one.address.as_str(), fate.words().unwrap_or_default()))
         }
         _ => None,
@@ -59,6 +64,7 @@ pub(super) fn report(
             priority: Priority::Normal,
             accepted_at: now,
             not_before: None,
+            dsn: DsnRequest::default(),
         },
         id,
         recipients: vec![sender.clone()],
@@ -115,16 +121,22 @@ impl Text<'_> {
         line(&format!("--{boundary}"));
         line("Content-Type: message/delivery-status");
         line("");
-        line(&format!("Reporting-MTA: dns; {}", domain(&letter.mailbox)));
+        line(&format!(
+            "Reporting-MTA: dns; {}",
+            reporter(&letter.mailbox)
+        ));
+        if let Some(id) = &letter.dsn.envelope_id {
+            line(&format!("Original-Envelope-Id: {id}"));
+        }
         line(&format!("Arrival-Date: {}", rfc_5322(letter.accepted_at)));
         for (address, reason) in self.failed {
             line("");
-            line(&format!("Final-Recipient: rfc822; {address}"));
+            line(&format!("Final-Recipient: {}", typed(address)));
             line("Action: failed");
             line(&format!("Status: {}", status(reason, self.gave_up)));
-            let mut parts = folded(reason, 900).into_iter();
+            let mut parts = folded(&diagnostic(reason), 60).into_iter();
             let first = parts.next().unwrap_or_default();
-            line(&format!("Diagnostic-Code: smtp; {first}"));
+            line(&format!("Diagnostic-Code: {first}"));
             for part in parts {
                 line(&format!(" {part}"));
             }
@@ -139,6 +151,41 @@ impl Text<'_> {
         line(&format!("--{boundary}--"));
         text
     }
+}
+
+/// An address with its type (RFC 3464 §2.1.2). One that is not ASCII is written so that it is
+/// (RFC 6533 §3).
+fn typed(address: &str) -> String {
+    if address.is_ascii() {
+        return format!("rfc822; {address}");
+    }
+    let mut written = "utf-8; ".to_owned();
+    for c in address.chars() {
+        if c.is_ascii_graphic() && !matches!(c, '\\' | '+' | '=') {
+            written.push(c);
+        } else {
+            let _ = write!(written, "\\x{{{:X}}}", u32::from(c));
+        }
+    }
+    written
+}
+
+/// What the server said, if it did, or why it was not asked (RFC 3464 §2.3.6). The field takes
+/// ASCII only.
+fn diagnostic(reason: &str) -> String {
+    let said = reason.rsplit_once(" said: ").map(|(_, said)| said);
+    let is_reply = |said: &&str| {
+        let code = said.as_bytes().get(..4);
+        code.is_some_and(|code| code[..3].iter().all(u8::is_ascii_digit) && code[3] == b' ')
+    };
+    let whole = match said.filter(is_reply) {
+        Some(said) => format!("smtp; {said}"),
+        None => format!("x-gatepost; {reason}"),
+    };
+    whole
+        .chars()
+        .map(|c| if c.is_ascii() { c } else { '?' })
+        .collect()
 }
 
 /// The enhanced status that a reason holds, or one that says as little as is known (RFC 3463
@@ -191,6 +238,12 @@ fn folded(text: &str, most: usize) -> Vec<String> {
     lines
 }
 
+/// The domain in whose name it is reported, as DNS has it.
+fn reporter(mailbox: &str) -> String {
+    let ascii = ascii_address(mailbox);
+    domain(ascii.as_deref().unwrap_or_default()).to_owned()
+}
+
 fn domain(mailbox: &str) -> &str {
     mailbox
         .rsplit_once('@')
@@ -203,3 +256,124 @@ pub(super) fn rfc_5322(at: Timestamp) -> String {
 }
 
 const SUBJECT: &str = "Your message was not delivered";
+
+#[cfg(test)]
+mod tests {
+    use mail_parser::{MessageParser, MimeHeaders as _};
+
+    use super::*;
+
+    fn bounced(recipients: &[(&str, &str)]) -> String {
+        let now = "2026-11-22T10:00:00Z".parse().expect("a literal timestamp");
+        let letter = Letter {
+            mailbox: "ada@bücher.test".to_owned(),
+            sender: Some("größe@bücher.test".to_owned()),
+            message_id: "1@x.test".to_owned(),
+            subject: None,
+            size: 1,
+            eight_bit: false,
+            priority: Priority::Normal,
+            accepted_at: now,
+            not_before: None,
+            dsn: DsnRequest::default(),
+        };
+        let recipients = recipients.iter().map(|(address, reason)| Addressee {
+            address: (*address).to_owned(),
+            fate: RecipientFate::Refused {
+                reason: (*reason).to_owned(),
+            },
+        });
+        let recipients: Vec<Addressee> = recipients.collect();
+        let policy = SendPolicy {
+            bounce: BounceTo::Sender,
+            ..SendPolicy::default()
+        };
+        let fate = Fate::Failed {
+            reason: "they were refused".to_owned(),
+        };
+        let around = (&policy, now, &Chance::seeded(1));
+        let report = report((&letter, &recipients), &fate, around).expect("he is told");
+        let Kept::Inline(octets) = report.message else {
+            panic!("it is small")
+        };
+        String::from_utf8(octets).expect("UTF-8")
+    }
+
+    /// The groups of fields of a delivery-status, each as names and values without folds
+    /// (RFC 3464 §2.1).
+    fn groups(status: &str) -> Vec<Vec<(String, String)>> {
+        let status = status.replace("\r\n ", " ");
+        let groups = status.trim().split("\r\n\r\n");
+        let groups = groups.map(|group| {
+            let fields = group.split("\r\n").map(|field| {
+                let (name, value) = field.split_once(": ").expect(field);
+                (name.to_owned(), value.to_owned())
+            });
+            fields.collect()
+        });
+        groups.collect()
+    }
+
+    #[test]
+    fn a_report_is_read_by_programs() {
+        let long = "so ".repeat(600);
+        let words =
+            format!("smtp.test refused a recipient; smtp.test said: 550 5.1.1 größe {long}");
+        let text = bounced(&[
+            ("bob@x.test", &words),
+            ("größe+1@bücher.test", "it has no form in ASCII"),
+        ]);
+        let parsed = MessageParser::default().parse(&text).expect("a message");
+        let kind = parsed.content_type().expect("a type");
+        assert_eq!(
+            (kind.ctype(), kind.subtype()),
+            ("multipart", Some("report"))
+        );
+        assert_eq!(kind.attribute("report-type"), Some("delivery-status"));
+        let kinds = parsed.parts.iter().skip(1).map(|part| {
+            let kind = part.content_type().expect("a type");
+            format!("{}/{}", kind.ctype(), kind.subtype().unwrap_or_default())
+        });
+        assert_eq!(
+            kinds.collect::<Vec<_>>(),
+            [
+                "text/plain",
+                "message/delivery-status",
+                "text/rfc822-headers"
+            ]
+        );
+        let part = &parsed.parts[2];
+        let status = &text[part.raw_body_offset() as usize..part.raw_end_offset() as usize];
+        assert!(
+            status.is_ascii() && status.lines().all(|line| line.len() <= 78),
+            "{status}"
+        );
+        let groups = groups(status);
+        let named = |group: usize, name: &str| {
+            let mut fields = groups[group].iter().filter(|(found, _)| found == name);
+            let found = fields.next().map(|(_, value)| value.as_str());
+            assert!(fields.next().is_none(), "{name} is there once");
+            found
+        };
+        assert_eq!(
+            groups.len(),
+            3,
+            "the message, and two recipients: {groups:?}"
+        );
+        assert_eq!(named(0, "Reporting-MTA"), Some("dns; xn--bcher-kva.test"));
+        assert_eq!(named(1, "Final-Recipient"), Some("rfc822; bob@x.test"));
+        assert_eq!(named(1, "Status"), Some("5.1.1"));
+        let said = named(1, "Diagnostic-Code").expect("what was said");
+        assert!(said.starts_with("smtp; 550 5.1.1 gr??e so so "), "{said}");
+        assert_eq!(
+            named(2, "Final-Recipient"),
+            Some("utf-8; gr\\x{F6}\\x{DF}e\\x{2B}1@b\\x{FC}cher.test")
+        );
+        assert_eq!(named(2, "Status"), Some("5.0.0"));
+        assert_eq!(named(2, "Action"), Some("failed"));
+        assert_eq!(
+            named(2, "Diagnostic-Code"),
+            Some("x-gatepost; it has no form in ASCII")
+        );
+    }
+}

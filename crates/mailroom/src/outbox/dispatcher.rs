@@ -216,6 +216,7 @@ impl Dispatcher {
                 due,
                 held: work.idle.pop().map(|(held, _)| held),
                 limit: LONGEST,
+                most: work.lane.recipients_at_a_time(now),
             };
             work.attempts.spawn(attempt.run());
         }
@@ -273,6 +274,7 @@ impl Dispatcher {
             (work.lane.closed_until(), &mut settlement.fate)
         {
             *at = until.max(*at);
+            settlement.mailbox_waits_until = Some(until);
             let code = judged.code.unwrap_or_default();
             tracing::warn!(mailbox = %self.sending.mailbox, code, %until, "the mailbox sends nothing for a while");
         }
@@ -430,6 +432,8 @@ impl Work {
             lease: due.lease,
             recipients: due.recipients,
             fate: Fate::Released,
+            code: None,
+            mailbox_waits_until: None,
             reports: Vec::new(),
             bounce: None,
         });

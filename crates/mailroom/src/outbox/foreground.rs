@@ -63,6 +63,8 @@ impl Sending {
             lease: due.lease,
             recipients: due.recipients,
             fate: judged.fate.clone(),
+            code: judged.code,
+            mailbox_waits_until: None,
             reports,
             bounce: bounce.map(Box::new),
         }
@@ -148,6 +150,8 @@ impl Sending {
         Settlement {
             lease: due.lease,
             recipients: due.recipients,
+            code: matches!(fate, Fate::Unknown { .. }).then_some("submission_unknown"),
+            mailbox_waits_until: None,
             fate,
             reports: report.into_iter().collect(),
             bounce: None,
@@ -206,6 +210,7 @@ impl Sending {
         (office, patience): (&PostOffice, Duration),
     ) -> Result<Option<Submission>, StorageError> {
         let until = later(office.clock.now(), patience);
+        let mut most = self.policy.limits.recipients_per_message as usize;
         let seen = office.outbox.submission(id).await?;
         if seen.as_ref().map(|seen| &seen.letter.mailbox) != Some(&self.mailbox) {
             return Ok(seen);
@@ -224,10 +229,14 @@ impl Sending {
                     due,
                     held: None,
                     limit: LONGEST,
+                    most,
                 };
                 let mut attempted = attempt.run().await;
-                let (settlement, _) =
+                let (settlement, judged) =
                     self.judged(attempted.due, (attempted.tried, attempted.departed), office);
+                if let Lesson::Room(recipients) = judged.lesson {
+                    most = most.min(recipients as usize);
+                }
                 self.settle(settlement, office).await?;
                 if let Some(held) = &mut attempted.held {
                     held.session.close().await;
@@ -336,6 +345,10 @@ fn log(due: &DueSubmission, judged: &Judged) {
     let (attempts, code) = (due.attempt, judged.code.unwrap_or_default());
     match &judged.fate {
         Fate::Sent { .. } => tracing::info!(%submission, %mailbox, attempts, "a message was sent"),
+        Fate::RetryAt { .. } if judged.taken > 0 && is_next_turn(due) => tracing::info!(
+            %submission, %mailbox, attempts, recipients = judged.taken,
+            "a message was sent to some recipients and goes on to the next"
+        ),
         Fate::RetryAt { at, .. } => tracing::warn!(
             %submission, %mailbox, attempts, code, next_attempt_at = %at,
             "a message was not sent to everybody and is tried again: `gatepost outbox show {submission}` says why"
@@ -350,6 +363,12 @@ fn log(due: &DueSubmission, judged: &Judged) {
         ),
         Fate::Dropped { .. } | Fate::Released => {}
     }
+}
+
+/// Whether others have their turn at once.
+fn is_next_turn(due: &DueSubmission) -> bool {
+    let mut recipients = due.recipients.iter();
+    recipients.any(|one| one.fate == RecipientFate::Waiting)
 }
 
 fn later(at: Timestamp, time: Duration) -> Timestamp {

@@ -78,16 +78,20 @@ pub(super) fn judge(
 }
 
 fn taken(due: &mut DueSubmission, receipt: Receipt, moment: Moment<'_>) -> Judged {
-    let before = open(due);
+    let in_turn = turn_of(due);
     let counts = note_refusals(&mut due.recipients, &receipt.refused);
+    let taken = in_turn.saturating_sub(counts.refused + counts.deferred + counts.waiting);
     let code = receipt.refused.first().map(|one| one.error.code());
     let fate = handed_over(due, receipt.said, moment);
     Judged {
         fate,
-        lesson: Lesson::Works,
+        lesson: match u32::try_from(taken) {
+            Ok(room) if counts.waiting > 0 => Lesson::Room(room),
+            _ => Lesson::Works,
+        },
         code,
         refused: counts.refused,
-        taken: before - counts.refused - counts.deferred,
+        taken,
     }
 }
 
@@ -99,7 +103,17 @@ pub(super) fn handed_over(due: &mut DueSubmission, said: String, moment: Moment<
         }
     }
     let has_it = |one: &Addressee| one.fate == RecipientFate::Taken;
-    if open(due) > 0 {
+    let waits = |one: &&Addressee| one.fate == RecipientFate::Waiting;
+    let waiting = due.recipients.iter().filter(waits).count();
+    if waiting > 0 {
+        // The next envelope does not wait: nothing is wrong.
+        let all = due.recipients.len();
+        let reason = format!("{waiting} of {all} recipients have their turn in another envelope");
+        Fate::RetryAt {
+            at: moment.now,
+            reason,
+        }
+    } else if open(due) > 0 {
         again(due, (list_of(&due.recipients), None), moment)
     } else if due.recipients.iter().all(has_it) {
         Fate::Sent { said }
@@ -127,6 +141,23 @@ fn failed(
             } else {
                 Fate::Failed { reason }
             }
+        }
+        // So many are too many for one message: half of them may not be.
+        SubmitError::Refused {
+            meaning: Some(Meaning::TooManyRecipients),
+            phase: Phase::Mail | Phase::BeforeData | Phase::Chunk | Phase::EndOfData,
+            ..
+        } if turn_of(due) > 1 => {
+            return Judged {
+                fate: Fate::RetryAt {
+                    at: later(moment.now, SOON),
+                    reason,
+                },
+                lesson: Lesson::Room(u32::try_from(turn_of(due) / 2).unwrap_or(u32::MAX)),
+                code,
+                refused: 0,
+                taken: 0,
+            };
         }
         // It may be the message that breaks what it departs by: it waits by its own schedule, too.
         _ if departed && lesson == Lesson::Trouble => again(due, (reason, None), moment),
@@ -215,22 +246,31 @@ fn wait(attempt: u32, since: Duration) -> Duration {
 pub(super) struct Counts {
     refused: usize,
     deferred: usize,
+    /// For whom the envelope had no room.
+    waiting: usize,
 }
 
-/// Notes who was refused. One refusal stands for one recipient, however his address is written.
+/// Notes who was refused of those whose turn it was. One refusal stands for one recipient, however his address is written.
 pub(super) fn note_refusals(recipients: &mut [Addressee], refused: &[RefusedRecipient]) -> Counts {
     let by_address: BTreeMap<&str, &SubmitError> = refused
         .iter()
         .map(|one| (one.recipient.as_str(), &one.error))
         .collect();
     let mut counts = Counts::default();
-    for recipient in recipients.iter_mut().filter(|one| one.fate.is_open()) {
+    let in_turn = recipients
+        .iter_mut()
+        .filter(|one| one.fate == RecipientFate::Open);
+    let mut has_room = false;
+    let mut without_room = Vec::new();
+    for recipient in in_turn {
         let Some(error) = by_address.get(recipient.address.as_str()) else {
-            recipient.fate = RecipientFate::Open;
+            has_room = true;
             continue;
         };
         let reason = error.to_string();
-        if error.next().is_retry() || is_about_mailbox(error) {
+        if is_full(error) {
+            without_room.push((recipient, reason));
+        } else if error.next().is_retry() || is_about_mailbox(error) {
             counts.deferred += 1;
             recipient.fate = RecipientFate::Deferred { reason };
         } else {
@@ -238,7 +278,29 @@ pub(super) fn note_refusals(recipients: &mut [Addressee], refused: &[RefusedReci
             recipient.fate = RecipientFate::Refused { reason };
         }
     }
+    for (recipient, reason) in without_room {
+        if has_room {
+            counts.waiting += 1;
+            recipient.fate = RecipientFate::Waiting;
+        } else {
+            counts.deferred += 1;
+            recipient.fate = RecipientFate::Deferred { reason };
+        }
+    }
     counts
+}
+
+/// Whether a recipient was refused since the envelope has no room for him. Servers that say so for
+/// good do not mean it (RFC 5321 §4.5.3.1.10).
+fn is_full(error: &SubmitError) -> bool {
+    matches!(
+        error,
+        SubmitError::Refused {
+            phase: Phase::Recipient(_),
+            meaning: Some(Meaning::EnvelopeFull | Meaning::TooManyRecipients),
+            ..
+        }
+    )
 }
 
 /// What an error says of the mailbox.
@@ -328,6 +390,14 @@ fn is_of_mailbox(meaning: Meaning) -> bool {
         | Meaning::TenantBlocked
         | Meaning::SenderBlocked => true,
     }
+}
+
+/// How many were in the envelope.
+fn turn_of(due: &DueSubmission) -> usize {
+    let in_turn = due.recipients.iter();
+    in_turn
+        .filter(|one| one.fate == RecipientFate::Open)
+        .count()
 }
 
 fn open(due: &DueSubmission) -> usize {

@@ -19,6 +19,8 @@ pub struct SendLimits {
     pub connections: u32,
     /// Recipients within 24 hours.
     pub recipients_per_day: u64,
+    /// Recipients of a message. One with more goes to so many at a time.
+    pub recipients_per_message: u32,
 }
 
 impl Default for SendLimits {
@@ -29,6 +31,7 @@ impl Default for SendLimits {
             messages_per_minute: 30,
             connections: 3,
             recipients_per_day: 10_000,
+            recipients_per_message: 500,
         }
     }
 }
@@ -38,6 +41,8 @@ impl Default for SendLimits {
 pub(super) enum Lesson {
     /// The mailbox sends.
     Works,
+    /// It does, but to no more recipients at a time than this.
+    Room(u32),
     /// Nothing about the mailbox.
     Nothing,
     /// There are too many sessions.
@@ -58,7 +63,7 @@ impl Lesson {
     /// How long the mailbox waits at least.
     pub(super) fn wait(&self) -> Duration {
         match self {
-            Self::Works | Self::Nothing => Duration::ZERO,
+            Self::Works | Self::Room(_) | Self::Nothing => Duration::ZERO,
             Self::TooManyConnections | Self::Trouble => Duration::from_secs(5),
             Self::TooManyMessages => MINUTE,
             Self::TooManyRecipients | Self::Blocked => SLOW,
@@ -84,6 +89,7 @@ pub(super) struct Lane {
     /// What is believed at present, and until when.
     connections: Learnt,
     messages: Learnt,
+    room: Learnt,
     recipients: Option<(u64, Timestamp)>,
     /// When messages of the last minute began.
     begun: VecDeque<Timestamp>,
@@ -138,6 +144,7 @@ impl Lane {
             chance,
             connections: Learnt::new(limits.connections),
             messages: Learnt::new(limits.messages_per_minute),
+            room: Learnt::new(limits.recipients_per_message),
             recipients: None,
             begun: begun.collect(),
             sent_to: sent_to.collect(),
@@ -170,6 +177,11 @@ impl Lane {
         }
     }
 
+    /// To how many recipients a message goes at a time.
+    pub(super) fn recipients_at_a_time(&mut self, now: Timestamp) -> usize {
+        self.room.at(now) as usize
+    }
+
     /// A message begins.
     pub(super) fn begins(&mut self, now: Timestamp) {
         self.begun.push_back(now);
@@ -188,6 +200,10 @@ impl Lane {
     pub(super) fn learns(&mut self, lesson: &Lesson, sessions: usize, now: Timestamp) {
         match lesson {
             Lesson::Works => self.failures = 0,
+            Lesson::Room(recipients) => {
+                self.failures = 0;
+                self.room.lower(*recipients, now);
+            }
             Lesson::Nothing => {}
             Lesson::TooManyConnections => {
                 let fewer = u32::try_from(sessions.saturating_sub(1)).unwrap_or(u32::MAX);
@@ -370,6 +386,18 @@ mod tests {
         assert!(lane.closed_until() >= Some(later(now, SLOW)));
         lane.opens();
         assert!(matches!(lane.room(now), Room::Free { .. }));
+    }
+
+    #[test]
+    fn a_message_goes_to_as_many_at_a_time_as_the_server_takes() {
+        let mut lane = lane();
+        assert_eq!(lane.recipients_at_a_time(at(0)), 500);
+        lane.learns(&Lesson::Room(100), 1, at(0));
+        assert_eq!(lane.room(at(1)), free(30, 3), "it goes on at once");
+        assert_eq!(lane.recipients_at_a_time(at(1)), 100);
+        lane.learns(&Lesson::Room(0), 1, at(2));
+        assert_eq!(lane.recipients_at_a_time(at(3)), 1, "somebody always has");
+        assert_eq!(lane.recipients_at_a_time(at(3_700)), 500);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use header::{Header, Scanned};
 use lines::{Ending, Lines};
 
 use crate::spool::{Deposit, Pinned};
-use crate::{Letter, NewSubmission, Priority, Spool, SubmissionId};
+use crate::{DsnRequest, Letter, NewSubmission, Priority, Spool, SubmissionId};
 
 /// What is wanted of a message, besides what it says itself.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +46,8 @@ pub struct Wishes {
     pub priority: Priority,
     /// Not sent before this time.
     pub not_before: Option<Timestamp>,
+    /// What servers are to report on it.
+    pub dsn: DsnRequest,
     /// The sender's own name for this wish to send.
     pub idempotency_key: Option<String>,
 }
@@ -161,6 +163,7 @@ impl Preparation {
                 priority: wishes.priority,
                 accepted_at: self.now,
                 not_before: wishes.not_before,
+                dsn: wishes.dsn,
             },
             id: self.id,
             recipients,

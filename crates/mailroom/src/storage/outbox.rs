@@ -13,6 +13,8 @@
 //! `transmitting` may have been, is `unknown`, and is never sent again before somebody decides.
 
 mod decision;
+mod dsn;
+mod former;
 mod id;
 
 use std::time::Duration;
@@ -22,6 +24,8 @@ use gatepost_mail::Trace;
 use jiff::Timestamp;
 
 pub use decision::{Decision, Resolution};
+pub use dsn::{DsnRequest, Notify, Occasion, Returned};
+pub use former::FormerTries;
 pub use id::SubmissionId;
 
 use super::{Kept, NewEvent, StorageError};
@@ -168,6 +172,9 @@ pub struct Letter {
     /// Not sent before this time.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub not_before: Option<Timestamp>,
+    /// What servers are to report on it.
+    #[serde(skip_serializing_if = "DsnRequest::is_empty", default)]
+    pub dsn: DsnRequest,
 }
 
 /// Before or behind others of the same mailbox.
@@ -315,8 +322,10 @@ impl Addressee {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "fate", rename_all = "snake_case")]
 pub enum RecipientFate {
-    /// It is still to be sent.
+    /// It is still to be sent, or is being sent.
     Open,
+    /// It is still to be sent to him, once others had it: an envelope has room for so many.
+    Waiting,
     /// The server refused the recipient for now.
     Deferred {
         /// Why.
@@ -334,7 +343,7 @@ pub enum RecipientFate {
 impl RecipientFate {
     /// Whether it is still to be sent to him.
     pub fn is_open(&self) -> bool {
-        matches!(self, Self::Open | Self::Deferred { .. })
+        matches!(self, Self::Open | Self::Waiting | Self::Deferred { .. })
     }
 }
 
@@ -347,6 +356,10 @@ pub struct Settlement {
     pub recipients: Vec<Addressee>,
     /// What became of it.
     pub fate: Fate,
+    /// The code of what went wrong.
+    pub code: Option<&'static str>,
+    /// Until when its mailbox sends nothing, since this happened.
+    pub mailbox_waits_until: Option<Timestamp>,
     /// Told in the same transaction.
     pub reports: Vec<NewEvent>,
     /// A report of failure to the sender, accepted in the same transaction.
@@ -540,6 +553,15 @@ pub struct Submission {
     pub settled_at: Option<Timestamp>,
     /// What the server said when it took it, or why it stands where it does.
     pub reason: Option<String>,
+    /// The code of what went wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Until when its mailbox sends nothing, since that happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mailbox_waits_until: Option<Timestamp>,
+    /// Tries before a person had it tried as if for the first time, the oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<FormerTries>,
 }
 
 /// Which messages are wanted. Every criterion that is set must hold.

@@ -20,6 +20,7 @@ const BAD: Faults = Faults {
     answer_lost: 20,
     session_over: 20,
     no_look: 20,
+    room: None,
     transmission: Duration::ZERO,
 };
 const MAILBOXES: [&str; 2] = ["ada@contoso.com", "support@contoso.com"];
@@ -63,7 +64,7 @@ fn assert_true(stand: &Stand, one: &Submission, most: u32) {
             RecipientFate::Taken => assert!(delivered >= 1, "{one:#?}"),
             // Who has a copy of which nobody knew may be refused another.
             RecipientFate::Refused { .. } => assert!(delivered < most, "{one:#?}"),
-            RecipientFate::Open | RecipientFate::Deferred { .. } => {}
+            RecipientFate::Open | RecipientFate::Waiting | RecipientFate::Deferred { .. } => {}
         }
     }
 }
@@ -253,6 +254,113 @@ async fn a_person_is_told_by_mail_of_what_failed_if_that_is_wanted() {
             .delivered(&report.letter.message_id, MAILBOXES[0]),
         1
     );
+}
+
+/// A message with many recipients goes out in several envelopes, and between any two of them the
+/// process may be killed.
+#[tokio::test(start_paused = true)]
+async fn many_recipients_go_in_turns_and_a_crash_repeats_and_forgets_nobody() {
+    let seed = seed();
+    let mut decided = 0;
+    for run in 0..RUNS {
+        let mut stand = Stand::new(seed.wrapping_add(run));
+        stand.policy.limits.recipients_per_message = 10;
+        stand.server.behaves(Faults {
+            room: Some(7),
+            recipient_for_now: 5,
+            refused_for_now: 10,
+            ..Faults::default()
+        });
+        let recipients = (0..60).map(|number| format!("r{number}@example.com"));
+        let new = stand.submission(MAILBOXES[0], recipients.collect());
+        let (id, message_id) = (new.id.clone(), new.letter.message_id.clone());
+        stand.office().accept(new).await.expect("it is stored");
+        for _ in 0..300 {
+            let life = stand.chance.up_to(Duration::from_secs(40));
+            stand.live(&MAILBOXES, life).await;
+            let found = stand.storage.submission(&id).await;
+            let one = found.expect("it is read").expect("it is there");
+            if one.state == SubmissionState::Unknown && one.next_attempt_at.is_none() {
+                // Somebody asks those to whom it departed.
+                let mut open = one.recipients.iter();
+                let open = open.find(|other| other.fate == RecipientFate::Open);
+                let open = &open.expect("it departed to somebody").address;
+                let resolution = if stand.server.delivered(&message_id, open) > 0 {
+                    Resolution::Sent
+                } else {
+                    Resolution::Resend
+                };
+                let around = (&stand.chance, stand.clock.now());
+                let decision = stand.policy.resolved(&one, resolution, around);
+                let now = stand.clock.now();
+                let resolved = stand.storage.resolve(&id, decision, now).await;
+                assert!(resolved.expect("it is stored"));
+                decided += 1;
+            }
+            if one.state.is_settled() {
+                break;
+            }
+        }
+        let found = stand.storage.submission(&id).await;
+        let one = found.expect("it is read").expect("it is there");
+        assert_eq!(
+            one.state,
+            SubmissionState::Sent,
+            "seed {seed}+{run}: {one:#?}"
+        );
+        for number in 0..60 {
+            let recipient = format!("r{number}@example.com");
+            let delivered = stand.server.delivered(&message_id, &recipient);
+            assert_eq!(delivered, 1, "seed {seed}+{run}: {recipient}");
+        }
+        assert!(stand.server.begun().len() >= 9, "60 by 7");
+    }
+    assert!(
+        decided > 0,
+        "some were killed while an answer was on its way"
+    );
+}
+
+/// It is known of a mailbox that waits until when and why, also by those who were not tried.
+#[tokio::test(start_paused = true)]
+async fn what_waits_with_its_mailbox_is_known() {
+    let stand = Stand::new(seed());
+    stand.server.behaves(Faults {
+        no_session: 100,
+        ..Faults::default()
+    });
+    let office = stand.office();
+    stand.accept(&office, MAILBOXES[0]).await;
+    stand.live(&MAILBOXES, Duration::from_mins(2)).await;
+    stand.accept(&office, MAILBOXES[0]).await;
+    let (all, now) = (stand.all().await, stand.clock.now());
+    let pause = stand.policy.limits.pause((&all, &[]), now);
+    let pause = pause.expect("the mailbox waits");
+    assert!(pause.until > now, "{pause:?}");
+    assert!(pause.reason.contains("421 not now"), "{pause:?}");
+    assert_eq!(all[1].mailbox_waits_until, Some(pause.until));
+    assert_eq!(all[0].mailbox_waits_until, None, "it was not tried");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_is_not_kept_waiting_by_turns() {
+    let mut stand = Stand::new(seed());
+    stand.policy.limits.recipients_per_message = 10;
+    stand.server.behaves(Faults {
+        room: Some(7),
+        ..Faults::default()
+    });
+    let recipients = (0..24).map(|number| format!("r{number}@example.com"));
+    let office = stand.office();
+    let new = stand.submission(MAILBOXES[0], recipients.collect());
+    let id = new.id.clone();
+    office.accept(new).await.expect("it is stored");
+    let sending = stand.sending(MAILBOXES[0]);
+    let sent = sending.send_now(&id, (&office, Duration::from_secs(40)));
+    let sent = sent.await.expect("it is stored").expect("it is there");
+    assert_eq!(sent.state, SubmissionState::Sent);
+    // The first of ten had no room for three, and then it is seven at a time.
+    assert_eq!(stand.server.begun().len(), 4);
 }
 
 #[tokio::test(start_paused = true)]

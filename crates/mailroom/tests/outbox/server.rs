@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gatepost_fault::{After, Next};
 use gatepost_host::{Chance, Clock};
-use gatepost_mail::submission::{Envelope, Phase};
+use gatepost_mail::submission::{Envelope, Meaning, Phase};
 use gatepost_mail::{
     Departure, MailError, Outgoing, Receipt, RefusedRecipient, Submit, SubmitError, SubmitOpener,
     Trace,
@@ -28,6 +28,8 @@ pub(crate) struct Faults {
     pub(crate) answer_lost: u64,
     pub(crate) session_over: u64,
     pub(crate) no_look: u64,
+    /// How many recipients an envelope has room for, if that is limited.
+    pub(crate) room: Option<usize>,
     /// How long the octets of a message take.
     pub(crate) transmission: Duration,
 }
@@ -156,7 +158,7 @@ impl Submit for Session {
         server.takes_time(Duration::from_millis(200)).await;
         server.seen().begun.push(server.clock.now());
         if server.happens(faults.refused_for_now / 2) {
-            return Err(refused(Phase::Mail, Next::Retry(After::Backoff)));
+            return Err(refused(Phase::Mail, None, Next::Retry(After::Backoff)));
         }
         let lost = server.happens(faults.answer_lost);
         let mut taken = Vec::new();
@@ -169,11 +171,19 @@ impl Submit for Session {
             } else {
                 None
             };
+            if faults.room.is_some_and(|room| taken.len() >= room) {
+                let meaning = Some(Meaning::EnvelopeFull);
+                refusals.push(RefusedRecipient {
+                    recipient: recipient.path.clone(),
+                    error: refused(Phase::Recipient(0), meaning, Meaning::EnvelopeFull.next()),
+                });
+                continue;
+            }
             match next {
                 None => taken.push(recipient.path.as_str().to_owned()),
                 Some(next) => refusals.push(RefusedRecipient {
                     recipient: recipient.path.clone(),
-                    error: refused(Phase::Recipient(0), next),
+                    error: refused(Phase::Recipient(0), None, next),
                 }),
             }
         }
@@ -187,10 +197,10 @@ impl Submit for Session {
         self.open = !server.happens(faults.session_over);
         server.takes_time(Duration::from_secs(1)).await;
         if server.happens(faults.refused_for_now / 2) {
-            return Err(refused(Phase::EndOfData, Next::Retry(After::Backoff)));
+            return Err(refused(Phase::EndOfData, None, Next::Retry(After::Backoff)));
         }
         if server.happens(faults.refused_for_good) {
-            return Err(refused(Phase::EndOfData, Next::Discard));
+            return Err(refused(Phase::EndOfData, None, Next::Discard));
         }
         if !lost || server.happens(50) {
             server.deliver(&message_id, &taken);
@@ -252,12 +262,12 @@ async fn read(message: &mut dyn Outgoing) -> String {
     id.to_owned()
 }
 
-fn refused(phase: Phase, next: Next) -> SubmitError {
+fn refused(phase: Phase, meaning: Option<Meaning>, next: Next) -> SubmitError {
     SubmitError::Refused {
         host: HOST.to_owned(),
         mailbox: "ada".to_owned(),
         phase,
-        meaning: None,
+        meaning,
         next,
         said: "it is not taken".to_owned(),
     }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use gatepost_host::{Chance, Clock, SealingKey, Tasks};
 use gatepost_mailroom::outbox::{Clerk, Dispatcher, PostOffice, SendPolicy, Sending};
 use gatepost_mailroom::{
-    Accepted, Bell, Deliveries, DeliveryFilter, EventData, EventType, Kept, Letter, MemoryStorage,
-    NewSubmission, Outbox, Priority, ReportTo, SendData, SinkName, Spool, Submission,
-    SubmissionFilter, SubmissionId,
+    Accepted, Bell, Deliveries, DeliveryFilter, DsnRequest, EventData, EventType, Kept, Letter,
+    MemoryStorage, NewSubmission, Outbox, Priority, ReportTo, SendData, SinkName, Spool,
+    Submission, SubmissionFilter, SubmissionId,
 };
 use jiff::Timestamp;
 use tempfile::TempDir;
@@ -88,6 +88,7 @@ impl Stand {
                 priority: Priority::Normal,
                 accepted_at: self.clock.now(),
                 not_before: None,
+                dsn: DsnRequest::default(),
             },
             id,
             recipients,

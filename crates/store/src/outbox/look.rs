@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use gatepost_host::SealingKey;
 use gatepost_mailroom::{
-    Addressee, Decision, Fate, Submission, SubmissionFilter, SubmissionId, SubmissionState,
+    Addressee, Decision, Fate, StorageError, Submission, SubmissionFilter, SubmissionId,
+    SubmissionState,
 };
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
@@ -13,10 +14,10 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use super::accept::{Sealed, accept};
 use super::row::{SubmissionSeal, columns, state, view};
 use super::settle::drop_message;
-use crate::Store;
 use crate::deliveries::forget::GIVE_BACK;
 use crate::events::{self, Numbers};
 use crate::undone::Undone;
+use crate::{DamagedSubmission, Store};
 
 impl Store {
     pub(super) async fn listed_submissions(
@@ -35,6 +36,31 @@ impl Store {
         let rows = sql.build().fetch_all(self.readers()).await?;
         let key = self.key();
         self.undamaged(rows.iter().map(|row| view(row, SubmissionSeal(&key))))
+    }
+
+    /// Messages that cannot be read, the newest first, of the newest 10,000 that were not sent.
+    pub async fn damaged_submissions(
+        &self,
+        limit: usize,
+    ) -> Result<Vec<DamagedSubmission>, StorageError> {
+        let rows = sqlx::query(
+            "SELECT * FROM submissions WHERE state <> 'sent' ORDER BY position DESC LIMIT 10000",
+        )
+        .fetch_all(self.readers())
+        .await;
+        let rows = self.answer(rows.map_err(Undone::from))?;
+        let key = self.key();
+        let damaged = rows.iter().filter_map(|row| {
+            let damage = view(row, SubmissionSeal(&key)).err()?;
+            let row = columns(row);
+            Some(DamagedSubmission {
+                id: row.get::<&str>("id").unwrap_or_default().to_owned(),
+                mailbox: row.get::<&str>("mailbox").unwrap_or_default().to_owned(),
+                state: row.get::<&str>("state").unwrap_or_default().to_owned(),
+                reason: self.fault(damage).to_string(),
+            })
+        });
+        Ok(damaged.take(limit).collect())
     }
 
     pub(super) async fn one_submission(
@@ -67,7 +93,8 @@ pub(super) async fn retry(
         let Some(row) = row else { continue };
         let row = columns(&row);
         let mut standing = seal.open_standing(&row)?;
-        standing.reason = None;
+        let reason = standing.reason.take();
+        standing.begins_anew(&row, reason)?;
         if state(&row)?.is_settled() {
             standing.recipients.iter_mut().for_each(Addressee::reopen);
         }
@@ -147,7 +174,13 @@ pub(super) async fn resolve(
     let seal = SubmissionSeal(key);
     let mut standing = seal.open_standing(&row)?;
     standing.recipients = decided.recipients;
+    let lost = standing.reason.take();
     standing.reason = decided.fate.words().map(ToOwned::to_owned);
+    standing.code = None;
+    standing.mailbox_waits_until = None;
+    if decided.fate.state() == SubmissionState::Queued {
+        standing.begins_anew(&row, lost)?;
+    }
     standing.looks_in_vain = decided.fate.looks_in_vain();
     let (position, state) = (row.get::<i64>("position")?, decided.fate.state());
     sqlx::query(RESOLVE)

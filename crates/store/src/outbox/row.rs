@@ -5,7 +5,8 @@ use std::time::Duration;
 use gatepost_host::SealingKey;
 use gatepost_mail::Trace;
 use gatepost_mailroom::{
-    Addressee, DueSubmission, Kept, Letter, SendLease, Submission, SubmissionId, SubmissionState,
+    Addressee, DueSubmission, FormerTries, Kept, Letter, SendLease, Submission, SubmissionId,
+    SubmissionState,
 };
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -25,6 +26,32 @@ pub(super) struct Standing {
     pub(super) looks_in_vain: u32,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) mailbox_waits_until: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(super) former: Vec<FormerTries>,
+}
+
+impl Standing {
+    /// It is tried as if for the first time after the tries that `row` counts, the last of which
+    /// did not do for this reason.
+    pub(super) fn begins_anew(
+        &mut self,
+        row: &Columns<'_>,
+        reason: Option<String>,
+    ) -> Result<(), Undone> {
+        let former = FormerTries {
+            attempts: attempts(row)?,
+            first_attempt_at: row.time("first_attempt_at")?,
+            reason,
+        };
+        former.add_to(&mut self.former);
+        self.code = None;
+        self.mailbox_waits_until = None;
+        Ok(())
+    }
 }
 
 /// Seals and opens what stands in the row of a message.
@@ -149,6 +176,9 @@ pub(super) fn view(row: &SqliteRow, seal: SubmissionSeal<'_>) -> Result<Submissi
         departed_at: row.time("departed_at")?,
         settled_at: row.time("settled_at")?,
         reason: standing.reason,
+        code: standing.code,
+        mailbox_waits_until: standing.mailbox_waits_until,
+        former: standing.former,
     })
 }
 

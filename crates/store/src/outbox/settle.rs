@@ -18,6 +18,8 @@ pub(super) struct Prepared {
     /// What became of each; `None` leaves them as they are.
     recipients: Option<Vec<Addressee>>,
     fate: Fate,
+    code: Option<&'static str>,
+    mailbox_waits_until: Option<Timestamp>,
     reports: Vec<events::Prepared>,
     bounce: Option<Sealed>,
 }
@@ -28,6 +30,8 @@ impl Prepared {
             lease: settlement.lease,
             recipients: Some(settlement.recipients),
             fate: settlement.fate,
+            code: settlement.code,
+            mailbox_waits_until: settlement.mailbox_waits_until,
             reports: events::prepare(Arc::clone(&key), settlement.reports).await?,
             bounce: match settlement.bounce {
                 Some(bounce) => Some(Sealed::seal(key, *bounce).await?),
@@ -42,6 +46,8 @@ impl Prepared {
             lease,
             recipients: None,
             fate: Fate::Dead { reason },
+            code: Some("store_row_damaged"),
+            mailbox_waits_until: None,
             reports: Vec::new(),
             bounce: None,
         }
@@ -72,6 +78,8 @@ async fn settle(
         lease,
         recipients,
         fate,
+        code,
+        mailbox_waits_until,
         reports,
         bounce,
     } = settlement;
@@ -91,6 +99,8 @@ async fn settle(
                 standing.recipients = recipients;
             }
             standing.reason = fate.words().map(ToOwned::to_owned);
+            standing.code = code.map(ToOwned::to_owned);
+            standing.mailbox_waits_until = mailbox_waits_until;
             standing.looks_in_vain = fate.looks_in_vain();
             Some(seal.standing(&lease.id, &standing)?)
         }

@@ -187,6 +187,8 @@ pub(super) async fn depart(
     standing.trace = Some(trace);
     standing.looks_in_vain = 0;
     standing.reason = None;
+    standing.code = None;
+    standing.mailbox_waits_until = None;
     let open = recipients
         .iter()
         .filter(|one| one.fate == RecipientFate::Open);

@@ -148,6 +148,8 @@ impl Twins {
                 lease: due.lease,
                 recipients,
                 fate,
+                code: None,
+                mailbox_waits_until: None,
                 reports: Vec::new(),
                 bounce: None,
             });

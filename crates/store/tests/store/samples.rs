@@ -7,8 +7,8 @@ use gatepost_gateway::admission::{AppPassword, PasswordId, Verifier};
 use gatepost_host::{Chance, Clock};
 use gatepost_mail::{Cursor, Envelope, FolderName, MessageKey};
 use gatepost_mailroom::{
-    Advance, Event, EventData, EventId, EventType, Horizon, Kept, Letter, MessageData, MessageIds,
-    NewEvent, NewSubmission, Priority, SinkName, SubmissionId, WatchKey,
+    Advance, DsnRequest, Event, EventData, EventId, EventType, Horizon, Kept, Letter, MessageData,
+    MessageIds, NewEvent, NewSubmission, Priority, SinkName, SubmissionId, WatchKey,
 };
 use gatepost_oauth::{CredentialId, GrantState, Grants as _};
 use gatepost_store::{Access, KeySource, Opening, StateFolder, Store, StoreError};
@@ -109,6 +109,7 @@ pub(crate) fn submission(id: SubmissionId, accepted_at: Timestamp) -> NewSubmiss
             priority: Priority::Normal,
             accepted_at,
             not_before: None,
+            dsn: DsnRequest::default(),
         },
         id,
         recipients: vec!["a@example.com".to_owned(), "b@example.com".to_owned()],

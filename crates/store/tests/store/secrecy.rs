@@ -74,6 +74,8 @@ async fn send(store: &Store) {
             at: at(60),
             reason: "the server said: CANARY".to_owned(),
         },
+        code: None,
+        mailbox_waits_until: None,
         reports: Vec::new(),
         bounce: None,
     };

@@ -26,6 +26,10 @@ pub(super) fn check(raw: &RawConfig, check: &mut Check<'_>) -> OutboxSettings {
         messages_per_minute: positive(&outbox.messages_per_minute, usual.messages_per_minute),
         connections: positive(&outbox.connections, usual.connections),
         recipients_per_day: positive(&outbox.recipients_per_day, usual_recipients).into(),
+        recipients_per_message: positive(
+            &outbox.recipients_per_message,
+            usual.recipients_per_message,
+        ),
     };
     let usual_hours = SendPolicy::GIVE_UP_AFTER.as_secs() / 3600;
     let usual_hours = u32::try_from(usual_hours).unwrap_or(u32::MAX);

@@ -30,6 +30,9 @@ pub struct RawOutbox {
     /// To how many recipients a mailbox sends in 24 hours; 10,000 if it is not set, as Exchange
     /// Online allows.
     pub recipients_per_day: Option<Placed<u32>>,
+    /// To how many recipients a message goes at a time; 500 if it is not set, as Exchange Online
+    /// allows. A message with more goes by SMTP in several turns.
+    pub recipients_per_message: Option<Placed<u32>>,
 }
 
 /// What follows when nobody knows whether a message was sent.

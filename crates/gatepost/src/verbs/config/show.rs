@@ -46,6 +46,7 @@ pub(super) fn meaning(config: &Config) -> Value {
         "messages_per_minute": outbox.limits.messages_per_minute,
         "connections": outbox.limits.connections,
         "recipients_per_day": outbox.limits.recipients_per_day,
+        "recipients_per_message": outbox.limits.recipients_per_message,
     });
     for (key, named) in [("default", &outbox.default), ("local", &outbox.local)] {
         if let Some(named) = named {

@@ -1,7 +1,8 @@
 use gatepost_mail::submission::Path;
 
+use super::super::turn::next_turn;
 use super::*;
-use crate::{Addressee, Kept, Letter, Priority, SendLease, SubmissionId};
+use crate::{Addressee, DsnRequest, Kept, Letter, Priority, SendLease, SubmissionId};
 
 fn due(recipients: &[&str]) -> DueSubmission {
     DueSubmission {
@@ -19,6 +20,7 @@ fn due(recipients: &[&str]) -> DueSubmission {
             priority: Priority::Normal,
             accepted_at: at(0),
             not_before: None,
+            dsn: DsnRequest::default(),
         },
         recipients: recipients
             .iter()
@@ -64,6 +66,7 @@ fn judged_behind(due: &mut DueSubmission, tried: (Tried, bool), now: i64) -> Jud
         chance: &Chance::seeded(1),
         give_up_after: Duration::from_hours(72),
     };
+    due.recipients = next_turn(&due.recipients, 500);
     judge(due, tried, moment)
 }
 
@@ -315,4 +318,55 @@ fn time_in_which_nobody_was_there_takes_nothing_of_the_patience() {
     due.overdue = Duration::from_hours(24 * 365 * 10);
     let judged_at_last = judged(&mut due, error(), 40 * 24 * 3600);
     assert!(matches!(judged_at_last.fate, Fate::Dead { .. }));
+}
+
+fn without_room(address: &str) -> RefusedRecipient {
+    let meaning = Meaning::EnvelopeFull;
+    RefusedRecipient {
+        recipient: Path::parse(address).expect("an address"),
+        error: refused(Phase::Recipient(0), Some(meaning), meaning.next()),
+    }
+}
+
+#[test]
+fn for_whom_an_envelope_had_no_room_has_his_turn_at_once() {
+    let mut due = due(&["a@example.com", "b@example.com", "c@example.com"]);
+    let receipt = Receipt {
+        said: "250 OK".to_owned(),
+        refused: vec![without_room("c@example.com")],
+    };
+    let first = judged(&mut due, Tried::Taken(receipt), 0);
+    assert!(
+        matches!(first.fate, Fate::RetryAt { at: when, .. } if when == at(0)),
+        "{first:?}"
+    );
+    assert_eq!((first.taken, first.refused), (2, 0));
+    assert_eq!(first.lesson, Lesson::Room(2));
+    assert_eq!(due.recipients[2].fate, RecipientFate::Waiting);
+    // A server that has room for nobody is asked again later.
+    let full = SubmitError::NoRecipient(vec![without_room("c@example.com")]);
+    due.recipients[2].fate = RecipientFate::Open;
+    let second = judged(&mut due, Tried::Failed(full), 0);
+    assert!(
+        matches!(second.fate, Fate::RetryAt { at: when, .. } if when >= at(10)),
+        "{second:?}"
+    );
+    assert!(matches!(
+        due.recipients[2].fate,
+        RecipientFate::Deferred { .. }
+    ));
+}
+
+#[test]
+fn a_message_with_too_many_recipients_is_sent_to_half_of_them() {
+    let meaning = Meaning::TooManyRecipients;
+    let mut due = due(&["a@example.com", "b@example.com", "c@example.com"]);
+    let many = refused(Phase::EndOfData, Some(meaning), meaning.next());
+    let judged = judged_behind(&mut due, (Tried::Failed(many), true), 0);
+    assert!(matches!(judged.fate, Fate::RetryAt { .. }), "{judged:?}");
+    assert_eq!(judged.lesson, Lesson::Room(1));
+    due.recipients.truncate(1);
+    let one = refused(Phase::EndOfData, Some(meaning), meaning.next());
+    let judged = judged_behind(&mut due, (Tried::Failed(one), true), 0);
+    assert!(matches!(judged.fate, Fate::Failed { .. }), "{judged:?}");
 }

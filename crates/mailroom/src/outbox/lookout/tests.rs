@@ -5,7 +5,7 @@ use gatepost_mail::{
 };
 
 use super::*;
-use crate::{Kept, Letter, Priority, SendLease, SubmissionId};
+use crate::{DsnRequest, Kept, Letter, Priority, SendLease, SubmissionId};
 
 /// A mailbox with one copy of a message in Sent Items, received then.
 #[derive(Debug)]
@@ -117,6 +117,7 @@ async fn a_copy_of_yesterday_says_nothing_of_what_was_sent_today() {
             priority: Priority::Normal,
             accepted_at: at(0),
             not_before: None,
+            dsn: DsnRequest::default(),
         },
         recipients: Vec::new(),
         message: Kept::Inline(b"x".to_vec()),

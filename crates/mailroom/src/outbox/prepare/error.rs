@@ -91,7 +91,8 @@ impl Fault for PrepareError {
     fn owner(&self) -> Owner {
         match self {
             Self::Spool(error) => error.owner(),
-            _ => Owner::Person,
+            // Whoever hands it over.
+            _ => Owner::Operator,
         }
     }
 

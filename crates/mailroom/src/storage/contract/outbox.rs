@@ -4,9 +4,9 @@ use gatepost_mail::Trace;
 
 use super::{Fresh, at, message, sink};
 use crate::{
-    Accepted, Addressee, DeliveryFilter, DueSubmission, Fate, Holder, Kept, LeftBy, Letter,
-    NewEvent, NewSubmission, Priority, RecipientFate, Recovered, Settlement, Submission,
-    SubmissionFilter, SubmissionId, SubmissionState, Term,
+    Accepted, Addressee, DeliveryFilter, DsnRequest, DueSubmission, Fate, FormerTries, Holder,
+    Kept, LeftBy, Letter, NewEvent, NewSubmission, Priority, RecipientFate, Recovered, Settlement,
+    Submission, SubmissionFilter, SubmissionId, SubmissionState, Term,
 };
 
 mod time;
@@ -289,11 +289,22 @@ async fn what_was_given_up_can_be_retried_and_cancelled(fresh: Fresh) {
         let mut settlement = settlement(&due, fate);
         settlement.recipients[1].fate = RecipientFate::Refused { reason: reason() };
         assert_eq!(fresh.conclude(settlement).await, [true]);
+        let seen = fresh.seen(name).await;
+        assert_eq!(seen.code.as_deref(), Some("submission_refused"));
+        assert_eq!(seen.mailbox_waits_until, Some(at(77)));
         let ids = [due.lease.id.clone()];
         let retried = fresh.outbox.retry_sending(&ids, at(30)).await;
         assert_eq!(retried.expect("it is stored"), 1);
         let again = fresh.claim(term(30, 60), 1).await.remove(0);
         assert_eq!(again.attempt, 1, "patience begins anew");
+        let seen = fresh.seen(name).await;
+        let former = FormerTries {
+            attempts: 1,
+            first_attempt_at: Some(at(0)),
+            reason: Some(reason()),
+        };
+        assert_eq!(seen.former, [former], "what was before is known");
+        assert_eq!((seen.code, seen.reason), (None, None));
         assert!(again.recipients.iter().all(|one| one.fate.is_open()));
         // It was claimed, and not an octet was sent.
         let cancelled = fresh.outbox.cancel(&ids, at(31)).await;
@@ -500,6 +511,7 @@ fn submission(name: &str, accepted: i64) -> NewSubmission {
             priority: Priority::Normal,
             accepted_at: at(accepted),
             not_before: None,
+            dsn: DsnRequest::default(),
         },
         recipients: vec!["a@example.com".to_owned(), "b@example.com".to_owned()],
         message: Kept::File {
@@ -517,6 +529,8 @@ fn settlement(due: &DueSubmission, fate: Fate) -> Settlement {
         lease: due.lease.clone(),
         recipients: due.recipients.clone(),
         fate,
+        code: Some("submission_refused"),
+        mailbox_waits_until: Some(at(77)),
         reports: Vec::new(),
         bounce: None,
     }

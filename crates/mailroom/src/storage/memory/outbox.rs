@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use super::MemoryStorage;
 use super::rows::Rows;
 use crate::{
-    Accepted, Addressee, Decision, DueSubmission, Fate, Holder, Kept, LeftBy, Letter, NewEvent,
-    NewSubmission, Outbox, RecipientFate, Recovered, SendLease, Settlement, StorageError,
+    Accepted, Addressee, Decision, DueSubmission, Fate, FormerTries, Holder, Kept, LeftBy, Letter,
+    NewEvent, NewSubmission, Outbox, RecipientFate, Recovered, SendLease, Settlement, StorageError,
     Submission, SubmissionFilter, SubmissionId, SubmissionState, Term, Traffic,
 };
 
@@ -44,6 +44,9 @@ struct Row {
     trace: Option<Trace>,
     looks_in_vain: u32,
     reason: Option<String>,
+    code: Option<String>,
+    mailbox_waits_until: Option<Timestamp>,
+    former: Vec<FormerTries>,
 }
 
 impl OutboxRows {
@@ -119,6 +122,9 @@ impl Row {
             trace: None,
             looks_in_vain: 0,
             reason: None,
+            code: None,
+            mailbox_waits_until: None,
+            former: Vec::new(),
         }
     }
 
@@ -139,7 +145,13 @@ impl Row {
     }
 
     /// It is tried as if for the first time.
-    fn begins_anew(&mut self) {
+    fn begins_anew(&mut self, reason: Option<String>) {
+        let former = FormerTries {
+            attempts: self.attempts,
+            first_attempt_at: self.first_attempt_at,
+            reason,
+        };
+        former.add_to(&mut self.former);
         self.attempts = 0;
         self.first_attempt_at = None;
     }
@@ -186,12 +198,19 @@ impl Row {
         }
     }
 
-    fn conclude(&mut self, fate: &Fate, recipients: Vec<Addressee>, now: Timestamp) {
+    fn conclude(
+        &mut self,
+        (fate, code, mailbox_waits_until): (&Fate, Option<&str>, Option<Timestamp>),
+        recipients: Vec<Addressee>,
+        now: Timestamp,
+    ) {
         if *fate == Fate::Released {
             self.attempts = self.attempts.saturating_sub(1);
         } else {
             self.recipients = recipients;
             self.reason = fate.words().map(ToOwned::to_owned);
+            self.code = code.map(ToOwned::to_owned);
+            self.mailbox_waits_until = mailbox_waits_until;
             self.looks_in_vain = fate.looks_in_vain();
         }
         self.was_overdue(now);
@@ -212,6 +231,9 @@ impl Row {
             departed_at: self.departed_at,
             settled_at: self.settled_at,
             reason: self.reason.clone(),
+            code: self.code.clone(),
+            mailbox_waits_until: self.mailbox_waits_until,
+            former: self.former.clone(),
         }
     }
 }
@@ -224,7 +246,9 @@ impl Rows {
         if row.claim != settlement.lease.claim || !IN_HAND.contains(&row.state) {
             return false;
         }
-        row.conclude(&settlement.fate, settlement.recipients, now);
+        let until = settlement.mailbox_waits_until;
+        let became = (&settlement.fate, settlement.code, until);
+        row.conclude(became, settlement.recipients, now);
         self.tell(settlement.reports, settlement.bounce, now);
         true
     }
@@ -321,6 +345,8 @@ impl Outbox for MemoryStorage {
         row.trace = Some(trace.clone());
         row.looks_in_vain = 0;
         row.reason = None;
+        row.code = None;
+        row.mailbox_waits_until = None;
         row.due_at = Some(until);
         row.departed_at = Some(now);
         row.recipients = recipients.to_vec();
@@ -379,7 +405,8 @@ impl Outbox for MemoryStorage {
             if open.contains(&row.letter.mailbox) {
                 if row.state == SubmissionState::Held {
                     row.state = SubmissionState::Queued;
-                    row.begins_anew();
+                    row.attempts = 0;
+                    row.first_attempt_at = None;
                     row.due_at = Some(row.letter.not_before.map_or(now, |at| at.max(now)));
                 }
             } else if row.is_waiting() || row.state == SubmissionState::Held {
@@ -447,8 +474,10 @@ impl Outbox for MemoryStorage {
             row.enter(SubmissionState::Queued, now);
             row.due_at = Some(now);
             // A person has more patience than the schedule.
-            row.begins_anew();
-            row.reason = None;
+            let reason = row.reason.take();
+            row.begins_anew(reason);
+            row.code = None;
+            row.mailbox_waits_until = None;
             if gave_up {
                 row.recipients.iter_mut().for_each(Addressee::reopen);
             }
@@ -476,9 +505,10 @@ impl Outbox for MemoryStorage {
         let Some(row) = row.filter(is_meant) else {
             return Ok(false);
         };
-        row.conclude(&decision.fate, decision.recipients, now);
+        let lost = row.reason.clone();
+        row.conclude((&decision.fate, None, None), decision.recipients, now);
         if row.state == SubmissionState::Queued {
-            row.begins_anew();
+            row.begins_anew(lost);
         }
         rows.tell(decision.reports, decision.bounce, now);
         Ok(true)

@@ -1,0 +1,90 @@
+//! Why nothing of a mailbox is sent at present, as people are told who look into the outbox.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::SendLimits;
+use crate::{Submission, SubmissionState, Traffic};
+
+/// A mailbox sends nothing for a while, whatever waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// Until when.
+    pub until: Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
+impl SendLimits {
+    /// Why nothing of a mailbox is sent at `now`, which has these messages in the outbox and sent so
+    /// much in the last 24 hours; `None` if nothing keeps it.
+    pub fn pause(
+        &self,
+        (submissions, lately): (&[Submission], &[Traffic]),
+        now: Timestamp,
+    ) -> Option<Pause> {
+        let waits = submissions.iter().filter_map(|one| {
+            let until = one.mailbox_waits_until.filter(|until| *until > now)?;
+            let is_open = one.state == SubmissionState::Queued;
+            let reason = one.reason.clone().filter(|_| is_open)?;
+            Some(Pause { until, reason })
+        });
+        waits
+            .chain(self.used_up(lately, now))
+            .max_by_key(|pause| pause.until)
+    }
+
+    /// The recipients of a day.
+    fn used_up(&self, lately: &[Traffic], now: Timestamp) -> Option<Pause> {
+        let later = |at: Timestamp| at.checked_add(DAY).unwrap_or(Timestamp::MAX);
+        let mut lately: Vec<&Traffic> = lately.iter().filter(|one| later(one.at) > now).collect();
+        lately.sort_by_key(|one| one.at);
+        let count: u64 = lately.iter().map(|one| one.recipients).sum();
+        let oldest = lately
+            .first()
+            .filter(|_| count >= self.recipients_per_day)?;
+        Some(Pause {
+            until: later(oldest.at),
+            reason: format!(
+                "the mailbox has sent to {count} recipients in 24 hours, and may to {}",
+                self.recipients_per_day
+            ),
+        })
+    }
+}
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + seconds).expect("a time in this century")
+    }
+
+    #[test]
+    fn the_recipients_of_a_day_are_told_when_they_are_used_up() {
+        let limits = SendLimits::default();
+        let minute = |seconds, recipients| Traffic {
+            at: at(seconds),
+            messages: 1,
+            recipients,
+        };
+        let lately = [
+            minute(-90_000, 9_000),
+            minute(-80_000, 9_000),
+            minute(-10, 999),
+        ];
+        assert_eq!(limits.pause((&[], &lately), at(0)), None);
+        let lately = [lately[1], minute(-10, 1_000)];
+        let pause = limits
+            .pause((&[], &lately), at(0))
+            .expect("it is a day full");
+        assert_eq!(pause.until, at(6_400));
+        assert!(
+            pause.reason.contains("10000 recipients"),
+            "{}",
+            pause.reason
+        );
+    }
+}
