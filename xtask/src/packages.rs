@@ -250,6 +250,11 @@ const NEEDS: &[Need] = &[
         purpose: "as a client of the gateway",
     },
     Need {
+        program: "fail2ban-regex",
+        package: "fail2ban",
+        purpose: "to read who is turned away at the gateway",
+    },
+    Need {
         program: "swaks",
         package: "swaks",
         purpose: "as a client of the gateway",

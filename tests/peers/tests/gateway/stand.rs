@@ -83,6 +83,11 @@ impl Stand {
         Err(String::from_utf8_lossy(&reloaded.stderr).into())
     }
 
+    /// What `serve` wrote to its log.
+    pub(crate) fn log(&self) -> String {
+        self.program.log()
+    }
+
     /// The port of a door.
     pub(crate) fn port(&self, door: &str) -> Result<u16, Failure> {
         let line = self
