@@ -58,16 +58,21 @@ pub enum View {
 /// Tries every sentence; panics with the first that is broken.
 pub async fn obeys(counterpart: &mut dyn Counterpart) {
     match counterpart.view() {
-        View::Whole => reading::folders_are_listed_by_their_names(counterpart).await,
+        View::Whole => {
+            reading::folders_are_listed_by_their_names(counterpart).await;
+            reading::odd_names_open_their_folders(counterpart).await;
+        }
         View::Inbox => inbox_only::it_is_the_only_folder(counterpart).await,
     }
     reading::messages_are_listed_newest_first(counterpart).await;
     reading::a_query_finds_what_it_says(counterpart).await;
     reading::bodies_come_octet_for_octet_in_the_order_asked(counterpart).await;
+    reading::what_is_no_good_message_comes_as_it_is(counterpart).await;
     reading::a_header_comes_alone(counterpart).await;
     reading::a_missing_message_is_gone_and_a_missing_folder_is_named(counterpart).await;
     watching::changes_come_oldest_first_in_pages(counterpart).await;
     watching::what_is_present_is_behind_the_cursor(counterpart).await;
+    watching::what_goes_while_it_is_watched_harms_nothing(counterpart).await;
     watching::looking_changes_nothing(counterpart).await;
     watching::a_wait_ends_with_an_arrival_or_with_its_time(counterpart).await;
     watching::forgotten_keys_are_told_with_fingerprints(counterpart).await;

@@ -17,6 +17,34 @@ pub(super) async fn folders_are_listed_by_their_names(counterpart: &mut dyn Coun
     session.close().await;
 }
 
+/// Names that are special in patterns, in quoted strings, in modified UTF-7 (RFC 3501 §5.1.3) or in
+/// an address of the web.
+pub(super) async fn odd_names_open_their_folders(counterpart: &mut dyn Counterpart) {
+    let folders = ODD_NAMES.map(FolderName::new);
+    let text = message("odd");
+    for folder in &folders {
+        counterpart.create_folder(folder).await;
+        counterpart.deliver(folder, text.as_bytes()).await;
+    }
+    let session = counterpart.opener().open().await;
+    let mut session = session.expect("the mailbox opens");
+    let listed = session.folders().await.expect("the folders are listed");
+    for folder in &folders {
+        let found = listed.iter().find(|found| found.name == *folder);
+        let found = found.unwrap_or_else(|| panic!("{folder:?} is not listed"));
+        assert_eq!(found.messages, Some(1), "{folder:?}");
+        let keys = keys(session.as_mut(), folder).await;
+        let mut collector = Collector::default();
+        let fetched = session.fetch(folder, &keys, &mut collector).await;
+        fetched.unwrap_or_else(|error| panic!("{folder:?}: {error}"));
+        let whole = Collected::Message(keys[0].clone(), text.as_bytes().to_vec());
+        assert_eq!(collector.collected, [whole], "{folder:?}");
+        let present = session.present(folder).await;
+        present.unwrap_or_else(|error| panic!("{folder:?}: {error}"));
+    }
+    session.close().await;
+}
+
 pub(super) async fn messages_are_listed_newest_first(counterpart: &mut dyn Counterpart) {
     let texts = ["one", "two", "three"].map(message);
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
@@ -141,6 +169,41 @@ pub(super) async fn bodies_come_octet_for_octet_in_the_order_asked(
     session.close().await;
 }
 
+/// Neither an empty message nor a malformed one is changed, or holds up another.
+pub(super) async fn what_is_no_good_message_comes_as_it_is(counterpart: &mut dyn Counterpart) {
+    let (folder, mut session) = folder_with(counterpart, "malformed", &[]).await;
+    session.close().await;
+    for octets in NO_GOOD_MESSAGES {
+        counterpart.deliver(&folder, octets).await;
+    }
+    counterpart
+        .deliver(&folder, message("sound").as_bytes())
+        .await;
+    session = counterpart.opener().open().await.expect("it opens again");
+    let listed = subjects(session.as_mut(), &folder, &everything()).await;
+    assert_eq!(listed.len(), NO_GOOD_MESSAGES.len() + 1);
+    assert_eq!(listed[0], "sound");
+    let keys = keys(session.as_mut(), &folder).await;
+    let mut collector = Collector::default();
+    let fetched = session.fetch(&folder, &keys, &mut collector).await;
+    fetched.expect("the bodies come");
+    for ((key, octets), collected) in keys.iter().zip(NO_GOOD_MESSAGES).zip(&collector.collected) {
+        let whole = |octets: &[u8]| Collected::Message(key.clone(), octets.to_vec());
+        let sent = String::from_utf8_lossy(octets);
+        // POP3 hands out lines, of which the last one has an end, too (RFC 1939 §3).
+        let ended = [octets, &b"\r\n"[..]].concat();
+        let may_be_ended = counterpart.view() == View::Inbox && !octets.ends_with(b"\r\n");
+        let is_whole = *collected == whole(octets) || may_be_ended && *collected == whole(&ended);
+        assert!(is_whole, "{sent:?} came as {collected:?}");
+        let header = session.header(&folder, key).await;
+        let header = header.unwrap_or_else(|error| panic!("{sent:?}: {error}"));
+        let header = header.unwrap_or_else(|| panic!("{sent:?} is gone"));
+        assert!(ended.starts_with(&header), "{sent:?}: {header:?}");
+    }
+    assert_eq!(collector.collected.len(), keys.len());
+    session.close().await;
+}
+
 pub(super) async fn a_header_comes_alone(counterpart: &mut dyn Counterpart) {
     let long = format!("Subject: long\r\n\r\n{}\r\n", "x".repeat(300_000));
     let many = format!("{}\r\nbody\r\n", "X-Many: a header\r\n".repeat(20_000));
@@ -229,4 +292,35 @@ async fn subjects(session: &mut dyn Mailbox, folder: &FolderName, query: &Query)
         .collect()
 }
 
+const ODD_NAMES: [&str; 18] = [
+    "R&D",
+    "&-",
+    "&AOQ-",
+    "100 %",
+    "a*b",
+    "\"quoted\"",
+    "back\\slash",
+    "it's (here)",
+    "{5}",
+    "a+b;c,d",
+    "q?x#y=z",
+    "50%25",
+    "\u{1f600} \u{65e5}\u{672c}\u{8a9e}",
+    "e\u{301}t\u{e9}",
+    " leading",
+    "trailing ",
+    "two  blanks",
+    "INBOX2",
+];
+const NO_GOOD_MESSAGES: [&[u8]; 9] = [
+    b"",
+    b"\r\n",
+    b"no header at all\r\n",
+    b"Subject\r\nFrom\r\n\r\nno colons\r\n",
+    b"Subject: no end of the header\r\n",
+    b": no name\r\n\r\nbody\r\n",
+    b" continued from nowhere\r\nSubject: x\r\n\r\nbody\r\n",
+    b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type\r\n",
+    b"Date: never\r\nFrom: <<>,;:@\r\nSubject: =?utf-8?b?!?=\r\nSubject: \xff\r\n\r\n\xff\xfe\r\n",
+];
 const TEN_MINUTES: std::time::Duration = std::time::Duration::from_mins(10);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::reading::{everything, keys};
-use super::{Collector, Counterpart, folder_with, message};
-use crate::{Changes, Cursor, FolderName, Mailbox, Pull, Woke, fingerprint};
+use super::{Collected, Collector, Counterpart, View, folder_with, message};
+use crate::{Changes, Cursor, FolderName, Mailbox, MessageKey, Pull, Woke, fingerprint};
 
 pub(super) async fn changes_come_oldest_first_in_pages(counterpart: &mut dyn Counterpart) {
     let texts = ["1", "2", "3", "4", "5"].map(message);
@@ -54,6 +54,98 @@ pub(super) async fn what_is_present_is_behind_the_cursor(counterpart: &mut dyn C
     let (none, _, _) = pull(session.as_mut(), &folder, Some(&next)).await;
     assert!(none.is_empty());
     session.close().await;
+}
+
+/// What is deleted or moved away by others between two looks is told once at most, loses nothing
+/// else, and is gone when it is asked for.
+pub(super) async fn what_goes_while_it_is_watched_harms_nothing(counterpart: &mut dyn Counterpart) {
+    let whole = counterpart.view() == View::Whole;
+    let aside = FolderName::new("aside");
+    if whole {
+        counterpart.create_folder(&aside).await;
+    }
+    let (folder, mut session) = folder_with(counterpart, "in-mid-watch", &[]).await;
+    let present = session.present(&folder).await.expect("there is a cursor");
+    for subject in ["a", "b", "c", "d", "e"] {
+        let text = message(subject);
+        counterpart.deliver(&folder, text.as_bytes()).await;
+    }
+    let (mut told, since, more) = pull(session.as_mut(), &folder, Some(&present)).await;
+    assert_eq!((told.len(), more), (2, true));
+    let all = keys(session.as_mut(), &folder).await;
+    assert_eq!(told, all[..2]);
+    if !whole {
+        // Where one session locks the mailbox.
+        session.close().await;
+    }
+    let other = counterpart.opener().open().await;
+    let mut other = other.expect("the mailbox opens");
+    // One that was told and one that was not; and of the others one leaves.
+    let deleted = [all[0].clone(), all[2].clone()];
+    let done = other.delete(&folder, &deleted).await;
+    done.expect("they are deleted");
+    let mut left = vec![all[4].clone()];
+    if whole {
+        let moved = other.move_to(&folder, &all[3..4], &aside).await;
+        moved.expect("it moves");
+    } else {
+        left.insert(0, all[3].clone());
+    }
+    other.close().await;
+    if !whole {
+        let again = counterpart.opener().open().await;
+        session = again.expect("the mailbox opens");
+    }
+
+    let (rest, since) = drained(session.as_mut(), &folder, since).await;
+    told.extend(rest);
+    // A server may show a session for a while what others took away (RFC 3501 §7.4.1).
+    let wanted: Vec<_> = all.iter().filter(|key| told.contains(key)).collect();
+    assert_eq!(
+        told.iter().collect::<Vec<_>>(),
+        wanted,
+        "each once, in order"
+    );
+    assert!(left.iter().all(|key| told.contains(key)), "{told:?}");
+    session.close().await;
+    session = counterpart.opener().open().await.expect("it opens again");
+    let mut collector = Collector::default();
+    let fetched = session.fetch(&folder, &all, &mut collector).await;
+    fetched.expect("what is gone is no error");
+    let came = collector.collected.iter().filter_map(|one| match one {
+        Collected::Message(key, _) => Some(key),
+        Collected::Gone(_) => None,
+    });
+    let stayed: Vec<_> = all[1..2].iter().chain(&left).collect();
+    assert_eq!(came.collect::<Vec<_>>(), stayed);
+    assert_eq!(collector.collected.len(), all.len(), "the others are gone");
+    // A session by POP3 shows first what was there when it was opened.
+    let (none, since) = drained(session.as_mut(), &folder, since).await;
+    assert!(none.is_empty(), "{none:?}");
+    let text = message("afterwards");
+    counterpart.deliver(&folder, text.as_bytes()).await;
+    let (news, since) = drained(session.as_mut(), &folder, since).await;
+    assert_eq!(news.len(), 1, "the watch goes on");
+    let (none, _) = drained(session.as_mut(), &folder, since).await;
+    assert!(none.is_empty());
+    session.close().await;
+}
+
+/// All that is new behind a cursor, and the cursor behind that.
+async fn drained(
+    session: &mut dyn Mailbox,
+    folder: &FolderName,
+    mut since: Cursor,
+) -> (Vec<MessageKey>, Cursor) {
+    let mut all = Vec::new();
+    loop {
+        let (page, next, more) = pull(session, folder, Some(&since)).await;
+        all.extend(page);
+        since = next;
+        if !more {
+            return (all, since);
+        }
+    }
 }
 
 pub(super) async fn looking_changes_nothing(counterpart: &mut dyn Counterpart) {
@@ -175,7 +267,7 @@ async fn pull(
     session: &mut dyn Mailbox,
     folder: &FolderName,
     since: Option<&Cursor>,
-) -> (Vec<crate::MessageKey>, Cursor, bool) {
+) -> (Vec<MessageKey>, Cursor, bool) {
     let changes = session
         .changes(
             folder,
