@@ -200,6 +200,8 @@ async fn send(store: &Store) {
             fate: Fate::Sent {
                 said: "250 ok".to_owned(),
             },
+            code: None,
+            mailbox_waits_until: None,
             reports: Vec::new(),
             bounce: None,
         };
