@@ -299,6 +299,7 @@ const TITLES: &[(u32, &str)] = &[
     (8252, "OAuth 2.0 for native apps"),
     (8255, "multipart/multilingual"),
     (8259, "JSON"),
+    (8305, "Happy eyeballs version 2"),
     (
         8314,
         "Cleartext Considered Obsolete: Use of Transport Layer Security (TLS) for Email Submission and Access",

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use gatepost_host::Clock;
 
+use crate::Protocol;
 use crate::admission::Admission;
+use crate::door::{DoorSettings, LeadsTo};
 use crate::spool::Acceptance;
 use crate::upstream::{Offers, Upstream};
 
@@ -35,5 +37,19 @@ impl Gateway {
     pub fn with_acceptance(mut self, acceptance: Arc<dyn Acceptance>) -> Self {
         self.acceptance = Some(acceptance);
         self
+    }
+
+    /// Asks the servers behind an SMTP door what they offer. Nobody waits for it.
+    pub(crate) async fn learn_offers(&self, door: &DoorSettings) {
+        if door.protocol != Protocol::Smtp || door.leads_to != LeadsTo::Server {
+            return;
+        }
+        for server in self.upstream.servers(door.protocol) {
+            match Box::pin(server.reach()).await {
+                Ok(reached) => self.offers.learn(reached.extensions()),
+                // The first client that signs in finds out.
+                Err(error) => tracing::debug!("a server did not say what it offers: {error}"),
+            }
+        }
     }
 }

@@ -13,6 +13,13 @@ pub(crate) use offers::Offers;
 pub trait Upstream: Send + Sync + std::fmt::Debug {
     /// Where this mailbox is opened by this protocol. Nothing is connected by that.
     fn destination(&self, protocol: Protocol, mailbox: &str) -> Result<Destination, NoDestination>;
+
+    /// One way to each server that guests may be led to by this protocol: what all of them offer
+    /// can be told to a client before anybody knows where it leads.
+    fn servers(&self, protocol: Protocol) -> Vec<Destination> {
+        let _ = protocol;
+        Vec::new()
+    }
 }
 
 /// Why a mailbox cannot be opened by a protocol.

@@ -7,6 +7,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use gatepost_host::{Clock, Elapsed};
 use gatepost_oauth::UntimelyCertificate;
 use rustls::{CertificateError, ClientConfig};
@@ -84,24 +86,69 @@ pub(crate) async fn reach(site: &Site) -> Result<TcpStream, MailError> {
         .map_err(|Elapsed| unreachable("the name is not resolved".to_owned()))?
         .map_err(|error| unreachable(error.to_string()))?
         .collect();
-    // An address that swallows everything (a broken IPv6 route, say) leaves time for the others.
-    let share = limit / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
+    let connecting = first_of(in_turns(addresses), &site.clock);
+    match site.clock.within(limit, connecting).await {
+        Ok(Ok(tcp)) => {
+            // Without this, every small command waits for a delayed acknowledgement.
+            tcp.set_nodelay(true)
+                .map_err(|error| unreachable(error.to_string()))?;
+            Ok(tcp)
+        }
+        Ok(Err(failure)) => Err(unreachable(failure)),
+        Err(Elapsed) => Err(unreachable(format!(
+            "no answer within {} seconds",
+            limit.as_secs()
+        ))),
+    }
+}
+
+/// Connects to the first address that answers. Each is tried a moment after the one before, or at
+/// once when that has refused (RFC 8305 §5): one that swallows everything, such as a broken IPv6
+/// route, costs that moment.
+async fn first_of(addresses: Vec<SocketAddr>, clock: &Clock) -> Result<TcpStream, String> {
+    let mut waiting = addresses.into_iter();
+    let mut trying = FuturesUnordered::new();
     let mut failure = "the name has no address".to_owned();
-    for address in addresses {
-        let connecting = TcpStream::connect(address);
-        match site.clock.within(share, connecting).await {
-            Ok(Ok(tcp)) => {
-                // Without this, every small command waits for a delayed acknowledgement.
-                tcp.set_nodelay(true)
-                    .map_err(|error| unreachable(error.to_string()))?;
-                return Ok(tcp);
-            }
-            Ok(Err(error)) => failure = format!("{error} ({address})"),
-            Err(Elapsed) => failure = format!("no answer from {address}"),
+    loop {
+        if let Some(address) = waiting.next() {
+            trying.push(async move {
+                let connected = TcpStream::connect(address).await;
+                connected.map_err(|error| format!("{error} ({address})"))
+            });
+        }
+        let has_more = waiting.len() > 0;
+        tokio::select! {
+            biased;
+            Some(tried) = trying.next() => match tried {
+                Ok(tcp) => return Ok(tcp),
+                Err(error) => failure = error,
+            },
+            () = clock.sleep(HEAD_START), if has_more => {}
+            else => return Err(failure),
         }
     }
-    Err(unreachable(failure))
 }
+
+/// The families of addresses by turns, beginning with that of the first (RFC 8305 §4).
+fn in_turns(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let Some(first) = addresses.first().map(SocketAddr::is_ipv6) else {
+        return addresses;
+    };
+    let (one, other): (Vec<_>, Vec<_>) = addresses
+        .into_iter()
+        .partition(|address| address.is_ipv6() == first);
+    let (mut one, mut other) = (one.into_iter(), other.into_iter());
+    let mut turns = Vec::new();
+    loop {
+        match (one.next(), other.next()) {
+            (None, None) => return turns,
+            (a, b) => turns.extend(a.into_iter().chain(b)),
+        }
+    }
+}
+
+/// How much later the next address is tried (RFC 8305 §8).
+const HEAD_START: Duration = Duration::from_millis(250);
 
 /// Shakes hands over TLS.
 pub(crate) async fn protect(tcp: TcpStream, site: &Site) -> Result<Stream, MailError> {
@@ -171,12 +218,73 @@ pub(crate) fn words_of(error: &io::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use gatepost_fault::{After, Fault as _, Next};
     use jiff::SignedDuration;
     use rustls_pki_types::UnixTime;
+    use tokio::net::{TcpListener, TcpSocket};
 
     use super::*;
     use crate::SubmitError;
+
+    #[test]
+    fn families_of_addresses_take_turns() {
+        let addresses = [
+            "[::1]:1",
+            "[::2]:1",
+            "127.0.0.1:1",
+            "[::3]:1",
+            "127.0.0.2:1",
+        ];
+        let turns = [
+            "[::1]:1",
+            "127.0.0.1:1",
+            "[::2]:1",
+            "127.0.0.2:1",
+            "[::3]:1",
+        ];
+        let parsed =
+            |texts: [&str; 5]| texts.map(|text| text.parse().expect("an address")).to_vec();
+        assert_eq!(in_turns(parsed(addresses)), parsed(turns));
+        assert_eq!(in_turns(Vec::new()), Vec::new());
+    }
+
+    #[tokio::test]
+    async fn an_address_that_refuses_or_swallows_everything_costs_a_moment() {
+        let clock = Clock::system();
+        let (_good, answers) = listener(8);
+        let (gone, refuses) = listener(1);
+        drop(gone);
+        // Once as many wait as it has room for, Linux answers nobody who comes.
+        let (_full, swallows) = listener(0);
+        let mut waiting = Vec::new();
+        while let Ok(Ok(connected)) = clock.within(HEAD_START, TcpStream::connect(swallows)).await {
+            waiting.push(connected);
+        }
+        let soon = HEAD_START * 20;
+        let connecting = first_of(vec![refuses, swallows, answers], &clock);
+        let connected = clock.within(soon, connecting).await.expect("in time");
+        assert_eq!(
+            connected.expect("one answers").peer_addr().ok(),
+            Some(answers)
+        );
+        let nobody = first_of(vec![refuses, refuses], &clock).await;
+        let failure = nobody.expect_err("nobody is there");
+        assert!(failure.contains(&refuses.to_string()), "{failure}");
+        let nowhere = first_of(Vec::new(), &clock).await;
+        assert_eq!(nowhere.expect_err("nowhere"), "the name has no address");
+    }
+
+    /// It listens, and lets about so many wait.
+    fn listener(room: u32) -> (TcpListener, SocketAddr) {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        let anywhere = (Ipv4Addr::LOCALHOST, 0).into();
+        socket.bind(anywhere).expect("a free port");
+        let listener = socket.listen(room).expect("it listens");
+        let address = listener.local_addr().expect("it is bound");
+        (listener, address)
+    }
 
     #[test]
     fn a_certificate_for_another_name_is_told_from_one_that_is_not_trusted() {

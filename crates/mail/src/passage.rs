@@ -69,6 +69,16 @@ pub enum Told {
     Smtp(Extensions),
 }
 
+impl Reached {
+    /// What the server told in answer to EHLO; nothing over other protocols.
+    pub fn extensions(&self) -> Option<&Extensions> {
+        match &self.0 {
+            Link::Smtp(link) => Some(link.client.extensions()),
+            Link::Imap(_) | Link::Pop3(_) => None,
+        }
+    }
+}
+
 impl Destination {
     /// The server's name.
     pub fn host(&self) -> &str {

@@ -153,6 +153,22 @@ impl Upstream for Present {
             .ok_or_else(|| nowhere("it is not in the configuration".to_owned()))?;
         mailboxes::destination(&settings, protocol, &gatepost.way(&settings)).map_err(nowhere)
     }
+
+    fn servers(&self, protocol: Protocol) -> Vec<Destination> {
+        let gatepost = self.get();
+        let config = &gatepost.config;
+        let mailboxes = config.mailboxes.values().cloned().chain(of_domains(config));
+        let mut servers: Vec<Destination> = Vec::new();
+        for mailbox in mailboxes {
+            let way = gatepost.way(&mailbox);
+            let known = |host: &str| servers.iter().any(|server| server.host() == host);
+            match mailboxes::destination(&mailbox, protocol, &way) {
+                Ok(server) if !known(server.host()) => servers.push(server),
+                _ => {}
+            }
+        }
+        servers
+    }
 }
 
 /// What the domains of the configuration open, each under an address that stands for all of it:

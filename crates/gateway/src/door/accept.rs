@@ -40,11 +40,12 @@ impl Door {
 
     /// Lets clients in until it is to stop. Their sessions belong to `sessions`, and go on.
     pub async fn open(&self, gateway: &Gateway, sessions: &Tasks, stop: Stop) {
-        let accepting = self.sockets.iter().map(|socket| {
-            let stop = stop.clone();
-            async move { self.accept(socket, gateway, sessions, &stop).await }
-        });
-        futures_util::future::join_all(accepting).await;
+        let accepting = self.sockets.iter();
+        let accepting = accepting.map(|socket| self.accept(socket, gateway, sessions, &stop));
+        tokio::join!(
+            futures_util::future::join_all(accepting),
+            stop.or(gateway.learn_offers(&self.settings)),
+        );
     }
 
     async fn accept(&self, socket: &Socket, gateway: &Gateway, sessions: &Tasks, stop: &Stop) {

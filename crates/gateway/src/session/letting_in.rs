@@ -43,7 +43,7 @@ pub(super) async fn let_in(place: Place<'_>, wish: Wish) -> Result<LetIn, Refusa
                 "signed in"
             );
             if let Told::Smtp(extensions) = &let_in.passage.told {
-                place.gateway.offers.learn(extensions);
+                place.gateway.offers.learn(Some(extensions));
             }
             Ok(let_in)
         }

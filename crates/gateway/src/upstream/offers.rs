@@ -17,7 +17,10 @@ impl Offers {
     }
 
     /// Takes what one of them offered.
-    pub(crate) fn learn(&self, offered: &Extensions) {
+    pub(crate) fn learn(&self, offered: Option<&Extensions>) {
+        let Some(offered) = offered else {
+            return;
+        };
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let common = match &*known {
             None => offered.clone(),
@@ -46,16 +49,16 @@ mod tests {
     fn only_what_all_of_them_offer_is_known() {
         let offers = Offers::default();
         assert_eq!(offers.known(), Extensions::default());
-        offers.learn(&Extensions::new([
+        offers.learn(Some(&Extensions::new([
             Extension::Size(Some(100)),
             Extension::EightBitMime,
             Extension::Chunking,
-        ]));
-        offers.learn(&Extensions::new([
+        ])));
+        offers.learn(Some(&Extensions::new([
             Extension::EightBitMime,
             Extension::Size(Some(50)),
             Extension::SmtpUtf8,
-        ]));
+        ])));
         let both = [Extension::Size(Some(50)), Extension::EightBitMime];
         assert_eq!(offers.known(), Extensions::new(both));
     }

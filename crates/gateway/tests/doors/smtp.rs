@@ -1,10 +1,12 @@
 //! SMTP doors that lead to the mailbox's own server.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gatepost_gateway::Protocol;
 use gatepost_gateway::door::{DoorSettings, Tls, WithoutLogin};
-use gatepost_host::Network;
+use gatepost_host::{Clock, Network};
 use gatepost_sandbox::tenant::USER;
 
 use crate::stand::{PASSWORD, Stand, door};
@@ -120,5 +122,26 @@ async fn a_device_of_a_named_network_sends_without_a_login_and_no_other_does() {
             assert!(said.starts_with("250 2.1.5"), "{said}");
         }
     }
+    stand.end().await;
+}
+
+#[tokio::test]
+async fn a_door_asks_the_servers_behind_it_what_they_offer() {
+    let stand = Stand::asking().await;
+    let address = stand.open(door(Protocol::Smtp, Tls::Off));
+    let clock = Clock::system();
+    let told = clock.within(Duration::from_mins(1), async {
+        loop {
+            let mut client = stand.knock(address).await;
+            client.line().await;
+            client.send("EHLO x\r\n").await;
+            if client.until("250 ").await.contains("250-8BITMIME\r\n") {
+                return;
+            }
+            clock.sleep(Duration::from_millis(20)).await;
+        }
+    });
+    told.await
+        .expect("it is known before anybody has signed in");
     stand.end().await;
 }

@@ -49,15 +49,24 @@ pub(crate) struct Stand {
 
 impl Stand {
     pub(crate) async fn new() -> Self {
-        Self::before(None, TimeLimits::default()).await
+        Self::before(None, TimeLimits::default(), Vec::new()).await
+    }
+
+    /// With servers that are asked what they offer when a door is opened.
+    pub(crate) async fn asking() -> Self {
+        Self::before(None, TimeLimits::default(), vec![USER.to_owned()]).await
     }
 
     /// In front of the server at this port, whom these trust, and who is given up after this.
     pub(crate) async fn in_front_of(place: (u16, Arc<ClientConfig>), limits: TimeLimits) -> Self {
-        Self::before(Some(place), limits).await
+        Self::before(Some(place), limits, Vec::new()).await
     }
 
-    async fn before(place: Option<(u16, Arc<ClientConfig>)>, limits: TimeLimits) -> Self {
+    async fn before(
+        place: Option<(u16, Arc<ClientConfig>)>,
+        limits: TimeLimits,
+        asked: Vec<String>,
+    ) -> Self {
         let tasks = Tasks::new();
         let config = SandboxConfig::default();
         let sandbox = Sandbox::start(config, Clock::system(), Chance::system(), &tasks).await;
@@ -79,6 +88,7 @@ impl Stand {
             tls,
             tokens: Arc::clone(&tokens),
             limits,
+            asked,
         };
         let revoked = CancellationToken::new();
         let admission = OnePassword {
@@ -294,9 +304,17 @@ struct Sandboxed {
     tls: Arc<ClientConfig>,
     tokens: Arc<Minted>,
     limits: TimeLimits,
+    /// Mailboxes whose servers are asked what they offer.
+    asked: Vec<String>,
 }
 
 impl Upstream for Sandboxed {
+    fn servers(&self, protocol: Protocol) -> Vec<Destination> {
+        let asked = self.asked.iter();
+        let destinations = asked.map(|mailbox| self.destination(protocol, mailbox));
+        destinations.filter_map(Result::ok).collect()
+    }
+
     fn destination(&self, protocol: Protocol, mailbox: &str) -> Result<Destination, NoDestination> {
         let (host, security) = ("localhost".to_owned(), Security::ImplicitTls);
         let tokens = Arc::<Minted>::clone(&self.tokens);

@@ -17,7 +17,7 @@ use crate::{MailError, Protocol};
 /// One connection.
 pub(crate) struct Link {
     stream: Stream,
-    pub(super) client: Client,
+    pub(crate) client: Client,
     unsent: Outgoing,
     /// What the server said while something was being sent.
     heard: VecDeque<Event>,
