@@ -28,7 +28,7 @@ use crate::Protocol;
 /// Decides who may come in, by the app passwords that are stored. Clones are the same one.
 ///
 /// What is kept in memory is bounded: the app passwords there are, as many proofs and counters as
-/// their own modules say, and [`WAITING`] logins that wait for one of [`AT_ONCE`] looks.
+/// their own modules say, and `WAITING` logins that wait for one of `AT_ONCE` looks.
 #[derive(Debug, Clone)]
 pub struct Gatekeeper(Arc<Inside>);
 
