@@ -9,9 +9,14 @@ use super::{Refused, Why, may_send};
 use crate::admission::Guest;
 
 /// The beginning of a message, until its header is complete.
+///
+/// Whatever its lines end with, they end with CRLF here already, as they do when the message is
+/// prepared: a line that somebody sees only later has not been looked at.
 #[derive(Debug, Default)]
 pub(crate) struct Beginning {
     octets: Vec<u8>,
+    /// A CR came, of which it is not known yet whether a LF follows.
+    cr: bool,
     /// Up to where no end was found.
     looked: usize,
     end: Option<usize>,
@@ -20,7 +25,7 @@ pub(crate) struct Beginning {
 impl Beginning {
     /// Takes the next octets; answers whether the header is complete.
     pub(crate) fn push(&mut self, octets: &[u8]) -> Result<bool, Refused> {
-        self.octets.extend_from_slice(octets);
+        self.take(octets);
         self.end = self.find_end();
         if self.end.is_some() {
             return Ok(true);
@@ -34,25 +39,50 @@ impl Beginning {
 
     /// The header with its last line, and what came behind it.
     pub(crate) fn split(mut self) -> (Vec<u8>, Vec<u8>) {
-        let end = self.end.unwrap_or(self.octets.len());
-        let rest = self.octets.split_off(end);
+        let Some(end) = self.end else {
+            if self.cr {
+                self.octets.extend_from_slice(b"\r\n");
+            }
+            return (self.octets, Vec::new());
+        };
+        let mut rest = self.octets.split_off(end);
+        if self.cr {
+            rest.push(b'\r');
+        }
         (self.octets, rest)
+    }
+
+    /// CR, LF and CRLF all end a line (RFC 5321 §2.3.8 knows only the last, its clients do not).
+    fn take(&mut self, mut octets: &[u8]) {
+        while !octets.is_empty() {
+            if std::mem::take(&mut self.cr) {
+                octets = octets.strip_prefix(b"\n").unwrap_or(octets);
+                self.octets.extend_from_slice(b"\r\n");
+                continue;
+            }
+            let end = memchr::memchr2(b'\r', b'\n', octets).unwrap_or(octets.len());
+            let (line, rest) = octets.split_at(end);
+            self.octets.extend_from_slice(line);
+            octets = match rest.split_first() {
+                Some((b'\r', rest)) => {
+                    self.cr = true;
+                    rest
+                }
+                Some((_, rest)) => {
+                    self.octets.extend_from_slice(b"\r\n");
+                    rest
+                }
+                None => rest,
+            };
+        }
     }
 
     /// Where the header ends: before its empty line.
     fn find_end(&mut self) -> Option<usize> {
         let from = self.looked.saturating_sub(3);
-        let found = self.octets[from..]
-            .windows(2)
-            .enumerate()
-            .find_map(|(at, two)| {
-                let at = from + at;
-                let rest = &self.octets[at + 1..];
-                let ends =
-                    two[0] == b'\n' && (rest.starts_with(b"\n") || rest.starts_with(b"\r\n"));
-                ends.then_some(at + 1)
-            });
-        let is_empty = self.octets.starts_with(b"\r\n") || self.octets.starts_with(b"\n");
+        let found = memchr::memmem::find(&self.octets[from..], b"\r\n\r\n");
+        let found = found.map(|at| from + at + 2);
+        let is_empty = self.octets.starts_with(b"\r\n");
         self.looked = self.octets.len();
         if is_empty { Some(0) } else { found }
     }

@@ -25,28 +25,46 @@ fn applied(header: &str, rewrite_from: bool) -> Result<String, Refused> {
 
 #[test]
 fn a_header_ends_before_its_empty_line_however_it_is_cut() {
-    for (message, length) in [
-        ("A: b\r\n\r\nbody", 6),
-        ("A: b\n\nbody", 5),
-        ("\r\nbody", 0),
-        ("\nbody", 0),
+    for (message, header, rest) in [
+        ("A: b\r\n\r\nbody", "A: b\r\n", "\r\nbody"),
+        ("A: b\n\nbody", "A: b\r\n", "\r\nbody"),
+        ("A: b\r\rbody", "A: b\r\n", "\r\nbody"),
+        ("A: b\rC: d\r\n\n", "A: b\r\nC: d\r\n", "\r\n"),
+        ("\r\nbody", "", "\r\nbody"),
+        ("\nbody", "", "\r\nbody"),
+        ("\rbody", "", "\r\nbody"),
     ] {
         for size in 1..message.len() {
             let mut beginning = Beginning::default();
-            let mut complete = false;
-            let mut came = 0;
-            for piece in message.as_bytes().chunks(size) {
-                came += piece.len();
-                complete = beginning.push(piece).expect("it is short");
-                if complete {
-                    break;
-                }
-            }
+            let mut pieces = message.as_bytes().chunks(size);
+            let complete = pieces.any(|piece| beginning.push(piece).expect("it is short"));
             assert!(complete, "{message:?} in pieces of {size}");
-            let (header, rest) = beginning.split();
-            assert_eq!(header, &message.as_bytes()[..length]);
-            assert_eq!(rest, &message.as_bytes()[length..came]);
+            let (head, mut tail) = beginning.split();
+            assert_eq!(String::from_utf8(head).expect("text"), header);
+            tail.extend(pieces.flatten());
+            let tail = String::from_utf8(tail).expect("text");
+            assert_eq!(tail, rest, "{message:?} in pieces of {size}");
         }
+    }
+}
+
+#[test]
+fn a_from_behind_a_bare_cr_is_seen() {
+    for header in [
+        "Subject: x\rFrom: ceo@contoso.com\r\nTo: x@y.example\r\n\r\n",
+        "From: support@contoso.com\rFrom: ceo@contoso.com\r\n\r\n",
+        "Subject: x\rFrom: ceo@contoso.com\r",
+    ] {
+        let mut beginning = Beginning::default();
+        beginning.push(header.as_bytes()).expect("it is short");
+        let (header, _) = beginning.split();
+        let header = String::from_utf8(header).expect("it stays text");
+        let refused = applied(&header, false).expect_err("the ceo is somebody else");
+        assert_eq!(refused.why, Why::Sender);
+        let rewritten = applied(&header, true).expect("it is rewritten");
+        assert!(!rewritten.contains("ceo@contoso.com>"), "{rewritten}");
+        assert!(rewritten.contains("<support@contoso.com>"), "{rewritten}");
+        assert!(!rewritten.replace("\r\n", "").contains('\r'));
     }
 }
 
