@@ -63,6 +63,11 @@ impl Sockets {
                     (None, Listen::Address(address)) => vec![Socket::bind(*address)?],
                     (None, Listen::Systemd(name)) => inherited.named(name)?,
                 };
+                // What is bound here was checked with the configuration.
+                let is_clear = door.tls == DoorTls::Off && !door.clear_beyond_loopback;
+                if is_clear && matches!(key.0, Listen::Systemd(_)) {
+                    on_this_machine(name, &sockets)?;
+                }
                 for address in sockets.iter().filter_map(Socket::address) {
                     tracing::info!(door = name, protocol = %door.protocol, %address, "the door listens");
                 }
@@ -70,6 +75,20 @@ impl Sockets {
             }
         }
         Ok(Self(bound))
+    }
+}
+
+/// A socket that systemd hands over shows only now where it listens.
+fn on_this_machine(door: &str, sockets: &[Socket]) -> Result<(), DoorError> {
+    match sockets.iter().find(|socket| !socket.is_of_this_machine()) {
+        None => Ok(()),
+        Some(beyond) => Err(DoorError::InClear {
+            door: door.to_owned(),
+            address: beyond.address().map_or_else(
+                || "an address that cannot be told".to_owned(),
+                |address| address.to_string(),
+            ),
+        }),
     }
 }
 
@@ -269,4 +288,22 @@ fn names(gateway: &GatewaySettings) -> Vec<String> {
 fn is_host_name(name: &str) -> bool {
     let good = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.');
     !name.is_empty() && name.bytes().all(good)
+}
+
+#[cfg(test)]
+mod tests {
+    use gatepost_fault::Fault as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_unprotected_socket_of_systemd_is_for_this_machine_only() {
+        let here = Socket::bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+        on_this_machine("imap", std::slice::from_ref(&here)).expect("nobody else reaches it");
+        let everywhere = Socket::bind(([0, 0, 0, 0], 0).into()).expect("a free port");
+        let refused = on_this_machine("imap", &[here, everywhere]);
+        let refused = refused.expect_err("the network reaches it");
+        assert_eq!(refused.code(), "door_in_clear");
+        assert!(refused.to_string().contains("0.0.0.0:"), "{refused}");
+    }
 }

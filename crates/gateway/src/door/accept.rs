@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use super::arrival;
 use super::crowd::{Counted, Crowd};
 use super::{Certificate, DoorSettings, Socket, Tls};
-use crate::session::{self, Bye};
+use crate::session::{self, Bye, ClientStream};
 use crate::{Gateway, Protocol};
 
 /// A door that can be opened.
@@ -68,7 +68,7 @@ impl Door {
         let settings = &self.settings;
         let peer = peer.ip().to_canonical();
         let Some(counted) = self.crowd.enter(settings.connections) else {
-            return self.turn_away(&stream, peer, "too many connections in all");
+            return self.turn_away(&stream, peer, (Bye::Crowded, "too many connections in all"));
         };
         let (door, gateway, stop) = (self.clone(), gateway.clone(), sessions.stop());
         sessions.start(SESSION, async move {
@@ -111,26 +111,34 @@ impl Door {
         rustix::net::sockopt::set_socket_keepalive(&stream, true)?;
         let settings = &*self.settings;
         let clock = &gateway.clock;
-        let address = arrival::identify(&mut stream, peer, settings, clock).await?;
-        if !counted.is_from(address, settings.connections_per_address) {
-            self.turn_away(&stream, address, "too many connections from there");
+        let from = arrival::identify(&mut stream, peer, settings, clock).await?;
+        if !counted.is_from(from.client, settings.connections_per_address) {
+            let why = (Bye::Crowded, "too many connections from there");
+            self.turn_away(&stream, from.client, why);
             return Ok(None);
         }
         let tls = self.certificate.as_ref().map(Certificate::config);
         let tls = tls.filter(|_| settings.tls != Tls::Off);
-        let arrived = arrival::receive(stream, address, settings, (tls, clock)).await?;
+        let arrived = arrival::receive(stream, from, settings, (tls, clock)).await?;
+        if let ClientStream::Clear(stream) = &arrived.stream
+            && arrival::gives_away(&arrived, from.peer)
+        {
+            let why = (Bye::Unprotected, "its password would come unprotected");
+            self.turn_away(stream, from.client, why);
+            return Ok(None);
+        }
         Ok(Some((arrived, counted)))
     }
 
     /// Says so, if it can be said in clear and at once.
-    fn turn_away(&self, stream: &TcpStream, client: IpAddr, why: &str) {
+    fn turn_away(&self, stream: &TcpStream, client: IpAddr, (bye, why): (Bye, &str)) {
         tracing::warn!(
             door = self.settings.name,
             client = %client,
             "a connection was turned away: {why}"
         );
         if matches!(self.settings.tls, Tls::Off | Tls::StartTls) {
-            let words = Bye::Crowded.words();
+            let words = bye.words();
             let line = match self.settings.protocol {
                 Protocol::Imap => format!("* BYE {words}\r\n"),
                 Protocol::Pop3 => format!("-ERR [SYS/TEMP] {words}\r\n"),

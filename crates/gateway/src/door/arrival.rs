@@ -1,7 +1,7 @@
 //! From an accepted connection to a client: who it really is, and whether it speaks TLS.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +10,18 @@ use gatepost_wire::InClear;
 use rustls::ServerConfig;
 use tokio::net::TcpStream;
 
-use super::proxy;
+use super::proxy::{self, Told};
 use super::settings::{DoorSettings, Tls};
 use crate::session::{Arrival, ClientStream, protect};
+
+/// Who a connection is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Origin {
+    /// Whoever connected: the client, or a proxy.
+    pub(super) peer: IpAddr,
+    /// The client. Where a proxy cannot tell which it is, nobody's: the unspecified address.
+    pub(super) client: IpAddr,
+}
 
 /// Who a connection is really from.
 pub(super) async fn identify(
@@ -20,19 +29,24 @@ pub(super) async fn identify(
     peer: IpAddr,
     door: &DoorSettings,
     clock: &Clock,
-) -> io::Result<IpAddr> {
+) -> io::Result<Origin> {
     if !door.proxies.iter().any(|proxy| proxy.holds(peer)) {
-        return Ok(peer);
+        return Ok(Origin { peer, client: peer });
     }
     let told = clock.within(HEADER, proxy::read(stream)).await;
     let told = told.unwrap_or_else(|Elapsed| Err(io::ErrorKind::TimedOut.into()))?;
-    Ok(told.unwrap_or(peer))
+    let client = match told {
+        Told::Proxy => peer,
+        Told::Client(address) => address,
+        Told::Somebody => Ipv4Addr::UNSPECIFIED.into(),
+    };
+    Ok(Origin { peer, client })
 }
 
 /// Protects the connection if that is to be done before anything is said.
 pub(super) async fn receive(
     stream: TcpStream,
-    address: IpAddr,
+    from: Origin,
     door: &DoorSettings,
     (tls, clock): (Option<Arc<ServerConfig>>, &Clock),
 ) -> io::Result<Arrival> {
@@ -41,7 +55,9 @@ pub(super) async fn receive(
         Tls::Implicit => true,
         Tls::Auto => speaks_tls(&stream, clock).await?,
     };
-    let in_clear = if address.is_loopback() {
+    // What a proxy on another machine calls loopback is that machine's own, and the network lies
+    // between it and us.
+    let in_clear = if from.peer.is_loopback() && from.client.is_loopback() {
         InClear::Accepted
     } else {
         door.in_clear
@@ -53,10 +69,17 @@ pub(super) async fn receive(
     };
     Ok(Arrival {
         stream,
-        address,
+        address: from.client,
         tls,
         in_clear,
     })
+}
+
+/// Whether a password would come from another machine unprotected, and nobody has said that it
+/// may. No door is configured so; this is for one that has lost its certificate or its address.
+pub(super) fn gives_away(arrival: &Arrival, peer: IpAddr) -> bool {
+    let is_clear = matches!(arrival.stream, ClientStream::Clear(_)) && arrival.tls.is_none();
+    is_clear && arrival.in_clear == InClear::Refused && !peer.is_loopback()
 }
 
 /// A client of TLS speaks first, and one of these protocols waits for the greeting.
@@ -76,3 +99,84 @@ const HEADER: Duration = Duration::from_secs(5);
 const FIRST_OCTET: Duration = Duration::from_millis(500);
 /// The type of the first record of TLS (RFC 8446 §5.1).
 const HANDSHAKE: u8 = 22;
+
+#[cfg(test)]
+mod tests {
+    use gatepost_host::Network;
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::Protocol;
+    use crate::door::LeadsTo;
+
+    const PROXY: [u8; 4] = [10, 0, 0, 5];
+
+    fn door(in_clear: InClear) -> DoorSettings {
+        DoorSettings {
+            name: "imap".to_owned(),
+            protocol: Protocol::Imap,
+            tls: Tls::Off,
+            in_clear,
+            proxies: vec![Network::one(PROXY.into())],
+            connections: 10,
+            connections_per_address: 10,
+            idle: Duration::from_mins(30),
+            leads_to: LeadsTo::Server,
+            without_login: Vec::new(),
+        }
+    }
+
+    /// Who is there, as `peer`, and says this first.
+    async fn arrived(
+        peer: impl Into<IpAddr>,
+        said: &str,
+        door: &DoorSettings,
+    ) -> (Origin, Arrival) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it listens");
+        let mut client = TcpStream::connect(address).await.expect("it listens");
+        client.write_all(said.as_bytes()).await.expect("it is read");
+        let (mut stream, _) = listener.accept().await.expect("somebody is there");
+        let clock = Clock::system();
+        let from = identify(&mut stream, peer.into(), door, &clock).await;
+        let from = from.expect("it can be told");
+        let arrival = receive(stream, from, door, (None, &clock)).await;
+        (from, arrival.expect("it is clear"))
+    }
+
+    #[tokio::test]
+    async fn what_a_proxy_elsewhere_calls_loopback_is_not_this_machine() {
+        for (peer, said, in_clear) in [
+            ([127, 0, 0, 1], "", InClear::Accepted),
+            ([10, 0, 0, 9], "", InClear::Refused),
+            (
+                PROXY,
+                "PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n",
+                InClear::Refused,
+            ),
+            (PROXY, "PROXY UNKNOWN\r\n", InClear::Refused),
+        ] {
+            let (_, arrival) = arrived(peer, said, &door(InClear::Refused)).await;
+            assert_eq!(arrival.in_clear, in_clear, "{peer:?} {said}");
+        }
+        let mut behind_loopback = door(InClear::Refused);
+        behind_loopback.proxies = vec![Network::one([127, 0, 0, 1].into())];
+        let unknown = arrived([127, 0, 0, 1], "PROXY UNKNOWN\r\n", &behind_loopback);
+        let (from, arrival) = unknown.await;
+        assert_eq!(arrival.in_clear, InClear::Refused);
+        assert!(from.client.is_unspecified(), "it is not the proxy's own");
+    }
+
+    #[tokio::test]
+    async fn an_unprotected_password_from_elsewhere_is_not_asked_for() {
+        for (peer, in_clear, expected) in [
+            ([127, 0, 0, 1], InClear::Refused, false),
+            ([192, 0, 2, 7], InClear::Refused, true),
+            ([192, 0, 2, 7], InClear::Accepted, false),
+        ] {
+            let (from, arrival) = arrived(peer, "", &door(in_clear)).await;
+            assert_eq!(gives_away(&arrival, from.peer), expected, "{peer:?}");
+        }
+    }
+}

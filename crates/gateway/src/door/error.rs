@@ -28,6 +28,16 @@ pub enum DoorError {
         /// Those that it handed over.
         there: Vec<String>,
     },
+    /// A socket that systemd handed over is reached from other machines, and nothing protects it.
+    #[error(
+        "the door {door} listens on {address}, which systemd handed over and other machines reach, and without TLS whoever listens in the network reads passwords and mail: let the socket unit say ListenStream=127.0.0.1:PORT, or add tls and a certificate, or say clear_beyond_loopback"
+    )]
+    InClear {
+        /// The door.
+        door: String,
+        /// Where the socket listens.
+        address: String,
+    },
     /// A file of the certificate cannot be read.
     #[error("the door's certificate: {0}")]
     File(#[from] FileError),
@@ -46,6 +56,7 @@ impl DoorError {
     pub const CODES: &'static [&'static str] = &[
         "door_not_bound",
         "door_socket_missing",
+        "door_in_clear",
         "door_certificate_unusable",
     ];
 }
@@ -55,6 +66,7 @@ impl Fault for DoorError {
         match self {
             Self::NotBound { .. } => "door_not_bound",
             Self::SocketMissing { .. } => "door_socket_missing",
+            Self::InClear { .. } => "door_in_clear",
             Self::File(error) => error.code(),
             Self::Certificate { .. } => "door_certificate_unusable",
         }

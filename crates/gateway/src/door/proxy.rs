@@ -6,8 +6,19 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-/// Reads the header and not an octet more. `None` where the connection is the proxy's own.
-pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<IpAddr>> {
+/// Whom a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// The proxy itself.
+    Proxy,
+    /// A client at this address.
+    Client(IpAddr),
+    /// A client, and the proxy cannot tell which.
+    Somebody,
+}
+
+/// Reads the header and not an octet more.
+pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Told> {
     // The shortest header of either version is longer.
     let mut beginning = [0; SIGNATURE.len()];
     stream.read_exact(&mut beginning).await?;
@@ -20,10 +31,7 @@ pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Op
     }
 }
 
-async fn text(
-    beginning: &[u8],
-    stream: &mut (impl AsyncRead + Unpin),
-) -> io::Result<Option<IpAddr>> {
+async fn text(beginning: &[u8], stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Told> {
     let mut line = beginning.to_vec();
     while !line.ends_with(b"\r\n") {
         if line.len() >= LONGEST_LINE {
@@ -36,7 +44,7 @@ async fn text(
     let family = words.next().unwrap_or_default();
     let source = words.next().unwrap_or_default();
     let address = match family {
-        "UNKNOWN" => return Ok(None),
+        "UNKNOWN" => return Ok(Told::Somebody),
         "TCP4" => source.parse().map(IpAddr::V4).ok(),
         "TCP6" => source.parse().map(IpAddr::V6).ok(),
         _ => None,
@@ -44,12 +52,12 @@ async fn text(
     // Two addresses and two ports.
     let complete = words.count() == 3;
     match address.filter(|_| complete) {
-        Some(address) => Ok(Some(address.to_canonical())),
+        Some(address) => Ok(Told::Client(address.to_canonical())),
         None => Err(bad("its line cannot be read")),
     }
 }
 
-async fn binary(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<IpAddr>> {
+async fn binary(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Told> {
     let (version, family) = (stream.read_u8().await?, stream.read_u8().await?);
     let length = usize::from(stream.read_u16().await?);
     if length > LONGEST {
@@ -66,11 +74,13 @@ async fn binary(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<IpAd
             .first_chunk::<16>()
             .filter(|_| length >= 36)
             .map(|octets| IpAddr::V6(Ipv6Addr::from(*octets))),
-        (LOCAL | PROXIED, _) => return Ok(None),
+        (LOCAL, _) => return Ok(Told::Proxy),
+        // Of a family that has no addresses that we know, or of none.
+        (PROXIED, _) => return Ok(Told::Somebody),
         _ => None,
     };
     match address {
-        Some(address) => Ok(Some(address.to_canonical())),
+        Some(address) => Ok(Told::Client(address.to_canonical())),
         None => Err(bad("it cannot be read")),
     }
 }
@@ -93,7 +103,7 @@ const LONGEST: usize = 2048;
 mod tests {
     use super::*;
 
-    async fn read_all(mut octets: &[u8]) -> (io::Result<Option<IpAddr>>, Vec<u8>) {
+    async fn read_all(mut octets: &[u8]) -> (io::Result<Told>, Vec<u8>) {
         let read = read(&mut octets).await;
         (read, octets.to_vec())
     }
@@ -115,34 +125,36 @@ mod tests {
         ]
         .concat();
         let local = [SIGNATURE.as_slice(), &[0x20, 0, 0, 0]].concat();
-        for (header, address) in [
+        let nameless = [SIGNATURE.as_slice(), &[0x21, 0, 0, 0]].concat();
+        let unix = [SIGNATURE.as_slice(), &[0x21, 0x31, 0, 216], &[0; 216]].concat();
+        let client = |text: &str| Told::Client(text.parse().expect("an address"));
+        for (header, told) in [
             (
                 b"PROXY TCP4 192.0.2.7 10.0.0.1 1 143\r\n".to_vec(),
-                Some("192.0.2.7"),
+                client("192.0.2.7"),
             ),
             (
                 b"PROXY TCP6 2001:db8::1 ::1 1 143\r\n".to_vec(),
-                Some("2001:db8::1"),
+                client("2001:db8::1"),
             ),
             (
                 b"PROXY TCP6 ::ffff:192.0.2.7 ::1 1 143\r\n".to_vec(),
-                Some("192.0.2.7"),
+                client("192.0.2.7"),
             ),
-            (b"PROXY UNKNOWN\r\n".to_vec(), None),
-            (b"PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n".to_vec(), None),
-            (four, Some("192.0.2.7")),
-            (six, Some("2001:db8::1")),
-            (local, None),
+            (b"PROXY UNKNOWN\r\n".to_vec(), Told::Somebody),
+            (
+                b"PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n".to_vec(),
+                Told::Somebody,
+            ),
+            (four, client("192.0.2.7")),
+            (six, client("2001:db8::1")),
+            (local, Told::Proxy),
+            (nameless, Told::Somebody),
+            (unix, Told::Somebody),
         ] {
             let octets = [header.as_slice(), b"a NOOP\r\n"].concat();
             let (read, rest) = read_all(&octets).await;
-            let expected = address.map(|text| text.parse::<IpAddr>().expect("an address"));
-            assert_eq!(
-                read.expect("a header"),
-                expected,
-                "{}",
-                header.escape_ascii()
-            );
+            assert_eq!(read.expect("a header"), told, "{}", header.escape_ascii());
             assert_eq!(rest, b"a NOOP\r\n");
         }
     }

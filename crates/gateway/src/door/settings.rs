@@ -59,6 +59,10 @@ pub struct WithoutLogin {
 impl DoorSettings {
     /// The mailbox that a device at this address sends from without a login, if it may.
     pub(crate) fn opened_by(&self, address: IpAddr) -> Option<&str> {
+        // That is nobody in particular.
+        if address.is_unspecified() {
+            return None;
+        }
         let mut devices = self.without_login.iter();
         let found = devices.find(|devices| devices.networks.iter().any(|net| net.holds(address)));
         found.map(|devices| devices.mailbox.as_str())

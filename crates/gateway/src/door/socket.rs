@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use gatepost_host::environment;
 use listenfd::ListenFd;
@@ -24,8 +24,9 @@ pub enum Listen {
 #[derive(Debug, Clone)]
 pub struct Socket(Arc<TcpListener>);
 
-/// The sockets that systemd handed over when it started this process. Each can be taken once.
-pub struct Inherited(Mutex<Vec<(String, Option<std::net::TcpListener>)>>);
+/// The sockets that systemd handed over when it started this process. They stay here: a door that
+/// is given up, or cannot be opened yet, finds its own again.
+pub struct Inherited(Vec<(String, Option<std::net::TcpListener>)>);
 
 impl Socket {
     /// Listens on an address of this machine. An IPv6 address does not mean IPv4 as well.
@@ -55,6 +56,12 @@ impl Socket {
         self.0.local_addr().ok()
     }
 
+    /// Whether nobody but this machine reaches it.
+    pub fn is_of_this_machine(&self) -> bool {
+        let address = self.address();
+        address.is_some_and(|address| address.ip().to_canonical().is_loopback())
+    }
+
     pub(super) fn listener(&self) -> &TcpListener {
         &self.0
     }
@@ -70,23 +77,21 @@ impl Inherited {
             let name = names.next().unwrap_or_default().to_owned();
             (name, handed_over.take_tcp_listener(at).ok().flatten())
         });
-        Self(Mutex::new(sockets.collect()))
+        Self(sockets.collect())
     }
 
     /// The sockets of this name.
     pub fn named(&self, name: &str) -> Result<Vec<Socket>, DoorError> {
-        let mut sockets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut found = Vec::new();
-        for (_, socket) in sockets.iter_mut().filter(|(called, _)| called == name) {
-            found.extend(socket.take());
-        }
+        let of_name = self.0.iter().filter(|(called, _)| called == name);
+        let found: Vec<_> = of_name.filter_map(|(_, socket)| socket.as_ref()).collect();
         if found.is_empty() {
             return Err(DoorError::SocketMissing {
                 name: name.to_owned(),
-                there: sockets.iter().map(|(called, _)| called.clone()).collect(),
+                there: self.0.iter().map(|(called, _)| called.clone()).collect(),
             });
         }
         let listening = found.into_iter().map(|socket| {
+            let socket = socket.try_clone()?;
             socket.set_nonblocking(true)?;
             Ok(Socket(Arc::new(TcpListener::from_std(socket)?)))
         });
@@ -116,3 +121,30 @@ impl fmt::Debug for Inherited {
 
 /// How many connections may wait to be accepted: a building full of devices after a power cut.
 const BACKLOG: u32 = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_systemd_handed_over_is_there_as_often_as_it_is_asked_for() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("it listens");
+        let inherited = Inherited(vec![("imap".to_owned(), Some(listener))]);
+        for _ in 0..2 {
+            let sockets = inherited.named("imap").expect("it is there");
+            assert_eq!(sockets.len(), 1);
+            assert_eq!(sockets[0].address(), Some(address));
+            assert!(sockets[0].is_of_this_machine());
+            let (came, accepted) = tokio::join!(
+                tokio::net::TcpStream::connect(address),
+                sockets[0].listener().accept()
+            );
+            came.expect("it listens");
+            accepted.expect("somebody came");
+        }
+        inherited.named("smtp").expect_err("there is none");
+        let everywhere = Socket::bind(([0, 0, 0, 0], 0).into()).expect("a free port");
+        assert!(!everywhere.is_of_this_machine());
+    }
+}

@@ -44,6 +44,8 @@ pub(crate) enum Bye {
     Crowded,
     /// The app password was revoked.
     Revoked,
+    /// Its password would come over the network in clear.
+    Unprotected,
 }
 
 impl Bye {
@@ -55,6 +57,7 @@ impl Bye {
             Self::Stopping => "Gatepost is being stopped, try again in a moment",
             Self::Crowded => "Too many connections, try again later",
             Self::Revoked => "Authentication is not valid any more",
+            Self::Unprotected => "Nobody signs in here without TLS",
         }
     }
 }
@@ -107,6 +110,11 @@ impl<M: Machine> Conversation<M> {
     /// It is known who the client is, who may be silent for so long from now on.
     pub(crate) fn is_known(&mut self, idle: Duration) {
         self.known = Some(idle);
+    }
+
+    /// It is not known any more; it still has the time that is left.
+    pub(crate) fn is_unknown(&mut self) {
+        self.known = None;
     }
 
     /// Goes on until the owner is needed. An error is a connection that broke.

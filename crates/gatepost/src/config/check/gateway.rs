@@ -54,7 +54,7 @@ fn one(
     let certificate = certificate(name, raw, tls, check);
     let clear_beyond_loopback = clear_beyond_loopback(raw, check);
     gives_nothing_away(raw, tls, (&listen, clear_beyond_loopback), check);
-    let proxies = networks(&raw.proxy_protocol_from, check);
+    let proxies = proxies(&raw.proxy_protocol_from, check);
     let protocol = protocol?;
     let upstream = upstream(raw, protocol, check);
     let without_login = without_login(raw, protocol, check);
@@ -235,6 +235,25 @@ fn loopback(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
+/// However its prefix is written.
+fn is_everybody(network: &str) -> bool {
+    let network = network.parse::<Network>();
+    network.is_ok_and(|network| network.to_string().ends_with("/0"))
+}
+
+/// Whoever is a proxy says who a client is, so that not everybody can be one.
+fn proxies(raw: &[Placed<String>], check: &mut Check<'_>) -> Vec<Network> {
+    for network in raw.iter().filter(|text| is_everybody(text)) {
+        let sentence = format!(
+            "{} is everybody, who could say of himself where he connects from then: name the \
+             addresses of the proxies",
+            **network
+        );
+        check.report(network, "config_contradiction", sentence);
+    }
+    networks(raw, check)
+}
+
 fn networks(raw: &[Placed<String>], check: &mut Check<'_>) -> Vec<Network> {
     raw.iter()
         .filter_map(|text| check.accept(text, text.parse()))
@@ -283,7 +302,7 @@ fn without_login(raw: &RawGateway, protocol: Protocol, check: &mut Check<'_>) ->
             let sentence = "`networks` names none; write [\"192.168.7.0/24\"]";
             check.report(&devices.networks, "config_wrong_value", sentence);
         }
-        for network in devices.networks.iter().filter(|text| text.ends_with("/0")) {
+        for network in devices.networks.iter().filter(|text| is_everybody(text)) {
             let sentence = format!(
                 "{} is everybody, who could send as {} then: name the networks of the devices",
                 **network, *devices.mailbox
