@@ -47,6 +47,7 @@ pub(super) async fn take(
         place,
         spool,
         guest: known,
+        signed_in: false,
         letter: None,
     };
     if counter.guest.is_some() {
@@ -65,6 +66,13 @@ pub(super) async fn take(
         };
         match next {
             Next::Asked(ask) => {
+                let stranger = !conversation.machine.server.is_signed_in();
+                if stranger && !matches!(ask, Ask::SignIn(_)) {
+                    counter.forget();
+                    if counter.guest.is_none() {
+                        conversation.is_unknown();
+                    }
+                }
                 let answer = counter.answer(ask).await;
                 if counter.guest.is_some() {
                     conversation.is_known(place.door.idle);
@@ -89,6 +97,8 @@ struct Counter<'a> {
     place: Place<'a>,
     spool: Spool<'a>,
     guest: Option<Guest>,
+    /// Whether that is by its password.
+    signed_in: bool,
     letter: Option<Letter>,
 }
 
@@ -106,6 +116,14 @@ enum Content {
 }
 
 impl Counter<'_> {
+    /// Whoever signed in before TLS was started is forgotten: it may have been somebody on the way
+    /// (RFC 3207 §4.2).
+    fn forget(&mut self) {
+        if std::mem::take(&mut self.signed_in) {
+            self.guest = letting_in::device(self.place);
+        }
+    }
+
     async fn answer(&mut self, ask: Ask) -> Answer {
         let done = match ask {
             Ask::SignIn(credentials) => return self.sign_in(credentials).await,
@@ -142,6 +160,7 @@ impl Counter<'_> {
                     "signed in"
                 );
                 self.guest = Some(guest);
+                self.signed_in = true;
                 Answer::Done
             }
             Err(turned) => Answer::Refused(smtp::no(&Refusal::from(&turned), smtp::Wished::SignIn)),

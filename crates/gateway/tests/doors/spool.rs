@@ -232,6 +232,35 @@ async fn a_device_of_its_network_needs_no_login_and_one_of_another_does() {
 }
 
 #[tokio::test]
+async fn whoever_signed_in_before_tls_is_forgotten() {
+    let (stand, shelf) = stand().await;
+    let address = stand.open(DoorSettings {
+        without_login: vec![WithoutLogin {
+            networks: vec!["127.0.0.0/8".parse().expect("a network")],
+            mailbox: "fax@contoso.com".to_owned(),
+        }],
+        tls: Tls::StartTls,
+        ..spooling(false)
+    });
+    let mut client = stand.knock(address).await;
+    client.line().await;
+    client.say("HELO fax").await;
+    sign_in(&mut client).await;
+    let said = client.say("STARTTLS").await;
+    assert!(said.starts_with("220 "), "{said}");
+    let mut client = Client::new(stand.protect(client.stream).await);
+    client.say("HELO fax").await;
+    // The device's own mailbox is asked now, which does not send.
+    let said = client.say(&format!("MAIL FROM:<{USER}>")).await;
+    assert!(said.contains("it does not send"), "{said}");
+    sign_in(&mut client).await;
+    let said = client.say(&format!("MAIL FROM:<{USER}>")).await;
+    assert!(said.starts_with("250 "), "{said}");
+    assert!(shelf.kept().is_empty());
+    stand.end().await;
+}
+
+#[tokio::test]
 async fn a_revoked_password_ends_the_session_and_half_a_message_is_none() {
     let (stand, shelf) = stand().await;
     let address = stand.open(spooling(false));
