@@ -105,14 +105,25 @@ impl Failures {
         let by_address = add(&mut self.addresses, &suspect.address, lockout, now);
         add(&mut self.logins, &suspect.login, lockout, now);
         let by_both = add(&mut self.both, suspect, lockout, now);
-        let doubled = by_address.max(by_both).saturating_sub(1).min(16);
-        SHORTEST_WAIT.saturating_mul(1 << doubled).min(LONGEST_WAIT)
+        wait(by_address.max(by_both))
     }
 
-    /// Counts a wrong login of somebody who shares an address or a name with others who are locked
-    /// out: it makes their time no longer.
-    pub(super) fn count_own(&mut self, suspect: &Suspect, lockout: Lockout, now: Timestamp) {
-        add(&mut self.both, suspect, lockout, now);
+    /// Counts a login that is no reason to keep out others of its address or its name: of somebody
+    /// who shares them with others who are locked out, or whose password is right, but not here.
+    /// Answers how long it is to wait for the answer.
+    pub(super) fn count_own(
+        &mut self,
+        suspect: &Suspect,
+        lockout: Lockout,
+        now: Timestamp,
+    ) -> Duration {
+        let by_address = self.addresses.get(&suspect.address);
+        let by_address = by_address
+            .filter(|count| !count.is_over(lockout, now))
+            .map_or(0, |count| count.wrong);
+        let by_both = add(&mut self.both, suspect, lockout, now);
+        // As if the address were counted, too.
+        wait(by_address.saturating_add(1).max(by_both))
     }
 
     /// Whether a refusal is to be logged: of those who are locked out and go on, now and then one.
@@ -138,6 +149,12 @@ impl Failures {
     pub(super) fn len(&self) -> usize {
         self.addresses.len() + self.logins.len() + self.both.len()
     }
+}
+
+/// How long the answer to the so-manieth wrong login waits.
+fn wait(wrong: u32) -> Duration {
+    let doubled = wrong.saturating_sub(1).min(16);
+    SHORTEST_WAIT.saturating_mul(1 << doubled).min(LONGEST_WAIT)
 }
 
 fn add<K: Ord + Clone>(

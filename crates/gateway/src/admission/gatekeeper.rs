@@ -176,9 +176,8 @@ impl Inside {
             return Err(out(turned));
         }
         if let Some((held, opens)) = self.proven_before(&candidate, &login.password) {
-            return self
-                .restricted(login, &candidate, (&held, &opens))
-                .map_err(out);
+            let here = self.good_here(login, &candidate, (&held, &opens)).await;
+            return here.map_err(out);
         }
         if let Standing::Shared(turned) = standing
             && !self.is_at_home(&candidate, &turned)
@@ -189,9 +188,8 @@ impl Inside {
         }
         let found = self.prove(&candidate, &login.password).await.map_err(out)?;
         if let (Some(held), Some(opens)) = (found, &candidate.opens) {
-            return self
-                .restricted(login, &candidate, (&held, opens))
-                .map_err(out);
+            let here = self.good_here(login, &candidate, (&held, opens)).await;
+            return here.map_err(out);
         }
         let turned = match candidate.opens {
             Some(_) => Turned::WrongPassword,
@@ -288,11 +286,6 @@ impl Inside {
                 continue;
             };
             if let Some(found) = held.iter().find(|held| held.is(&recipe, &hash)) {
-                self.remember(
-                    candidate,
-                    (&found.password.mailbox, password),
-                    &found.password.id,
-                );
                 return Some(Arc::clone(found));
             }
         }
@@ -348,7 +341,6 @@ impl Inside {
         let mut asked = self.asked.lock().await;
         self.read_anew(&mut asked).await.map_err(unreadable)?;
         drop(asked);
-        self.remember(candidate, (mailbox, password), &made.id);
         let known = Arc::clone(&read(&self.known));
         let held = known.of_mailbox(mailbox);
         Ok(held
@@ -357,7 +349,34 @@ impl Inside {
             .cloned())
     }
 
-    /// The password is right. Whether it is good here and now is another question.
+    /// The password is right. One that is not good here and now is told so as late as a wrong one
+    /// is, and counts for whoever shows it: how soon the answer comes must not tell who guesses
+    /// that it was right.
+    async fn good_here(
+        &self,
+        login: &Login,
+        candidate: &Candidate,
+        found: (&Held, &Opens),
+    ) -> Result<Guest, Turned> {
+        let turned = match self.restricted(login, candidate, found) {
+            Ok(guest) => {
+                let password = &found.0.password;
+                self.remember(
+                    candidate,
+                    (&password.mailbox, &login.password),
+                    &password.id,
+                );
+                return Ok(guest);
+            }
+            Err(turned) => turned,
+        };
+        let lockout = read(&self.rules).lockout;
+        let wait = lock(&self.failures).count_own(&candidate.suspect, lockout, candidate.now);
+        self.house.clock.sleep(wait).await;
+        Err(turned)
+    }
+
+    /// Whether it is good here and now.
     fn restricted(
         &self,
         login: &Login,

@@ -186,6 +186,51 @@ async fn each_restriction_turns_away_with_its_reason() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_right_password_that_is_not_good_here_is_answered_as_late_as_a_wrong_one() {
+    let stand = Stand::new();
+    let inside = Wanted {
+        networks: vec!["10.0.0.0/8".parse().expect("a network")],
+        ..Wanted::of(ADA)
+    };
+    let (_, inside) = stand.make(inside).await;
+    let mut waits = Vec::new();
+    for (address, password) in [(HERE, &inside), ("198.51.100.9", &"wrong".into())] {
+        let failures = Lockout::default().failures;
+        let mut waited = Vec::new();
+        for _ in 0..failures {
+            let before = stand.clock.now();
+            let turned = stand.try_from(address, (ADA, password)).await;
+            assert!(!turned.expect_err("not here").ends_connection());
+            waited.push(stand.clock.now().duration_since(before).as_millis() / 250);
+        }
+        let turned = stand.try_from(address, (ADA, password)).await;
+        assert!(turned.expect_err("locked out").ends_connection());
+        waits.push(waited);
+    }
+    assert!(waits[0][0] >= 1, "{waits:?}");
+    assert_eq!(waits[0], waits[1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_right_password_elsewhere_locks_out_nobody_else() {
+    let stand = Stand::new();
+    let inside = Wanted {
+        networks: vec!["10.0.0.0/8".parse().expect("a network")],
+        ..Wanted::of(ADA)
+    };
+    let (_, inside) = stand.make(inside).await;
+    for _ in 0..20 {
+        let turned = stand.try_from(HERE, (ADA, &inside)).await;
+        turned.expect_err("not here");
+    }
+    let guest = stand.try_from("10.1.2.3", (ADA, &inside)).await;
+    guest.expect("it is good there");
+    let (_, other) = stand.make(Wanted::of("support@contoso.com")).await;
+    let guest = stand.try_from(HERE, ("support@contoso.com", &other)).await;
+    guest.expect("another name is not suspect");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_revoked_password_ends_its_sessions_and_no_others_and_its_use_is_on_record() {
     let stand = Stand::new();
     let (id, password) = stand.make(Wanted::of(ADA)).await;
