@@ -41,7 +41,8 @@ pub trait Intake: Send {
 pub struct Parcel {
     /// The mailbox in whose name it is sent, in lower case.
     pub mailbox: String,
-    /// Who hears of failures; `None` is the address in From.
+    /// Who hears of failures. `None` is nobody: the client said `MAIL FROM:<>`, as whoever reports
+    /// or answers by itself does (RFC 5321 §4.5.5).
     pub sender: Option<String>,
     /// To whom it is sent.
     pub recipients: Vec<String>,

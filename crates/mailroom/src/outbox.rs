@@ -43,7 +43,7 @@ pub use lane::SendLimits;
 pub use lookout::{LookError, Lookout, SentItems, Sighting};
 pub use pause::Pause;
 pub use policy::{BounceTo, SendPolicy, Sending};
-pub use prepare::{Preparation, PrepareError, Prepared, Wishes};
+pub use prepare::{Preparation, PrepareError, Prepared, ReturnTo, Wishes};
 
 use crate::{Accepted, Bell, Call, NewSubmission, Outbox, Spool, StorageError};
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use gatepost_gateway::admission::Guest;
 use gatepost_gateway::spool::{Acceptance, Intake, Parcel, Receipt, Refused, Why};
 use gatepost_mailroom::Accepted;
-use gatepost_mailroom::outbox::{PostOffice, Preparation, PrepareError, Wishes};
+use gatepost_mailroom::outbox::{PostOffice, Preparation, PrepareError, ReturnTo, Wishes};
 
 use super::gateway::configured;
 use super::send_policy;
@@ -59,7 +59,7 @@ impl Acceptance for OutboxDoor {
         let wishes = Wishes {
             from: Some(parcel.mailbox.clone()),
             mailbox: parcel.mailbox,
-            sender: parcel.sender,
+            sender: parcel.sender.map_or(ReturnTo::Nobody, ReturnTo::Address),
             recipients: parcel.recipients,
             local: gatepost.config.outbox.local.clone(),
             idempotency_key: parcel.repetition,

@@ -7,7 +7,7 @@ use clap::builder::NonEmptyStringValueParser;
 use gatepost_host::Clock;
 use gatepost_mail::content::envelope;
 use gatepost_mailroom::outbox::{
-    Attached, Correspondent, Draft, Preparation, PrepareError, Wishes,
+    Attached, Correspondent, Draft, Preparation, PrepareError, ReturnTo, Wishes,
 };
 use gatepost_mailroom::{DsnRequest, Priority};
 use serde_json::json;
@@ -233,7 +233,7 @@ impl Arguments {
         let recipients: Vec<String> = recipients.collect();
         Ok(Wishes {
             mailbox: mailbox.address.clone(),
-            sender: None,
+            sender: ReturnTo::From,
             recipients_in_header: recipients.is_empty(),
             recipients: if self.is_draft() {
                 Vec::new()

@@ -7,7 +7,7 @@
 use clap::CommandFactory as _;
 use gatepost_mail::Receipt;
 use gatepost_mail::content::{envelope, phrase};
-use gatepost_mailroom::outbox::{Correspondent, Wishes};
+use gatepost_mailroom::outbox::{Correspondent, ReturnTo, Wishes};
 use gatepost_mailroom::{DsnRequest, Notify, Occasion, Returned};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
@@ -222,7 +222,10 @@ impl Said {
         Wishes {
             mailbox: mailbox.address.clone(),
             // A name of this machine, such as root, is nobody who hears of failures.
-            sender: self.sender.filter(|sender| sender.contains('@')),
+            sender: match self.sender.filter(|sender| sender.contains('@')) {
+                Some(sender) => ReturnTo::Address(sender),
+                None => ReturnTo::From,
+            },
             recipients: self.recipients,
             recipients_in_header: self.recipients_in_header,
             local,

@@ -28,8 +28,8 @@ use crate::{DsnRequest, Letter, NewSubmission, Priority, Spool, SubmissionId};
 pub struct Wishes {
     /// The mailbox in whose name it is submitted: its address as configured, in lower case.
     pub mailbox: String,
-    /// Who hears of failures; the address in `From` if it is not said.
-    pub sender: Option<String>,
+    /// Who hears of failures.
+    pub sender: ReturnTo,
     /// To whom it is sent.
     pub recipients: Vec<String>,
     /// Whether it is also sent to those in To, Cc and Bcc.
@@ -50,6 +50,19 @@ pub struct Wishes {
     pub dsn: DsnRequest,
     /// The sender's own name for this wish to send.
     pub idempotency_key: Option<String>,
+}
+
+/// Who hears that a message could not be delivered.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum ReturnTo {
+    /// The address in `From`.
+    #[default]
+    From,
+    /// This address.
+    Address(String),
+    /// Nobody: the null reverse-path of what reports or answers by itself, so that no report
+    /// answers a report (RFC 5321 §4.5.5).
+    Nobody,
 }
 
 /// A message that is being taken in.
@@ -98,7 +111,10 @@ impl Preparation {
             .recipients
             .iter()
             .map(|address| ("the recipient", address))
-            .chain(wishes.sender.iter().map(|address| ("the sender", address)))
+            .chain(match &wishes.sender {
+                ReturnTo::Address(address) => Some(("the sender", address)),
+                ReturnTo::From | ReturnTo::Nobody => None,
+            })
         {
             check(field, address)?;
         }
@@ -145,17 +161,18 @@ impl Preparation {
             self.end_header(header).await?;
         }
         let sender = match self.wishes.sender.clone() {
-            Some(sender) => sender,
-            None => self.found.sender()?,
+            ReturnTo::From => Some(self.found.sender()?),
+            ReturnTo::Address(sender) => Some(sender),
+            ReturnTo::Nobody => None,
         };
         let recipients = self.recipients()?;
-        let digest = self.digest(&sender, &recipients);
+        let digest = self.digest(sender.as_deref().unwrap_or_default(), &recipients);
         let (kept, pinned) = self.deposit.finish().await?;
         let wishes = self.wishes;
         let submission = NewSubmission {
             letter: Letter {
                 mailbox: wishes.mailbox,
-                sender: Some(sender),
+                sender,
                 message_id: self.found.message_id,
                 subject: self.found.subject,
                 size: self.size,

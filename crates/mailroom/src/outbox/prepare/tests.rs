@@ -410,3 +410,24 @@ async fn a_user_of_this_machine_is_no_sender_elsewhere() {
     let text = stand.text(&prepared.expect("a good message")).await;
     assert!(text.contains("From: Web <web@contoso.com>\r\n"), "{text}");
 }
+
+#[tokio::test]
+async fn failures_are_told_to_whom_the_sender_says() {
+    let stand = stand();
+    let given = "From: Web <web@contoso.com>\nTo: b@x.test\n\nx\n";
+    for (sender, expected) in [
+        (ReturnTo::From, Some("web@contoso.com")),
+        (
+            ReturnTo::Address("ops@contoso.com".to_owned()),
+            Some("ops@contoso.com"),
+        ),
+        (ReturnTo::Nobody, None),
+    ] {
+        let wishes = Wishes { sender, ..wishes() };
+        let prepared = stand.prepare(wishes, given.as_bytes()).await;
+        let prepared = prepared.expect("a good message");
+        assert_eq!(prepared.submission.letter.sender.as_deref(), expected);
+        let text = stand.text(&prepared).await;
+        assert!(text.contains("From: Web <web@contoso.com>\r\n"), "{text}");
+    }
+}
