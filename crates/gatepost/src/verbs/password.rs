@@ -127,8 +127,10 @@ fn add(arguments: &AddArguments, config: Config) -> Result<(), Failure> {
         let (made, password) = maker.generate(wanted).await?;
         Ok((made, Some(password)))
     })?;
-    tell_serve(&told.config)?;
-    told.say(&made, password.as_ref(), arguments.form)
+    // The password is shown once, whatever serve says.
+    let said = told.say(&made, password.as_ref(), arguments.form);
+    tell_serve(&told.config);
+    said
 }
 
 /// What is said of a new app password.
@@ -212,24 +214,24 @@ fn revoke(which: &str, config: Config) -> Result<(), Failure> {
             Err(missing().into())
         }
     })?;
-    tell_serve(&state)?;
-    screen::line(&format!(
+    let said = screen::line(&format!(
         "revoked {} (id {}), which opened {}",
         revoked.name, revoked.id, revoked.mailbox
-    ))
+    ));
+    tell_serve(&state);
+    said
 }
 
 /// Has a running `serve` look at once what was changed. It would notice by itself, a little later.
-fn tell_serve(config: &Config) -> Result<(), Failure> {
-    match ask(&config.state, &Question::Passwords)? {
-        Some(Answer::Fault(fault)) => {
-            screen::warn(&format!(
-                "the running serve was not told, and notices by itself: {fault}"
-            ));
-            Ok(())
-        }
-        Some(_) | None => Ok(()),
-    }
+fn tell_serve(config: &Config) {
+    let why = match ask(&config.state, &Question::Passwords) {
+        Ok(Some(Answer::Fault(fault))) => fault.to_string(),
+        Err(error) => error.to_string(),
+        Ok(Some(_) | None) => return,
+    };
+    screen::warn(&format!(
+        "the running serve was not told, and notices by itself: {why}"
+    ));
 }
 
 /// Works on the store, beside a `serve` that may be running.
