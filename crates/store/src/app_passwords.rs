@@ -13,6 +13,7 @@ use sqlx::SqliteConnection;
 use zeroize::Zeroizing;
 
 use crate::Store;
+use crate::legacies::forget;
 use crate::sealed::place;
 use crate::undone::{Columns, Undone};
 
@@ -46,42 +47,11 @@ impl AppPasswords for Store {
     }
 
     async fn add(&self, password: &AppPassword) -> Result<(), PasswordError> {
-        let sealed = seal(&self.key(), password).map_err(|undone| self.fault(undone))?;
-        let new = password.clone();
-        let added = self.write(move |db| {
-            Box::pin(async move {
-                let taken = sqlx::query("SELECT id, mailbox FROM app_passwords WHERE name = $1")
-                    .bind(&new.name)
-                    .fetch_optional(&mut *db)
-                    .await?;
-                if let Some(row) = taken {
-                    let row = Columns::new(&row, "app_passwords", "id");
-                    let id = PasswordId::new(row.get::<String>("id")?);
-                    return Ok(Some((id, row.get("mailbox")?)));
-                }
-                sqlx::query(
-                    "INSERT INTO app_passwords (id, mailbox, name, sealed, created_at)
-                     VALUES ($1, $2, $3, $4, $5)",
-                )
-                .bind(new.id.as_str())
-                .bind(&new.mailbox)
-                .bind(&new.name)
-                .bind(sealed)
-                .bind(new.created.as_microsecond())
-                .execute(&mut *db)
-                .await?;
-                next_edition(db).await?;
-                Ok(None)
-            })
-        });
-        match added.await.map_err(|undone| self.fault(undone))? {
-            None => Ok(()),
-            Some((id, mailbox)) => Err(PasswordError::NameTaken {
-                name: password.name.clone(),
-                id,
-                mailbox,
-            }),
-        }
+        self.insert(password, Legacy::Stays).await
+    }
+
+    async fn take_over(&self, password: &AppPassword) -> Result<(), PasswordError> {
+        self.insert(password, Legacy::IsForgotten).await
     }
 
     async fn revoke(&self, id: &PasswordId) -> Result<bool, PasswordError> {
@@ -122,6 +92,57 @@ impl AppPasswords for Store {
             })
         });
         Ok(recorded.await.map_err(|undone| self.fault(undone))?)
+    }
+}
+
+/// What becomes of what waits for the mailbox of a new app password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Legacy {
+    Stays,
+    IsForgotten,
+}
+
+impl Store {
+    async fn insert(&self, password: &AppPassword, legacy: Legacy) -> Result<(), PasswordError> {
+        let sealed = seal(&self.key(), password).map_err(|undone| self.fault(undone))?;
+        let new = password.clone();
+        let added = self.write(move |db| {
+            Box::pin(async move {
+                let taken = sqlx::query("SELECT id, mailbox FROM app_passwords WHERE name = $1")
+                    .bind(&new.name)
+                    .fetch_optional(&mut *db)
+                    .await?;
+                if let Some(row) = taken {
+                    let row = Columns::new(&row, "app_passwords", "id");
+                    let id = PasswordId::new(row.get::<String>("id")?);
+                    return Ok(Some((id, row.get("mailbox")?)));
+                }
+                sqlx::query(
+                    "INSERT INTO app_passwords (id, mailbox, name, sealed, created_at)
+                     VALUES ($1, $2, $3, $4, $5)",
+                )
+                .bind(new.id.as_str())
+                .bind(&new.mailbox)
+                .bind(&new.name)
+                .bind(sealed)
+                .bind(new.created.as_microsecond())
+                .execute(&mut *db)
+                .await?;
+                if legacy == Legacy::IsForgotten {
+                    forget(db, &new.mailbox).await?;
+                }
+                next_edition(db).await?;
+                Ok(None)
+            })
+        });
+        match added.await.map_err(|undone| self.fault(undone))? {
+            None => Ok(()),
+            Some((id, mailbox)) => Err(PasswordError::NameTaken {
+                name: password.name.clone(),
+                id,
+                mailbox,
+            }),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use gatepost_gateway::admission::{Legacies, Legacy, PasswordError};
 use secrecy::{ExposeSecret as _, SecretString};
+use sqlx::SqliteConnection;
 
 use crate::Store;
 use crate::sealed::place;
@@ -56,17 +57,18 @@ impl Legacies for Store {
 
     async fn forget(&self, mailbox: &str) -> Result<bool, PasswordError> {
         let mailbox = mailbox.to_owned();
-        let forgotten = self.write(move |db| {
-            Box::pin(async move {
-                let removed = sqlx::query("DELETE FROM legacies WHERE mailbox = $1")
-                    .bind(mailbox)
-                    .execute(db)
-                    .await?;
-                Ok(removed.rows_affected() > 0)
-            })
-        });
+        let forgotten = self.write(move |db| Box::pin(async move { forget(db, &mailbox).await }));
         forgotten.await.map_err(|undone| self.fault(undone).into())
     }
+}
+
+/// Forgets what waits for this mailbox; answers whether there was anything.
+pub(crate) async fn forget(db: &mut SqliteConnection, mailbox: &str) -> Result<bool, Undone> {
+    let removed = sqlx::query("DELETE FROM legacies WHERE mailbox = $1")
+        .bind(mailbox)
+        .execute(db)
+        .await?;
+    Ok(removed.rows_affected() > 0)
 }
 
 impl Store {

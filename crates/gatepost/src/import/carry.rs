@@ -76,6 +76,8 @@ async fn one(
     };
     let wanted = Wanted::of(&mailbox.address);
     maker.take_over(wanted, password).await?;
+    // It may have been taken over before, and sealed again since.
+    store.forget(&mailbox.address).await?;
     let settings = config.mailboxes.get(&mailbox.address);
     let signed_in =
         settings.and_then(|settings| sign_in(config, settings, (refresh_token, password)));

@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 
 use crate::cli::Settings;
-use crate::compose::{Gatepost, Scope, compose};
+use crate::compose::{Gatepost, Scope, admission_rules, compose};
 use crate::config::Config;
 use crate::control::{Answer, Question, ask};
 use crate::failure::Failure;
@@ -279,12 +279,9 @@ fn login(
             "a login name has 1 to 255 characters that can be typed".to_owned(),
         ));
     }
-    let configured = config.gateway.logins.get(&lower);
-    let opens = configured.map(|login| login.mailbox.as_str()).or_else(|| {
-        let mailbox = config.mailboxes.get(&lower);
-        mailbox.map(|mailbox| mailbox.address.as_str())
-    });
-    if let Some(other) = opens.filter(|opens| *opens != mailbox) {
+    let opens = admission_rules(config).logins.opens(&lower);
+    let opens = opens.map(|opens| opens.mailbox);
+    if let Some(other) = opens.filter(|opens| opens != mailbox) {
         return Err(unusable(format!(
             "{lower} opens {other} by the configuration"
         )));

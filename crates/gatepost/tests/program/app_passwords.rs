@@ -1,6 +1,7 @@
 //! `gatepost password`: what is made is shown once, listed without its secret, and revoked.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixListener;
 use std::process::Stdio;
 
 use crate::stand::{ADA, Ran, SUPPORT, Stand, ran};
@@ -119,6 +120,12 @@ fn what_cannot_be_is_refused_with_what_can() {
         65,
         &["opens support@contoso.com"],
     );
+    stand.printed(&["password", "add", SUPPORT, "--login", "kiosk"]);
+    refused(
+        &[ADA, "--login", "Kiosk"],
+        65,
+        &["kiosk", "opens support@contoso.com already"],
+    );
     refused(&[ADA, "--expires", "2001-01-01"], 65, &["is past"]);
     refused(&[ADA, "--expires", "soon"], 65, &["90d"]);
     refused(&[ADA, "--from", "sales"], 65, &["no mail address"]);
@@ -140,5 +147,33 @@ fn what_cannot_be_is_refused_with_what_can() {
         !chosen.stdout.contains("correct horse"),
         "{}",
         chosen.stdout
+    );
+}
+
+#[test]
+fn what_was_made_or_revoked_is_said_though_serve_cannot_be_told() {
+    let stand = stand();
+    stand.printed(&["password", "list"]);
+    // A serve of another version answers what nobody understands.
+    let socket = stand.path("state").join("gatepost.sock");
+    let other = UnixListener::bind(socket).expect("the state folder is writable");
+    std::thread::spawn(move || {
+        for mut asked in other.incoming().flatten() {
+            let mut question = String::new();
+            let _ = BufReader::new(&asked).read_line(&mut question);
+            let _ = asked.write_all(b"something else\n");
+        }
+    });
+    let made = stand.run(&["password", "add", SUPPORT, "--name", "printer-3"]);
+    assert_eq!(made.exit, 0, "{}", made.stderr);
+    assert_eq!(made.stdout.trim_end().len(), 23, "{}", made.stdout);
+    assert!(made.stderr.contains("was not told"), "{}", made.stderr);
+    let revoked = stand.run(&["password", "revoke", "printer-3"]);
+    assert_eq!(revoked.exit, 0, "{}", revoked.stderr);
+    assert!(revoked.stdout.contains("revoked printer-3"));
+    assert!(
+        revoked.stderr.contains("was not told"),
+        "{}",
+        revoked.stderr
     );
 }

@@ -54,6 +54,16 @@ pub async fn passwords_contract(passwords: &dyn AppPasswords) {
         (id, mailbox.as_str()),
         (made.id.clone(), "support@contoso.com")
     );
+    let same_login = Wanted {
+        login: Some("printer3".to_owned()),
+        ..Wanted::of("zoe@contoso.com")
+    };
+    let taken = maker.generate(same_login).await;
+    let taken = taken.expect_err("the login leads elsewhere");
+    assert!(
+        matches!(&taken, PasswordError::LoginTaken { mailbox, .. } if mailbox == "support@contoso.com"),
+        "{taken}"
+    );
     assert_eq!(passwords.edition().await.expect("it can be read"), edition);
     let early = used(&made.id, 10);
     let late = used(&made.id, 20);
@@ -66,6 +76,19 @@ pub async fn passwords_contract(passwords: &dyn AppPasswords) {
     let (same, all) = passwords.all().await.expect("they can be read");
     assert_eq!(all[1].last_use, Some(late.last), "the later one stays");
     assert_eq!(same, edition, "uses are no changes");
+    let again = Wanted::of("bob@contoso.com");
+    let taken_over = maker.take_over(again.clone(), &"old".into()).await;
+    let taken_over = taken_over.expect("it is made");
+    let same = maker.take_over(again.clone(), &"old".into()).await;
+    assert_same(&same.expect("it is there"), &taken_over);
+    let another = maker.take_over(again, &"new".into()).await;
+    let another = another.expect("it is made");
+    assert_ne!(another.id, taken_over.id);
+    let (later, all) = passwords.all().await.expect("they can be read");
+    assert!(later > edition && all.len() == 4, "one for each password");
+    for id in [taken_over.id, another.id] {
+        assert!(passwords.revoke(&id).await.expect("revoked"));
+    }
     assert!(passwords.revoke(&made.id).await.expect("revoked"));
     assert!(!passwords.revoke(&made.id).await.expect("revoked before"));
     let (last, all) = passwords.all().await.expect("they can be read");

@@ -20,6 +20,19 @@ pub enum PasswordError {
         /// The mailbox that it opens.
         mailbox: String,
     },
+    /// The login name leads to another mailbox already.
+    #[error(
+        "the login name {login} of the app password {id} opens {mailbox} already; choose another \
+         --login, or revoke that one first: gatepost password revoke {id}"
+    )]
+    LoginTaken {
+        /// The login name.
+        login: String,
+        /// The one that brought it.
+        id: PasswordId,
+        /// The mailbox that it opens.
+        mailbox: String,
+    },
     /// No app password is called this.
     #[error("there is no app password {name}; `gatepost password list` shows those that there are")]
     Missing {
@@ -63,6 +76,7 @@ impl PasswordError {
     /// Every code this error answers by itself; those of the store come on top.
     pub const CODES: &'static [&'static str] = &[
         "app_password_name_taken",
+        "app_password_login_taken",
         "app_password_missing",
         "app_password_too_many",
         "app_password_unusable",
@@ -73,6 +87,7 @@ impl Fault for PasswordError {
     fn code(&self) -> &'static str {
         match self {
             Self::NameTaken { .. } => "app_password_name_taken",
+            Self::LoginTaken { .. } => "app_password_login_taken",
             Self::Missing { .. } => "app_password_missing",
             Self::TooMany { .. } => "app_password_too_many",
             Self::Unusable { .. } => "app_password_unusable",

@@ -22,8 +22,9 @@ pub trait Inheritance: Send + Sync + std::fmt::Debug {
         password: &SecretString,
     ) -> Result<Inherited, PasswordError>;
 
-    /// The password that opened it is an app password now, durably: what waited is forgotten, and
-    /// opens no more when that app password is revoked.
+    /// The password that opened it is an app password now, durably, and with that what waited is
+    /// forgotten ([`super::AppPasswords::take_over`]): it opens no more when that app password is
+    /// revoked. Nothing waits for the mailbox any more.
     async fn settled(&self, mailbox: &str) -> Result<(), PasswordError>;
 }
 

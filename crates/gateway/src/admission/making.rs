@@ -41,6 +41,16 @@ impl Wanted {
             expires: None,
         }
     }
+
+    /// Whether this one opens the same, for the same.
+    fn is_as_good_as(&self, there: &AppPassword) -> bool {
+        there.mailbox == self.mailbox
+            && there.login == self.login
+            && there.protocols == self.protocols
+            && there.networks == self.networks
+            && there.senders == self.senders
+            && there.expires == self.expires
+    }
 }
 
 /// Makes app passwords.
@@ -80,16 +90,39 @@ impl Maker<'_> {
         self.store(wanted, password).await
     }
 
-    /// Makes one of a password that was in use elsewhere, whatever it is like.
+    /// Makes one of a password that was in use elsewhere, whatever it is like; what waits for its
+    /// mailbox is forgotten with that. Taken over again, it is the one that there is.
     pub async fn take_over(
         &self,
         wanted: Wanted,
         password: &SecretString,
     ) -> Result<AppPassword, PasswordError> {
-        self.store(wanted, password).await
+        let (_, all) = self.passwords.all().await?;
+        for there in all.iter().filter(|there| wanted.is_as_good_as(there)) {
+            let Some((recipe, hash)) = there.verifier.read() else {
+                continue;
+            };
+            let shown = hashed(recipe, password.clone()).await;
+            if shown.is_some_and(|shown| hash.is(&shown)) {
+                return Ok(there.clone());
+            }
+        }
+        let made = self.make(wanted, password).await?;
+        self.passwords.take_over(&made).await?;
+        Ok(made)
     }
 
     async fn store(
+        &self,
+        wanted: Wanted,
+        password: &SecretString,
+    ) -> Result<AppPassword, PasswordError> {
+        let made = self.make(wanted, password).await?;
+        self.passwords.add(&made).await?;
+        Ok(made)
+    }
+
+    async fn make(
         &self,
         wanted: Wanted,
         password: &SecretString,
@@ -103,6 +136,16 @@ impl Maker<'_> {
             return Err(PasswordError::TooMany {
                 mailbox: wanted.mailbox,
                 most: MOST_OF_A_MAILBOX,
+            });
+        }
+        let elsewhere = all.iter().find(|there| {
+            there.login.is_some() && there.login == wanted.login && there.mailbox != wanted.mailbox
+        });
+        if let (Some(there), Some(login)) = (elsewhere, &wanted.login) {
+            return Err(PasswordError::LoginTaken {
+                login: login.clone(),
+                id: there.id.clone(),
+                mailbox: there.mailbox.clone(),
             });
         }
         let recipe = of_mailbox
@@ -120,7 +163,7 @@ impl Maker<'_> {
             Some(name) => name,
             None => free_name(&wanted.mailbox, wanted.login.as_deref(), &all),
         };
-        let made = AppPassword {
+        Ok(AppPassword {
             id: self.id(),
             name,
             verifier: recipe.verifier(&hash),
@@ -132,9 +175,7 @@ impl Maker<'_> {
             created: whole_second(self.clock.now()),
             expires: wanted.expires,
             last_use: None,
-        };
-        self.passwords.add(&made).await?;
-        Ok(made)
+        })
     }
 
     /// Four groups of five: nearly 100 bits that can be typed at a printer.

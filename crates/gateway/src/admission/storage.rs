@@ -29,6 +29,11 @@ pub trait AppPasswords: Send + Sync + std::fmt::Debug {
     /// Stores a new one; [`PasswordError::NameTaken`] if its name is given to another.
     async fn add(&self, password: &AppPassword) -> Result<(), PasswordError>;
 
+    /// Like [`Self::add`], of a password with which something that another gateway left behind was
+    /// opened: what waits for its mailbox ([`super::Legacies`]) is forgotten in the same
+    /// transaction, so that a password that is revoked later opens nothing any more.
+    async fn take_over(&self, password: &AppPassword) -> Result<(), PasswordError>;
+
     /// Forgets one; answers whether there was one.
     async fn revoke(&self, id: &PasswordId) -> Result<bool, PasswordError>;
 
