@@ -49,21 +49,34 @@ impl Graph {
     ) -> Result<Receipt, SubmitError> {
         let draft = self.write_draft(&plan.mail).await;
         let draft = draft.map_err(|error| self.of_draft(error))?;
-        if let Err(error) = self.prepare(&draft, (&plan, message), departure).await {
-            if let Err(left) = self.discard_draft(&draft).await {
-                tracing::warn!(
-                    mailbox = self.mailbox(),
-                    "a draft that is not sent is left: {left}"
-                );
+        match self.finish(&draft, (&plan, message), departure).await {
+            Ok(()) => Ok(Receipt {
+                said: format!("sent, with the immutable id {draft}"),
+                refused: Vec::new(),
+            }),
+            // It may have been sent, and then it is no draft any more.
+            Err(error @ SubmitError::Unknown { .. }) => Err(error),
+            Err(error) => {
+                if let Err(left) = self.discard_draft(&draft).await {
+                    tracing::warn!(
+                        mailbox = self.mailbox(),
+                        "a draft that is not sent is left: {left}"
+                    );
+                }
+                Err(error)
             }
-            return Err(error);
         }
-        let ended = self.send_draft(&draft).await;
-        self.sent(ended)?;
-        Ok(Receipt {
-            said: format!("sent, with the immutable id {draft}"),
-            refused: Vec::new(),
-        })
+    }
+
+    async fn finish(
+        &self,
+        draft: &str,
+        plan: (&Plan, &mut dyn Outgoing),
+        departure: &mut dyn Departure,
+    ) -> Result<(), SubmitError> {
+        self.prepare(draft, plan, departure).await?;
+        let ended = self.send_draft(draft).await;
+        self.sent(ended)
     }
 
     async fn prepare(

@@ -306,6 +306,30 @@ async fn a_draft_that_is_not_sent_is_thrown_away() {
     assert_eq!(begun, None);
 }
 
+/// Each try would leave another in the mailbox, and a person could send it.
+#[tokio::test]
+async fn a_draft_whose_sending_is_refused_is_thrown_away() {
+    for refused in [
+        Answer::refusal(429, "ApplicationThrottled"),
+        Answer::refusal(403, "ErrorAccessDenied"),
+        Answer::refusal(403, "ErrorSendAsDenied"),
+        Answer::refusal(429, "ErrorExceededMessageLimit"),
+    ] {
+        let refused = refused.header("retry-after", "0.01");
+        let mut script = vec![
+            ("POST /messages", Answer::json(r#"{"id":"D"}"#)),
+            ("POST /messages/D/attachments", Answer::json("{}")),
+        ];
+        // Some are asked several times.
+        script.extend((0..5).map(|_| ("POST /messages/D/send", refused.clone())));
+        let (sent, _, server) = rebuilt(&script, Told::default()).await;
+        let error = sent.expect_err("it is refused");
+        assert!(!error.is_unknown(), "{error}");
+        let last = server.questions().pop();
+        assert_eq!(last.as_deref(), Some("DELETE /messages/D"), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_message_goes_as_json_with_or_without_a_copy() {
     let mail = NewMail {
