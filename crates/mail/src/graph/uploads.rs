@@ -128,12 +128,23 @@ impl Graph {
         Range { from, size }: Range,
     ) -> Result<Upload, MailError> {
         let until = from + octets.len() as u64;
-        let (mut at, mut tries) = (from, 0);
+        let (mut at, mut reached, mut tries) = (from, from, 0);
         while at < until {
             let done = usize::try_from(at - from).unwrap_or(usize::MAX);
             let put = self.put(url, octets.slice(done..), Range { from: at, size });
             let next = match put.await? {
-                Put::Taken(next) => next.unwrap_or(until),
+                Put::Taken(next) => {
+                    let next = next.unwrap_or(until);
+                    if (from..=reached).contains(&next) {
+                        tries += 1;
+                        if tries >= MOST_TRIES {
+                            let reason = "an upload that was taken and does not go on";
+                            return Err(self.garbled(ATTACH, reason));
+                        }
+                        self.settings().clock.sleep(self.pause(None)).await;
+                    }
+                    next
+                }
                 Put::Over if tries > 0 && until == size => return Ok(Upload::Unclear),
                 Put::Over => return Ok(Upload::Over),
                 Put::Unclear { why, pause } => {
@@ -151,8 +162,8 @@ impl Graph {
                     }
                 }
             };
-            if next > at {
-                tries = 0;
+            if next > reached {
+                (reached, tries) = (next, 0);
             }
             if next < from {
                 // What was let go is wanted again.

@@ -203,6 +203,21 @@ async fn an_upload_that_never_gets_anywhere_is_given_up() {
 }
 
 #[tokio::test]
+async fn an_upload_that_is_taken_and_does_not_advance_is_given_up() {
+    let stands: Vec<_> = (0..40).map(|_| (PUT, next(0))).collect();
+    // It goes to and fro within its first range.
+    let sways = (0..40).map(|round| (PUT, next([7, 0][round % 2])));
+    let sways: Vec<_> = sways.collect();
+    for (script, most) in [(stands, 4), (sways, 5)] {
+        let (done, puts, _) = uploaded(&script).await;
+        let error = done.expect_err("it gets nowhere");
+        assert_eq!(error.code(), "mail_server_garbled", "{error}");
+        assert!(error.to_string().contains("does not go on"), "{error}");
+        assert_eq!(puts.len(), most);
+    }
+}
+
+#[tokio::test]
 async fn an_upload_leads_to_no_unprotected_place() {
     let open = r#"{"uploadUrl":"http://outlook.example/u?authtoken=x"}"#;
     let (done, puts, _) = uploaded(&[(START, Answer::json(open))]).await;
