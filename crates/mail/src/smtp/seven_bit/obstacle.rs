@@ -45,6 +45,11 @@ pub(in crate::smtp) enum Obstacle {
         /// Its type.
         media_type: String,
     },
+    /// It is no part, and so nothing says how it is encoded.
+    #[error(
+        "text of it that is not ASCII belongs to none of its parts (is its boundary the one that its header says?), so it cannot be recoded, and the server does not take it as it is (8BITMIME is not offered)"
+    )]
+    NoPart,
     /// Nobody wrote that by hand.
     #[error("a header of it has more than {limit} octets")]
     HeaderTooLong {

@@ -79,7 +79,7 @@ enum Treatment {
     Completed,
     /// It is in base64 already, but for octets that mean nothing there (RFC 2045 §6.8).
     Cleaned,
-    /// Nobody is shown what stands between parts.
+    /// Nobody is shown what stands before the first part.
     Masked,
 }
 

@@ -68,6 +68,7 @@ impl Surveyor {
 
     pub(super) fn finish(mut self) -> Result<Survey, Obstacle> {
         self.walker.finish(&mut self.seen)?;
+        self.seen.settle_stray();
         Ok(self.seen.survey)
     }
 }
@@ -78,6 +79,9 @@ struct Seen {
     /// The leaf that is being read.
     leaf: Option<Leaf>,
     has_signature: bool,
+    /// Text that is not ASCII stands before the first part of a multipart, if it has one, or
+    /// belongs to none.
+    has_stray: bool,
 }
 
 struct Leaf {
@@ -128,7 +132,10 @@ impl Visitor for Seen {
     fn text(&mut self, octets: &[u8]) {
         match &mut self.leaf {
             Some(leaf) => leaf.octets.feed(octets),
-            None => self.between(octets),
+            None => {
+                self.has_stray |= !octets.is_ascii();
+                self.between(octets);
+            }
         }
     }
 
@@ -151,12 +158,26 @@ impl Visitor for Seen {
         }
     }
 
+    fn parts_begin(&mut self) {
+        self.has_stray = false;
+    }
+
     fn delimiter(&mut self, octets: &[u8]) {
+        // What its header says of such a boundary would be written otherwise.
+        self.has_stray |= !octets.is_ascii();
+        self.settle_stray();
         self.between(octets);
     }
 }
 
 impl Seen {
+    /// What no part followed is no preamble: somebody meant it to be read.
+    fn settle_stray(&mut self) {
+        if std::mem::take(&mut self.has_stray) {
+            self.survey.against_bodies.get_or_insert(Obstacle::NoPart);
+        }
+    }
+
     /// What stands between parts.
     fn between(&mut self, octets: &[u8]) {
         if octets.is_ascii() {

@@ -151,6 +151,32 @@ async fn what_cannot_be_undone_is_refused() {
     assert!(refused.is_err_and(|error| error.contains("nested")));
 }
 
+/// It is not shown by everybody, but somebody wrote it.
+#[tokio::test]
+async fn text_that_belongs_to_no_part_is_never_overwritten() {
+    let head = "Subject: x\nContent-Type: multipart/mixed; boundary=x\n\n";
+    for body in [
+        "--y\n\nGröße\n--y--\n",
+        "--x\n\nplain\n--x--\nGröße\n",
+        "Größe\n--x--\n",
+        "Größe",
+        "--x\nContent-Type: multipart/mixed; boundary=z\n\nGröße\n--x--\n",
+        "--x\nContent-Type: multipart/mixed; boundary=z\n\n--z\n\n--z--\nGröße\n--x\n\n--x--\n",
+        "--x\nContent-Type: multipart/mixed; boundary=\"ö\"\n\n--ö\n\na\n--ö--\n--x--\n",
+    ] {
+        let message = format!("{head}{body}").replace('\n', "\r\n");
+        for size in [1, 10_000] {
+            let refused = recoded_by(message.as_bytes(), Recoding::Bodies, size).await;
+            let refused = refused.expect_err("it would be overwritten");
+            assert!(refused.contains("none of its parts"), "{refused}");
+        }
+    }
+    let padded = "Subject: x\nContent-Type: multipart/mixed; boundary=\"x \"\n\n\
+                  --x \n\nGröße\n--x --\n";
+    let found = recoded(padded).await;
+    assert!(found.contains("Gr=C3=B6=C3=9Fe\n--x --\n"), "{found}");
+}
+
 #[tokio::test]
 async fn damaged_encodings_are_mended() {
     let found = recoded(

@@ -18,6 +18,9 @@ pub(super) trait Visitor {
     /// The body of a leaf is over. The end of the line before a delimiter belongs to that.
     fn body_end(&mut self);
 
+    /// A multipart has its first part: what stood before it is shown to nobody.
+    fn parts_begin(&mut self) {}
+
     /// Octets between parts: the line of a delimiter, with the end of the line before it.
     fn delimiter(&mut self, octets: &[u8]);
 }
@@ -59,6 +62,8 @@ struct Multipart {
     boundary: Vec<u8>,
     is_signed: bool,
     is_digest: bool,
+    /// Whether a part of it was begun.
+    has_part: bool,
     depth: usize,
 }
 
@@ -185,6 +190,7 @@ impl Walker {
                     boundary,
                     is_signed,
                     is_digest,
+                    has_part: false,
                     depth: self.depth,
                 });
                 At::Around
@@ -206,15 +212,17 @@ impl Walker {
     }
 
     /// Which multipart this line delimits, and whether it is its last. Blanks behind it are
-    /// padding (RFC 2046 §5.1.1).
+    /// padding, and no boundary ends with one (RFC 2046 §5.1.1).
     fn delimiter(&self, line: &[u8]) -> Option<(usize, bool)> {
         let line = line.strip_prefix(b"--")?.trim_ascii_end();
         let last = line.strip_suffix(b"--");
         self.open.iter().enumerate().rev().find_map(|(at, one)| {
-            if line == one.boundary {
+            let boundary = one.boundary.trim_ascii_end();
+            if line == boundary {
                 Some((at, false))
             } else {
-                (last == Some(&one.boundary[..])).then_some((at, true))
+                let is_last = last == Some(&one.boundary[..]) || last == Some(boundary);
+                is_last.then_some((at, true))
             }
         })
     }
@@ -231,6 +239,10 @@ impl Walker {
         }
         if matches!(self.at, At::Leaf) {
             visitor.body_end();
+        }
+        let is_innermost = number + 1 == self.open.len();
+        if !is_last && is_innermost && !std::mem::replace(&mut self.open[number].has_part, true) {
+            visitor.parts_begin();
         }
         if std::mem::take(&mut self.has_end) {
             visitor.delimiter(b"\r\n");
