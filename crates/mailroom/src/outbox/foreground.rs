@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::attempt::{Attempt, CLAIM, LONGEST};
 use super::bounce;
-use super::judgement::{Judged, Moment, Tried, handed_over, judge};
+use super::judgement::{Judged, Moment, Tried, goes_on_without, handed_over, judge};
 use super::lane::Lesson;
 use super::lookout::{LOOKS, LOOKS_IN_VAIN, LookError, Sighting, copies_since};
 use super::reports::Report;
@@ -91,7 +91,11 @@ impl Sending {
     }
 
     /// Looks for a message of which nobody knows whether it was sent, and decides.
-    pub(super) async fn looked_for(&self, due: DueSubmission, office: &PostOffice) -> Settlement {
+    pub(super) async fn looked_for(
+        &self,
+        mut due: DueSubmission,
+        office: &PostOffice,
+    ) -> Settlement {
         let mut has_it = due.recipients.iter();
         let has_it = has_it.any(|one| one.fate == RecipientFate::Taken);
         let sighting = match &self.lookout {
@@ -132,7 +136,7 @@ impl Sending {
                 (Fate::RetryAt { at: now, reason }, None)
             }
             (Ok(Sighting::Nothing), None) => {
-                self.decide(&due, "it is not among the sent messages", now)
+                self.decide(&mut due, "it is not among the sent messages", now)
             }
             (Err(LookError::NotNow(reason)), _) if due.looks_in_vain < LOOKS_IN_VAIN => {
                 tracing::warn!(
@@ -144,7 +148,7 @@ impl Sending {
                 (look_again(&due, due.looks_in_vain + 1, at), None)
             }
             (Err(LookError::NotNow(reason) | LookError::Never(reason)), _) => {
-                self.decide(&due, &reason, now)
+                self.decide(&mut due, &reason, now)
             }
         };
         Settlement {
@@ -167,7 +171,12 @@ impl Sending {
     }
 
     /// What follows when a message cannot be found: what the configuration says, and it is told.
-    fn decide(&self, due: &DueSubmission, why: &str, now: Timestamp) -> (Fate, Option<NewEvent>) {
+    fn decide(
+        &self,
+        due: &mut DueSubmission,
+        why: &str,
+        now: Timestamp,
+    ) -> (Fate, Option<NewEvent>) {
         let lost = due
             .reason
             .as_deref()
@@ -197,6 +206,9 @@ impl Sending {
                 reason,
             },
             UnknownThen::Resend => Fate::RetryAt { at: now, reason },
+            UnknownThen::Drop if goes_on_without(&mut due.recipients, &reason) => {
+                Fate::RetryAt { at: now, reason }
+            }
             UnknownThen::Drop => Fate::Dropped { reason },
         };
         (fate, report)

@@ -103,16 +103,8 @@ pub(super) fn handed_over(due: &mut DueSubmission, said: String, moment: Moment<
         }
     }
     let has_it = |one: &Addressee| one.fate == RecipientFate::Taken;
-    let waits = |one: &&Addressee| one.fate == RecipientFate::Waiting;
-    let waiting = due.recipients.iter().filter(waits).count();
-    if waiting > 0 {
-        // The next envelope does not wait: nothing is wrong.
-        let all = due.recipients.len();
-        let reason = format!("{waiting} of {all} recipients have their turn in another envelope");
-        Fate::RetryAt {
-            at: moment.now,
-            reason,
-        }
+    if let Some(next) = next_envelope(due, moment) {
+        next
     } else if open(due) > 0 {
         again(due, (list_of(&due.recipients), None), moment)
     } else if due.recipients.iter().all(has_it) {
@@ -122,6 +114,32 @@ pub(super) fn handed_over(due: &mut DueSubmission, said: String, moment: Moment<
             reason: list_of(&due.recipients),
         }
     }
+}
+
+/// The next envelope does not wait, if there is to be one: nothing is wrong.
+fn next_envelope(due: &DueSubmission, moment: Moment<'_>) -> Option<Fate> {
+    let waits = |one: &&Addressee| one.fate == RecipientFate::Waiting;
+    let (waiting, all) = (
+        due.recipients.iter().filter(waits).count(),
+        due.recipients.len(),
+    );
+    let reason = format!("{waiting} of {all} recipients have their turn in another envelope");
+    let at = moment.now;
+    (waiting > 0).then_some(Fate::RetryAt { at, reason })
+}
+
+/// Lets those go to whom a message may have been sent, since it is not sent again, if others are
+/// still to have it; answers whether there are such.
+pub(super) fn goes_on_without(recipients: &mut [Addressee], reason: &str) -> bool {
+    let untried = |one: &Addressee| one.fate.is_open() && one.fate != RecipientFate::Open;
+    let goes_on = recipients.iter().any(untried);
+    for recipient in recipients.iter_mut().filter(|_| goes_on) {
+        if recipient.fate == RecipientFate::Open {
+            let reason = reason.to_owned();
+            recipient.fate = RecipientFate::Refused { reason };
+        }
+    }
+    goes_on
 }
 
 fn failed(
@@ -136,12 +154,15 @@ fn failed(
         SubmitError::Unknown { .. } => unknown(reason, moment),
         SubmitError::NoRecipient(all) => {
             refused = note_refusals(&mut due.recipients, all).refused;
-            if open(due) > 0 {
-                again(due, (reason, None), moment)
-            } else {
-                Fate::Failed { reason }
+            match next_envelope(due, moment) {
+                // Each of them has had his answer, and it says nothing of those who wait.
+                Some(next) if turn_of(due) == 0 && lesson == Lesson::Works => next,
+                _ if open(due) > 0 => again(due, (reason, None), moment),
+                _ => Fate::Failed { reason },
             }
         }
+        // Others have it: it can be sent, only not by this way, or not to them alone.
+        SubmitError::Unsendable { .. } if has_gone(due) => again(due, (reason, None), moment),
         // So many are too many for one message: half of them may not be.
         SubmitError::Refused {
             meaning: Some(Meaning::TooManyRecipients),
@@ -398,6 +419,11 @@ fn turn_of(due: &DueSubmission) -> usize {
     in_turn
         .filter(|one| one.fate == RecipientFate::Open)
         .count()
+}
+
+fn has_gone(due: &DueSubmission) -> bool {
+    let mut all = due.recipients.iter();
+    all.any(|one| one.fate == RecipientFate::Taken)
 }
 
 fn open(due: &DueSubmission) -> usize {

@@ -3,13 +3,14 @@
 use gatepost_host::Chance;
 use jiff::Timestamp;
 
-use super::judgement::list_of;
+use super::judgement::{goes_on_without, list_of};
 use super::{SendPolicy, bounce, reports};
 use crate::{Addressee, Decision, EventType, Fate, RecipientFate, Resolution, Submission};
 
 impl SendPolicy {
     /// What follows from it. That the message was sent is said of those to whom it departed; those
-    /// whom the server had refused for now are tried at once, and who was refused for good is
+    /// whom the server had refused for now are tried at once, and so are those who had no turn yet,
+    /// whatever is decided of the others; who was refused for good is
     /// reported as after any other try.
     pub fn resolved(
         &self,
@@ -31,7 +32,12 @@ impl SendPolicy {
                 let lost = seen.reason.as_deref().map(|lost| format!("; {lost}"));
                 let lost = lost.unwrap_or_default();
                 let reason = format!("a person decided that it is not sent again{lost}");
-                (Fate::Dropped { reason }, vec![EventType::SendUnknown])
+                let fate = if goes_on_without(&mut recipients, &reason) {
+                    Fate::RetryAt { at: now, reason }
+                } else {
+                    Fate::Dropped { reason }
+                };
+                (fate, vec![EventType::SendUnknown])
             }
         };
         let reports = kinds.into_iter().filter_map(|kind| {

@@ -5,6 +5,7 @@ mod drafts;
 mod promises;
 mod server;
 mod stand;
+mod turns;
 
 use gatepost_host::environment;
 

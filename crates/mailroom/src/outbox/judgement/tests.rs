@@ -370,3 +370,47 @@ fn a_message_with_too_many_recipients_is_sent_to_half_of_them() {
     let judged = judged_behind(&mut due, (Tried::Failed(one), true), 0);
     assert!(matches!(judged.fate, Fate::Failed { .. }), "{judged:?}");
 }
+
+/// Whose turn it was had his answer, and those who wait need not wait for anything.
+#[test]
+fn a_turn_that_is_refused_as_a_whole_does_not_hold_up_the_next() {
+    let names = ["a@example.com", "b@example.com", "c@example.com"];
+    for (next, about) in [(Next::Discard, "for good"), (LATER, "for now")] {
+        let mut due = due(&names);
+        due.recipients = next_turn(&due.recipients, 2);
+        let refused = names[..2].iter().map(|name| recipient(name, next));
+        let error = SubmitError::NoRecipient(refused.collect());
+        let moment = Moment {
+            now: at(5),
+            chance: &Chance::seeded(1),
+            give_up_after: Duration::from_hours(72),
+        };
+        let judged = judge(&mut due, (Tried::Failed(error), false), moment);
+        let Fate::RetryAt { at: then, .. } = judged.fate else {
+            panic!("somebody waits: {judged:?}")
+        };
+        assert_eq!(then, at(5), "{about}");
+        assert_eq!(next_turn(&due.recipients, 2)[2].fate, RecipientFate::Open);
+    }
+}
+
+/// The way may be another one tomorrow, and others have the message.
+#[test]
+fn what_cannot_go_on_by_this_way_is_not_at_its_end() {
+    let unsendable = || SubmitError::Unsendable {
+        host: "graph.test".to_owned(),
+        mailbox: "ada@contoso.com".to_owned(),
+        reason: "its header names those who have it".to_owned(),
+    };
+    let mut due = due(&["a@example.com", "b@example.com"]);
+    due.recipients[0].fate = RecipientFate::Taken;
+    let fate = judged(&mut due, Tried::Failed(unsendable()), 5).fate;
+    assert!(
+        matches!(fate, Fate::RetryAt { at: then, .. } if then > at(5)),
+        "{fate:?}"
+    );
+    assert_eq!(due.recipients[1].fate, RecipientFate::Open);
+    due.recipients[0].fate = RecipientFate::Open;
+    let fate = judged(&mut due, Tried::Failed(unsendable()), 5).fate;
+    assert!(matches!(fate, Fate::Failed { .. }), "{fate:?}");
+}
