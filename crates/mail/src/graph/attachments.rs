@@ -114,6 +114,27 @@ async fn at_once(file: &NewAttachment, octets: &mut dyn Outgoing) -> Result<Byte
 }
 
 pub(super) const ATTACH: &str = "attach a file";
-/// From this size on a file goes in ranges.
-const AT_ONCE: u64 = 3 * 1024 * 1024;
+/// From this size on a file goes in ranges: in base64 it fills a request of four million octets,
+/// but for a hundred thousand that are left for its name and all the rest. No upload session is
+/// opened for less than 2 MiB.
+const AT_ONCE: u64 = 3_900_000 / 4 * 3;
 pub(super) const MOST_ATTACHMENTS: usize = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Letter;
+
+    #[tokio::test]
+    async fn what_goes_at_once_fits_in_a_request_that_graph_takes() {
+        let size = usize::try_from(AT_ONCE - 1).expect("it is small");
+        let file = NewAttachment {
+            name: "ö".repeat(255),
+            content_type: "application/octet-stream".into(),
+            content_id: Some("\u{1}".repeat(998)),
+        };
+        let mut octets = Letter::new([vec![0; size]]);
+        let body = at_once(&file, &mut octets).await.expect("it is read");
+        assert!(body.len() < 4_000_000, "{} octets", body.len());
+    }
+}
