@@ -4,8 +4,9 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::process::{Command, Stdio};
 
-use gatepost_peers::large_message;
+use gatepost_peers::{Offer, Program, large_message};
 
+use crate::outbox::{BOB, Post, with_crlf};
 use crate::stand::{ADA, Failure, Stand, TO_A_MAILDIR, message, until_it_holds};
 
 #[test]
@@ -33,7 +34,7 @@ fn the_largest_message_of_exchange_is_written_to_a_file() -> Result<(), Failure>
         stand.dovecot.deliver(ADA, "INBOX", &sent)?;
         let file = stand.program.folder().join("written.eml");
         let arguments = ["read", ADA, "--raw"];
-        let peak = peak_of_a_run(&stand, &arguments, File::create(&file)?)?;
+        let peak = peak_of_a_run(&stand.program, &arguments, File::create(&file)?)?;
         assert!(fs::read(&file)? == sent, "octet by octet");
         Ok(peak)
     };
@@ -47,7 +48,7 @@ fn the_largest_message_of_exchange_is_exported() -> Result<(), Failure> {
     let exported = |to: &str, size: usize| -> Result<u64, Failure> {
         stand.dovecot.deliver(ADA, "INBOX", &large_message(size))?;
         let proof = File::create(stand.program.folder().join("proof.json"))?;
-        let peak = peak_of_a_run(&stand, &["export", ADA, "--to", to], proof)?;
+        let peak = peak_of_a_run(&stand.program, &["export", ADA, "--to", to], proof)?;
         let cur = stand.program.folder().join(to).join("INBOX/cur");
         let mut sizes = Vec::new();
         for entry in fs::read_dir(cur)? {
@@ -67,10 +68,10 @@ fn of_the_largest_message_only_the_header_is_fetched() -> Result<(), Failure> {
     stand.dovecot.deliver(ADA, "INBOX", &large_message(LARGE))?;
     let file = stand.program.folder().join("header.txt");
     let arguments = ["read", ADA, "--headers"];
-    let header = peak_of_a_run(&stand, &arguments, File::create(&file)?)?;
+    let header = peak_of_a_run(&stand.program, &arguments, File::create(&file)?)?;
     assert!(fs::read_to_string(&file)?.contains("Subject: large\n"));
     assert!(fs::metadata(&file)?.len() < 1_000, "and nothing else");
-    let listing = peak_of_a_run(&stand, &["messages", ADA], File::create(&file)?)?;
+    let listing = peak_of_a_run(&stand.program, &["messages", ADA], File::create(&file)?)?;
     assert_little_more(header, listing);
     Ok(())
 }
@@ -110,6 +111,63 @@ fn reaches_a_maildir(stand: &Stand) -> Result<(), Failure> {
     Ok(())
 }
 
+/// It is kept in the outbox, and read from there while it leaves.
+#[test]
+fn a_large_message_is_sent_by_smtp() -> Result<(), Failure> {
+    let post = Post::new("")?;
+    let small = peak_of_sending(&post, &of_whole_lines(SMALL))?;
+    let sent = of_whole_lines(SENT);
+    assert_little_more(peak_of_sending(&post, &sent)?, small);
+    let arrived = post.arrived(2)?;
+    let largest = arrived.iter().max_by_key(|octets| octets.len());
+    let largest = with_crlf(largest.ok_or("it is not there")?);
+    assert!(largest.ends_with(body(&sent)?), "octet by octet");
+    Ok(())
+}
+
+/// It is read twice before it leaves, and never held.
+#[test]
+fn a_large_message_is_recoded_while_it_is_sent() -> Result<(), Failure> {
+    let offer = Offer {
+        without: Some("8bitmime, smtputf8, chunking"),
+        ..Offer::default()
+    };
+    let post = Post::offering("", offer)?;
+    let small = peak_of_sending(&post, &eight_bit_text(SMALL))?;
+    assert_little_more(peak_of_sending(&post, &eight_bit_text(RECODED))?, small);
+    let arrived = post.arrived(2)?;
+    assert!(arrived.iter().all(|octets| octets.is_ascii()));
+    let largest = arrived.iter().map(Vec::len).max();
+    assert!(largest > Some(RECODED), "{largest:?}");
+    Ok(())
+}
+
+fn eight_bit_text(octets: usize) -> Vec<u8> {
+    let line = "Größe, und sonst nichts, was nicht auch in ASCII ginge.\r\n";
+    let head = "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\
+                Content-Transfer-Encoding: 8bit\r\nSubject: text\r\n\r\n";
+    format!("{head}{}", line.repeat(octets / line.len())).into_bytes()
+}
+
+/// What stands behind the header.
+fn body(message: &[u8]) -> Result<&[u8], Failure> {
+    let end = message.windows(4).position(|four| four == b"\r\n\r\n");
+    Ok(&message[end.ok_or("the header has an end")?..])
+}
+
+/// The most memory, in KiB, that it takes to hand `message` over and to send it.
+fn peak_of_sending(post: &Post, message: &[u8]) -> Result<u64, Failure> {
+    let folder = post.program.folder();
+    let (input, output) = (folder.join("message.eml"), folder.join("sent.txt"));
+    fs::write(&input, message)?;
+    let files = (File::open(&input)?.into(), File::create(&output)?);
+    let peak = peak_of_a_fed_run(&post.program, &["send", ADA, "--to", BOB], files)
+        .map_err(|error| format!("{error}\n{}", post.log()))?;
+    let said = fs::read_to_string(&output)?;
+    assert!(said.starts_with("sent "), "{said}");
+    Ok(peak)
+}
+
 /// A message of almost so many octets whose last line has its end: by POP3 every line has one.
 fn of_whole_lines(octets: usize) -> Vec<u8> {
     let mut message = large_message(octets);
@@ -139,14 +197,25 @@ fn peak_of(process: u32) -> Result<u64, Failure> {
 
 /// The most memory, in KiB, that a run of the program held, its standard output being a file.
 /// It is the one who waits for its end who is told, and Rust's own library keeps that to itself.
-fn peak_of_a_run(stand: &Stand, arguments: &[&str], output: File) -> Result<u64, Failure> {
-    let program = stand.program.command();
+fn peak_of_a_run(program: &Program, arguments: &[&str], output: File) -> Result<u64, Failure> {
+    peak_of_a_fed_run(program, arguments, (Stdio::null(), output))
+}
+
+/// The same of a run whose standard input is `input`.
+fn peak_of_a_fed_run(
+    program: &Program,
+    arguments: &[&str],
+    (input, output): (Stdio, File),
+) -> Result<u64, Failure> {
+    let folder = program.folder();
+    let program = program.command();
     let output = Command::new("python3")
         .args(["-c", TELLS_THE_PEAK])
         .arg(program.get_program())
         .args(program.get_args())
         .args(arguments)
-        .current_dir(stand.program.folder())
+        .current_dir(folder)
+        .stdin(input)
         .stdout(output)
         .stderr(Stdio::piped())
         .spawn()?
@@ -191,6 +260,10 @@ sys.exit(ended.returncode)
 const SMALL: usize = 1024 * 1024;
 /// What Exchange Online lets a tenant allow at most.
 const LARGE: usize = 150 * 1024 * 1024;
+/// Postfix counts what it writes on top.
+const SENT: usize = 150_000_000;
+/// It grows when it is recoded.
+const RECODED: usize = 100_000_000;
 const REST: usize = 512 * 1024;
 /// In KiB.
 const MOST_MORE: u64 = 16 * 1024;

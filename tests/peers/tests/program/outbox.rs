@@ -3,7 +3,9 @@
 use std::fs::{self, File};
 use std::process::Stdio;
 
-use gatepost_peers::{Dovecot, IdentityEndpoint, Postfix, Program, RawImap, Specimen, corpus};
+use gatepost_peers::{
+    Dovecot, IdentityEndpoint, Offer, Postfix, Program, RawImap, Specimen, corpus,
+};
 
 use crate::stand::{ADA, Failure};
 
@@ -22,9 +24,14 @@ pub(crate) struct Post {
 impl Post {
     /// Starts the servers; `rest` is what else the configuration says.
     pub(crate) fn new(rest: &str) -> Result<Self, Failure> {
+        Self::offering(rest, Offer::default())
+    }
+
+    /// The same with another offer of Postfix.
+    pub(crate) fn offering(rest: &str, offer: Offer) -> Result<Self, Failure> {
         let identity = IdentityEndpoint::start()?;
         let dovecot = Dovecot::start(&identity)?;
-        let postfix = Postfix::start(&identity, &dovecot)?;
+        let postfix = Postfix::start_offering(&identity, &dovecot, offer)?;
         let mailbox = format!(
             "[mailbox.\"{ADA}\"]\nregistration = \"peers\"\ngrant = \"client_credentials\"\n\
              send = \"smtp\"\n\n{rest}"
@@ -165,7 +172,7 @@ fn is_trace(head: &[u8]) -> bool {
 }
 
 /// With the line ends of the wire: a Maildir has those of Unix.
-fn with_crlf(octets: &[u8]) -> Vec<u8> {
+pub(crate) fn with_crlf(octets: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(octets.len());
     for line in octets.split_inclusive(|octet| *octet == b'\n') {
         match line.strip_suffix(b"\n") {
