@@ -20,7 +20,7 @@ use gatepost_host::{Chance, Clock, Tasks};
 use gatepost_mail::imap::Security;
 use gatepost_mail::smtp::SmtpOpener;
 use gatepost_mailroom::outbox::{
-    Dispatcher, PostOffice, Preparation, SendLimits, SendPolicy, Sending, Wishes,
+    Dispatcher, PostOffice, Preparation, ReturnTo, SendLimits, SendPolicy, Sending, Wishes,
 };
 use gatepost_mailroom::{Accepted, Bell, Outbox as _, Spool, SubmissionFilter, SubmissionState};
 use gatepost_peers::{Dovecot, IdentityEndpoint, Offer, Postfix, Submissions, large_message};
@@ -242,7 +242,7 @@ async fn accept(office: &PostOffice, message: &[u8], count: u32) -> anyhow::Resu
     for _ in 0..count {
         let wishes = Wishes {
             mailbox: ADA.to_owned(),
-            sender: Some(ADA.to_owned()),
+            sender: ReturnTo::Address(ADA.to_owned()),
             recipients: vec![BOB.to_owned()],
             ..Wishes::default()
         };

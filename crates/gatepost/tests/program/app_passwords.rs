@@ -150,6 +150,10 @@ fn what_cannot_be_is_refused_with_what_can() {
     );
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the thread waits for clients until the test's process ends"
+)]
 #[test]
 fn what_was_made_or_revoked_is_said_though_serve_cannot_be_told() {
     let stand = stand();

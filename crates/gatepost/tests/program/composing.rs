@@ -93,7 +93,7 @@ fn a_mailbox_sends_from_a_further_address_of_its_own() {
     assert_eq!(listed[0]["mailbox"], SUPPORT);
     let other = "jun.tanaka@contoso.com";
     let ran = stand.run(&["send", SUPPORT, "--from", other, "--to", to, "--text", "x"]);
-    ran.assert_fails(69, &["SendAs"]);
+    ran.assert_fails(77, &["SendAs"]);
 }
 
 #[test]

@@ -130,12 +130,11 @@ impl Visitor for Seen {
     }
 
     fn text(&mut self, octets: &[u8]) {
-        match &mut self.leaf {
-            Some(leaf) => leaf.octets.feed(octets),
-            None => {
-                self.has_stray |= !octets.is_ascii();
-                self.between(octets);
-            }
+        if let Some(leaf) = &mut self.leaf {
+            leaf.octets.feed(octets);
+        } else {
+            self.has_stray |= !octets.is_ascii();
+            self.between(octets);
         }
     }
 
