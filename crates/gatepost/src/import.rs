@@ -1,6 +1,6 @@
 //! Takes the place of another program: what its configuration means here, what cannot be taken
 //! over, what is unsafe about it, and what remains to be done. The plan is a pure function of the
-//! file and the passwords; [`carry`] puts into the store what a file of ours must not hold.
+//! file and the passwords; `carry` puts into the store what a file of ours must not hold.
 
 mod accounts;
 mod carry;
