@@ -20,7 +20,7 @@ use super::known::{self, Held, Known};
 use super::making::{Maker, Wanted, hashed};
 use super::proven::{Proof, Proven};
 use super::{
-    Admission, AppPasswords, Guest, Inheritance, Inherited, LastUse, Login, Logins, Opens,
+    Admission, AppPasswords, Edition, Guest, Inheritance, Inherited, LastUse, Login, Logins, Opens,
     PasswordError, PasswordId, Turned, Use,
 };
 use crate::Protocol;
@@ -259,12 +259,16 @@ impl Inside {
         let waiting = Waiting::among(&self.waiting).ok_or(Turned::Busy)?;
         let _look = self.looks.acquire().await.map_err(|_| Turned::Busy)?;
         drop(waiting);
+        let edition = read(&self.known).edition;
         let known = self.prove_among_known(candidate, password).await;
         if known.is_some() {
             return Ok(known);
         }
         match &candidate.opens {
-            Some(opens) => self.inherit(candidate, &opens.mailbox, password).await,
+            Some(opens) => {
+                let mailbox = opens.mailbox.as_str();
+                self.inherit(candidate, (mailbox, edition), password).await
+            }
             None => Ok(None),
         }
     }
@@ -307,18 +311,19 @@ impl Inside {
     async fn inherit(
         &self,
         candidate: &Candidate,
-        mailbox: &str,
+        (mailbox, looked_through): (&str, Option<Edition>),
         password: &SecretString,
     ) -> Result<Option<Arc<Held>>, Turned> {
         let Some(left) = &self.house.inheritance else {
             return Ok(None);
         };
-        if !left.waits_for(mailbox) {
-            return Ok(None);
-        }
         // Clients open several connections at once, and one app password is to come of it.
         let _one = self.inheriting.lock().await;
         if !left.waits_for(mailbox) {
+            // Another connection may have opened it since this password was looked for.
+            if read(&self.known).edition == looked_through {
+                return Ok(None);
+            }
             return Ok(self.prove_among_known(candidate, password).await);
         }
         let unreadable = |error: PasswordError| Turned::Unreadable {
