@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use gatepost_peers::{EmailProxy, IdentityEndpoint};
 use tempfile::TempDir;
 
@@ -37,7 +37,7 @@ impl Relay {
         let certificate = certificate(identity, folder.path())?;
         let authority = identity.authority().certificate_file().display();
         let mut text = String::from(
-            "global\n  maxconn 20000\ndefaults\n  mode tcp\n  timeout connect 10s\n  \
+            "global\n  maxconn 4000\ndefaults\n  mode tcp\n  timeout connect 10s\n  \
              timeout client 1h\n  timeout server 1h\n",
         );
         for passage in passages {
@@ -122,12 +122,17 @@ impl Relay {
             .stderr(Stdio::null())
             .spawn()
             .with_context(|| format!("cannot run {command:?}"))?;
-        let relay = Self {
+        let mut relay = Self {
             process,
             _folder: folder,
         };
         for passage in passages {
-            until("the relay", || Ok(TcpStream::connect(passage.near).is_ok()))?;
+            until("the relay", || {
+                if let Some(status) = relay.process.try_wait()? {
+                    bail!("{command:?} ended early: {status}");
+                }
+                Ok(TcpStream::connect(passage.near).is_ok())
+            })?;
         }
         Ok(relay)
     }
