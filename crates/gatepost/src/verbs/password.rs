@@ -1,7 +1,7 @@
 //! `gatepost password add|list|revoke`: who may come in at the doors of the gateway.
 
 use gatepost_gateway::admission::{
-    AppPassword, AppPasswords as _, Cost, Maker, PasswordError, Wanted,
+    AppPassword, AppPasswords as _, Cost, Legacies as _, Maker, PasswordError, Wanted,
 };
 use gatepost_gateway::{Protocol, Protocols};
 use gatepost_host::Network;
@@ -42,8 +42,9 @@ enum PasswordVerb {
     },
     /// Revoke an app password at once. Sessions that it opened end.
     Revoke {
-        /// Its id or its name in the list.
-        #[arg(value_name = "ID|NAME")]
+        /// Its id or its name in the list, or the mailbox of an import that still waits for its
+        /// first login.
+        #[arg(value_name = "ID|NAME|MAILBOX")]
         which: String,
     },
 }
@@ -188,10 +189,19 @@ impl Told {
 
 fn list(mailbox: Option<&str>, form: Form, config: Config) -> Result<(), Failure> {
     let only = mailbox.map(str::to_lowercase);
-    let (all, now) = beside(config, async |gatepost| {
+    let (all, waiting, now) = beside(config, async |gatepost| {
         let (_, all) = gatepost.store.all().await?;
-        Ok((all, gatepost.clock.now()))
+        let waiting = gatepost.store.waiting().await?;
+        Ok((all, waiting, gatepost.clock.now()))
     })?;
+    for mailbox in waiting {
+        if only.as_ref().is_none_or(|one| *one == mailbox) {
+            screen::warn(&format!(
+                "what was imported for {mailbox} waits for its first login, whose password becomes \
+                 an app password; gatepost password revoke {mailbox} forgets it"
+            ));
+        }
+    }
     let of_mailbox =
         |password: &&AppPassword| only.as_ref().is_none_or(|one| *one == password.mailbox);
     let shown: Vec<Shown> = all.iter().filter(of_mailbox).map(Shown::of).collect();
@@ -204,20 +214,27 @@ fn revoke(which: &str, config: Config) -> Result<(), Failure> {
         let (_, all) = gatepost.store.all().await?;
         let by_id = all.iter().find(|password| password.id.as_str() == which);
         let found = by_id.or_else(|| all.iter().find(|password| password.name == which));
-        let missing = || PasswordError::Missing {
-            name: which.to_owned(),
+        let is_gone = match found {
+            Some(found) => gatepost.store.revoke(&found.id).await?,
+            // What an import left for a mailbox is opened by a password as well.
+            None => gatepost.store.forget(&which.to_lowercase()).await?,
         };
-        let found = found.ok_or_else(missing)?;
-        if gatepost.store.revoke(&found.id).await? {
-            Ok(found.clone())
+        if is_gone {
+            Ok(found.cloned())
         } else {
-            Err(missing().into())
+            let name = which.to_owned();
+            Err(PasswordError::Missing { name }.into())
         }
     })?;
-    let said = screen::line(&format!(
-        "revoked {} (id {}), which opened {}",
-        revoked.name, revoked.id, revoked.mailbox
-    ));
+    let said = screen::line(&match revoked {
+        Some(revoked) => format!(
+            "revoked {} (id {}), which opened {}",
+            revoked.name, revoked.id, revoked.mailbox
+        ),
+        None => {
+            format!("forgot what was imported for {which}: its old password opens nothing any more")
+        }
+    });
     tell_serve(&state);
     said
 }
