@@ -74,12 +74,26 @@ fn the_first_login_at_the_same_port_opens_what_the_real_program_sealed() -> Resu
         assert_eq!(told["accounts"][index]["carried"], "waits", "{told:#}");
     }
     stand.trust_sandbox("lazy.toml")?;
+    leaves_for_good(&stand, "lazy.toml", JUN)?;
+    stand.gatepost(&[&arguments[..3], &["--write", "again.toml"]].concat())?;
     goes_on(&stand, "lazy.toml")?;
     let listed = stand.gatepost(&["--config", "lazy.toml", "password", "list", "--json"])?;
     let listed: Vec<Value> = serde_json::from_str(&listed)?;
     assert_eq!(listed.len(), 3, "{listed:?}");
     // What was opened is forgotten, and its passwords go on.
     goes_on(&stand, "lazy.toml")
+}
+
+/// What waits for somebody's first login is revoked like an app password, once.
+fn leaves_for_good(stand: &Stand, configuration: &str, account: &str) -> Result<(), Failure> {
+    let _serving = stand.serve(configuration)?;
+    let revoke = ["--config", configuration, "password", "revoke", account];
+    let said = stand.gatepost(&revoke)?;
+    assert!(said.contains("opens nothing any more"), "{said}");
+    assert!(stand.gatepost(&revoke).is_err(), "there is nothing left");
+    let password = stand.password(account)?;
+    assert_eq!(stand.log_in(account, &password)?, None, "{account}");
+    Ok(())
 }
 
 /// The same ports, names and passwords go on working, and no others.
