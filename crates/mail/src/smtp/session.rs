@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gatepost_wire::smtp::client::{Event, Unsendable};
-use gatepost_wire::smtp::{Envelope, Extension, Path, Phase};
+use gatepost_wire::smtp::{Body, Envelope, Extension, Path, Phase};
 
 use super::fitting::{self, Fitted, fit};
 use super::link::{Link, Place};
-use super::seven_bit::SevenBit;
+use super::seven_bit::{RecodeError, SevenBit};
 use super::transmission;
 use super::verdict::refusal;
 use crate::{
@@ -51,10 +51,20 @@ impl Session {
         let Some((survey, recoding)) = fitted.recoding.take() else {
             return self.transmit(fitted, message, departure).await;
         };
-        let recoded = SevenBit::new(message, survey, recoding).await;
-        let mut recoded = recoded.map_err(|error| fitting::unsent(error, &self.link.place))?;
-        fitted.envelope.sender.size = Some(recoded.size());
-        self.transmit(fitted, &mut recoded, departure).await
+        match SevenBit::new(&mut *message, survey, recoding).await {
+            Ok(mut recoded) => {
+                fitted.envelope.sender.size = Some(recoded.size());
+                self.transmit(fitted, &mut recoded, departure).await
+            }
+            // Octets in a header are passed on by whoever takes them in a body, and to refuse the
+            // message would help nobody.
+            Err(RecodeError::Obstacle(_)) if self.offers(&Extension::EightBitMime) => {
+                message.begin_again().await?;
+                fitted.envelope.sender.body = Body::EightBitMime;
+                self.transmit(fitted, message, departure).await
+            }
+            Err(error) => Err(fitting::unsent(error, &self.link.place)),
+        }
     }
 
     async fn transmit(
@@ -70,10 +80,14 @@ impl Session {
         departure.begins(Trace::MessageId).await?;
         let said = transmission::send(&mut self.link, transfer, message).await?;
         let receipt = Receipt { said, refused };
-        if self.link.client.extensions().has(&Extension::Dsn) {
+        if self.offers(&Extension::Dsn) {
             return Ok(receipt);
         }
         Ok(receipt.without_reports(&envelope))
+    }
+
+    fn offers(&self, extension: &Extension) -> bool {
+        self.link.client.extensions().has(extension)
     }
 
     /// Has the sender and at least one recipient taken; answers who was refused.

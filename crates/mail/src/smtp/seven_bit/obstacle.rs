@@ -1,19 +1,17 @@
-//! What stands against recoding a message, as sentences.
+//! What stands against recoding a message, as sentences. They are heard where 8BITMIME is not
+//! offered: where it is, what cannot be recoded goes as it is.
 
 /// Why a message cannot be made ASCII without breaking it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(in crate::smtp) enum Obstacle {
     /// A signature is over octets as they stand (RFC 1847 §2.1).
     #[error(
-        "it is signed (multipart/signed), and recoding what the server does not take ({missing} is not offered) would break the signature: sign it in ASCII, or send it through Graph"
+        "it is signed (multipart/signed), and recoding what the server does not take (8BITMIME is not offered) would break the signature: sign it in ASCII, or send it through Graph"
     )]
-    Signed {
-        /// What the server would have to offer.
-        missing: &'static str,
-    },
+    Signed,
     /// The part of an address before the @ has no form in ASCII (RFC 6531 §3.2).
     #[error(
-        "the address {address} in {field} is not ASCII before the @, and the server does not take that (SMTPUTF8 is not offered)"
+        "the address {address} in {field} is not ASCII before the @, and the server takes nothing else (8BITMIME is not offered)"
     )]
     Address {
         /// Where it stands.
@@ -23,7 +21,7 @@ pub(in crate::smtp) enum Obstacle {
     },
     /// An identifier would be another one.
     #[error(
-        "its field {field} is not ASCII, and the server does not take that (SMTPUTF8 is not offered)"
+        "its field {field} is not ASCII, and the server takes nothing else (8BITMIME is not offered)"
     )]
     Identifier {
         /// The field.

@@ -97,10 +97,7 @@ impl Visitor for Seen {
         let found = header.octets();
         self.survey.headers = self.survey.headers.max(found);
         if found != Octets::Ascii && within == Within::Signed {
-            let missing = "SMTPUTF8";
-            self.survey
-                .against_headers
-                .get_or_insert(Obstacle::Signed { missing });
+            self.survey.against_headers.get_or_insert(Obstacle::Signed);
         }
         if let Kind::Multipart { is_signed, .. } = &entity.kind {
             self.has_signature |= is_signed;
@@ -111,9 +108,8 @@ impl Visitor for Seen {
         if self.survey.leaves.len() >= MOST_PARTS {
             return Err(Obstacle::TooManyParts { limit: MOST_PARTS });
         }
-        let missing = "8BITMIME";
         let obstacle = match (within, &entity.kind, &entity.transfer) {
-            (Within::Signed, _, _) => Some(Obstacle::Signed { missing }),
+            (Within::Signed, _, _) => Some(Obstacle::Signed),
             (_, Kind::Rigid(media_type), _) => Some(Obstacle::Part {
                 media_type: media_type.clone(),
             }),
@@ -184,10 +180,7 @@ impl Seen {
         }
         self.survey.bodies = Octets::Other;
         if self.has_signature {
-            let missing = "8BITMIME";
-            self.survey
-                .against_bodies
-                .get_or_insert(Obstacle::Signed { missing });
+            self.survey.against_bodies.get_or_insert(Obstacle::Signed);
         }
     }
 }

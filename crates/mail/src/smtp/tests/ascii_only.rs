@@ -9,7 +9,7 @@ use crate::{Receipt, Submit as _, SubmitError};
 /// Submits one message to a server that offers these extensions besides the sign-in, and no other.
 async fn submitted(
     extensions: &str,
-    (message, recipients): (&str, &[&str]),
+    (message, recipients): (impl AsRef<[u8]>, &[&str]),
     rest: &str,
 ) -> Result<Receipt, SubmitError> {
     let offered = extensions.replace(", ", "\nS: 250-");
@@ -23,8 +23,9 @@ async fn submitted(
          S: 235 2.7.0 Authentication successful
          {rest}"
     );
-    let message = message.replace('\n', "\r\n");
-    let mut letter = Letter::new([message]);
+    let lines = message.as_ref().split_inclusive(|octet| *octet == b'\n');
+    let lines = lines.map(|line| [line.trim_ascii_end(), b"\r\n"].concat());
+    let mut letter = Letter::new(lines);
     against(&script, async |session| {
         let mut session = session.expect("it is let in");
         let envelope = envelope(recipients);
@@ -95,6 +96,57 @@ async fn what_cannot_be_recoded_is_refused_before_anything_is_said() {
         ("submission_unsendable", Next::Discard)
     );
     assert!(error.to_string().contains("multipart/signed"), "{error}");
+}
+
+/// To refuse them would help nobody, and whoever takes octets in a body passes them on in a header.
+#[tokio::test(start_paused = true)]
+async fn headers_that_cannot_be_recoded_leave_as_they_are_where_octets_are_taken() {
+    let signed = "Content-Type: multipart/signed; boundary=s\n\n--s\nContent-Disposition: attachment; filename=\"Müll.pdf\"\n\nx\n--s--\n";
+    let odd = "Subject: x\nReferences: <größe@x.test>\n\nx\n";
+    let address = "Subject: x\nReply-To: größe@x.test\n\nx\n";
+    // Latin-1 is neither ASCII nor what SMTPUTF8 is for, and no string: each octet is one
+    // character that the script cannot show.
+    let latin: Vec<u8> = signed
+        .chars()
+        .map(|c| u8::try_from(c).expect("in Latin-1"))
+        .collect();
+    let shown = String::from_utf8_lossy(&latin);
+    for (extensions, message, shown) in [
+        ("PIPELINING, 8BITMIME", signed.as_bytes(), signed),
+        ("PIPELINING, 8BITMIME", odd.as_bytes(), odd),
+        ("PIPELINING, 8BITMIME", address.as_bytes(), address),
+        ("PIPELINING, 8BITMIME, SMTPUTF8", &latin, &*shown),
+    ] {
+        let lines = shown.lines().map(|line| format!("C: {line}"));
+        let lines = lines.collect::<Vec<_>>().join("\n");
+        let rest = format!(
+            "C: MAIL FROM:<ada@contoso.com> BODY=8BITMIME
+             C: RCPT TO:<bob@contoso.com>
+             S: 250 ok
+             S: 250 ok
+             C: DATA
+             S: 354 go on
+             {lines}
+             C: .
+             S: 250 OK"
+        );
+        let outcome = submitted(extensions, (message, BOB), &rest).await;
+        outcome.expect("it is taken");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_lacks_is_said_truly() {
+    for message in [
+        "Subject: x\nReferences: <größe@x.test>\n\nx\n",
+        "Subject: x\nReply-To: größe@x.test\n\nx\n",
+        "Content-Type: multipart/signed; boundary=s\n\n--s\nContent-Description: ö\n\nx\n--s--\n",
+    ] {
+        let error = submitted("SMTPUTF8", (message, BOB), "").await;
+        let error = error.expect_err("it takes ASCII only").to_string();
+        assert!(error.contains("8BITMIME is not offered"), "{error}");
+        assert!(!error.contains("SMTPUTF8"), "{error}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
