@@ -42,38 +42,57 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         })
 }
 
+/// Where a time lies that is told by its distance from now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Toward {
+    /// `2d` is two days ago.
+    Past,
+    /// `2d` is in two days, and what is past is refused.
+    Future,
+}
+
 /// Reads the time that was given as `argument`, if one was.
 pub fn read_argument(
     argument: &str,
     text: Option<&str>,
     now: Timestamp,
+    toward: Toward,
 ) -> Result<Option<Timestamp>, UsageError> {
-    let time = text.map(|text| read(text, now)).transpose();
+    let time = text.map(|text| read(text, now, toward)).transpose();
     time.map_err(|reason| UsageError::Argument {
         argument: argument.to_owned(),
         reason,
     })
 }
 
-/// Reads a time: a whole timestamp, a date (its midnight here), or how long ago (`2d`, `90min`).
-/// The error is a sentence.
-pub fn read(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+/// Reads a time: a whole timestamp, a date (its midnight here), or how far from now (`2d`,
+/// `90min`). The error is a sentence.
+pub fn read(text: &str, now: Timestamp, toward: Toward) -> Result<Timestamp, String> {
+    let at = absolute(text).or_else(|| {
+        let span: Span = text.parse().ok()?;
+        let span = match toward {
+            Toward::Past => -span.abs(),
+            Toward::Future => span,
+        };
+        let at = now.to_zoned(TimeZone::system()).checked_add(span).ok()?;
+        Some(at.timestamp())
+    });
+    let at = at.ok_or_else(|| {
+        format!("`{text}` is no time; write 2027-05-01T08:00:00Z, 2027-05-01, 2d or 90min")
+    })?;
+    if toward == Toward::Future && at <= now {
+        return Err(format!("{at} is past"));
+    }
+    Ok(at)
+}
+
+fn absolute(text: &str) -> Option<Timestamp> {
     if let Ok(at) = text.parse::<Timestamp>() {
-        return Ok(at);
+        return Some(at);
     }
-    let zone = TimeZone::system();
-    if let Ok(date) = text.parse::<Date>()
-        && let Ok(midnight) = date.to_zoned(zone.clone())
-    {
-        return Ok(midnight.timestamp());
-    }
-    text.parse::<Span>()
-        .ok()
-        .and_then(|ago| now.to_zoned(zone).checked_sub(ago.abs()).ok())
-        .map(|at| at.timestamp())
-        .ok_or_else(|| {
-            format!("`{text}` is no time; write 2026-11-22T08:00:00Z, 2026-11-22, 2d or 90min")
-        })
+    let date: Date = text.parse().ok()?;
+    let midnight = date.to_zoned(TimeZone::system()).ok()?;
+    Some(midnight.timestamp())
 }
 
 const A_MOMENT: Duration = Duration::from_secs(2);
@@ -90,14 +109,30 @@ mod tests {
     #[test]
     fn a_time_is_read_in_every_usual_form() {
         let now = at("2026-11-22T10:00:00Z");
-        assert_eq!(
-            read("2026-11-20T08:00:00Z", now),
-            Ok(at("2026-11-20T08:00:00Z"))
-        );
-        assert_eq!(read("90min", now), Ok(at("2026-11-22T08:30:00Z")));
-        assert_eq!(read("2h", now), Ok(at("2026-11-22T08:00:00Z")));
-        read("2026-11-20", now).expect("a date");
-        read("yesterday", now).expect_err("no time");
+        let past = |text| read(text, now, Toward::Past);
+        assert_eq!(past("2026-11-20T08:00:00Z"), Ok(at("2026-11-20T08:00:00Z")));
+        assert_eq!(past("90min"), Ok(at("2026-11-22T08:30:00Z")));
+        assert_eq!(past("2h"), Ok(at("2026-11-22T08:00:00Z")));
+        assert_eq!(past("2h ago"), Ok(at("2026-11-22T08:00:00Z")));
+        past("2026-11-20").expect("a date");
+        past("yesterday").expect_err("no time");
+    }
+
+    #[test]
+    fn a_time_to_come_is_never_one_that_has_passed() {
+        let now = at("2026-11-22T10:00:00Z");
+        let ahead = |text| read(text, now, Toward::Future);
+        assert_eq!(ahead("90min"), Ok(at("2026-11-22T11:30:00Z")));
+        for text in ["2d", "1w", "400d", "1mo", "1d 2h", "1 week", "2027-01-31"] {
+            let at = ahead(text).expect(text);
+            assert!(at.duration_since(now).as_hours() >= 24, "{text}: {at}");
+        }
+        for text in ["2h ago", "-2d", "2026-11-20", "2026-11-22T10:00:00Z", "0s"] {
+            let said = ahead(text).expect_err(text);
+            assert!(said.ends_with(" is past"), "{said}");
+        }
+        ahead("30y").expect("far, and yet a time");
+        ahead("99999y").expect_err("beyond every calendar");
     }
 
     #[test]

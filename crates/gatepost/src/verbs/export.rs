@@ -16,9 +16,10 @@ use crate::cli::Settings;
 use crate::compose::{Scope, compose};
 use crate::failure::Failure;
 use crate::screen::{self, Form};
+use crate::times::{self, Toward};
 use crate::usage::UsageError;
 use crate::verbs::{Chosen, configuration};
-use crate::{logging, runtime, times};
+use crate::{logging, runtime};
 
 /// What `export` takes.
 #[derive(Debug, clap::Args)]
@@ -55,7 +56,12 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     let config = configuration(settings)?;
     let mailbox = arguments.chosen.mailbox(&config)?;
     let clock = Clock::system();
-    let since = times::read_argument("--since", arguments.since.as_deref(), clock.now())?;
+    let since = times::read_argument(
+        "--since",
+        arguments.since.as_deref(),
+        clock.now(),
+        Toward::Past,
+    )?;
     let format = Format::named(&arguments.format).ok_or_else(|| UsageError::Argument {
         argument: "--format".to_owned(),
         reason: format!("`{}` is none of them", arguments.format),

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::cli::Settings;
 use crate::failure::Failure;
 use crate::screen::{self, Form};
-use crate::times;
+use crate::times::{self, Toward};
 use crate::usage::UsageError;
 use crate::verbs::{Chosen, configuration, session};
 
@@ -89,7 +89,7 @@ fn query(arguments: &Arguments, now: Timestamp) -> Result<Query, UsageError> {
     Ok(Query {
         top: arguments.top.get(),
         unread: arguments.unread,
-        since: times::read_argument("--since", arguments.since.as_deref(), now)?,
+        since: times::read_argument("--since", arguments.since.as_deref(), now, Toward::Past)?,
         from: arguments.from.clone(),
         subject: arguments.subject.clone(),
         text: arguments.search.clone(),

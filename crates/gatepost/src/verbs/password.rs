@@ -5,9 +5,7 @@ use gatepost_gateway::admission::{
 };
 use gatepost_gateway::{Protocol, Protocols};
 use gatepost_host::Network;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use jiff::{Span, Timestamp};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 
@@ -17,9 +15,10 @@ use crate::config::Config;
 use crate::control::{Answer, Question, ask};
 use crate::failure::Failure;
 use crate::screen::{self, Form};
+use crate::times::{self, Toward};
 use crate::usage::UsageError;
 use crate::verbs::{configuration, named_mailbox};
-use crate::{address, logging, prompt, runtime, times};
+use crate::{address, logging, prompt, runtime};
 
 /// What `password` takes.
 #[derive(Debug, clap::Args)]
@@ -113,7 +112,12 @@ fn add(arguments: &AddArguments, config: Config) -> Result<(), Failure> {
             protocols: protocols(&arguments.protocol),
             networks: arguments.network.clone(),
             senders,
-            expires: expires(arguments.expires.as_deref(), gatepost.clock.now())?,
+            expires: times::read_argument(
+                "--expires",
+                arguments.expires.as_deref(),
+                gatepost.clock.now(),
+                Toward::Future,
+            )?,
             ..Wanted::of(&mailbox)
         };
         let maker = Maker {
@@ -312,35 +316,6 @@ fn protocols(wanted: &[Protocol]) -> Protocols {
     } else {
         wanted.iter().copied().collect()
     }
-}
-
-/// A time, a date (its midnight here), or how soon.
-fn expires(text: Option<&str>, now: Timestamp) -> Result<Option<Timestamp>, UsageError> {
-    let Some(text) = text else { return Ok(None) };
-    let zone = TimeZone::system();
-    let read = text.parse::<Timestamp>().ok().or_else(|| {
-        let date = text.parse::<Date>().ok();
-        let midnight = date.and_then(|date| date.to_zoned(zone.clone()).ok());
-        midnight.map(|midnight| midnight.timestamp())
-    });
-    let read = read.or_else(|| {
-        let soon = text.parse::<Span>().ok()?;
-        let at = now.to_zoned(zone).checked_add(soon).ok()?;
-        Some(at.timestamp())
-    });
-    let unusable = |reason: String| UsageError::Argument {
-        argument: "--expires".to_owned(),
-        reason,
-    };
-    let read = read.ok_or_else(|| {
-        unusable(format!(
-            "`{text}` is no time; write 2027-05-01T08:00:00Z, 2027-05-01 or 90d"
-        ))
-    })?;
-    if read <= now {
-        return Err(unusable(format!("{read} is past")));
-    }
-    Ok(Some(read))
 }
 
 /// An app password as it is shown.

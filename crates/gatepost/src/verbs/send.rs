@@ -16,11 +16,12 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use crate::cli::Settings;
 use crate::config::{Config, MailboxSettings};
 use crate::failure::Failure;
+use crate::logging;
 use crate::screen;
 use crate::sending::{self, SendError};
+use crate::times::{self, Toward};
 use crate::usage::UsageError;
 use crate::verbs::{answered, configuration};
-use crate::{logging, times};
 
 /// What `send` takes.
 #[derive(Debug, clap::Args)]
@@ -66,7 +67,7 @@ pub struct Arguments {
     /// The message that this answers: its Message-ID, or its UID in the inbox of the mailbox.
     #[arg(long, value_name = "ID")]
     reply_to: Option<String>,
-    /// Not sent before this time: `2h`, a date, or a time with its zone.
+    /// Not sent before this time: `2h` or `2d` from now, a date, or a time with its zone.
     #[arg(long, value_name = "TIME")]
     not_before: Option<String>,
     /// Before or behind other messages of the mailbox.
@@ -220,13 +221,12 @@ impl Arguments {
     }
 
     fn wishes(&self, mailbox: &MailboxSettings, config: &Config) -> Result<Wishes, Failure> {
-        let not_before = self.not_before.as_deref();
-        let now = Clock::system().now();
-        let ahead = not_before.and_then(|text| times::duration(text).ok());
-        let not_before = match ahead.and_then(|ahead| now.checked_add(ahead).ok()) {
-            Some(at) => Some(at),
-            None => times::read_argument("--not-before", not_before, now)?,
-        };
+        let not_before = times::read_argument(
+            "--not-before",
+            self.not_before.as_deref(),
+            Clock::system().now(),
+            Toward::Future,
+        )?;
         let everybody = [&self.to, &self.cc, &self.bcc];
         let everybody = everybody.into_iter().flatten();
         let recipients = everybody.map(|one| Correspondent::parse(one).address);
