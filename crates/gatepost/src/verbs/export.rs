@@ -41,7 +41,8 @@ pub struct Arguments {
     /// Only this folder. Can be given several times.
     #[arg(long = "folder", value_name = "FOLDER")]
     folders: Vec<String>,
-    /// Only what was received since a time: 2026-11-22T08:00:00Z, 2026-11-22, 2d, 90min.
+    /// Only what was received since a time: 2026-11-22T08:00:00Z, 2026-11-22, 2d, 90min. A message
+    /// of which no server noted when it came is exported.
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
     /// Read every exported file again in the end, and compare its hash; otherwise its size.

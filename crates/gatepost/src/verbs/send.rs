@@ -125,7 +125,11 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
         }
         wishes.from = Some(from.map_or_else(|| mailbox.address.clone(), |from| from.address));
         sending::hand_over(config.clone(), wishes, async |preparation| {
-            pour(head.as_slice().chain(tokio::io::stdin()), preparation).await
+            let input = head.as_slice().chain(tokio::io::stdin());
+            if pour(input, preparation).await? == 0 {
+                return Err(unread(std::io::Error::other("it is empty")));
+            }
+            Ok(())
         })?
     };
     let is_served = sending::is_served(&config, false)?;
@@ -174,11 +178,7 @@ fn beginning_of_input() -> Result<Vec<u8>, Failure> {
         head.len() > LONGEST_HEAD || ends(b"\n\n") || ends(b"\r\n\r\n")
     };
     while !is_over(&head) {
-        let read = std::io::stdin().lock().read(&mut octets);
-        let read = read.map_err(|source| PrepareError::Unread {
-            what: "standard input".to_owned(),
-            source,
-        })?;
+        let read = std::io::stdin().lock().read(&mut octets).map_err(unread)?;
         if read == 0 {
             break;
         }
@@ -193,21 +193,26 @@ fn tell_that_input_is_read() {
     }
 }
 
-/// Reads a message to its end into `preparation`.
+/// Reads a message to its end into `preparation`. How many octets it had is returned.
 pub(super) async fn pour(
     mut from: impl AsyncRead + Unpin,
     preparation: &mut Preparation,
-) -> Result<(), PrepareError> {
+) -> Result<usize, PrepareError> {
     let mut octets = vec![0; CHUNK];
+    let mut size = 0;
     loop {
-        let read = from.read(&mut octets).await;
-        let read = read.map_err(|source| PrepareError::Unread {
-            what: "standard input".to_owned(),
-            source,
-        })?;
+        let read = from.read(&mut octets).await.map_err(unread)?;
+        size += read;
         if read == 0 || !preparation.write(&octets[..read]).await? {
-            return Ok(());
+            return Ok(size);
         }
+    }
+}
+
+pub(super) fn unread(source: std::io::Error) -> PrepareError {
+    PrepareError::Unread {
+        what: "standard input".to_owned(),
+        source,
     }
 }
 

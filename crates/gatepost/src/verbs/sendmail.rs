@@ -27,7 +27,7 @@ use crate::{logging, runtime, screen};
 Options, as sendmail has them:
   -t             Take the recipients from To, Cc and Bcc
   -i, -oi        A line with nothing but a dot does not end the message
-  -f, -r SENDER  Who hears of failures, and which mailbox sends
+  -f, -r SENDER  Who hears of failures (with '<>' nobody), and which mailbox sends
   -F NAME        The sender's name, for a message without From
   -N WHEN        When servers are to report: never, or some of failure,delay,success
   -R WHAT        How much of the message a report holds: full or hdrs
@@ -56,6 +56,8 @@ struct Said {
     recipients_in_header: bool,
     dots_are_text: bool,
     sender: Option<String>,
+    /// Whether nobody is to hear of failures: the sender is `<>`.
+    has_null_sender: bool,
     name: Option<String>,
     dsn: DsnRequest,
     is_verbose: bool,
@@ -72,12 +74,7 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     let config = configuration(settings)?;
     logging::start_quietly(settings.verbose)?;
     let mut stdin = tokio::io::stdin();
-    let head = runtime::briefly(head(&mut stdin)).map_err(|source| {
-        gatepost_mailroom::outbox::PrepareError::Unread {
-            what: "standard input".to_owned(),
-            source,
-        }
-    })?;
+    let head = runtime::briefly(head(&mut stdin)).map_err(send::unread)?;
     let written = envelope(&head);
     let from = written.from.first().map(|from| from.address.clone());
     let sender = said.sender.as_deref().or(from.as_deref());
@@ -182,7 +179,7 @@ impl Said {
             value.ok_or_else(|| refused(option, "a value is missing behind it"))
         };
         match letter {
-            "f" | "r" => self.sender = Some(Correspondent::parse(&value()?).address),
+            "f" | "r" => self.sent_by(&value()?),
             "F" => self.name = Some(value()?),
             "N" => self.dsn.notify = Some(notify(&value()?)?),
             "R" => self.dsn.returned = Some(returned(&value()?)?),
@@ -198,6 +195,11 @@ impl Said {
             _ => self.flags(option)?,
         }
         Ok(())
+    }
+
+    fn sent_by(&mut self, sender: &str) {
+        self.has_null_sender = matches!(sender.trim(), "" | "<>");
+        self.sender = (!self.has_null_sender).then(|| Correspondent::parse(sender).address);
     }
 
     /// Options without values, several in one word, such as `-ti`.
@@ -224,6 +226,7 @@ impl Said {
             // A name of this machine, such as root, is nobody who hears of failures.
             sender: match self.sender.filter(|sender| sender.contains('@')) {
                 Some(sender) => ReturnTo::Address(sender),
+                None if self.has_null_sender => ReturnTo::Nobody,
                 None => ReturnTo::From,
             },
             recipients: self.recipients,
@@ -342,6 +345,26 @@ mod tests {
                     recipients: text(&["a@x.test", "b@x.test"]),
                     dots_are_text: true,
                     sender: Some("ada@contoso.com".to_owned()),
+                    ..Said::default()
+                },
+            ),
+            // vacation
+            (
+                &["-f", "<>", "-i", "a@x.test"],
+                Said {
+                    recipients: text(&["a@x.test"]),
+                    dots_are_text: true,
+                    has_null_sender: true,
+                    ..Said::default()
+                },
+            ),
+            // procmail
+            (
+                &["-oi", "-f", "", "a@x.test"],
+                Said {
+                    recipients: text(&["a@x.test"]),
+                    dots_are_text: true,
+                    has_null_sender: true,
                     ..Said::default()
                 },
             ),

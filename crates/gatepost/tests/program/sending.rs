@@ -84,6 +84,7 @@ fn a_ready_message_is_sent_by_the_mailbox_that_wrote_it() {
     );
     assert_ne!(ran.exit, 0);
     assert!(ran.stderr.contains("which mailbox sends"), "{}", ran.stderr);
+    fed(&stand, &["send", SUPPORT], "").assert_fails(65, &["standard input", "empty"]);
     for (argument, value) in [("--idempotency-key", ""), ("--to", "a@b@contoso.com")] {
         let ran = stand.run(&["send", SUPPORT, "--text", "x", argument, value]);
         assert_eq!(ran.exit, 65, "{argument}: {}", ran.stderr);
@@ -121,6 +122,14 @@ fn sendmail_takes_what_programs_write() {
     );
     sendmail(&stand, &["-bs"], "").assert_fails(65, &["-bs", "SMTP"]);
     sendmail(&stand, &["-t"], "Subject: x\n\nx\n").assert_fails(65, &["no recipient"]);
+    let vacation = "From: support@contoso.com\nSubject: away\n\nx\n";
+    let ended = sendmail(&stand, &["-f", "<>", SUPPORT], vacation);
+    assert_eq!(ended.exit, 0, "{}", ended.stderr);
+    let listed = stand.listed(&["outbox", "list"]);
+    assert!(
+        listed.iter().any(|one| one["sender"].is_null()),
+        "{listed:?}"
+    );
     // What cannot be sent now is kept, and it is not to be handed over again.
     stand.fault("smtp-off");
     let kept = sendmail(&stand, &[SUPPORT], "Subject: later\n\nx\n");

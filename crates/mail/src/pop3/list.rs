@@ -58,9 +58,10 @@ fn summary(letter: &Letter, header: &[u8]) -> Summary {
 }
 
 /// Whether it is known to be older than what is wanted. What stands before a page of such
-/// messages came before them.
+/// messages came before them. Where no server noted when it came, the sender's date has to do.
 fn is_before(summary: &Summary, query: &Query) -> bool {
-    let both = summary.received_at.zip(query.since);
+    let at = summary.received_at.or(summary.envelope.date);
+    let both = at.zip(query.since);
     both.is_some_and(|(at, since)| at < since)
 }
 
@@ -86,3 +87,37 @@ fn contains(wanted: Option<&str>, text: impl FnOnce() -> String) -> bool {
 
 const PAGE: usize = 50;
 const MOST_PAGE: usize = 500;
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn what_no_server_dated_is_as_old_as_it_says() {
+        let letter = Letter {
+            number: 1,
+            uidl: "one".into(),
+            octets: None,
+        };
+        let query = Query {
+            since: Timestamp::from_second(1_795_000_000).ok(),
+            ..Query::newest(1)
+        };
+        let received = "Received: from a by b; Sat, 21 Nov 2026 10:00:00 +0000\r\n";
+        let (old, new) = (
+            "Date: Thu, 1 Jan 2026 10:00:00 +0000\r\n",
+            "Date: Mon, 23 Nov 2026 10:00:00 +0000\r\n",
+        );
+        for (header, is_old) in [
+            (old.to_owned(), true),
+            (new.to_owned(), false),
+            (format!("{received}{old}"), false),
+            ("Subject: x\r\n".to_owned(), false),
+        ] {
+            let summary = summary(&letter, header.as_bytes());
+            assert_eq!(is_before(&summary, &query), is_old, "{header}");
+        }
+    }
+}
