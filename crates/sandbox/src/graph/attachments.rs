@@ -136,9 +136,6 @@ fn find<'a>(mail: Mail<'_>, placed: &'a Placed, id: &str) -> Result<&'a Attached
 
 fn add(mail: Mail<'_>, placed: &Placed, file: &File) -> Outcome {
     only_drafts(placed)?;
-    if file.octets.len() > LARGEST_AT_ONCE {
-        return Err(Refusal::too_large());
-    }
     hang(mail, placed, file.clone()).map(Answer::created)
 }
 
@@ -165,6 +162,3 @@ fn delete(mail: Mail<'_>, placed: &Placed, one: &Attached) -> Outcome {
     rewrite(mail, placed.message.id, &letter)?;
     Ok(Answer::empty(StatusCode::NO_CONTENT))
 }
-
-/// What may come in one request.
-pub(super) const LARGEST_AT_ONCE: usize = 3 * 1024 * 1024;

@@ -132,6 +132,8 @@ pub(super) fn only_drafts(placed: &Placed) -> Result<(), Refusal> {
 const WRITTEN: &[&str] = &[
     "subject",
     "importance",
+    "isDeliveryReceiptRequested",
+    "isReadReceiptRequested",
     "body",
     "from",
     "sender",

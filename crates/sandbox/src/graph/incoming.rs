@@ -60,7 +60,7 @@ impl Incoming {
 
     /// A JSON object; an empty body is an empty one.
     pub(super) async fn object(self, clock: &Clock) -> Result<Map<String, Value>, Refusal> {
-        let octets = self.octets(LARGEST_JSON, clock).await?;
+        let octets = self.octets(LARGEST_REQUEST, clock).await?;
         if octets.is_empty() {
             return Ok(Map::new());
         }
@@ -144,8 +144,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// The largest message by policy.
 pub(super) const LARGEST_MESSAGE: usize = 150 * 1024 * 1024;
 
-/// The largest message by policy, with attachments in base64 and what is around them.
-const LARGEST_JSON: usize = 210 * 1024 * 1024;
+/// The largest request, as the documentation has it
+/// (<https://learn.microsoft.com/graph/outlook-large-attachments>).
+const LARGEST_REQUEST: usize = 4_000_000;
 
 #[cfg(test)]
 mod tests {

@@ -36,6 +36,10 @@ pub(super) struct Letter {
     pub(super) in_reply_to: Option<String>,
     /// The messages before it, oldest first, without angle brackets.
     pub(super) references: Vec<String>,
+    /// Whether whoever reads it is asked to say so.
+    pub(super) wants_read_receipt: bool,
+    /// Whether servers are asked to say that they delivered it.
+    pub(super) wants_delivery_receipt: bool,
     /// Fields of the sender's own.
     pub(super) headers: Vec<(String, String)>,
     pub(super) pieces: Vec<Piece>,
@@ -81,6 +85,8 @@ impl Letter {
             date: at,
             in_reply_to: None,
             references: Vec::new(),
+            wants_read_receipt: false,
+            wants_delivery_receipt: false,
             headers: Vec::new(),
             pieces: Vec::new(),
         }
@@ -111,6 +117,8 @@ impl Letter {
                 .header("In-Reply-To")
                 .and_then(|ids| in_angles(ids).pop()),
             references: contents.references.clone(),
+            wants_read_receipt: contents.header(READ_RECEIPT).is_some(),
+            wants_delivery_receipt: contents.header(DELIVERY_RECEIPT).is_some(),
             headers: contents.headers.iter().filter(own).cloned().collect(),
             pieces: pieces(message),
         }
@@ -123,6 +131,10 @@ impl Letter {
                 "subject" => self.subject = line(name, value)?,
                 "importance" => self.importance = Some(line(name, value)?.to_lowercase()),
                 "body" => self.body = body(value)?,
+                "isReadReceiptRequested" => self.wants_read_receipt = truth(name, value)?,
+                "isDeliveryReceiptRequested" => {
+                    self.wants_delivery_receipt = truth(name, value)?;
+                }
                 "from" => self.from = person(name, value)?,
                 "sender" => self.sender = Some(person(name, value)?),
                 "toRecipients" => self.to = people(name, value)?,
@@ -215,6 +227,14 @@ impl Letter {
         }
         if let Some(importance) = &self.importance {
             builder = builder.header("Importance", Raw::new(importance.as_str()));
+        }
+        for (name, is_wanted) in [
+            (READ_RECEIPT, self.wants_read_receipt),
+            (DELIVERY_RECEIPT, self.wants_delivery_receipt),
+        ] {
+            if is_wanted {
+                builder = builder.header(name, address(&self.from));
+            }
         }
         for (name, value) in &self.headers {
             builder = builder.header(name.as_str(), Raw::new(value.as_str()));
@@ -416,6 +436,10 @@ fn line(name: &str, value: &Value) -> Result<String, Refusal> {
     Ok(text.replace(['\r', '\n'], " "))
 }
 
+fn truth(name: &str, value: &Value) -> Result<bool, Refusal> {
+    value.as_bool().ok_or_else(|| wrong(name))
+}
+
 pub(super) fn wrong(name: &str) -> Refusal {
     Refusal::body_unreadable(format!(
         "Property {name} in payload has a value that does not match schema."
@@ -430,8 +454,6 @@ const LEFT_TO_OTHERS: &[&str] = &[
     "flag",
     "categories",
     "inferenceClassification",
-    "isDeliveryReceiptRequested",
-    "isReadReceiptRequested",
     "receivedDateTime",
     "sentDateTime",
     "conversationId",
@@ -447,4 +469,7 @@ const LEFT_TO_OTHERS: &[&str] = &[
 /// `PidTagInReplyToId` and `PidTagInternetReferences`, in lower case.
 const IN_REPLY_TO: &str = "string 0x1042";
 const REFERENCES: &str = "string 0x1039";
+/// Where receipts go: to whoever the message is from.
+pub(super) const READ_RECEIPT: &str = "Disposition-Notification-To";
+pub(super) const DELIVERY_RECEIPT: &str = "Return-Receipt-To";
 const FILE: &str = "microsoft.graph.fileAttachment";

@@ -50,7 +50,10 @@ pub(super) async fn follow(
             let way = (&words[1..], &names[1..]);
             attachments::follow(mail, &placed, way, incoming).await
         }
-        (&Method::DELETE, []) => delete(mail, &placed),
+        (&Method::DELETE, []) => {
+            unchanged_since(mail, &placed)?;
+            delete(mail, &placed)
+        }
         (&Method::POST, ["permanentdelete"]) => Ok(purge(mail, &placed)),
         (&Method::POST, ["move"]) => relocate(mail, &placed, &incoming.object(clock).await?),
         (&Method::POST, ["copy"]) => copy(mail, &placed, &incoming.object(clock).await?),

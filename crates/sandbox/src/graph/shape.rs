@@ -10,6 +10,7 @@ use super::attachments;
 use super::call::{BodyKind, Call};
 use super::folders;
 use super::ids::{self, Kind};
+use super::letter::{DELIVERY_RECEIPT, READ_RECEIPT};
 use super::options::Options;
 use super::refusal::Refusal;
 use crate::mailboxes::{Contents, Correspondent, Flag, Mailbox, Message, Placed};
@@ -98,10 +99,10 @@ impl<'a> Look<'a> {
             "conversationId" => json!(conversation(contents, self.mailbox)),
             "conversationIndex" => json!(conversation_index(contents)),
             "isDeliveryReceiptRequested" => {
-                json!(contents.header("Return-Receipt-To").is_some())
+                json!(contents.header(DELIVERY_RECEIPT).is_some())
             }
             "isReadReceiptRequested" => {
-                json!(contents.header("Disposition-Notification-To").is_some())
+                json!(contents.header(READ_RECEIPT).is_some())
             }
             "isRead" => json!(message.flags.contains(Flag::Seen)),
             "isDraft" => json!(message.flags.contains(Flag::Draft)),

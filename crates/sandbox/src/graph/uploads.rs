@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use super::Graph;
 use super::access::Owner;
 use super::answer::{Answer, Outcome};
-use super::attachments::{LARGEST_AT_ONCE, hang};
+use super::attachments::hang;
 use super::call::Call;
 use super::dispatch::{Mail, Numbers};
 use super::incoming::{Incoming, LARGEST_MESSAGE};
@@ -60,7 +60,7 @@ pub(super) fn create(mail: Mail<'_>, placed: &Placed, given: &Map<String, Value>
     let size = size
         .and_then(|size| usize::try_from(size).ok())
         .ok_or_else(|| wrong("size"))?;
-    if size < LARGEST_AT_ONCE {
+    if size < SMALLEST {
         return Err(Refusal::bad(
             "ErrorAttachmentSizeShouldNotBeLessThanMinimumSize",
             "Attachment size must be greater than the minimum size.",
@@ -307,3 +307,7 @@ const MOST: usize = 64;
 
 /// The largest range of an upload.
 const LARGEST_RANGE: usize = 4 * 1024 * 1024;
+
+/// The smallest file that is worth an upload: two mebibytes, as people found out. The documentation
+/// tells them to come with three megabytes.
+const SMALLEST: usize = 2 * 1024 * 1024;

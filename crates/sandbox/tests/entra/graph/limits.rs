@@ -46,6 +46,18 @@ async fn requests_are_counted_for_each_app_and_mailbox() {
 }
 
 #[tokio::test]
+async fn a_request_has_four_million_octets_at_most() {
+    let client = Client::app().await;
+    let path = format!("{ADA}/messages");
+    let around = json!({"subject": ""}).to_string().len();
+    for (octets, status) in [(4_000_000, 201), (4_000_001, 413)] {
+        let subject = "x".repeat(octets - around);
+        let answer = client.post(&path, json!({"subject": subject})).await;
+        assert_eq!(answer.status, status, "{octets}");
+    }
+}
+
+#[tokio::test]
 async fn a_mailbox_sends_so_many_messages_in_a_minute() {
     let config = SandboxConfig {
         sending: SendingLimits {

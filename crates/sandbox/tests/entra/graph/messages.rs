@@ -124,6 +124,10 @@ async fn marks_are_the_flags_of_imap() {
         (stale.status.as_u16(), stale.code()),
         (412, "ErrorIrresolvableConflict")
     );
+    let stale = client.request(Method::DELETE, &path);
+    let stale = told(stale.header("If-Match", before.text("/@odata.etag"))).await;
+    assert_eq!(stale.status, 412);
+    assert_eq!(mailbox.messages(mailbox.inbox()).len(), 1, "it stays");
     let sent = client.patch(&path, json!({"subject": "another"})).await;
     assert_eq!(
         (sent.status.as_u16(), sent.code()),

@@ -160,13 +160,20 @@ async fn an_upload_expires_and_small_files_need_none() {
     );
     assert_eq!(upload.progress().await.status, 404);
     for (size, code) in [
-        (1_000, "ErrorAttachmentSizeShouldNotBeLessThanMinimumSize"),
+        (
+            2_097_151,
+            "ErrorAttachmentSizeShouldNotBeLessThanMinimumSize",
+        ),
         (200_000_000, "ErrorAttachmentSizeLimitExceeded"),
     ] {
         let item = json!({"AttachmentItem": {"attachmentType": "file", "name": "x", "size": size}});
         let path = format!("{}/attachments/createUploadSession", upload.draft);
         assert_eq!(upload.client.post(&path, item).await.code(), code);
     }
+    let item =
+        json!({"AttachmentItem": {"attachmentType": "file", "name": "x", "size": 2_097_152}});
+    let path = format!("{}/attachments/createUploadSession", upload.draft);
+    assert_eq!(upload.client.post(&path, item).await.status, 201);
 }
 
 #[tokio::test]
