@@ -184,6 +184,7 @@ const TITLES: &[(u32, &str)] = &[
     (3927, "Dynamic configuration of IPv4 link-local addresses"),
     (3977, "Network News Transfer Protocol"),
     (3986, "Uniform Resource Identifier: generic syntax"),
+    (4021, "Registration of mail and MIME header fields"),
     (4055, "Additional RSA algorithms in X.509"),
     (4155, "The application/mbox media type"),
     (4193, "Unique local IPv6 unicast addresses"),

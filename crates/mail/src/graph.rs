@@ -45,7 +45,8 @@ pub use calendar::{
 pub use client::Graph;
 pub use contacts::{Contact, ContactAddress};
 pub use drafts::{
-    Audience as ReplyAudience, DraftFate, FollowUpStatus, MailBody, NewMail, SentCopy,
+    Audience as ReplyAudience, DraftFate, FollowUpStatus, Importance, MailBody, NewMail, SentCopy,
+    Withdrawal,
 };
 pub use governor::Governor;
 pub use opener::GraphOpener;

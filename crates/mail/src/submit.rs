@@ -102,6 +102,28 @@ impl Receipt {
     /// server cannot be told.
     pub const WITHOUT_REPORTS: &str = "what was wanted of reports on its delivery could not be passed on, since the server does not offer DSN (RFC 3461)";
 
+    /// Says what of the message was left out, if anything was.
+    pub(crate) fn without_fields(mut self, left_out: &[String]) -> Self {
+        if left_out.is_empty() {
+            return self;
+        }
+        let mut names = left_out.iter().take(MOST_NAMES);
+        let names: Vec<&str> = names.by_ref().map(String::as_str).collect();
+        let more = left_out.len() - names.len();
+        let names = names.join(", ");
+        let and_more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        let lost = format!(
+            "it was too large for one request, and a draft, which is how it was sent, has no place for {names}{and_more}: by SMTP they would be kept"
+        );
+        tracing::warn!("{lost}");
+        self.said = format!("{}; {lost}", self.said);
+        self
+    }
+
     /// Says so where `envelope` wants something of reports.
     pub(crate) fn without_reports(mut self, envelope: &Envelope) -> Self {
         if envelope.asks_for_reports() {
@@ -111,6 +133,9 @@ impl Receipt {
         self
     }
 }
+
+/// As many as are named in a sentence.
+const MOST_NAMES: usize = 20;
 
 /// A recipient whom the server does not take a message for.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use gatepost_mail::Trace;
-use gatepost_mail::graph::{DraftFate, Graph};
+use gatepost_mail::graph::{DraftFate, Graph, Withdrawal};
 use gatepost_mailroom::DueSubmission;
 use gatepost_mailroom::outbox::{LookError, Lookout, Sighting};
 
@@ -29,9 +29,14 @@ impl<L: Lookout> Lookout for Drafts<L> {
     }
 
     async fn withdraw(&self, due: &DueSubmission) -> Result<(), LookError> {
-        if let Some(Trace::Draft { id }) = &due.trace {
-            self.graph.discard_draft(id).await?;
+        let Some(Trace::Draft { id }) = &due.trace else {
+            return Ok(());
+        };
+        match self.graph.withdraw_draft(id).await? {
+            Withdrawal::Withdrawn => Ok(()),
+            Withdrawal::Overtaken => Err(LookError::NotNow(
+                "it was a draft and is none any more, so it may have been sent just now".to_owned(),
+            )),
         }
-        Ok(())
     }
 }

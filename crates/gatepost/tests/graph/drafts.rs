@@ -1,7 +1,9 @@
 //! Messages that are written, answered, passed on and marked.
 
 use gatepost_mail::Address;
-use gatepost_mail::graph::{DraftFate, FollowUpStatus, MailBody, NewMail, ReplyAudience};
+use gatepost_mail::graph::{
+    DraftFate, FollowUpStatus, Importance, MailBody, NewMail, ReplyAudience, Withdrawal,
+};
 
 use crate::stand::{ADA, JUN, Stand};
 
@@ -74,6 +76,53 @@ async fn what_becomes_of_a_draft_is_told() {
     ada.send_draft(&id).await.expect_err("the answer is lost");
     assert_eq!(ada.draft_fate(&id).await.expect("told"), DraftFate::Sent);
     assert_eq!(stand.folder(JUN, "Inbox").len(), 1);
+    stand.sandbox.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_that_was_sent_is_not_withdrawn() {
+    let stand = Stand::new().await;
+    let ada = stand.graph(ADA);
+    let mut ids = Vec::new();
+    for subject in ["stays a draft", "is sent"] {
+        ids.push(ada.write_draft(&mail(subject)).await.expect("it is made"));
+    }
+    ada.send_draft(&ids[1]).await.expect("it goes");
+    for (id, expected) in ids
+        .iter()
+        .zip([Withdrawal::Withdrawn, Withdrawal::Overtaken])
+    {
+        let withdrawn = ada.withdraw_draft(id).await;
+        assert_eq!(withdrawn.expect("it is told"), expected);
+    }
+    assert_eq!(stand.folder(ADA, "Drafts").len(), 0);
+    assert_eq!(stand.folder(ADA, "Sent Items").len(), 1, "the copy is hers");
+    stand.sandbox.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_of_a_message_arrives_with_it() {
+    let stand = Stand::new().await;
+    let ada = stand.graph(ADA);
+    let important = NewMail {
+        importance: Some(Importance::High),
+        sender: Some(address(ADA)),
+        wants_read_receipt: true,
+        wants_delivery_receipt: true,
+        ..mail("important")
+    };
+    let id = ada.write_draft(&important).await.expect("it is made");
+    ada.send_draft(&id).await.expect("it goes");
+    let arrived = stand.folder(JUN, "Inbox");
+    let text = String::from_utf8_lossy(&arrived[0].raw).into_owned();
+    for field in [
+        "Importance: high",
+        "Sender: ",
+        "Disposition-Notification-To: ",
+        "Return-Receipt-To: ",
+    ] {
+        assert!(text.contains(field), "{field} is missing in: {text}");
+    }
     stand.sandbox.end().await;
 }
 

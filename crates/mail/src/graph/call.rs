@@ -19,6 +19,8 @@ pub(super) struct Call {
     pub(super) what: &'static str,
     /// The value of `Prefer` besides immutable ids.
     pub(super) prefer: Option<String>,
+    /// The version that is meant, if it matters which (`If-Match`, RFC 9110 §13.1.1).
+    pub(super) version: Option<String>,
     pub(super) body: Content,
 }
 
@@ -42,6 +44,7 @@ impl Call {
             url,
             what,
             prefer: None,
+            version: None,
             body: Content::Nothing,
         }
     }
@@ -61,6 +64,12 @@ impl Call {
     /// The same with a wish.
     pub(super) fn preferring(mut self, wish: impl Into<String>) -> Self {
         self.prefer = Some(wish.into());
+        self
+    }
+
+    /// The same for this version only, and no later one.
+    pub(super) fn of_version(mut self, etag: String) -> Self {
+        self.version = Some(etag);
         self
     }
 

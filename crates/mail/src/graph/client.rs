@@ -8,7 +8,7 @@ use std::time::Duration;
 use gatepost_oauth::{AccessToken, Challenge};
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-    LOCATION, WWW_AUTHENTICATE,
+    IF_MATCH, LOCATION, WWW_AUTHENTICATE,
 };
 use rustls::CertificateError;
 use serde::de::DeserializeOwned;
@@ -201,6 +201,9 @@ impl Graph {
             .http
             .request(call.method.clone(), call.url.clone())
             .headers(self.headers(token, &id, call.prefer.as_deref())?);
+        if let Some(etag) = &call.version {
+            request = request.header(IF_MATCH, etag);
+        }
         request = match &call.body {
             Content::Json(body) => request
                 .header(CONTENT_TYPE, "application/json")

@@ -19,6 +19,8 @@ pub struct NewMail {
     pub body: MailBody,
     /// In whose name, if not in that of the mailbox.
     pub from: Option<Address>,
+    /// Who sends it, if not whoever it is from.
+    pub sender: Option<Address>,
     /// To whom.
     pub to: Vec<Address>,
     /// Who gets a copy.
@@ -33,8 +35,26 @@ pub struct NewMail {
     pub in_reply_to: Option<String>,
     /// The `References`, each with its angle brackets.
     pub references: Option<String>,
+    /// How important it is, if anything was said of that.
+    pub importance: Option<Importance>,
+    /// Whether whoever reads it is asked to say so.
+    pub wants_read_receipt: bool,
+    /// Whether servers are asked to say that they delivered it.
+    pub wants_delivery_receipt: bool,
     /// Fields of the header whose names begin with `x-`.
     pub headers: Vec<(String, String)>,
+}
+
+/// How important a message is to whoever wrote it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Importance {
+    /// Less than others.
+    Low,
+    /// As others are.
+    Normal,
+    /// More than others.
+    High,
 }
 
 /// The text of a message.
@@ -77,8 +97,21 @@ impl NewMail {
                 message.insert(name.to_owned(), recipients(people));
             }
         }
-        if let Some(from) = &self.from {
-            message.insert("from".to_owned(), recipient(from));
+        for (name, person) in [("from", &self.from), ("sender", &self.sender)] {
+            if let Some(person) = person {
+                message.insert(name.to_owned(), recipient(person));
+            }
+        }
+        if let Some(importance) = &self.importance {
+            message.insert("importance".to_owned(), json!(importance));
+        }
+        for (name, is_wanted) in [
+            ("isReadReceiptRequested", self.wants_read_receipt),
+            ("isDeliveryReceiptRequested", self.wants_delivery_receipt),
+        ] {
+            if is_wanted {
+                message.insert(name.to_owned(), json!(true));
+            }
         }
         if let Some(id) = &self.message_id {
             message.insert("internetMessageId".to_owned(), json!(id));
@@ -127,6 +160,15 @@ pub enum DraftFate {
     Sent,
     /// It is gone: somebody deleted it, before or after.
     Gone,
+}
+
+/// What became of a draft that was to be taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Withdrawal {
+    /// It was a draft, and is no more.
+    Withdrawn,
+    /// It is no draft any more, or was changed or taken away meanwhile: it may have been sent.
+    Overtaken,
 }
 
 /// Whom an answer goes to.
@@ -178,12 +220,38 @@ impl Graph {
     /// What became of the draft with that immutable id. Right after it was sent it may still
     /// seem to be a draft.
     pub async fn draft_fate(&self, id: &str) -> Result<DraftFate, MailError> {
+        Ok(match self.drafted(id).await? {
+            Some(found) if found.is_draft => DraftFate::Unsent,
+            Some(_) => DraftFate::Sent,
+            None => DraftFate::Gone,
+        })
+    }
+
+    /// Takes away the draft with that immutable id if it is one still: never a copy of what was
+    /// sent in the meantime.
+    pub async fn withdraw_draft(&self, id: &str) -> Result<Withdrawal, MailError> {
+        let Some(found) = self.drafted(id).await?.filter(|found| found.is_draft) else {
+            return Ok(Withdrawal::Overtaken);
+        };
+        let Some(etag) = found.etag else {
+            return Err(self.garbled(LOOK, "a draft without `@odata.etag`"));
+        };
+        let url = self.at(&["messages", id]).url();
+        let call = Call::new(Method::DELETE, url, "withdraw a draft").of_version(etag);
+        match self.done(call).await {
+            Ok(()) => Ok(Withdrawal::Withdrawn),
+            Err(MailError::Graph(refusal)) if matches!(refusal.status, 404 | 409 | 412) => {
+                Ok(Withdrawal::Overtaken)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn drafted(&self, id: &str) -> Result<Option<Drafted>, MailError> {
         let address = self.at(&["messages", id]).with("$select", "id,isDraft");
-        let call = Call::get(address.url(), "look for a draft");
-        match self.object::<Drafted>(call).await {
-            Ok(found) if found.is_draft => Ok(DraftFate::Unsent),
-            Ok(_) => Ok(DraftFate::Sent),
-            Err(error) if is_missing(&error) => Ok(DraftFate::Gone),
+        match self.object(Call::get(address.url(), LOOK)).await {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -276,7 +344,12 @@ struct Made {
 struct Drafted {
     #[serde(default)]
     is_draft: bool,
+    /// Its version.
+    #[serde(rename = "@odata.etag")]
+    etag: Option<String>,
 }
+
+const LOOK: &str = "look for a draft";
 
 /// What the fields are called in the store (MS-OXPROPS, `PidTagInReplyToId`,
 /// `PidTagInternetReferences`).

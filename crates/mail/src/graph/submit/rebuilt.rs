@@ -50,10 +50,13 @@ impl Graph {
         let draft = self.write_draft(&plan.mail).await;
         let draft = draft.map_err(|error| self.of_draft(error))?;
         match self.finish(&draft, (&plan, message), departure).await {
-            Ok(()) => Ok(Receipt {
-                said: format!("sent, with the immutable id {draft}"),
-                refused: Vec::new(),
-            }),
+            Ok(()) => {
+                let receipt = Receipt {
+                    said: format!("sent, with the immutable id {draft}"),
+                    refused: Vec::new(),
+                };
+                Ok(receipt.without_fields(&plan.left_out))
+            }
             // It may have been sent, and then it is no draft any more.
             Err(error @ SubmitError::Unknown { .. }) => Err(error),
             Err(error) => {

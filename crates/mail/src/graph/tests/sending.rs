@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use gatepost_fault::{After, Fault, Next, Owner};
 use serde_json::Value;
 
-use super::super::drafts::{NewMail, SentCopy};
+use super::super::drafts::{NewMail, SentCopy, Withdrawal};
 use super::super::submit::GraphSubmitter;
 use super::server::{Answer, Server};
 use super::{ADA, INBOX, Tokens, asked, settings};
@@ -214,7 +214,7 @@ async fn a_message_that_is_too_large_is_not_begun() {
 fn large() -> Letter {
     let file = STANDARD.encode([b'x'; 900]);
     Letter::new([format!(
-        "From: <{ADA}>\r\nTo: <{BOB}>\r\nSubject: large\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHello.\r\n--b\r\nContent-Type: application/pdf; name=a.pdf\r\nContent-Disposition: attachment\r\nContent-Transfer-Encoding: base64\r\n\r\n{file}\r\n--b--\r\n"
+        "From: <{ADA}>\r\nTo: <{BOB}>\r\nSubject: large\r\nPrecedence: bulk\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHello.\r\n--b\r\nContent-Type: application/pdf; name=a.pdf\r\nContent-Disposition: attachment\r\nContent-Transfer-Encoding: base64\r\n\r\n{file}\r\n--b--\r\n"
     )])
 }
 
@@ -247,7 +247,11 @@ async fn what_is_too_large_for_one_request_goes_as_a_draft() {
         ("POST /messages/D/send", accepted()),
     ];
     let (sent, begun, server) = rebuilt(&script, Told::default()).await;
-    sent.expect("it is taken");
+    let said = sent.expect("it is taken").said;
+    assert!(
+        said.starts_with("sent, with the immutable id D; ") && said.contains("Precedence"),
+        "{said}"
+    );
     assert_eq!(begun, Some(Trace::Draft { id: "D".into() }));
     let seen = server.seen();
     let body = |at: usize| -> Value { serde_json::from_slice(&seen[at].body).expect("JSON") };
@@ -304,6 +308,43 @@ async fn a_draft_that_is_not_sent_is_thrown_away() {
     let is_of_message = matches!(error, SubmitError::DraftDenied { .. });
     assert!(is_of_message, "smaller ones may be sent: {error:?}");
     assert_eq!(begun, None);
+}
+
+/// Between a look and the act behind it Exchange may send it, and what is taken away then is the
+/// copy of what was sent.
+#[tokio::test]
+async fn a_draft_is_withdrawn_only_as_it_was_seen() {
+    let draft = || Answer::json(r#"{"id":"D","isDraft":true,"@odata.etag":"W/\"v1\""}"#);
+    let sent = || Answer::json(r#"{"id":"D","isDraft":false,"@odata.etag":"W/\"v2\""}"#);
+    for (seen, answer, expected) in [
+        (draft(), Some(Answer::empty(204)), Withdrawal::Withdrawn),
+        (
+            draft(),
+            Some(Answer::refusal(412, "ErrorIrresolvableConflict")),
+            Withdrawal::Overtaken,
+        ),
+        (
+            draft(),
+            Some(Answer::refusal(404, "ErrorItemNotFound")),
+            Withdrawal::Overtaken,
+        ),
+        (sent(), None, Withdrawal::Overtaken),
+        (
+            Answer::refusal(404, "ErrorItemNotFound"),
+            None,
+            Withdrawal::Overtaken,
+        ),
+    ] {
+        let mut script = vec![("GET /messages/D", seen)];
+        script.extend(answer.map(|answer| ("DELETE /messages/D", answer)));
+        let (withdrawn, server) =
+            asked(&script, async |graph, _| graph.withdraw_draft("D").await).await;
+        assert_eq!(withdrawn.expect("it is told"), expected);
+        let heads = server.seen().into_iter().skip(1).map(|seen| seen.head);
+        for head in heads {
+            assert!(head.contains("if-match: W/\"v1\""), "{head}");
+        }
+    }
 }
 
 /// Each try would leave another in the mailbox, and a person could send it.
