@@ -42,7 +42,12 @@ pub fn load(file: &Path) -> Result<Config, ConfigError> {
 /// The same, for a purpose.
 pub fn load_for(purpose: Purpose, file: &Path) -> Result<Config, ConfigError> {
     let text = read::text(file)?;
-    let source = problem::Source::new(file, &text);
+    check_text(purpose, (file, &text))
+}
+
+/// Checks what `file` would mean if this were its text.
+pub fn check_text(purpose: Purpose, (file, text): (&Path, &str)) -> Result<Config, ConfigError> {
+    let source = problem::Source::new(file, text);
     let raw = read::raw(&source)?;
     check::check(&raw, &source, purpose)
 }

@@ -52,17 +52,42 @@ fn write_with_mode(mode: u32, path: &Path, content: &[u8]) -> Result<(), FileErr
 }
 
 /// Makes a new file of mode 0600 and writes it durably; an existing file is an error and is
-/// left alone. A file that cannot be written whole is removed again.
+/// left alone. After a crash it is there whole, or not at all.
 pub fn create_private(path: &Path, content: &[u8]) -> Result<(), FileError> {
     let failed = |error| FileError::io("make", path, error);
-    let mut file = create_new(path).map_err(failed)?;
-    let written = file
-        .write_all(content)
-        .and_then(|()| file.sync_all())
-        .and_then(|()| sync_folder_of(path));
-    written.map_err(|error| {
+    let (temporary, mut file) = create_beside(path).map_err(failed)?;
+    let written = (|| {
+        file.write_all(content)?;
+        file.sync_all()?;
+        // Unlike `rename`, it never takes the place of another file.
+        std::fs::hard_link(&temporary, path)
+    })();
+    let _ = std::fs::remove_file(&temporary);
+    match written {
+        Ok(()) => {}
+        // There are file systems on which a file has one name only.
+        Err(error) if has_no_links(&error) => write_new(path, content).map_err(failed)?,
+        Err(error) => return Err(failed(error)),
+    }
+    sync_folder_of(path).map_err(|error| {
         let _ = std::fs::remove_file(path);
         failed(error)
+    })
+}
+
+/// Whether it says that the file system knows no links: EPERM (`link(2)`), or not supported.
+fn has_no_links(error: &io::Error) -> bool {
+    let kind = error.kind();
+    kind == io::ErrorKind::Unsupported
+        || error.raw_os_error() == Some(rustix::io::Errno::PERM.raw_os_error())
+}
+
+/// Makes it in its place. A file that cannot be written whole is removed again.
+fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = create_new(path)?;
+    let written = file.write_all(content).and_then(|()| file.sync_all());
+    written.inspect_err(|_| {
+        let _ = std::fs::remove_file(path);
     })
 }
 
@@ -322,6 +347,23 @@ mod tests {
         let path = folder.path().join("key");
         create_private(&path, b"first").expect("a new file");
         create_private(&path, b"second").expect_err("it exists");
+        assert_eq!(
+            read_private(&path, 10).expect("a private file").as_slice(),
+            b"first"
+        );
+        let left = std::fs::read_dir(folder.path()).expect("the folder");
+        assert_eq!(left.count(), 1, "no temporary file is left");
+    }
+
+    #[test]
+    fn a_file_system_without_links_gets_the_file_all_the_same() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("key");
+        let refused = io::Error::from_raw_os_error(rustix::io::Errno::PERM.raw_os_error());
+        assert!(has_no_links(&refused));
+        assert!(!has_no_links(&io::ErrorKind::AlreadyExists.into()));
+        write_new(&path, b"first").expect("a new file");
+        write_new(&path, b"second").expect_err("it exists");
         assert_eq!(
             read_private(&path, 10).expect("a private file").as_slice(),
             b"first"

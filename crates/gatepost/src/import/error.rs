@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use gatepost_fault::{Fault, Next, Owner};
 use gatepost_import::ImportError;
 
+use crate::config::ConfigError;
+
 /// Why another program's place is not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum TakeoverError {
@@ -25,6 +27,29 @@ pub enum TakeoverError {
     Exists {
         /// The file.
         file: PathBuf,
+    },
+    /// Another secret is where one would be written.
+    #[error(
+        "{} is there already and holds another secret, which is never overwritten; name another \
+         file with --write, or remove this one if nothing uses it",
+        file.display()
+    )]
+    OtherSecret {
+        /// The file.
+        file: PathBuf,
+    },
+    /// What would be written is no configuration that works.
+    #[error(
+        "what {} would become does not pass the check of a configuration, so nothing of it is \
+         written; correct what it comes from, or write the text that is shown into a file and \
+         correct it there: {source}",
+        file.display()
+    )]
+    Unfit {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with the text, by its lines.
+        source: ConfigError,
     },
     /// There is nothing in the file that can be taken over.
     #[error(
@@ -47,7 +72,8 @@ impl Fault for TakeoverError {
     fn code(&self) -> &'static str {
         match self {
             Self::Unreadable { source, .. } => source.code(),
-            Self::Exists { .. } => "import_target_exists",
+            Self::Unfit { source, .. } => source.code(),
+            Self::Exists { .. } | Self::OtherSecret { .. } => "import_target_exists",
             Self::Nothing { .. } => "import_nothing_usable",
         }
     }

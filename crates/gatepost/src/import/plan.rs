@@ -174,6 +174,13 @@ impl Around<'_> {
     ) -> Result<(PathBuf, PathBuf), String> {
         let (certificate, key) = (self.path(certificate), self.path(key));
         for file in [&certificate, &key] {
+            if file.to_str().is_none() {
+                return Err(format!(
+                    "its certificate needs {}, and a configuration, which is UTF-8, cannot name a \
+                     folder whose name is not: give the folder another name, and import again",
+                    file.display()
+                ));
+            }
             if (self.look)(file) == FoundFile::Absent {
                 return Err(format!(
                     "its certificate needs {}, which is not there: correct the path and import \

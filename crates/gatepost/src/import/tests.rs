@@ -294,3 +294,21 @@ fn a_cloud_of_its_own_gets_the_hosts_of_the_servers() {
     }
     assert_eq!(plan.doors.len(), 2);
 }
+
+#[test]
+fn a_folder_that_no_configuration_can_name_is_said_to_be_one() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let section = server(
+        "POP-1995",
+        "local_certificate_path = c.pem\nlocal_key_path = k.pem",
+    );
+    let read = EmailProxy::read(Ini::parse(&section).expect("it is well formed"), None, []);
+    let folder = Path::new(OsStr::from_bytes(b"/srv/gr\xFC\xDFe"));
+    let look = |_: &Path| FoundFile::Private;
+    let plan = plan(&read, folder, &Opening::default(), &look);
+    let told = plan.report.text();
+    assert!(told.contains("which is UTF-8, cannot name a folder"), "{told}");
+    assert!(!text(&plan).contains("key ="), "{}", text(&plan));
+}

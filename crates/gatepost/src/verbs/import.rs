@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::cli::Settings;
 use crate::compose::{Scope, compose};
-use crate::config::{Purpose, load_for};
+use crate::config::{Config, Purpose, check_text};
 use crate::failure::Failure;
 use crate::import::{
     Carried, FoundFile, Heading, Opening, Passwords, Plan, TakeoverError, Written,
@@ -71,28 +71,34 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     }
     let plan = planned(arguments)?;
     let written = written(&plan, &target);
+    let failed = if plan.mailboxes.is_empty() {
+        let file = arguments.file.clone();
+        is_written.then(|| TakeoverError::Nothing { file })
+    } else {
+        fit(Purpose::SetUp, &written, &target).err()
+    };
+    let is_written = is_written && failed.is_none();
     let carried = if is_written {
-        if plan.mailboxes.is_empty() {
-            screen::line(plan.report.text().trim_end())?;
-            let file = arguments.file.clone();
-            return Err(TakeoverError::Nothing { file }.into());
-        }
         put(&plan, &written, &target)?
     } else {
         Vec::new()
     };
+    let target = is_written.then_some(target.as_path());
     if arguments.form.is_json() {
-        let target = is_written.then_some(target.as_path());
-        return screen::json(&described(&plan, &written, (target, &carried)));
+        screen::json(&described(&plan, &written, (target, &carried)))?;
+    } else {
+        tell(&plan, &written, target)?;
     }
-    screen::line(&screen::clean(plan.report.text().trim_end()))?;
-    if is_written {
-        return tell_written(&written, &target);
-    }
-    screen::line(&format!(
-        "\nnothing was changed; with --write FILE this would be written:\n\n{}",
-        screen::clean(&written.text)
-    ))
+    failed.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// What is written passes the same check as `gatepost config check`.
+fn fit(purpose: Purpose, written: &Written, target: &Path) -> Result<Config, TakeoverError> {
+    let checked = check_text(purpose, (target, &written.text));
+    checked.map_err(|source| TakeoverError::Unfit {
+        file: target.to_owned(),
+        source,
+    })
 }
 
 /// Reads the files, tries the passwords, and makes the plan.
@@ -154,24 +160,15 @@ fn readable_by_others(file: &Path, plan: &mut Plan) {
     }
 }
 
-/// Writes everything or nothing: what is in the way of the next try is removed again.
+/// Puts everything in its place, and the configuration last: while that is not there, the same
+/// can be done again, whatever stopped it, and comes to the same.
 fn put(plan: &Plan, written: &Written, target: &Path) -> Result<Vec<(String, Carried)>, Failure> {
     let mut made: Vec<&Path> = Vec::new();
-    let done = put_files(written, target, &mut made).and_then(|()| {
-        // What is loaded passes the same check as `gatepost config check`.
-        let config = load_for(Purpose::Work, target)?;
-        runtime::briefly(async {
-            let gatepost = compose(config, Scope::Store).await?;
-            let maker = Maker {
-                passwords: &gatepost.store,
-                clock: &gatepost.clock,
-                chance: &gatepost.chance,
-                cost: Cost::USUAL,
-            };
-            let carried = carry(plan, &gatepost.config, (&gatepost.store, &maker)).await;
-            gatepost.end().await;
-            carried
-        })
+    let done = put_secrets(written, target, &mut made).and_then(|()| {
+        let config = fit(Purpose::Work, written, target)?;
+        let carried = fill(plan, config)?;
+        files::create_private(target, written.text.as_bytes())?;
+        Ok(carried)
     });
     if done.is_err() {
         for file in made {
@@ -181,9 +178,26 @@ fn put(plan: &Plan, written: &Written, target: &Path) -> Result<Vec<(String, Car
     done
 }
 
-fn put_files<'w>(
+/// Puts into the store what a file must not hold.
+fn fill(plan: &Plan, config: Config) -> Result<Vec<(String, Carried)>, Failure> {
+    runtime::briefly(async {
+        let gatepost = compose(config, Scope::Store).await?;
+        let maker = Maker {
+            passwords: &gatepost.store,
+            clock: &gatepost.clock,
+            chance: &gatepost.chance,
+            cost: Cost::USUAL,
+        };
+        let carried = carry(plan, &gatepost.config, (&gatepost.store, &maker)).await;
+        gatepost.end().await;
+        carried
+    })
+}
+
+/// Writes the secrets beside the configuration. One that a killed import left there is the same.
+fn put_secrets<'w>(
     written: &'w Written,
-    target: &'w Path,
+    target: &Path,
     made: &mut Vec<&'w Path>,
 ) -> Result<(), Failure> {
     use secrecy::ExposeSecret as _;
@@ -192,11 +206,14 @@ fn put_files<'w>(
         files::make_private_folder(folder)?;
     }
     for (file, secret) in &written.secrets {
-        files::create_private(file, secret.expose_secret().as_bytes())?;
-        made.push(file);
+        let secret = secret.expose_secret().as_bytes();
+        if file.symlink_metadata().is_err() {
+            files::create_private(file, secret)?;
+            made.push(file);
+        } else if files::read_private(file, MOST)?.as_slice() != secret {
+            return Err(TakeoverError::OtherSecret { file: file.clone() }.into());
+        }
     }
-    files::create_private(target, written.text.as_bytes())?;
-    made.push(target);
     Ok(())
 }
 
@@ -229,6 +246,18 @@ fn described(
         "unsafe": under(Heading::Unsafe),
         "next": under(Heading::Next),
     })
+}
+
+/// The report, and what was written, or would be.
+fn tell(plan: &Plan, written: &Written, target: Option<&Path>) -> Result<(), Failure> {
+    screen::line(&screen::clean(plan.report.text().trim_end()))?;
+    if let Some(target) = target {
+        return tell_written(written, target);
+    }
+    screen::line(&format!(
+        "\nnothing was changed; with --write FILE this would be written:\n\n{}",
+        screen::clean(&written.text)
+    ))
 }
 
 fn tell_written(written: &Written, target: &Path) -> Result<(), Failure> {

@@ -20,6 +20,7 @@ mod fake_imap;
 mod faults_of_graph;
 mod gateway;
 mod graph;
+mod importing;
 mod killed_renewals;
 mod killed_sending;
 mod logs;

@@ -1,0 +1,176 @@
+//! `gatepost import emailproxy`: cut off anywhere, it is done again and comes to the same.
+
+use std::fmt::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::stand::{Ran, program, ran};
+
+/// Accounts of one app, with a password for each: each is a look at Argon2id, and a transaction.
+const ACCOUNTS: usize = 5;
+const APP: &str = "token_url = https://login.microsoftonline.com/contoso.com/oauth2/v2.0/token\n\
+    client_id = bcdb5ae8-1ab8-47c3-b0b2-6756048e2ddc\nclient_secret = canary-of-the-app\n\
+    oauth2_scope = https://outlook.office365.com/.default\noauth2_flow = client_credentials\n";
+
+/// A folder with the files of the other program.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut file = "[IMAP-1993]\nlocal_address = 127.0.0.1\n\
+        server_address = outlook.office365.com\nserver_port = 993\n"
+        .to_owned();
+    let mut passwords = String::new();
+    for number in 0..ACCOUNTS {
+        // Writing into memory never fails.
+        let _ = write!(file, "[printer{number}@contoso.com]\n{APP}");
+        let _ = writeln!(passwords, "printer{number}@contoso.com password-{number}");
+    }
+    write(folder.path(), "emailproxy.config", &file);
+    write(folder.path(), "passwords", &passwords);
+    folder
+}
+
+fn write(folder: &Path, name: &str, content: &str) {
+    let path = folder.join(name);
+    std::fs::write(&path, content).expect("a writable folder");
+    let private = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(path, private).expect("our own file");
+}
+
+fn gatepost(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = program(folder);
+    command.env("STATE_DIRECTORY", folder.join("state"));
+    command.args(arguments);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Ran {
+    ran(&gatepost(folder, arguments)
+        .output()
+        .expect("the program starts"))
+}
+
+const IMPORT: [&str; 7] = [
+    "import",
+    "emailproxy",
+    "emailproxy.config",
+    "--passwords",
+    "passwords",
+    "--write",
+    "gatepost.toml",
+];
+
+/// How many octets the import has written so far: what it was given does not count.
+fn written(folder: &Path) -> u64 {
+    let sizes = |folder: &Path| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let files = entries.filter_map(|entry| entry.metadata().ok());
+        let files = files.filter(std::fs::Metadata::is_file);
+        files.map(|file| file.len()).sum::<u64>()
+    };
+    sizes(folder) + sizes(&folder.join("state"))
+}
+
+/// Kills an import that has written so much; answers whether it was killed before its end.
+fn cut_off(folder: &Path, octets: u64) -> bool {
+    let given = written(folder);
+    let mut import = gatepost(folder, &IMPORT).spawn().expect("it starts");
+    loop {
+        if import.try_wait().expect("our own process").is_some() {
+            return false;
+        }
+        if written(folder) >= given + octets {
+            import.kill().expect("our own process");
+            let ended = import.wait().expect("our own process");
+            return ended.code().is_none();
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn an_import_that_was_killed_anywhere_is_repeated_and_makes_nothing_twice() {
+    // With the secret's first octet, with the store, and ever further into it.
+    for (turn, octets) in [1, 100, 60_000, 150_000, 250_000].into_iter().enumerate() {
+        let folder = folder();
+        let folder = folder.path();
+        let killed = cut_off(folder, octets);
+        let target = folder.join("gatepost.toml");
+        assert!(killed || turn > 1, "it has not done anything dear yet");
+        assert_eq!(target.exists(), !killed, "the configuration is last");
+        if killed {
+            let again = run(folder, &IMPORT);
+            assert_eq!(again.exit, 0, "{octets}: {}", again.stderr);
+        }
+        let listed = run(folder, &["password", "list", "--json"]);
+        let listed: Vec<Value> = serde_json::from_str(&listed.stdout).expect("a list");
+        assert_eq!(listed.len(), ACCOUNTS, "{octets}: {listed:?}");
+        let checked = run(folder, &["config", "check", "--secrets"]);
+        assert_eq!(checked.exit, 0, "{octets}: {}", checked.stderr);
+    }
+}
+
+#[test]
+fn a_secret_of_somebody_else_is_not_overwritten() {
+    let folder = folder();
+    let folder = folder.path();
+    write(folder, "gatepost.contoso.secret", "another");
+    let refused = run(folder, &IMPORT);
+    refused.assert_fails(65, &["gatepost.contoso.secret", "another secret"]);
+    assert!(!folder.join("gatepost.toml").exists());
+    let kept = std::fs::read(folder.join("gatepost.contoso.secret"));
+    assert_eq!(kept.expect("it is there"), b"another");
+    write(folder, "gatepost.contoso.secret", "canary-of-the-app");
+    let done = run(folder, &IMPORT);
+    assert_eq!(done.exit, 0, "{}", done.stderr);
+}
+
+#[test]
+fn what_is_no_good_configuration_is_shown_and_not_written() {
+    let folder = folder();
+    let folder = folder.path();
+    // Two doors at one port.
+    let file = std::fs::read_to_string(folder.join("emailproxy.config")).expect("a text");
+    let twice = format!(
+        "{file}[SMTP-1993]\nlocal_address = 127.0.0.1\n\
+         server_address = smtp.office365.com\nserver_port = 587\nserver_starttls = True\n"
+    );
+    write(folder, "emailproxy.config", &twice);
+    for arguments in [&IMPORT[..], &IMPORT[..3]] {
+        let refused = run(folder, arguments);
+        refused.assert_fails(65, &["does not pass the check", "gatepost.toml:"]);
+        assert!(
+            refused.stdout.contains("[gateway.smtp-1993]"),
+            "{}",
+            refused.stdout
+        );
+    }
+    let found = std::fs::read_dir(folder).expect("our own folder");
+    let names: Vec<_> = found.flatten().map(|entry| entry.file_name()).collect();
+    assert_eq!(names.len(), 2, "nothing was made: {names:?}");
+}
+
+#[test]
+fn what_the_imported_file_says_reaches_no_terminal_and_no_program_as_it_stands() {
+    let folder = folder();
+    let folder = folder.path();
+    write(
+        folder,
+        "emailproxy.config",
+        "[x@contoso.com\u{1b}]0;owned\u{7}]\nclient_id = 1\n",
+    );
+    for form in [&["--json"][..], &[]] {
+        let refused = run(folder, &[&IMPORT[..], form].concat());
+        assert_eq!(refused.exit, 65, "{}", refused.stderr);
+        let said = format!("{}{}", refused.stdout, refused.stderr);
+        assert!(!said.contains('\u{1b}'), "{said:?}");
+        if !form.is_empty() {
+            let told: Value = serde_json::from_str(&refused.stdout).expect("JSON");
+            assert_eq!(told["written"], Value::Null);
+        }
+    }
+}
