@@ -1,10 +1,12 @@
-//! Octets in both directions, which nobody looks at.
+//! Octets in both directions, which nobody looks at. How the last line of each begins is all that is
+//! remembered of them, to say goodbye where that cannot end up within a message.
 //!
 //! A [`Relay`] reads no faster than the other side takes, hands the end of one direction on as
 //! such, and holds a buffer only while octets are on their way: a session that idles holds none.
 
 mod buffers;
 mod flow;
+mod last_line;
 
 use std::future::poll_fn;
 use std::io;
@@ -74,7 +76,8 @@ where
     }
 
     /// Relays until something ends it. When it is stopped, what is under way comes to its end
-    /// first, within bounds; `goodbye` is told to the client if it is between two lines.
+    /// first, within bounds; `goodbye` is told to the client of IMAP that has heard the answer to
+    /// everything it asked.
     pub(crate) async fn run(&mut self, clock: &Clock, bounds: Bounds<'_>, goodbye: &[u8]) -> Ended {
         let ended = tokio::select! {
             biased;
@@ -83,8 +86,9 @@ where
             ended = self.until_idle(clock, bounds.idle) => ended,
         };
         if matches!(ended, Ended::Stopped) {
-            let _ = clock.within(STOPPING, self.until_quiet(clock)).await;
-            if self.down.is_between_lines() && !goodbye.is_empty() {
+            let quiet = clock.within(STOPPING, self.until_quiet(clock)).await;
+            let is_quiet = quiet.unwrap_or(false);
+            if is_quiet && !goodbye.is_empty() && self.is_between_answers() {
                 let _ = clock.within(PARTING, self.client.write_all(goodbye)).await;
             }
         }
@@ -116,14 +120,22 @@ where
         }
     }
 
-    async fn until_quiet(&mut self, clock: &Clock) {
+    /// Answers whether it became quiet; otherwise it has ended.
+    async fn until_quiet(&mut self, clock: &Clock) -> bool {
         loop {
             let before = self.passed();
             match clock.within(QUIET, self.pass()).await {
-                Err(Elapsed) if self.passed() != before => {}
-                Ok(Ok(Passed::LastOfServer)) => {}
-                _ => return,
+                Err(Elapsed) if self.passed() == before => return true,
+                Err(Elapsed) | Ok(Ok(Passed::LastOfServer)) => {}
+                Ok(_) => return false,
             }
+        }
+    }
+
+    fn is_between_answers(&self) -> bool {
+        match (self.up.rests_at(), self.down.rests_at()) {
+            (Some(asked), Some(said)) => last_line::is_between_answers(asked, said),
+            _ => false,
         }
     }
 

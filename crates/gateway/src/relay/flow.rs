@@ -8,6 +8,7 @@ use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::buffers::Buffer;
+use super::last_line::LastLine;
 
 /// What is on its way in one direction.
 #[derive(Debug)]
@@ -20,7 +21,7 @@ pub(super) struct Flow {
     /// Whether the writer may keep what was written.
     unflushed: bool,
     passed: u64,
-    last: u8,
+    last: LastLine,
 }
 
 #[derive(Debug)]
@@ -46,7 +47,7 @@ impl Flow {
             stage: Stage::Open,
             unflushed: false,
             passed: 0,
-            last: b'\n',
+            last: LastLine::NOTHING,
         }
     }
 
@@ -64,9 +65,9 @@ impl Flow {
         self.early.is_empty() && self.held.is_none()
     }
 
-    /// Whether the last octet that was written ended a line, and nothing is on its way.
-    pub(super) fn is_between_lines(&self) -> bool {
-        self.stage == Stage::Open && self.is_empty() && self.last == b'\n'
+    /// The last line that was written, if nothing is on its way and more may come.
+    pub(super) fn rests_at(&self) -> Option<&LastLine> {
+        (self.stage == Stage::Open && self.is_empty()).then_some(&self.last)
     }
 
     /// Ready when everything has passed, up to the end.
@@ -109,28 +110,28 @@ impl Flow {
     ) -> Poll<io::Result<()>> {
         while !self.early.is_empty() {
             let written = ready!(Pin::new(&mut *to).poll_write(cx, &self.early))?;
-            self.wrote(written, self.early[written.saturating_sub(1)])?;
+            self.last.saw(&self.early[..written]);
+            self.wrote(written)?;
             self.early.advance(written);
         }
         while let Some(held) = &mut self.held {
             let octets = &held.buffer.octets()[held.begin..held.end];
             let written = ready!(Pin::new(&mut *to).poll_write(cx, octets))?;
-            let last = octets[written.saturating_sub(1)];
+            self.last.saw(&octets[..written]);
             held.begin += written;
             if held.begin == held.end {
                 self.held = None;
             }
-            self.wrote(written, last)?;
+            self.wrote(written)?;
         }
         Poll::Ready(Ok(()))
     }
 
-    fn wrote(&mut self, written: usize, last: u8) -> io::Result<()> {
+    fn wrote(&mut self, written: usize) -> io::Result<()> {
         if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
         self.passed += written as u64;
-        self.last = last;
         self.unflushed = true;
         Ok(())
     }

@@ -141,14 +141,33 @@ async fn whoever_is_revoked_is_cut_off_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_waits_for_what_is_under_way_and_says_goodbye_between_lines() {
-    for (last, goodbye) in [("a OK done\r\n", "* BYE x\r\n"), ("half a li", "")] {
+async fn a_stop_waits_for_what_is_under_way_and_says_goodbye_between_answers() {
+    for (asked, last, goodbye) in [
+        ("a NOOP\r\n", "a OK done\r\n", "* BYE x\r\n"),
+        ("a IDLE\r\n", "* 1 EXISTS\r\n", "* BYE x\r\n"),
+        ("a NOOP\r\n", "half a li", ""),
+        // A literal that stalls at the end of one of its lines.
+        (
+            "a FETCH 1 BODY[]\r\n",
+            "* 1 FETCH (BODY[] {99}\r\nHello\r\n",
+            "",
+        ),
+    ] {
         let (mut far, mut relay) = stage(64, (b"", b""));
         let tasks = gatepost_host::Tasks::new();
         let (revoked, stop) = (CancellationToken::new(), tasks.stop());
         let clock = far.clock.clone();
         let relaying = relay.run(&clock, bounds(&revoked, &stop), b"* BYE x\r\n");
         let talking = async {
+            far.client
+                .write_all(asked.as_bytes())
+                .await
+                .expect("it is open");
+            let mut heard = vec![0; asked.len()];
+            far.server
+                .read_exact(&mut heard)
+                .await
+                .expect("it is asked");
             tasks.cancel();
             for _ in 0..5 {
                 far.server
@@ -170,6 +189,41 @@ async fn a_stop_waits_for_what_is_under_way_and_says_goodbye_between_lines() {
         let whole = "part of an answer\r\n".repeat(5) + last + goodbye;
         assert_eq!(heard, whole);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_never_quiet_is_told_no_goodbye() {
+    let (mut far, mut relay) = stage(64, (b"", b""));
+    let tasks = gatepost_host::Tasks::new();
+    let (revoked, stop) = (CancellationToken::new(), tasks.stop());
+    let clock = far.clock.clone();
+    let relaying = relay.run(&clock, bounds(&revoked, &stop), b"* BYE x\r\n");
+    let talking = async {
+        far.client
+            .write_all(b"a IDLE\r\n")
+            .await
+            .expect("it is open");
+        let mut asked = [0; 8];
+        far.server
+            .read_exact(&mut asked)
+            .await
+            .expect("it is asked");
+        tasks.cancel();
+        let mut heard = String::new();
+        while far.server.write_all(b"* 1 EXISTS\r\n").await.is_ok() {
+            let mut line = [0; 12];
+            if far.client.read_exact(&mut line).await.is_err() {
+                break;
+            }
+            heard.push_str(&String::from_utf8_lossy(&line));
+            far.clock.sleep(Duration::from_millis(500)).await;
+        }
+        let _ = far.client.read_to_string(&mut heard).await;
+        heard
+    };
+    let (ended, heard) = tokio::join!(relaying, talking);
+    assert!(matches!(ended, Ended::Stopped), "{ended:?}");
+    assert!(heard.ends_with(" EXISTS\r\n"), "{heard}");
 }
 
 #[tokio::test(start_paused = true)]
