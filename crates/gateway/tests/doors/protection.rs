@@ -50,6 +50,12 @@ async fn every_protocol_starts_tls_and_beyond_this_machine_has_to() {
         let said = client.say(refused).await;
         let no = ["a NO ", "-ERR ", "530 "];
         assert!(no.iter().any(|no| said.starts_with(no)), "{said}");
+        if protocol == Protocol::Imap {
+            // RFC 5530 §3.
+            assert!(said.starts_with("a NO [PRIVACYREQUIRED] "), "{said}");
+            let said = client.say("a2 AUTHENTICATE PLAIN").await;
+            assert!(said.starts_with("a2 NO [PRIVACYREQUIRED] "), "{said}");
+        }
         let said = client.say(asked).await;
         assert!(said.starts_with(agreed), "{said}");
         let mut client = Client::new(stand.protect(client.stream).await);

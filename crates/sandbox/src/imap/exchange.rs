@@ -25,6 +25,7 @@ pub(super) fn persona() -> Persona {
             read_only: "The mailbox is read-only.",
             sign_in_cancelled: "The AUTH protocol exchange was canceled by the client.",
             no_such_mechanism: "AUTHENTICATE failed.",
+            privacy_required: "LOGIN failed.",
             bad_charset: "[BADCHARSET (US-ASCII)] The specified charset is not supported.",
             closed: CLOSED,
         },

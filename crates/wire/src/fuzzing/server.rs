@@ -84,6 +84,7 @@ pub(super) fn persona() -> Persona {
             read_only: "read-only",
             sign_in_cancelled: "cancelled",
             no_such_mechanism: "no such mechanism",
+            privacy_required: "privacy required",
             bad_charset: "bad charset",
             closed: "closed",
         },

@@ -250,7 +250,7 @@ fn nothing_is_accepted_in_the_clear_where_tls_is_offered() {
     let said = String::from_utf8_lossy(&conversation.written).into_owned();
     assert_eq!(
         said,
-        "* OK ready\r\na NO LOGIN failed.\r\nb OK STARTTLS completed.\r\n"
+        "* OK ready\r\na NO [PRIVACYREQUIRED] TLS first\r\nb OK STARTTLS completed.\r\n"
     );
     assert!(conversation.starts_tls);
     conversation.server.tls_started(persona());
@@ -401,6 +401,7 @@ fn persona() -> Persona {
             read_only: "read-only",
             sign_in_cancelled: "cancelled",
             no_such_mechanism: "no such mechanism",
+            privacy_required: "[PRIVACYREQUIRED] TLS first",
             bad_charset: "[BADCHARSET (US-ASCII)] no such charset",
             closed: "Connection closed. 14",
         },

@@ -52,7 +52,10 @@ impl Server {
             .mechanism
             .filter(|mechanism| self.authenticates(*mechanism));
         let Some(mechanism) = offered.filter(|_| self.may_sign_in()) else {
-            let text = self.persona.texts.no_such_mechanism;
+            let text = match offered {
+                Some(_) => self.persona.texts.privacy_required,
+                None => self.persona.texts.no_such_mechanism,
+            };
             self.no(&tag, text);
             return self.count_error();
         };
@@ -92,8 +95,12 @@ impl Server {
         if !matches!(self.stage, Stage::SignedOut) {
             return self.bad(&tag, self.persona.texts.wrong_state);
         }
-        if !(self.offers(Mechanism::Login) && self.may_sign_in()) {
+        if !self.offers(Mechanism::Login) {
             self.no(&tag, &format!("LOGIN {}", self.persona.texts.failed));
+            return self.count_error();
+        }
+        if !self.may_sign_in() {
+            self.no(&tag, self.persona.texts.privacy_required);
             return self.count_error();
         }
         self.sign_in(tag, "LOGIN", Credentials::Password { user, password });

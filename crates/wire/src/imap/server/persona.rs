@@ -54,6 +54,9 @@ pub struct Texts {
     pub sign_in_cancelled: &'static str,
     /// After `NO `: the mechanism is not offered.
     pub no_such_mechanism: &'static str,
+    /// After `NO `: LOGIN, or a mechanism that is offered, where TLS has to come first
+    /// (`[PRIVACYREQUIRED]`, RFC 5530 §3).
+    pub privacy_required: &'static str,
     /// After `NO `: SEARCH with a charset that it does not understand.
     pub bad_charset: &'static str,
     /// After `* BYE `: too many errors, or an answer nobody expected.
