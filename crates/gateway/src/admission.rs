@@ -10,6 +10,7 @@ pub mod contract;
 mod error;
 mod failures;
 mod gatekeeper;
+mod guests;
 mod hashing;
 mod inheritance;
 mod known;
@@ -18,6 +19,7 @@ mod logins;
 mod making;
 mod memory;
 mod proven;
+mod record;
 mod storage;
 mod turned;
 
@@ -67,7 +69,8 @@ pub struct Guest {
     /// The addresses that may be written from, in lower case; the mailbox's own is not among them
     /// unless it is meant.
     pub senders: Vec<String>,
-    /// Cancelled when the app password is revoked: the session ends then.
+    /// Cancelled when the app password is revoked, or the name opens something else: the session
+    /// ends then.
     pub revoked: CancellationToken,
 }
 

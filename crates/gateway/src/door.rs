@@ -5,15 +5,19 @@
 
 mod accept;
 mod arrival;
+mod behind;
 mod certificate;
 mod crowd;
+mod devices;
 mod error;
 mod proxy;
 mod settings;
 mod socket;
 
 pub use accept::Door;
+pub use behind::Behind;
 pub use certificate::{Certificate, CertificateFiles};
+pub(crate) use devices::Devices;
 pub use error::DoorError;
 pub use settings::{DoorSettings, LeadsTo, Tls, WithoutLogin};
 pub use socket::{Inherited, Listen, Socket};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use gatepost_host::Clock;
+use tokio::sync::Semaphore;
 
 use crate::Protocol;
 use crate::admission::Admission;
@@ -18,6 +19,8 @@ pub struct Gateway {
     pub(crate) clock: Clock,
     pub(crate) offers: Offers,
     pub(crate) acceptance: Option<Arc<dyn Acceptance>>,
+    /// Held by each message whose header is large.
+    pub(crate) large_headers: Arc<Semaphore>,
 }
 
 impl Gateway {
@@ -29,6 +32,7 @@ impl Gateway {
             clock,
             offers: Offers::default(),
             acceptance: None,
+            large_headers: Arc::new(Semaphore::new(LARGE_HEADERS)),
         }
     }
 
@@ -53,3 +57,6 @@ impl Gateway {
         }
     }
 }
+
+/// Headers that are large and taken in at once, by all doors: each is in memory, twice.
+pub(crate) const LARGE_HEADERS: usize = 8;

@@ -12,7 +12,9 @@
 pub mod admission;
 pub mod door;
 mod gateway;
+mod neighbourhood;
 mod protocol;
+mod quiet;
 mod relay;
 mod session;
 pub mod spool;

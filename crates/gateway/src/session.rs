@@ -26,7 +26,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use crate::admission::Guest;
-use crate::door::{DoorSettings, LeadsTo};
+use crate::door::{Devices, DoorSettings, LeadsTo};
 use crate::relay::{Bounds, Ended, Relay};
 use crate::{Gateway, Protocol};
 use conversation::{Conversation, Machine, Next};
@@ -85,14 +85,21 @@ enum Wish {
 struct Place<'a> {
     gateway: &'a Gateway,
     door: &'a DoorSettings,
+    devices: &'a Devices,
     address: IpAddr,
 }
 
 /// Serves a client until its connection ends, or until it is to stop.
-pub(crate) async fn serve(gateway: &Gateway, door: &DoorSettings, arrival: Arrival, stop: &Stop) {
+pub(crate) async fn serve(
+    gateway: &Gateway,
+    (door, devices): (&DoorSettings, &Devices),
+    arrival: Arrival,
+    stop: &Stop,
+) {
     let place = Place {
         gateway,
         door,
+        devices,
         address: arrival.address,
     };
     if let (LeadsTo::Spool { rewrite_from }, Some(acceptance)) =
@@ -138,7 +145,7 @@ async fn before_login(place: Place<'_>, arrival: Arrival, stop: &Stop) -> Option
         }
         Protocol::Smtp => {
             let known = place.gateway.offers.known();
-            let sign_in = match place.door.opened_by(place.address) {
+            let sign_in = match place.devices.admit(place.door, place.address) {
                 Some(_) => SignIn::Optional,
                 None => SignIn::Required,
             };
@@ -208,7 +215,7 @@ async fn relay(place: Place<'_>, relayed: Relayed, stop: &Stop) {
         Ended::Closed => "closed".to_owned(),
         Ended::Broken(error) => format!("broken: {error}"),
         Ended::Idle => "idle for too long".to_owned(),
-        Ended::Revoked => "the app password was revoked".to_owned(),
+        Ended::Revoked => "what let it in does not hold any more".to_owned(),
         Ended::Stopped => "stopped".to_owned(),
     };
     tracing::debug!(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gatepost_gateway::Gateway;
-use gatepost_gateway::door::{DoorError, Inherited};
+use gatepost_gateway::door::{Behind, DoorError, Inherited};
 use gatepost_host::Tasks;
 
 use super::parts::{Changes, Part, Parts};
@@ -19,7 +19,14 @@ pub(super) struct Doors {
     sockets: Sockets,
     open: Parts<String, DoorMadeOf>,
     /// Sessions by the name of the door that they came through. They outlive a change of it.
-    sessions: BTreeMap<String, Tasks>,
+    sessions: BTreeMap<String, Sessions>,
+}
+
+/// Those who came through a door of one name.
+#[derive(Debug, Clone)]
+struct Sessions {
+    tasks: Tasks,
+    behind: Behind,
 }
 
 impl Doors {
@@ -58,7 +65,7 @@ impl Doors {
         self.sessions.retain(|name, sessions| {
             let stays = described.iter().any(|door| door.made_of.name() == name);
             if !stays {
-                sessions.cancel();
+                sessions.tasks.cancel();
             }
             stays
         });
@@ -69,8 +76,12 @@ impl Doors {
         for OpenedDoor { door, made_of } in described {
             let name = made_of.name().to_owned();
             let sessions = self.sessions.entry(name.clone());
-            let sessions = sessions.or_insert_with(|| supervisor.tasks.child()).clone();
-            let gateway = gateway.clone();
+            let sessions = sessions.or_insert_with(|| Sessions {
+                tasks: supervisor.tasks.child(),
+                behind: Behind::default(),
+            });
+            let door = door.in_place_of(sessions.behind.clone());
+            let (gateway, sessions) = (gateway.clone(), sessions.tasks.clone());
             doors.push(Part::new(
                 (name.clone(), made_of),
                 format!("door {name}"),

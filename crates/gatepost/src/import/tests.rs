@@ -309,6 +309,9 @@ fn a_folder_that_no_configuration_can_name_is_said_to_be_one() {
     let look = |_: &Path| FoundFile::Private;
     let plan = plan(&read, folder, &Opening::default(), &look);
     let told = plan.report.text();
-    assert!(told.contains("which is UTF-8, cannot name a folder"), "{told}");
+    assert!(
+        told.contains("which is UTF-8, cannot name a folder"),
+        "{told}"
+    );
     assert!(!text(&plan).contains("key ="), "{}", text(&plan));
 }

@@ -23,15 +23,16 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    /// Looks up what waits. What is taken over later is not seen.
+    /// Looks up what waits.
     pub async fn read(present: Present) -> Result<Self, PasswordError> {
         let store = present.get().store.clone();
-        let mailboxes = store.waiting().await?.into_iter().collect();
-        Ok(Self {
+        let waiting = Self {
             present,
             store,
-            mailboxes: RwLock::new(mailboxes),
-        })
+            mailboxes: RwLock::default(),
+        };
+        waiting.look().await?;
+        Ok(waiting)
     }
 
     /// Puts what was opened where the keeper of the mailbox's credential finds it.
@@ -64,6 +65,13 @@ impl Inheritance for Waiting {
         let mailboxes = self.mailboxes.read();
         let mailboxes = mailboxes.unwrap_or_else(PoisonError::into_inner);
         mailboxes.contains(mailbox)
+    }
+
+    async fn look(&self) -> Result<(), PasswordError> {
+        let waiting = self.store.waiting().await?.into_iter().collect();
+        let mailboxes = self.mailboxes.write();
+        *mailboxes.unwrap_or_else(PoisonError::into_inner) = waiting;
+        Ok(())
     }
 
     async fn open(
@@ -174,9 +182,12 @@ mod tests {
             form: FORM.to_owned(),
             sealed: sealed().write(),
         };
+        let waits = waiting(&present).await;
         let kept = gatepost.store.keep(&legacy).await;
         kept.expect("the store works");
-        let waits = waiting(&present).await;
+        // As another process does it, while this one serves.
+        assert!(!waits.waits_for(ADA));
+        waits.look().await.expect("the store works");
         assert!(waits.waits_for(ADA) && !waits.waits_for("bob@contoso.com"));
         let wrong = waits.open(ADA, &"wrong".into()).await;
         assert_eq!(wrong.expect("it was tried"), Inherited::OtherPassword);

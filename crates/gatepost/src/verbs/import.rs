@@ -73,7 +73,7 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     let written = written(&plan, &target);
     let failed = if plan.mailboxes.is_empty() {
         let file = arguments.file.clone();
-        is_written.then(|| TakeoverError::Nothing { file })
+        is_written.then_some(TakeoverError::Nothing { file })
     } else {
         fit(Purpose::SetUp, &written, &target).err()
     };

@@ -230,6 +230,53 @@ fn who_came_through_a_door_that_is_gone_has_to_leave() {
 }
 
 #[test]
+fn who_has_no_login_any_more_has_to_leave_and_who_has_stays_and_is_counted() {
+    let login = format!("[login.printer3]\nmailbox = \"{SUPPORT}\"\n");
+    let doors = "[gateway.imap]\nlisten = \"127.0.0.1:0\"\nconnections_per_address = 3\n";
+    let (stand, password) = stand(&format!("{doors}{login}"));
+    let serve = stand.serve();
+    let address = place(&stand, "imap");
+    let mut printer = Client::idles(address, "printer3", &password);
+    let mut support = Client::idles(address, SUPPORT, &password);
+    // The door changes, too: who came before counts for it.
+    let changed = format!("{doors}idle = \"29m\"\n");
+    stand.write("gatepost.toml", &configuration(&stand, &changed));
+    let said = stand.printed(&["reload"]);
+    assert!(
+        said.contains("doors:        0 started, 0 ended, 1 replaced"),
+        "{said}"
+    );
+    while !printer.line().is_empty() {}
+    drop(printer);
+    stand.deliver(SUPPORT, "news");
+    assert!(support.line().contains("EXISTS"), "it is still connected");
+    let mut others: Vec<_> = (0..3).map(|_| Client::knock(address)).collect();
+    let greeted = others
+        .iter_mut()
+        .filter_map(|other| other.line().starts_with("* OK").then_some(()));
+    assert_eq!(greeted.count(), 2, "one of three was there before");
+    assert_eq!(serve.stop(), 0, "{}", stand.log());
+}
+
+#[test]
+fn a_flood_of_connections_is_no_flood_in_the_log() {
+    let doors = "[gateway.imap]\nlisten = \"127.0.0.1:0\"\nconnections_per_address = 1\n";
+    let (stand, _) = stand(doors);
+    let serve = stand.serve();
+    let address = place(&stand, "imap");
+    let mut first = Client::knock(address);
+    assert!(first.line().starts_with("* OK"));
+    for _ in 0..200 {
+        assert!(Client::knock(address).line().starts_with("* BYE Too many"));
+    }
+    let log = stand.log();
+    let lines = log.matches("a connection was turned away").count();
+    // One in ten seconds, and this may take some.
+    assert!((1..20).contains(&lines), "{lines}: {log}");
+    assert_eq!(serve.stop(), 0, "{}", stand.log());
+}
+
+#[test]
 fn a_port_that_is_taken_is_told_and_a_reload_changes_nothing_then() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = taken.local_addr().expect("it listens").port();

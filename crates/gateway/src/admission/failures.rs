@@ -1,12 +1,13 @@
 //! How often logins were wrong, by address, by login name, and by both together.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::Turned;
+use crate::neighbourhood::neighbourhood;
 
 /// When logins that are wrong too often are not looked at any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,21 +63,15 @@ struct Count {
     since: Timestamp,
     last: Timestamp,
     until: Option<Timestamp>,
-    told: Option<Timestamp>,
 }
 
 impl Suspect {
     /// Of an IPv6 address the network counts: a machine has 2^64 of them.
     pub(super) fn new(address: IpAddr, login: &str) -> Self {
-        let address = match address.to_canonical() {
-            IpAddr::V6(v6) => {
-                let network = v6.to_bits() >> 64 << 64;
-                IpAddr::V6(Ipv6Addr::from_bits(network))
-            }
-            v4 @ IpAddr::V4(_) => v4,
-        };
-        let login = login.chars().take(LONGEST).collect();
-        Self { address, login }
+        Self {
+            address: neighbourhood(address),
+            login: login.chars().take(LONGEST).collect(),
+        }
     }
 }
 
@@ -126,24 +121,6 @@ impl Failures {
         wait(by_address.saturating_add(1).max(by_both))
     }
 
-    /// Whether a refusal is to be logged: of those who are locked out and go on, now and then one.
-    pub(super) fn is_news(&mut self, suspect: &Suspect, now: Timestamp) -> bool {
-        let count = match self.addresses.get_mut(&suspect.address) {
-            Some(count) => count,
-            None => match self.logins.get_mut(&suspect.login) {
-                Some(count) => count,
-                None => return true,
-            },
-        };
-        let news = count.told.is_none_or(|told| {
-            now < told || Duration::try_from(now.duration_since(told)).unwrap_or_default() >= QUIET
-        });
-        if news {
-            count.told = Some(now);
-        }
-        news
-    }
-
     /// How many counters there are.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
@@ -171,7 +148,6 @@ fn add<K: Ord + Clone>(
         since: now,
         last: now,
         until: None,
-        told: None,
     };
     let count = counts.entry(key.clone()).or_insert(fresh);
     if count.is_over(lockout, now) {
@@ -186,14 +162,16 @@ fn add<K: Ord + Clone>(
 }
 
 /// Forgets what is over; and if that is not enough, those that were wrong longest ago, many at
-/// once: whoever guesses under ever new names must not make each guess dear for us.
+/// once: whoever guesses under ever new names must not make each guess dear for us. Those that are
+/// locked out go last, or new names would let them in again.
 fn make_room<K: Ord + Clone>(counts: &mut BTreeMap<K, Count>, lockout: Lockout, now: Timestamp) {
     counts.retain(|_, count| !count.is_over(lockout, now));
     if counts.len() >= MOST {
-        let mut times: Vec<Timestamp> = counts.values().map(|count| count.last).collect();
-        let (_, border, _) = times.select_nth_unstable(MOST / 8);
+        let worth = |count: &Count| (count.until.is_some(), count.last);
+        let mut all: Vec<_> = counts.values().map(worth).collect();
+        let (_, border, _) = all.select_nth_unstable(MOST / 8);
         let border = *border;
-        counts.retain(|_, count| count.last > border);
+        counts.retain(|_, count| worth(count) > border);
     }
 }
 
@@ -221,8 +199,6 @@ pub(super) const MOST: usize = 10_000;
 const LONGEST: usize = 255;
 const SHORTEST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(4);
-/// How often it is logged of one address that it goes on though it is locked out.
-const QUIET: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
@@ -296,6 +272,25 @@ mod tests {
             failures.count(&suspect, lockout, at(i64::from(number)));
         }
         assert!(failures.len() <= 3 * MOST);
+    }
+
+    #[test]
+    fn ever_new_names_let_nobody_in_again_who_is_locked_out() {
+        let mut failures = Failures::default();
+        let lockout = Lockout::default();
+        let ada = suspect("192.0.2.7", "ada");
+        for second in 0..10 {
+            failures.count(&ada, lockout, at(second));
+        }
+        for number in 0..30_000_u32 {
+            let name = number.to_string();
+            let address = IpAddr::from([10, 0, 0, 1]);
+            failures.count(&Suspect::new(address, &name), lockout, at(20));
+        }
+        for (address, name) in [("192.0.2.7", "ada"), ("198.51.100.1", "ada")] {
+            let standing = failures.standing(&suspect(address, name), at(30));
+            assert_ne!(standing, Standing::Free, "{address}");
+        }
     }
 
     #[test]

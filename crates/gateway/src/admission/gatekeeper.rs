@@ -1,7 +1,6 @@
 //! The gatekeeper: looks at passwords, counts what is wrong, remembers what is right.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -12,13 +11,14 @@ use gatepost_host::{Chance, Clock, Stop};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 
 use super::failures::{Failures, Lockout, Standing, Suspect};
+use super::guests::Guests;
 use super::hashing::{Cost, Recipe};
 use super::known::{self, Held, Known};
 use super::making::{Maker, Wanted, hashed};
 use super::proven::{Proof, Proven};
+use super::record::Record;
 use super::{
     Admission, AppPasswords, Edition, Guest, Inheritance, Inherited, LastUse, Login, Logins, Opens,
     PasswordError, PasswordId, Turned, Use,
@@ -67,7 +67,8 @@ struct Inside {
     asked: tokio::sync::Mutex<Option<Timestamp>>,
     proven: Mutex<Proven>,
     failures: Mutex<Failures>,
-    guests: Mutex<BTreeMap<PasswordId, CancellationToken>>,
+    guests: Mutex<Guests>,
+    record: Record,
     uses: Mutex<BTreeMap<PasswordId, LastUse>>,
     looks: Semaphore,
     /// Held while something that was inherited becomes an app password.
@@ -96,6 +97,7 @@ impl Gatekeeper {
             proven: Mutex::new(Proven::new(&house.chance)),
             failures: Mutex::default(),
             guests: Mutex::default(),
+            record: Record::default(),
             uses: Mutex::default(),
             looks: Semaphore::new(AT_ONCE),
             inheriting: tokio::sync::Mutex::default(),
@@ -105,25 +107,41 @@ impl Gatekeeper {
         }))
     }
 
-    /// Goes on by other rules. Guests stay.
+    /// Goes on by other rules. Guests stay whose name still opens what it opened for them; the
+    /// sessions of others end.
     pub fn go_by(&self, rules: Rules) {
         *write(&self.0.rules) = Arc::new(rules);
+        lock(&self.0.guests).keep_names(|name| self.0.opens(name));
     }
 
-    /// Looks at once which app passwords there are, and ends the sessions of those that are gone.
+    /// Looks at once which app passwords there are, and ends the sessions of those that are gone;
+    /// and what another gateway left behind.
     pub async fn look(&self) -> Result<(), PasswordError> {
         let mut asked = self.0.asked.lock().await;
-        self.0.read_anew(&mut asked).await
+        self.0.read_anew(&mut asked).await?;
+        drop(asked);
+        match &self.0.house.inheritance {
+            Some(left) => left.look().await,
+            None => Ok(()),
+        }
     }
 
     /// Notices what other processes add and revoke, ends the sessions of what expires, and
     /// remembers when app passwords were of use, until it is told to stop.
     pub async fn run(&self, stop: Stop) {
-        let mut beats = 0_u32;
+        let (mut beats, mut is_blind) = (0_u32, false);
         while stop.or(self.0.house.clock.sleep(LOOK)).await.is_some() {
-            if let Err(error) = self.look().await {
-                tracing::debug!("the app passwords were not looked at: {error}");
+            let looked = self.look().await;
+            match &looked {
+                Err(error) if !is_blind => tracing::warn!(
+                    "the app passwords cannot be read, so that nobody new comes in, and whoever is \
+                     in stays even if its password is revoked: {error}"
+                ),
+                Err(error) => tracing::debug!("the app passwords were not looked at: {error}"),
+                Ok(()) if is_blind => tracing::info!("the app passwords can be read again"),
+                Ok(()) => {}
             }
+            is_blind = looked.is_err();
             self.0.end_expired();
             beats = beats.wrapping_add(1);
             if beats.is_multiple_of(LOOKS_TO_A_WRITE) {
@@ -138,10 +156,10 @@ impl Gatekeeper {
 impl Admission for Gatekeeper {
     async fn admit(&self, login: &Login) -> Result<Guest, Turned> {
         let admitted = self.0.admit(login).await;
-        if let Err((turned, suspect)) = &admitted {
-            self.0.tell(login, turned, suspect);
+        if let Err(turned) = &admitted {
+            self.0.record.of(login, turned, self.0.house.clock.now());
         }
-        admitted.map_err(|(turned, _)| turned)
+        admitted
     }
 
     fn expected(&self, _protocol: Protocol, name: &str, address: IpAddr) -> Option<String> {
@@ -162,34 +180,38 @@ impl Admission for Gatekeeper {
 }
 
 impl Inside {
-    async fn admit(&self, login: &Login) -> Result<Guest, (Turned, Suspect)> {
-        let refreshed = self.refresh().await;
-        let candidate = self.candidate(&login.name, login.address);
-        let suspect = candidate.suspect.clone();
-        let out = |turned| (turned, suspect.clone());
-        if let Err(error) = refreshed {
+    async fn admit(&self, login: &Login) -> Result<Guest, Turned> {
+        if let Err(error) = self.refresh().await {
             let reason = error.to_string();
-            return Err(out(Turned::Unreadable { reason }));
+            return Err(Turned::Unreadable { reason });
         }
+        let candidate = self.candidate(&login.name, login.address);
         let standing = lock(&self.failures).standing(&candidate.suspect, candidate.now);
         if let Standing::Out(turned) = standing {
-            return Err(out(turned));
+            return Err(turned);
         }
         if let Some((held, opens)) = self.proven_before(&candidate, &login.password) {
-            let here = self.good_here(login, &candidate, (&held, &opens)).await;
-            return here.map_err(out);
+            return self.good_here(login, &candidate, (&held, &opens)).await;
         }
         if let Standing::Shared(turned) = standing
             && !self.is_at_home(&candidate, &turned)
         {
-            let lockout = read(&self.rules).lockout;
-            lock(&self.failures).count_own(&candidate.suspect, lockout, candidate.now);
-            return Err(out(turned));
+            // What was proven there before is all that could be guessed. Where nothing was, nobody
+            // has looked whether this is right, and it is not counted.
+            let opens = candidate.opens.as_ref();
+            let can_guess = opens.is_some_and(|opens| {
+                let proven = lock(&self.proven);
+                proven.has_any(&opens.mailbox, candidate.address)
+            });
+            if can_guess {
+                let lockout = read(&self.rules).lockout;
+                lock(&self.failures).count_own(&candidate.suspect, lockout, candidate.now);
+            }
+            return Err(turned);
         }
-        let found = self.prove(&candidate, &login.password).await.map_err(out)?;
+        let found = self.prove(&candidate, &login.password).await?;
         if let (Some(held), Some(opens)) = (found, &candidate.opens) {
-            let here = self.good_here(login, &candidate, (&held, opens)).await;
-            return here.map_err(out);
+            return self.good_here(login, &candidate, (&held, opens)).await;
         }
         let turned = match candidate.opens {
             Some(_) => Turned::WrongPassword,
@@ -198,29 +220,33 @@ impl Inside {
         let lockout = read(&self.rules).lockout;
         let wait = lock(&self.failures).count(&candidate.suspect, lockout, candidate.now);
         self.house.clock.sleep(wait).await;
-        Err(out(turned))
+        Err(turned)
     }
 
     fn candidate(&self, name: &str, address: IpAddr) -> Candidate {
         let address = address.to_canonical();
         let name = name.to_lowercase();
+        Candidate {
+            suspect: Suspect::new(address, &name),
+            opens: self.opens(&name),
+            name,
+            address,
+            now: self.house.clock.now(),
+        }
+    }
+
+    /// What a name in lower case opens, by the rules that hold.
+    fn opens(&self, name: &str) -> Option<Opens> {
         let rules = Arc::clone(&read(&self.rules));
-        let opens = rules.logins.opens(&name).or_else(|| {
+        rules.logins.opens(name).or_else(|| {
             // An app password may bring a login name of its own.
             let known = read(&self.known);
-            let mailbox = known.mailbox_of_login(&name)?;
+            let mailbox = known.mailbox_of_login(name)?;
             rules.logins.opens(mailbox).map(|_| Opens {
                 mailbox: mailbox.clone(),
                 senders: vec![mailbox.clone()],
             })
-        });
-        Candidate {
-            suspect: Suspect::new(address, &name),
-            name,
-            opens,
-            address,
-            now: self.house.clock.now(),
-        }
+        })
     }
 
     /// The app password, if it was proven from this address a while ago.
@@ -304,7 +330,7 @@ impl Inside {
     ) {
         let mut proven = lock(&self.proven);
         let proof: Proof = proven.proof(mailbox, candidate.address, password);
-        proven.remember(proof, id.clone());
+        proven.remember(proof, (mailbox, candidate.address), id.clone());
     }
 
     /// Opens what another gateway left behind, if this password does: it becomes an app password.
@@ -412,20 +438,32 @@ impl Inside {
             address: candidate.address,
             protocol: login.protocol,
         };
-        lock(&self.uses).insert(password.id.clone(), last);
-        let revoked = lock(&self.guests)
-            .entry(password.id.clone())
-            .or_default()
-            .clone();
-        // Revoked between the look and here: then nobody would cancel it any more.
+        let has_senders = !password.senders.is_empty();
+        let opened = Opens {
+            mailbox: opens.mailbox.clone(),
+            senders: if has_senders {
+                Vec::new()
+            } else {
+                opens.senders.clone()
+            },
+        };
+        let revoked = lock(&self.guests).enter(&password.id, (&candidate.name, opened.clone()));
+        // Revoked between the look and here, or the rules changed: then nobody would cancel it any
+        // more.
         if !read(&self.known).has(&password.id) {
-            lock(&self.guests).remove(&password.id);
+            lock(&self.guests).keep_passwords(|id| *id != password.id);
             return Err(Turned::WrongPassword);
         }
-        let senders = if password.senders.is_empty() {
-            &opens.senders
-        } else {
+        let now = self.opens(&candidate.name);
+        if !now.is_some_and(|now| now.grants(&opened)) {
+            lock(&self.guests).keep_names(|name| self.opens(name));
+            return Err(Turned::UnknownLogin);
+        }
+        lock(&self.uses).insert(password.id.clone(), last);
+        let senders = if has_senders {
             &password.senders
+        } else {
+            &opens.senders
         };
         Ok(Guest {
             password: Some(password.id.clone()),
@@ -457,13 +495,7 @@ impl Inside {
             *write(&self.known) = Arc::clone(&known);
             lock(&self.proven).keep_only(|id| known.has(id));
             lock(&self.uses).retain(|id, _| known.has(id));
-            lock(&self.guests).retain(|id, revoked| {
-                let stays = known.has(id);
-                if !stays {
-                    revoked.cancel();
-                }
-                stays
-            });
+            lock(&self.guests).keep_passwords(|id| known.has(id));
         }
         *asked = Some(self.house.clock.now());
         Ok(())
@@ -475,10 +507,9 @@ impl Inside {
         let over = known
             .iter()
             .filter(|one| one.expires.is_some_and(|at| at <= now));
-        for password in over {
-            if let Some(guests) = lock(&self.guests).remove(&password.id) {
-                guests.cancel();
-            }
+        let over: BTreeSet<&PasswordId> = over.map(|password| &password.id).collect();
+        if !over.is_empty() {
+            lock(&self.guests).keep_passwords(|id| !over.contains(id));
         }
     }
 
@@ -499,23 +530,6 @@ impl Inside {
             }
         }
     }
-
-    /// One line in one form, for people and for fail2ban: `docs/fail2ban`.
-    fn tell(&self, login: &Login, turned: &Turned, suspect: &Suspect) {
-        let (address, protocol) = (login.address.to_canonical(), login.protocol);
-        let name = without_blanks(&login.name);
-        if turned.is_temporary() {
-            tracing::warn!("login put off from {address} by {protocol}: {turned} (login {name})");
-            return;
-        }
-        let is_news = !turned.ends_connection()
-            || lock(&self.failures).is_news(suspect, self.house.clock.now());
-        if is_news {
-            tracing::warn!("login refused from {address} by {protocol}: {turned} (login {name})");
-        } else {
-            tracing::debug!("login refused from {address} by {protocol}: {turned} (login {name})");
-        }
-    }
 }
 
 /// A login that waits for a look, or was given up.
@@ -533,28 +547,6 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-/// A login name as the log has it: whoever sends it must not be able to write lines or words of
-/// its own into the log.
-fn without_blanks(name: &str) -> String {
-    let mut shown = String::new();
-    for c in name.chars().take(SHOWN) {
-        match c {
-            'a'..='z' | 'A'..='Z' | '0'..='9' | '@' | '.' | '_' | '+' | '-' | '\\' => shown.push(c),
-            other => {
-                let mut octets = [0; 4];
-                for octet in other.encode_utf8(&mut octets).bytes() {
-                    // Writing into memory never fails.
-                    let _ = write!(shown, "%{octet:02X}");
-                }
-            }
-        }
-    }
-    if name.chars().nth(SHOWN).is_some() {
-        shown.push_str("...");
-    }
-    shown
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -577,8 +569,6 @@ const WAITING: usize = 64;
 const LOOK: Duration = Duration::from_secs(2);
 /// Uses are written every half minute, and at the end.
 const LOOKS_TO_A_WRITE: u32 = 15;
-/// Characters of a login name in the log.
-const SHOWN: usize = 64;
 
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,10 @@ pub trait Inheritance: Send + Sync + std::fmt::Debug {
     /// must be quick.
     fn waits_for(&self, mailbox: &str) -> bool;
 
+    /// Looks anew at what waits: another process may have taken something over. It is asked every few
+    /// seconds.
+    async fn look(&self) -> Result<(), PasswordError>;
+
     /// Tries to open what waits for this mailbox. What is opened is durable and in its place when
     /// this returns. At most as many run at once as passwords are looked at; what takes long is
     /// to be done off the reactor.

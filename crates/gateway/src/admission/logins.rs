@@ -18,6 +18,14 @@ pub struct Opens {
     pub senders: Vec<String>,
 }
 
+impl Opens {
+    /// Whether whoever had `before` loses nothing by it.
+    pub(super) fn grants(&self, before: &Self) -> bool {
+        let mut senders = before.senders.iter();
+        self.mailbox == before.mailbox && senders.all(|sender| self.senders.contains(sender))
+    }
+}
+
 impl Logins {
     /// Knows nobody yet.
     pub fn new() -> Self {

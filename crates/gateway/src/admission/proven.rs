@@ -13,9 +13,14 @@ use super::PasswordId;
 /// with a key of this process. As many as [`MOST`]; the oldest goes first.
 pub(super) struct Proven {
     key: hmac::Key,
-    proofs: BTreeMap<Proof, PasswordId>,
+    proofs: BTreeMap<Proof, (Place, PasswordId)>,
     order: VecDeque<Proof>,
+    /// How many proofs there are of each place.
+    places: BTreeMap<Place, usize>,
 }
+
+/// A mailbox, and an address from which it was opened.
+type Place = (String, IpAddr);
 
 /// What is remembered of a password.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +34,7 @@ impl Proven {
             key: hmac::Key::new(hmac::HMAC_SHA256, key.as_slice()),
             proofs: BTreeMap::new(),
             order: VecDeque::new(),
+            places: BTreeMap::new(),
         }
     }
 
@@ -47,25 +53,53 @@ impl Proven {
     }
 
     pub(super) fn find(&self, proof: Proof) -> Option<PasswordId> {
-        self.proofs.get(&proof).cloned()
+        self.proofs.get(&proof).map(|(_, id)| id.clone())
     }
 
-    pub(super) fn remember(&mut self, proof: Proof, id: PasswordId) {
-        if self.proofs.insert(proof, id).is_some() {
+    /// Whether any password was proven for this mailbox from this address.
+    pub(super) fn has_any(&self, mailbox: &str, address: IpAddr) -> bool {
+        self.places.contains_key(&(mailbox.to_owned(), address))
+    }
+
+    /// Remembers a proof of a password that opened this mailbox from this address.
+    pub(super) fn remember(
+        &mut self,
+        proof: Proof,
+        (mailbox, address): (&str, IpAddr),
+        id: PasswordId,
+    ) {
+        let place = (mailbox.to_owned(), address);
+        let before = self.proofs.insert(proof, (place.clone(), id));
+        if before.is_some() {
             return;
         }
+        *self.places.entry(place).or_default() += 1;
         self.order.push_back(proof);
         if self.order.len() > MOST
             && let Some(oldest) = self.order.pop_front()
+            && let Some((place, _)) = self.proofs.remove(&oldest)
         {
-            self.proofs.remove(&oldest);
+            self.leave(&place);
+        }
+    }
+
+    fn leave(&mut self, place: &Place) {
+        if let Some(count) = self.places.get_mut(place) {
+            *count -= 1;
+            if *count == 0 {
+                self.places.remove(place);
+            }
         }
     }
 
     /// Forgets those that are not among the passwords any more.
     pub(super) fn keep_only(&mut self, is_valid: impl Fn(&PasswordId) -> bool) {
+        let gone = self.proofs.extract_if(.., |_, (_, id)| !is_valid(id));
+        let gone: Vec<Place> = gone.map(|(_, (place, _))| place).collect();
+        for place in &gone {
+            self.leave(place);
+        }
         let Self { proofs, order, .. } = self;
-        proofs.retain(|_, id| is_valid(id));
         order.retain(|proof| proofs.contains_key(proof));
     }
 }
@@ -92,14 +126,20 @@ mod tests {
         };
         for number in 0..=MOST {
             let proof = proof(&proven, number);
-            proven.remember(proof, PasswordId::new(number.to_string()));
-            proven.remember(proof, PasswordId::new(number.to_string()));
+            let mailbox = format!("{number}@x.test");
+            for _ in 0..2 {
+                let id = PasswordId::new(number.to_string());
+                proven.remember(proof, (&mailbox, address), id);
+            }
         }
         assert_eq!(proven.order.len(), MOST);
         assert_eq!(proven.find(proof(&proven, 0)), None);
         assert!(proven.find(proof(&proven, MOST)).is_some());
+        assert!(proven.has_any("1@x.test", address) && !proven.has_any("0@x.test", address));
         proven.keep_only(|id| id.as_str() == "1");
         assert_eq!((proven.order.len(), proven.proofs.len()), (1, 1));
+        assert!(proven.has_any("1@x.test", address) && !proven.has_any("2@x.test", address));
+        assert_eq!(proven.places.len(), 1, "nothing is kept");
     }
 
     #[test]

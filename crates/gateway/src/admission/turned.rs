@@ -76,6 +76,22 @@ impl Turned {
         }
     }
 
+    /// The name of a reason for which no password was looked at, so that the answer came at once.
+    pub(crate) fn at_once(&self) -> Option<&'static str> {
+        match self {
+            Self::LoginLockedOut { .. } => Some("login locked out"),
+            Self::AddressLockedOut { .. } => Some("address locked out"),
+            Self::Busy => Some("busy"),
+            Self::Unreadable { .. } => Some("unreadable"),
+            Self::UnknownLogin
+            | Self::WrongPassword
+            | Self::WrongProtocol { .. }
+            | Self::WrongNetwork
+            | Self::Expired { .. }
+            | Self::WrongLogin => None,
+        }
+    }
+
     /// Whether the connection should end with it: whoever is locked out is not listened to.
     pub fn ends_connection(&self) -> bool {
         matches!(

@@ -1,16 +1,17 @@
 //! Lets clients in, each into a task of its own.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use gatepost_host::{Stop, Tasks};
+use jiff::Timestamp;
 use tokio::net::TcpStream;
 
 use super::arrival;
-use super::crowd::{Counted, Crowd};
-use super::{Certificate, DoorSettings, Socket, Tls};
+use super::crowd::Counted;
+use super::{Behind, Certificate, DoorSettings, Socket, Tls};
 use crate::session::{self, Bye, ClientStream};
 use crate::{Gateway, Protocol};
 
@@ -20,7 +21,7 @@ pub struct Door {
     settings: Arc<DoorSettings>,
     sockets: Vec<Socket>,
     certificate: Option<Certificate>,
-    crowd: Crowd,
+    behind: Behind,
 }
 
 impl Door {
@@ -30,12 +31,22 @@ impl Door {
         sockets: Vec<Socket>,
         certificate: Option<Certificate>,
     ) -> Self {
-        Self {
+        let door = Self {
             settings: Arc::new(settings),
             sockets,
             certificate,
-            crowd: Crowd::default(),
-        }
+            behind: Behind::default(),
+        };
+        door.in_place_of(Behind::default())
+    }
+
+    /// The same door in the place of one with these behind it: they are counted as if they had come
+    /// through this one. Devices that this one would not let in have to leave at once.
+    #[must_use]
+    pub fn in_place_of(mut self, behind: Behind) -> Self {
+        behind.devices.become_those_of(&self.settings);
+        self.behind = behind;
+        self
     }
 
     /// Lets clients in until it is to stop. Their sessions belong to `sessions`, and go on.
@@ -54,10 +65,14 @@ impl Door {
                 Ok((stream, peer)) => self.welcome(stream, peer, gateway, sessions),
                 Err(error) => {
                     // Out of file handles, mostly; a pause keeps this from spinning.
-                    tracing::warn!(
-                        door = self.settings.name,
-                        "a connection could not be accepted: {error}"
-                    );
+                    let now = gateway.clock.now();
+                    let nobody = Ipv4Addr::UNSPECIFIED.into();
+                    if let Some(more) = self.behind.quiet.may_say("not accepted", nobody, now) {
+                        tracing::warn!(
+                            door = self.settings.name,
+                            "a connection could not be accepted: {error}{more}"
+                        );
+                    }
                     gateway.clock.sleep(PAUSE_AFTER_ERROR).await;
                 }
             }
@@ -67,8 +82,9 @@ impl Door {
     fn welcome(&self, stream: TcpStream, peer: SocketAddr, gateway: &Gateway, sessions: &Tasks) {
         let settings = &self.settings;
         let peer = peer.ip().to_canonical();
-        let Some(counted) = self.crowd.enter(settings.connections) else {
-            return self.turn_away(&stream, peer, (Bye::Crowded, "too many connections in all"));
+        let Some(counted) = self.behind.crowd.enter(settings.connections) else {
+            let why = (Bye::Crowded, "too many connections in all");
+            return self.turn_away(&stream, (peer, gateway.clock.now()), why);
         };
         let (door, gateway, stop) = (self.clone(), gateway.clone(), sessions.stop());
         sessions.start(SESSION, async move {
@@ -93,7 +109,8 @@ impl Door {
             return Ok(());
         };
         if let Some((arrival, counted)) = received? {
-            session::serve(gateway, &self.settings, arrival, stop).await;
+            let entrance = (&*self.settings, &self.behind.devices);
+            session::serve(gateway, entrance, arrival, stop).await;
             drop(counted);
         }
         Ok(())
@@ -114,7 +131,7 @@ impl Door {
         let from = arrival::identify(&mut stream, peer, settings, clock).await?;
         if !counted.is_from(from.client, settings.connections_per_address) {
             let why = (Bye::Crowded, "too many connections from there");
-            self.turn_away(&stream, from.client, why);
+            self.turn_away(&stream, (from.client, clock.now()), why);
             return Ok(None);
         }
         let tls = self.certificate.as_ref().map(Certificate::config);
@@ -124,19 +141,32 @@ impl Door {
             && arrival::gives_away(&arrived, from.peer)
         {
             let why = (Bye::Unprotected, "its password would come unprotected");
-            self.turn_away(stream, from.client, why);
+            self.turn_away(stream, (from.client, clock.now()), why);
             return Ok(None);
         }
         Ok(Some((arrived, counted)))
     }
 
     /// Says so, if it can be said in clear and at once.
-    fn turn_away(&self, stream: &TcpStream, client: IpAddr, (bye, why): (Bye, &str)) {
-        tracing::warn!(
-            door = self.settings.name,
-            client = %client,
-            "a connection was turned away: {why}"
-        );
+    fn turn_away(
+        &self,
+        stream: &TcpStream,
+        (client, now): (IpAddr, Timestamp),
+        (bye, why): (Bye, &'static str),
+    ) {
+        if let Some(more) = self.behind.quiet.may_say(why, client, now) {
+            tracing::warn!(
+                door = self.settings.name,
+                client = %client,
+                "a connection was turned away: {why}{more}"
+            );
+        } else {
+            tracing::debug!(
+                door = self.settings.name,
+                client = %client,
+                "a connection was turned away: {why}"
+            );
+        }
         if matches!(self.settings.tls, Tls::Off | Tls::StartTls) {
             let words = bye.words();
             let line = match self.settings.protocol {

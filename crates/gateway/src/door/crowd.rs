@@ -1,8 +1,10 @@
 //! How many connections there are, and from where.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::neighbourhood::neighbourhood;
 
 /// The connections of a door. Clones count the same ones.
 #[derive(Debug, Clone, Default)]
@@ -67,17 +69,6 @@ impl Drop for Counted {
             if *count == 0 {
                 counts.by_address.remove(&address);
             }
-        }
-    }
-}
-
-/// Who has one address of an IPv6 network has all of its last 64 bits.
-fn neighbourhood(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            let network = address.to_bits() & !u128::from(u64::MAX);
-            IpAddr::V6(Ipv6Addr::from_bits(network))
         }
     }
 }

@@ -57,15 +57,18 @@ pub struct WithoutLogin {
 }
 
 impl DoorSettings {
-    /// The mailbox that a device at this address sends from without a login, if it may.
-    pub(crate) fn opened_by(&self, address: IpAddr) -> Option<&str> {
+    /// The network by which a device at this address sends without a login, if it may, and the
+    /// mailbox that it sends from.
+    pub(crate) fn network_of(&self, address: IpAddr) -> Option<(Network, &str)> {
         // That is nobody in particular.
         if address.is_unspecified() {
             return None;
         }
-        let mut devices = self.without_login.iter();
-        let found = devices.find(|devices| devices.networks.iter().any(|net| net.holds(address)));
-        found.map(|devices| devices.mailbox.as_str())
+        self.without_login.iter().find_map(|devices| {
+            let mut networks = devices.networks.iter();
+            let network = networks.find(|network| network.holds(address))?;
+            Some((*network, devices.mailbox.as_str()))
+        })
     }
 }
 

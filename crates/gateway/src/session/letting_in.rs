@@ -9,7 +9,6 @@ use gatepost_host::Elapsed;
 use gatepost_mail::passage::{Destination, Passage, PassageError, Told};
 use gatepost_wire::sasl::Credentials;
 use tokio::select;
-use tokio_util::sync::CancellationToken;
 
 use super::refusal::{Kind, Refusal};
 use super::{LetIn, Place, Wish};
@@ -74,13 +73,13 @@ fn login(place: Place<'_>, credentials: Credentials) -> Login {
 
 /// Who a device is that needs no login, if there is one at this address.
 pub(super) fn device(place: Place<'_>) -> Option<Guest> {
-    let mailbox = place.door.opened_by(place.address)?;
+    let (mailbox, revoked) = place.devices.admit(place.door, place.address)?;
     Some(Guest {
         password: None,
         login: place.address.to_string(),
         mailbox: mailbox.to_owned(),
         senders: vec![mailbox.to_owned()],
-        revoked: CancellationToken::new(),
+        revoked,
     })
 }
 

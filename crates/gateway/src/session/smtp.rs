@@ -21,6 +21,8 @@ pub(super) struct Smtp {
     known: Extensions,
     /// Whether the client wants to send, and not to sign in.
     sends: bool,
+    /// How many senders were refused: each was a connection to the mailbox's server.
+    refused: u32,
 }
 
 impl Smtp {
@@ -31,6 +33,7 @@ impl Smtp {
             sign_in,
             known,
             sends: false,
+            refused: 0,
         }
     }
 }
@@ -78,9 +81,17 @@ impl Greeter for Smtp {
         } else {
             Wished::SignIn
         };
-        self.server.answer(Answer::Refused(no(refusal, wished)));
+        let mut no = no(refusal, wished);
+        self.refused += u32::from(self.sends);
+        if self.refused >= MOST_REFUSED {
+            no.then = gatepost_wire::Then::Close;
+        }
+        self.server.answer(Answer::Refused(no));
     }
 }
+
+/// A device that is refused so often in one session has to connect again, as often as others may.
+const MOST_REFUSED: u32 = 5;
 
 /// What is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,8 @@
 //! How the gateway speaks SMTP where it takes messages itself.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use gatepost_wire::Want;
 use gatepost_wire::smtp::server::{
@@ -7,11 +10,13 @@ use gatepost_wire::smtp::server::{
 };
 use gatepost_wire::smtp::{EnhancedStatus, Extension, Extensions, Reply, ReversePath, Sender};
 use tokio::select;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::conversation::{Bye, Conversation, Machine, Next};
 use super::imap::MOST_ERRORS;
 use super::refusal::Refusal;
 use super::{Arrival, Place, letting_in, smtp};
+use crate::Gateway;
 use crate::admission::Guest;
 use crate::spool::{self, Acceptance, Beginning, HeaderRules, Intake, Parcel, Refused, Why};
 
@@ -107,6 +112,8 @@ struct Letter {
     sender: Option<String>,
     recipients: Vec<String>,
     content: Content,
+    /// Held where the header is large.
+    large: Option<OwnedSemaphorePermit>,
 }
 
 /// How far its octets have come.
@@ -191,6 +198,7 @@ impl Counter<'_> {
             sender,
             recipients: Vec::new(),
             content: Content::Header(Beginning::default()),
+            large: None,
         });
         Ok(())
     }
@@ -201,7 +209,10 @@ impl Counter<'_> {
             Content::Body(intake) => intake.write(octets).await,
             Content::Header(beginning) => {
                 if beginning.push(octets)? {
-                    self.open().await?;
+                    return self.open().await;
+                }
+                if beginning.is_large() && letter.large.is_none() {
+                    letter.large = Some(room_for_large(self.place).await?);
                 }
                 Ok(())
             }
@@ -275,6 +286,26 @@ impl Counter<'_> {
         Answer::Refused(No::new(refused.reply()))
     }
 }
+
+/// Waits until one more large header may be in memory.
+async fn room_for_large(place: Place<'_>) -> Result<OwnedSemaphorePermit, Refused> {
+    let Gateway {
+        clock,
+        large_headers,
+        ..
+    } = place.gateway;
+    let waiting = Arc::clone(large_headers).acquire_owned();
+    match clock.within(WAIT_FOR_ROOM, waiting).await {
+        Ok(Ok(room)) => Ok(room),
+        _ => Err(Refused::new(
+            Why::Temporary,
+            "Too many messages with a large header at once, try again later",
+        )),
+    }
+}
+
+/// Clients wait three minutes for each part of a message (RFC 5321 §4.5.3.2.5).
+const WAIT_FOR_ROOM: Duration = Duration::from_secs(30);
 
 /// The machine asks in its order, so that this is heard by nobody.
 fn nobody() -> Refused {

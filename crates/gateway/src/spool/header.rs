@@ -37,6 +37,11 @@ impl Beginning {
         Ok(false)
     }
 
+    /// Whether it takes more memory than others may take at the same time.
+    pub(crate) fn is_large(&self) -> bool {
+        self.octets.len() > LARGE
+    }
+
     /// The header with its last line, and what came behind it.
     pub(crate) fn split(mut self) -> (Vec<u8>, Vec<u8>) {
         let Some(end) = self.end else {
@@ -226,6 +231,8 @@ fn from_line(name: &str, address: &str) -> String {
 
 /// A header with thousands of recipients fits in.
 const LONGEST: usize = 1024 * 1024;
+/// Nearly all headers are a small part of this.
+const LARGE: usize = 64 * 1024;
 const LONGEST_NAME: usize = 200;
 
 #[cfg(test)]

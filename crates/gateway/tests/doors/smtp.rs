@@ -145,3 +145,23 @@ async fn a_door_asks_the_servers_behind_it_what_they_offer() {
         .expect("it is known before anybody has signed in");
     stand.end().await;
 }
+
+#[tokio::test]
+async fn a_device_that_is_refused_again_and_again_is_sent_away() {
+    let stand = Stand::new().await;
+    let address = stand.open(DoorSettings {
+        without_login: vec![WithoutLogin {
+            networks: vec![Network::one([127, 0, 0, 1].into())],
+            mailbox: "nowhere@contoso.com".to_owned(),
+        }],
+        ..door(Protocol::Smtp, Tls::Off)
+    });
+    let mut client = stand.knock(address).await;
+    client.line().await;
+    client.say("HELO scanner").await;
+    let mail = format!("MAIL FROM:<{USER}>\r\n");
+    client.send(mail.repeat(20)).await;
+    let said = client.rest().await;
+    assert_eq!(said.matches("550 5.7.1 ").count(), 5, "{said}");
+    stand.end().await;
+}

@@ -1,6 +1,7 @@
 //! Doors that take messages themselves: what a scanner says and hears, octet for octet.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use gatepost_gateway::Protocol;
@@ -277,5 +278,56 @@ async fn a_revoked_password_ends_the_session_and_half_a_message_is_none() {
     stand.revoked.cancel();
     assert_eq!(client.rest().await, "");
     assert!(shelf.kept().is_empty());
+    stand.end().await;
+}
+
+#[tokio::test]
+async fn no_more_than_a_few_large_headers_are_in_memory_at_once() {
+    let (stand, shelf) = stand().await;
+    let address = stand.open(spooling(false));
+    let header = format!("X-Large: {}\r\n", "x".repeat(60)).repeat(1_000);
+    let begins = async || {
+        let mut client = stand.knock(address).await;
+        client.line().await;
+        client.say("HELO x").await;
+        sign_in(&mut client).await;
+        for line in [
+            format!("MAIL FROM:<{USER}>"),
+            "RCPT TO:<x@example.com>".to_owned(),
+        ] {
+            let said = client.say(&line).await;
+            assert!(said.starts_with("250 "), "{said}");
+        }
+        client
+            .send(format!("BDAT {}\r\n{header}", header.len()))
+            .await;
+        client
+    };
+    let mut held = Vec::new();
+    for _ in 0..8 {
+        let mut client = begins().await;
+        let said = client.line().await;
+        assert!(said.starts_with("250 "), "{said}");
+        held.push(client);
+    }
+    let mut waits = begins().await;
+    let early = tokio::time::timeout(Duration::from_millis(300), waits.line()).await;
+    assert!(early.is_err(), "it has to wait: {early:?}");
+    // Others, whose headers are like most, do not.
+    let mut small = stand.knock(address).await;
+    small.line().await;
+    small.say("HELO x").await;
+    sign_in(&mut small).await;
+    small.say(&format!("MAIL FROM:<{USER}>")).await;
+    small.say("RCPT TO:<x@example.com>").await;
+    small.say("DATA").await;
+    let said = small.say("Subject: small\r\n\r\nx\r\n.").await;
+    assert!(said.starts_with("250 "), "{said}");
+    drop(held.pop());
+    let said = waits.line().await;
+    assert!(said.starts_with("250 "), "there is room again: {said}");
+    let said = waits.say("BDAT 5 LAST\r\n\r\nx").await;
+    assert!(said.starts_with("250 "), "{said}");
+    assert_eq!(shelf.kept().len(), 2);
     stand.end().await;
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gatepost_gateway::admission::{Admission, Guest, Login, Turned};
 use gatepost_gateway::door::{
-    Certificate, CertificateFiles, Door, DoorSettings, LeadsTo, Socket, Tls,
+    Behind, Certificate, CertificateFiles, Door, DoorSettings, LeadsTo, Socket, Tls,
 };
 use gatepost_gateway::upstream::{NoDestination, Upstream};
 use gatepost_gateway::{Gateway, Protocol};
@@ -112,12 +112,21 @@ impl Stand {
     }
 
     pub(crate) fn open_on(&self, address: SocketAddr, settings: DoorSettings) -> SocketAddr {
+        self.open_in_place_of(Behind::default(), (address, settings))
+    }
+
+    /// Opens a door with these behind it.
+    pub(crate) fn open_in_place_of(
+        &self,
+        behind: Behind,
+        (address, settings): (SocketAddr, DoorSettings),
+    ) -> SocketAddr {
         let socket = Socket::bind(address).expect("a free port");
         let address = socket.address().expect("it listens");
         let names = ["localhost".to_owned()];
         let certificate = Certificate::self_signed(&names, self.files(), Clock::system());
         let certificate = certificate.expect("a certificate is made");
-        let door = Door::new(settings, vec![socket], Some(certificate));
+        let door = Door::new(settings, vec![socket], Some(certificate)).in_place_of(behind);
         let (gateway, sessions) = (self.gateway.clone(), self.sessions.clone());
         let stop = self.accepting.stop();
         self.accepting.start("door", async move {
