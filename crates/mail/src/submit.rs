@@ -69,6 +69,18 @@ pub trait Departure: Send {
         let _ = recipients;
     }
 
+    /// The draft that an earlier try left in the mailbox, and that was not to be sent.
+    fn left_draft(&self) -> Option<&str> {
+        None
+    }
+
+    /// A draft with this id was made, which is not sent before [`begins`](Self::begins). An error
+    /// ends the try, with nothing sent.
+    async fn drafted(&mut self, id: &str) -> Result<(), DepartureError> {
+        let _ = id;
+        Ok(())
+    }
+
     /// The next octets may make the server send the message; `trace` says how to find out later
     /// whether it did. An error ends the try, with nothing sent.
     async fn begins(&mut self, trace: Trace) -> Result<(), DepartureError>;

@@ -74,12 +74,25 @@ impl Outgoing for Letter {
 pub struct Told {
     /// How, once it was told.
     pub begun: Option<Trace>,
+    /// The draft that an earlier try left.
+    pub left_draft: Option<String>,
+    /// The drafts that were made.
+    pub drafts: Vec<String>,
     /// Whether it cannot be recorded.
     pub is_out_of_order: bool,
 }
 
 #[async_trait]
 impl Departure for Told {
+    fn left_draft(&self) -> Option<&str> {
+        self.left_draft.as_deref()
+    }
+
+    async fn drafted(&mut self, id: &str) -> Result<(), DepartureError> {
+        self.drafts.push(id.to_owned());
+        Ok(())
+    }
+
     async fn begins(&mut self, trace: Trace) -> Result<(), DepartureError> {
         if self.is_out_of_order {
             return Err(DepartureError("the disk is full".into()));

@@ -18,7 +18,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::PostOffice;
 use super::judgement::{Tried, note_refusals};
 use super::turn::{envelope, next_turn};
-use crate::{Addressee, DueSubmission, SendLease, Spooled as _, SpooledMessage};
+use crate::{Addressee, DueSubmission, SendLease, Spooled as _, SpooledMessage, StorageError};
 
 /// A session, and its place among all that may be open.
 pub(super) struct Held {
@@ -170,6 +170,7 @@ impl Handing<'_> {
         let mut departing = Departing {
             office: self.office,
             lease: &self.due.lease,
+            draft: self.due.draft.as_deref(),
             recipients,
             departed: self.departed.clone(),
         };
@@ -183,6 +184,7 @@ impl Handing<'_> {
 struct Departing<'a> {
     office: &'a PostOffice,
     lease: &'a SendLease,
+    draft: Option<&'a str>,
     recipients: Vec<Addressee>,
     departed: Shared,
 }
@@ -210,6 +212,15 @@ impl Departure for Departing<'_> {
         note_refusals(&mut self.recipients, refused);
     }
 
+    fn left_draft(&self) -> Option<&str> {
+        self.draft
+    }
+
+    async fn drafted(&mut self, id: &str) -> Result<(), DepartureError> {
+        let noted = self.office.outbox.note_draft(self.lease, id);
+        departing(noted.await)
+    }
+
     async fn begins(&mut self, trace: Trace) -> Result<(), DepartureError> {
         let now = self.office.clock.now();
         let until = later(now, CLAIM);
@@ -217,16 +228,20 @@ impl Departure for Departing<'_> {
             self.office
                 .outbox
                 .depart(self.lease, (&trace, &self.recipients), (now, until));
-        match departed.await {
-            Ok(true) => {
-                self.departed.set(self.recipients.clone());
-                Ok(())
-            }
-            Ok(false) => Err(DepartureError(
-                "it was cancelled, or somebody else sends it".into(),
-            )),
-            Err(error) => Err(DepartureError(error.to_string().into())),
-        }
+        departing(departed.await)?;
+        self.departed.set(self.recipients.clone());
+        Ok(())
+    }
+}
+
+/// Whether the claim still holds by which it may depart.
+fn departing(holds: Result<bool, StorageError>) -> Result<(), DepartureError> {
+    match holds {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(DepartureError(
+            "it was cancelled, or somebody else sends it".into(),
+        )),
+        Err(error) => Err(DepartureError(error.to_string().into())),
     }
 }
 

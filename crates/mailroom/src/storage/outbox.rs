@@ -12,6 +12,7 @@
 //! So what a crash leaves `claimed` was not sent, and is queued again; what it leaves
 //! `transmitting` may have been, is `unknown`, and is never sent again before somebody decides.
 
+mod addressee;
 mod decision;
 mod dsn;
 mod former;
@@ -23,6 +24,7 @@ use async_trait::async_trait;
 use gatepost_mail::Trace;
 use jiff::Timestamp;
 
+pub use addressee::{Addressee, RecipientFate};
 pub use decision::{Decision, Resolution};
 pub use dsn::{DsnRequest, Notify, Occasion, Returned};
 pub use former::FormerTries;
@@ -73,6 +75,10 @@ pub trait Outbox: Send + Sync + std::fmt::Debug {
         (trace, recipients): (&Trace, &[Addressee]),
         (now, until): (Timestamp, Timestamp),
     ) -> Result<bool, StorageError>;
+
+    /// Writes that a claimed message has a draft in the mailbox, which is not to be sent yet. Answers
+    /// false if the claim was lost meanwhile.
+    async fn note_draft(&self, lease: &SendLease, draft: &str) -> Result<bool, StorageError>;
 
     /// Writes what became of messages that were claimed, are being transmitted or were unknown,
     /// each with its reports. One whose claim was lost meanwhile, or of which somebody else
@@ -287,64 +293,12 @@ pub struct DueSubmission {
     pub departed_at: Option<Timestamp>,
     /// How to find out whether it was sent.
     pub trace: Option<Trace>,
+    /// The id of the draft that a try made which never came to the departure, if one did.
+    pub draft: Option<String>,
     /// How often in a row it was to be looked for and could not be since it was transmitted.
     pub looks_in_vain: u32,
     /// Why it stands where it does, in words.
     pub reason: Option<String>,
-}
-
-/// One recipient, and what became of the message for him.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Addressee {
-    /// The address.
-    pub address: String,
-    /// What became of it.
-    #[serde(flatten)]
-    pub fate: RecipientFate,
-}
-
-impl Addressee {
-    /// A recipient to whom nothing was sent yet.
-    pub fn new(address: String) -> Self {
-        let fate = RecipientFate::Open;
-        Self { address, fate }
-    }
-
-    /// Lets it be sent to him again, unless he has it.
-    pub fn reopen(&mut self) {
-        if self.fate != RecipientFate::Taken {
-            self.fate = RecipientFate::Open;
-        }
-    }
-}
-
-/// What became of a message for one recipient.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(tag = "fate", rename_all = "snake_case")]
-pub enum RecipientFate {
-    /// It is still to be sent, or is being sent.
-    Open,
-    /// It is still to be sent to him, once others had it: an envelope has room for so many.
-    Waiting,
-    /// The server refused the recipient for now.
-    Deferred {
-        /// Why.
-        reason: String,
-    },
-    /// The server has taken it for him.
-    Taken,
-    /// The server refused the recipient for good.
-    Refused {
-        /// Why.
-        reason: String,
-    },
-}
-
-impl RecipientFate {
-    /// Whether it is still to be sent to him.
-    pub fn is_open(&self) -> bool {
-        matches!(self, Self::Open | Self::Waiting | Self::Deferred { .. })
-    }
 }
 
 /// What became of a message that was claimed or unknown.

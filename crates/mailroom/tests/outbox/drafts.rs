@@ -186,4 +186,59 @@ async fn a_draft_that_cannot_be_taken_away_is_for_a_person_to_decide() {
     assert_eq!(kept.expect("it is there").next_attempt_at, None);
 }
 
+/// Makes a draft, breaks down at once, and is told of that draft at the next try.
+#[derive(Debug, Clone, Default)]
+struct BreakingDown(Arc<Mutex<Vec<Option<String>>>>);
+
+#[async_trait]
+impl SubmitOpener for BreakingDown {
+    async fn open(&self) -> Result<Box<dyn Submit>, SubmitError> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+#[async_trait]
+impl Submit for BreakingDown {
+    async fn submit(
+        &mut self,
+        _: &Envelope,
+        _: &mut dyn Outgoing,
+        departure: &mut dyn Departure,
+    ) -> Result<Receipt, SubmitError> {
+        let left = departure.left_draft().map(str::to_owned);
+        self.0.lock().expect("nobody panicked").push(left.clone());
+        departure.drafted("draft 0").await?;
+        assert!(left.is_some(), "it breaks down");
+        departure.begins(Trace::MessageId).await?;
+        Ok(Receipt {
+            said: "sent".to_owned(),
+            refused: Vec::new(),
+        })
+    }
+
+    fn is_open(&self) -> bool {
+        true
+    }
+
+    async fn close(&mut self) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_try_is_told_of_the_draft_that_the_one_before_it_left() {
+    let server = BreakingDown::default();
+    let stand = Stand::new(seed());
+    let office = stand.office();
+    let sending = Sending {
+        opener: Arc::new(server.clone()),
+        ..stand.sending(ADA)
+    };
+    let id = stand.accept(&office, ADA).await;
+    let patience = Duration::from_hours(1);
+    let seen = sending.send_now(&id, (&office, patience)).await;
+    let seen = seen.expect("it is stored").expect("it is there");
+    assert_eq!(seen.state, SubmissionState::Sent, "{seen:#?}");
+    let told = server.0.lock().expect("nobody panicked").clone();
+    assert_eq!(told, [None, Some("draft 0".to_owned())]);
+}
+
 const ADA: &str = "ada@contoso.com";

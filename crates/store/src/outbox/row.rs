@@ -22,6 +22,8 @@ pub(super) struct Standing {
     pub(super) recipients: Vec<Addressee>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) trace: Option<Trace>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) draft: Option<String>,
     #[serde(default)]
     pub(super) looks_in_vain: u32,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -152,6 +154,7 @@ pub(super) fn due(
         overdue: Duration::from_micros(row.count("overdue")?),
         departed_at: row.time("departed_at")?,
         trace: standing.trace,
+        draft: standing.draft,
         looks_in_vain: standing.looks_in_vain,
         reason: standing.reason,
     })

@@ -162,6 +162,39 @@ fn push_positions(sql: &mut QueryBuilder<Sqlite>, column: &str, positions: &[i64
     sql.push(")");
 }
 
+async fn claimed(
+    db: &mut SqliteConnection,
+    lease: &SendLease,
+) -> Result<Option<SqliteRow>, Undone> {
+    let row = sqlx::query(CLAIMED)
+        .bind(lease.id.as_str())
+        .bind(lease.claim)
+        .fetch_optional(db)
+        .await?;
+    Ok(row)
+}
+
+/// Writes that a claimed message has a draft.
+pub(super) async fn note_draft(
+    db: &mut SqliteConnection,
+    key: &SealingKey,
+    lease: &SendLease,
+    draft: String,
+) -> Result<bool, Undone> {
+    let Some(row) = claimed(db, lease).await? else {
+        return Ok(false);
+    };
+    let (seal, row) = (SubmissionSeal(key), columns(&row));
+    let mut standing = seal.open_standing(&row)?;
+    standing.draft = Some(draft);
+    sqlx::query("UPDATE submissions SET standing = $2 WHERE position = $1")
+        .bind(row.get::<i64>("position")?)
+        .bind(seal.standing(&lease.id, &standing)?)
+        .execute(db)
+        .await?;
+    Ok(true)
+}
+
 /// Writes that a claimed message is about to be transmitted.
 pub(super) async fn depart(
     db: &mut SqliteConnection,
@@ -175,16 +208,14 @@ pub(super) async fn depart(
         now,
         until,
     } = departing;
-    let row = sqlx::query(CLAIMED)
-        .bind(lease.id.as_str())
-        .bind(lease.claim)
-        .fetch_optional(&mut *db)
-        .await?;
-    let Some(row) = row else { return Ok(false) };
+    let Some(row) = claimed(db, lease).await? else {
+        return Ok(false);
+    };
     let seal = SubmissionSeal(key);
     let row = columns(&row);
     let mut standing = seal.open_standing(&row)?;
     standing.trace = Some(trace);
+    standing.draft = None;
     standing.looks_in_vain = 0;
     standing.reason = None;
     standing.code = None;

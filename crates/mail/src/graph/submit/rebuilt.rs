@@ -47,6 +47,11 @@ impl Graph {
         (plan, message): (Plan, &mut dyn Outgoing),
         departure: &mut dyn Departure,
     ) -> Result<Receipt, SubmitError> {
+        if let Some(left) = departure.left_draft() {
+            // Its process was killed before it could.
+            let withdrawn = self.withdraw_draft(left).await;
+            self.is_left(withdrawn.map(|_| ()));
+        }
         let draft = self.write_draft(&plan.mail).await;
         let draft = draft.map_err(|error| self.of_draft(error))?;
         match self.finish(&draft, (&plan, message), departure).await {
@@ -60,14 +65,19 @@ impl Graph {
             // It may have been sent, and then it is no draft any more.
             Err(error @ SubmitError::Unknown { .. }) => Err(error),
             Err(error) => {
-                if let Err(left) = self.discard_draft(&draft).await {
-                    tracing::warn!(
-                        mailbox = self.mailbox(),
-                        "a draft that is not sent is left: {left}"
-                    );
-                }
+                self.is_left(self.discard_draft(&draft).await);
                 Err(error)
             }
+        }
+    }
+
+    /// Says so where a draft could not be thrown away.
+    fn is_left(&self, thrown_away: Result<(), MailError>) {
+        if let Err(left) = thrown_away {
+            tracing::warn!(
+                mailbox = self.mailbox(),
+                "a draft that is not sent is left: {left}"
+            );
         }
     }
 
@@ -88,6 +98,7 @@ impl Graph {
         (plan, message): (&Plan, &mut dyn Outgoing),
         departure: &mut dyn Departure,
     ) -> Result<(), SubmitError> {
+        departure.drafted(draft).await?;
         let mut files = Files::of(message);
         for planned in &plan.files {
             let mut octets = files.file(planned);

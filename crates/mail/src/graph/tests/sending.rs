@@ -310,6 +310,48 @@ async fn a_draft_that_is_not_sent_is_thrown_away() {
     assert_eq!(begun, None);
 }
 
+/// Nobody else knows of it, and it may have files of a hundred megabytes.
+#[tokio::test]
+async fn a_draft_that_a_killed_process_left_is_taken_away_first() {
+    let lost = Answer::refusal(413, "ErrorMessageSizeExceeded");
+    let script = [
+        (
+            "GET /messages/OLD",
+            Answer::json(r#"{"id":"OLD","isDraft":true,"@odata.etag":"v1"}"#),
+        ),
+        ("DELETE /messages/OLD", Answer::empty(204)),
+        ("POST /messages", Answer::json(r#"{"id":"D"}"#)),
+        ("POST /messages/D/attachments", lost),
+    ];
+    let server = Server::new(&script).await;
+    server.knows("GET /mailFolders/inbox?", Answer::json(INBOX));
+    server.knows("DELETE /messages/D", Answer::empty(204));
+    let opener = GraphSubmitter::new(settings(&server, &Arc::new(Tokens::default())));
+    let mut told = Told {
+        left_draft: Some("OLD".to_owned()),
+        ..Told::default()
+    };
+    let talk = async {
+        let mut session = opener.open().await.expect("the token is taken");
+        let all = envelope(ADA, &[BOB]);
+        session.submit(&all, &mut large(), &mut told).await
+    };
+    server.serve(talk).await.expect_err("it is too large");
+    let asked = server.questions();
+    let place = |question: &str| asked.iter().position(|one| one == question);
+    assert!(
+        place("DELETE /messages/OLD") < place("POST /messages"),
+        "{asked:?}"
+    );
+    assert!(place("DELETE /messages/OLD").is_some(), "{asked:?}");
+    assert_eq!(
+        told.drafts,
+        ["D"],
+        "it is noted before its files hang on it"
+    );
+    assert_eq!(told.begun, None);
+}
+
 /// Between a look and the act behind it Exchange may send it, and what is taken away then is the
 /// copy of what was sent.
 #[tokio::test]

@@ -32,6 +32,7 @@ fn due(recipients: &[&str]) -> DueSubmission {
         overdue: Duration::ZERO,
         departed_at: None,
         trace: None,
+        draft: None,
         looks_in_vain: 0,
         reason: None,
     }

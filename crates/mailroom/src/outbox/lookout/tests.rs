@@ -126,6 +126,7 @@ async fn a_copy_of_yesterday_says_nothing_of_what_was_sent_today() {
         overdue: Duration::ZERO,
         departed_at: Some(at(0)),
         trace: Some(Trace::MessageId),
+        draft: None,
         looks_in_vain: 0,
         reason: None,
     };

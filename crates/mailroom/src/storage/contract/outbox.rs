@@ -12,7 +12,7 @@ use crate::{
 mod time;
 mod word;
 
-pub(super) const SENTENCES: usize = 19;
+pub(super) const SENTENCES: usize = 20;
 
 pub(super) async fn sentence(number: usize, fresh: Fresh) {
     match number {
@@ -34,6 +34,7 @@ pub(super) async fn sentence(number: usize, fresh: Fresh) {
         15 => time::a_claim_holds_from_the_departure_on(fresh).await,
         16 => time::what_was_said_before_a_departure_is_no_reason_afterwards(fresh).await,
         17 => time::time_in_which_nobody_was_there_is_no_time_of_tries(fresh).await,
+        18 => time::a_draft_is_known_until_its_message_departs(fresh).await,
         _ => word::that_it_was_sent_is_true_of_those_to_whom_it_departed(fresh).await,
     }
 }

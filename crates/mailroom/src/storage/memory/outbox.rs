@@ -42,6 +42,7 @@ struct Row {
     departed_at: Option<Timestamp>,
     settled_at: Option<Timestamp>,
     trace: Option<Trace>,
+    draft: Option<String>,
     looks_in_vain: u32,
     reason: Option<String>,
     code: Option<String>,
@@ -120,6 +121,7 @@ impl Row {
             departed_at: None,
             settled_at: None,
             trace: None,
+            draft: None,
             looks_in_vain: 0,
             reason: None,
             code: None,
@@ -185,6 +187,7 @@ impl Row {
             overdue: self.overdue,
             departed_at: self.departed_at,
             trace: self.trace.clone(),
+            draft: self.draft.clone(),
             looks_in_vain: self.looks_in_vain,
             reason: self.reason.clone(),
         }
@@ -343,6 +346,7 @@ impl Outbox for MemoryStorage {
         }
         row.state = SubmissionState::Transmitting;
         row.trace = Some(trace.clone());
+        row.draft = None;
         row.looks_in_vain = 0;
         row.reason = None;
         row.code = None;
@@ -356,6 +360,14 @@ impl Outbox for MemoryStorage {
         let departure = (row.letter.mailbox.clone(), now, open.count() as u64);
         rows.outbox.departures.push(departure);
         Ok(true)
+    }
+
+    async fn note_draft(&self, lease: &SendLease, draft: &str) -> Result<bool, StorageError> {
+        let mut rows = self.rows();
+        let row = rows.outbox.find_mut(&lease.id);
+        let row = row.filter(|row| row.claim == lease.claim);
+        let row = row.filter(|row| row.state == SubmissionState::Claimed);
+        Ok(row.map(|row| row.draft = Some(draft.to_owned())).is_some())
     }
 
     async fn conclude(

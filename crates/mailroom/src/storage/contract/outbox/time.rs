@@ -76,3 +76,26 @@ pub(super) async fn time_in_which_nobody_was_there_is_no_time_of_tries(fresh: Fr
     assert_eq!((overdue(&due), due.first_attempt_at), (0, at(400)));
     assert_eq!(due.attempt, 1);
 }
+
+/// Whoever tries next has to take it away.
+pub(super) async fn a_draft_is_known_until_its_message_departs(fresh: Fresh) {
+    fresh.accept(submission("2222222222", 0)).await;
+    let notes = async |due: &DueSubmission, draft: &str| {
+        let noted = fresh.outbox.note_draft(&due.lease, draft).await;
+        noted.expect("it is stored")
+    };
+    let first = fresh.claim(term(0, 60), 1).await.remove(0);
+    assert_eq!(first.draft, None);
+    assert!(notes(&first, "first").await);
+    let recovered = fresh.outbox.recover(LeftBy::FormerServe, at(10)).await;
+    assert_eq!(recovered.expect("it is stored").queued, 1);
+    let second = fresh.claim(term(10, 60), 1).await.remove(0);
+    assert_eq!(second.draft.as_deref(), Some("first"));
+    assert!(!notes(&first, "late").await, "the claim is an old one");
+    assert!(notes(&second, "second").await);
+    fresh.depart(&second, 11).await;
+    assert!(!notes(&second, "late").await, "it is on its way");
+    assert!(fresh.settle(&second, retry_at(12)).await);
+    let third = fresh.claim(term(12, 60), 1).await.remove(0);
+    assert_eq!(third.draft, None, "its fate is known by its trace");
+}
