@@ -11,7 +11,7 @@ mod uploading;
 mod watching;
 
 use std::future::Future;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -75,10 +75,15 @@ impl Tokens {
     }
 }
 
+/// To make one takes longer than most exchanges.
+static HTTP: LazyLock<reqwest::Client> = LazyLock::new(|| {
+    http_client_direct(&Trust::system(), GraphSettings::HTTP).expect("a client")
+});
+
 fn settings(server: &Server, tokens: &Arc<Tokens>) -> GraphSettings {
     GraphSettings {
         base: server.base(),
-        http: http_client_direct(&Trust::system(), GraphSettings::HTTP).expect("a client"),
+        http: HTTP.clone(),
         mailbox: ADA.to_owned(),
         tokens: Arc::clone(tokens) as Arc<dyn TokenSource>,
         clock: Clock::system(),
