@@ -86,16 +86,17 @@ impl Submit for Session {
         let bcc = recipients::missing(&header.octets, envelope)
             .map_err(|reason| self.unsendable(reason))?;
         let size = message.size().saturating_add(bcc.len() as u64);
-        if size > self.graph.settings().largest_mime {
+        let sent = if size > self.graph.settings().largest_mime {
             let sent = self.submit_rebuilt(envelope, (header, message), departure);
-            return Ok(sent.await?.without_reports(envelope));
-        }
-        let letter = mime::Letter {
-            beginning: [Bytes::from(bcc)].into_iter().chain(header.read).collect(),
-            rest: message,
-            size,
+            sent.await
+        } else {
+            let letter = mime::Letter {
+                beginning: [Bytes::from(bcc)].into_iter().chain(header.read).collect(),
+                rest: message,
+                size,
+            };
+            self.graph.send_mime(letter, departure).await
         };
-        let sent = self.graph.send_mime(letter, departure).await;
         if let Err(SubmitError::Session(_)) = sent {
             self.is_open = false;
         }

@@ -76,9 +76,8 @@ impl Tokens {
 }
 
 /// To make one takes longer than most exchanges.
-static HTTP: LazyLock<reqwest::Client> = LazyLock::new(|| {
-    http_client_direct(&Trust::system(), GraphSettings::HTTP).expect("a client")
-});
+static HTTP: LazyLock<reqwest::Client> =
+    LazyLock::new(|| http_client_direct(&Trust::system(), GraphSettings::HTTP).expect("a client"));
 
 fn settings(server: &Server, tokens: &Arc<Tokens>) -> GraphSettings {
     GraphSettings {

@@ -114,6 +114,10 @@ impl Fitted {
             };
             match fitting {
                 Some(fitting) => {
+                    if fitting != path {
+                        let original = || original(path.as_str());
+                        recipient.original.get_or_insert_with(original);
+                    }
                     recipient.path = fitting;
                     self.envelope.recipients.push(recipient);
                     self.paths.push(path);
@@ -129,6 +133,19 @@ impl Fitted {
 
 fn in_ascii(path: &Path) -> Option<Path> {
     Path::parse(&ascii_address(path.as_str())?).ok()
+}
+
+/// An address for reports, as it was before its domain became ASCII (RFC 6533 §3).
+fn original(address: &str) -> String {
+    let mut text = "utf-8;".to_owned();
+    for c in address.chars() {
+        if c.is_ascii_graphic() && !matches!(c, '\\' | '+' | '=') {
+            text.push(c);
+        } else {
+            text.push_str(&format!("\\x{{{:X}}}", u32::from(c)));
+        }
+    }
+    text
 }
 
 fn no_ascii(who: &str, path: &Path) -> String {

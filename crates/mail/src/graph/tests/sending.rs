@@ -310,6 +310,28 @@ async fn a_draft_that_is_not_sent_is_thrown_away() {
     assert_eq!(begun, None);
 }
 
+#[tokio::test]
+async fn a_session_that_was_lost_while_a_draft_was_made_is_not_used_again() {
+    let hangs_up = Answer {
+        hangs_up: true,
+        ..Answer::default()
+    };
+    let server = Server::new(&[("POST /messages", hangs_up)]).await;
+    server.knows("GET /mailFolders/inbox?", Answer::json(INBOX));
+    let opener = GraphSubmitter::new(settings(&server, &Arc::new(Tokens::default())));
+    let talk = async {
+        let mut session = opener.open().await.expect("the token is taken");
+        let all = envelope(ADA, &[BOB]);
+        let sent = session
+            .submit(&all, &mut large(), &mut Told::default())
+            .await;
+        (sent, session.is_open())
+    };
+    let (sent, is_open) = server.serve(talk).await;
+    assert!(matches!(sent, Err(SubmitError::Session(_))), "{sent:?}");
+    assert!(!is_open);
+}
+
 /// Nobody else knows of it, and it may have files of a hundred megabytes.
 #[tokio::test]
 async fn a_draft_that_a_killed_process_left_is_taken_away_first() {

@@ -6,10 +6,26 @@ use crate::content::encoded_words::Charset;
 /// `type; name=value; …` with every value in ASCII, each that was not on a line of its own.
 pub(super) fn ascii(value: &str, charset: Charset) -> String {
     let mut out = String::new();
-    for (number, piece) in pieces(value).into_iter().enumerate() {
+    let pieces = pieces(value);
+    let sections: Vec<Option<Section<'_>>> = pieces.iter().map(|piece| section(piece)).collect();
+    for (number, piece) in pieces.into_iter().enumerate() {
         let piece = piece.trim();
         if piece.is_empty() {
             continue;
+        }
+        if let Some(one) = &sections[number] {
+            let others = sections.iter().flatten();
+            let mut all: Vec<&Section<'_>> = others.filter(|other| other.is_of(one)).collect();
+            if all.iter().any(|one| !one.value.is_ascii()) {
+                // They are divided anew, as only the first names the charset.
+                if all.first().is_some_and(|first| std::ptr::eq(*first, one)) {
+                    all.sort_by_key(|one| one.number);
+                    let values: String = all.iter().map(|one| one.value.as_str()).collect();
+                    out.push(';');
+                    out.push_str(&parameter(one.name, &values, charset));
+                }
+                continue;
+            }
         }
         if number > 0 {
             out.push(';');
@@ -34,6 +50,29 @@ pub(super) fn ascii(value: &str, charset: Charset) -> String {
         }
     }
     out
+}
+
+/// A section of a parameter that was divided and not encoded, `name*1="value"` (RFC 2231 §3).
+struct Section<'a> {
+    name: &'a str,
+    number: u32,
+    value: String,
+}
+
+impl Section<'_> {
+    fn is_of(&self, other: &Self) -> bool {
+        self.name.eq_ignore_ascii_case(other.name)
+    }
+}
+
+fn section(piece: &str) -> Option<Section<'_>> {
+    let (name, value) = piece.trim().split_once('=')?;
+    let (name, number) = name.trim().split_once('*')?;
+    Some(Section {
+        name,
+        number: number.parse().ok().filter(|_| name.is_ascii())?,
+        value: unquoted(value.trim()),
+    })
 }
 
 /// A parameter whose value is not ASCII, in as many sections as it takes.
@@ -88,3 +127,28 @@ fn pieces(value: &str) -> Vec<&str> {
 }
 
 const LONGEST_SECTION: usize = 60;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_that_was_divided_names_its_charset_once_and_first() {
+        for (value, expected) in [
+            (
+                "attachment; filename*0=\"ä\"; filename*1=\"ö.pdf\"",
+                "attachment;\r\n\tfilename*=utf-8''%C3%A4%C3%B6.pdf",
+            ),
+            (
+                "attachment; filename*1=\"ö\"; x=y; filename*0=a",
+                "attachment;\r\n\tfilename*=utf-8''a%C3%B6;\r\n\tx=y",
+            ),
+            (
+                "attachment; filename*0=a; filename*1=b; title=ö",
+                "attachment;\r\n\tfilename*0=a;\r\n\tfilename*1=b;\r\n\ttitle*=utf-8''%C3%B6",
+            ),
+        ] {
+            assert_eq!(ascii(value, Charset::Utf8), expected, "{value}");
+        }
+    }
+}

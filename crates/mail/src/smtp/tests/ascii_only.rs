@@ -224,6 +224,30 @@ async fn a_recipient_who_cannot_be_written_holds_up_no_other() {
     assert!(matches!(none, Err(SubmitError::NoRecipient(_))), "{none:?}");
 }
 
+/// Reports name whom the sender wrote to.
+#[tokio::test(start_paused = true)]
+async fn reports_are_asked_for_by_the_address_as_it_was_written() {
+    let receipt = submitted(
+        "PIPELINING, DSN",
+        ("Subject: x\n\nx\n", &["j+1@bücher.test", "bob@contoso.com"]),
+        "C: MAIL FROM:<ada@contoso.com>
+         C: RCPT TO:<j+1@xn--bcher-kva.test> ORCPT=utf-8;j\\x{2B}1@b\\x{FC}cher.test
+         C: RCPT TO:<bob@contoso.com>
+         S: 250 ok
+         S: 250 ok
+         S: 250 ok
+         C: DATA
+         S: 354 go on
+         C: Subject: x
+         C:
+         C: x
+         C: .
+         S: 250 OK",
+    )
+    .await;
+    receipt.expect("both get it");
+}
+
 /// He is named as he was written, not as he is sent to.
 #[tokio::test(start_paused = true)]
 async fn who_is_refused_is_named_as_he_was_written() {
