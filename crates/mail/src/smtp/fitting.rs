@@ -1,5 +1,7 @@
 //! What a message and its envelope are to a server that does not take everything.
 
+use std::fmt::Write as _;
+
 use gatepost_wire::smtp::{Body, Envelope, Extension, Headers, Path, ReversePath};
 
 use super::link::{Link, Place};
@@ -142,7 +144,8 @@ fn original(address: &str) -> String {
         if c.is_ascii_graphic() && !matches!(c, '\\' | '+' | '=') {
             text.push(c);
         } else {
-            text.push_str(&format!("\\x{{{:X}}}", u32::from(c)));
+            // Writing to a String does not fail.
+            let _ = write!(text, "\\x{{{:X}}}", u32::from(c));
         }
     }
     text
