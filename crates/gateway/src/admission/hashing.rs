@@ -1,6 +1,6 @@
 //! Argon2id (RFC 9106): what makes a guess cost memory and time.
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use gatepost_host::Chance;
@@ -53,16 +53,18 @@ impl Recipe {
     }
 
     /// Hashes a password. It takes a while and must not be done on the reactor. `None` if the
-    /// recipe is none that Argon2 knows.
+    /// recipe is none that Argon2 knows, or there is no memory for it.
     pub(super) fn hash(&self, password: &SecretString) -> Option<Hash> {
         let Cost { memory, passes } = self.cost;
         let params = Params::new(memory, passes, LANES, Some(HASH)).ok()?;
         let mut hash = Zeroizing::new([0; HASH]);
+        let blocks = room(params.block_count())?;
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into(
+            .hash_password_into_with_memory(
                 password.expose_secret().as_bytes(),
                 &self.salt,
                 hash.as_mut_slice(),
+                blocks,
             )
             .ok()?;
         Some(Hash(hash))
@@ -78,6 +80,21 @@ impl Recipe {
             *hash
         )))
     }
+}
+
+/// Memory for one look at a password, which the system has back when it is dropped.
+///
+/// glibc maps by itself whatever is larger than 32 MiB, and gives it back at once (`mallopt(3)`,
+/// `M_MMAP_THRESHOLD`). What is smaller stays with the arena of the thread that freed it, and a look
+/// is taken on any of many threads: each of them would keep as much. So more is reserved than is
+/// used; memory that is never touched costs none.
+fn room(blocks: usize) -> Option<Vec<Block>> {
+    let mut memory = Vec::new();
+    memory
+        .try_reserve_exact(blocks.max(MAPPED / size_of::<Block>()))
+        .ok()?;
+    memory.resize(blocks, Block::default());
+    Some(memory)
 }
 
 impl Hash {
@@ -111,6 +128,8 @@ impl Verifier {
     }
 }
 
+/// In octets.
+const MAPPED: usize = 33 * 1024 * 1024;
 const SALT: usize = 16;
 const HASH: usize = 32;
 const LANES: u32 = 1;
