@@ -73,10 +73,14 @@ impl Client {
         }
     }
 
-    pub(crate) fn say(&mut self, line: &str) -> String {
-        let octets = format!("{line}\r\n");
+    /// Sends this as it stands.
+    pub(crate) fn send(&mut self, octets: &str) {
         let stream = self.stream.get_mut();
         stream.write_all(octets.as_bytes()).expect("it is taken");
+    }
+
+    pub(crate) fn say(&mut self, line: &str) -> String {
+        self.send(&format!("{line}\r\n"));
         self.line()
     }
 

@@ -3,11 +3,11 @@
 use crate::gateway::{Client, IMAP, base64, configuration, place, stand};
 use crate::stand::{SUPPORT, Stand};
 
-const SCANNERS: &str = "[gateway.scanners]\nprotocol = \"smtp\"\nlisten = \"127.0.0.1:0\"\n\
+pub(crate) const SCANNERS: &str = "[gateway.scanners]\nprotocol = \"smtp\"\nlisten = \"127.0.0.1:0\"\n\
                         upstream = \"spool\"\nrewrite_from = true\n";
 
 /// The same configuration, in which the mailbox sends.
-fn sending(stand: &Stand, doors: &str) {
+pub(crate) fn sending(stand: &Stand, doors: &str) {
     let grant = "grant = \"client_credentials\"\n";
     let sends = format!("{grant}send = \"smtp\"\n");
     let text = configuration(stand, doors).replacen(grant, &sends, 1);
@@ -15,7 +15,7 @@ fn sending(stand: &Stand, doors: &str) {
 }
 
 /// A scanner that signed in.
-fn scanner(stand: &Stand, password: &str) -> Client {
+pub(crate) fn scanner(stand: &Stand, password: &str) -> Client {
     let mut scanner = Client::knock(place(stand, "scanners"));
     scanner.line();
     scanner.say("HELO scanner");
