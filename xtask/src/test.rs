@@ -16,9 +16,14 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     }
 }
 
-/// Runs all of a test of which others run a part, since it takes minutes: a sending daemon is killed
-/// 200 times while 2,000 messages are handed over.
+/// Runs all of some tests of which others run a part, since they take minutes: a sending daemon is
+/// killed 200 times while 2,000 messages are handed over, and as often while a door takes messages;
+/// and 100,000 wrong logins come.
 pub(crate) fn crash() -> anyhow::Result<()> {
-    let mut test = cargo("test --package gatepost --test program killed_sending -- --nocapture");
-    command::run(test.env("GATEPOST_KILLS", "200"))
+    let mut test = cargo(
+        "test --package gatepost --test program -- --nocapture killed_sending killed_spooling \
+         hostile_clients",
+    );
+    test.env("GATEPOST_KILLS", "200");
+    command::run(test.env("GATEPOST_WRONG_LOGINS", "100000"))
 }
