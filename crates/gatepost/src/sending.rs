@@ -12,7 +12,7 @@ use crate::config::{Config, MailboxSettings};
 use crate::control::{Question, ask};
 use crate::failure::Failure;
 use crate::verbs::named_mailbox;
-use crate::{runtime, screen};
+use crate::{codes, runtime, screen};
 
 /// Why a message was not sent, or is not yet.
 #[derive(Debug, thiserror::Error)]
@@ -65,15 +65,17 @@ pub enum SendError {
     },
     /// It waits.
     #[error(
-        "the message {id} is kept in the outbox and was not sent yet: {reason}; do not hand it over again: {then}"
+        "the message {id} is kept in the outbox and was not sent yet: {reason}{why}; do not hand it over again: {then}"
     )]
     Waits {
         /// Its name in the outbox.
         id: SubmissionId,
         /// Why.
         reason: String,
+        /// Where the reason is explained; empty if nowhere.
+        why: String,
         /// Who sends it.
-        then: &'static str,
+        then: String,
     },
     /// Nobody knows.
     #[error(
@@ -145,21 +147,19 @@ impl Fault for SendError {
 
     fn next(&self) -> Next {
         match self {
-            Self::NotConfigured { .. } | Self::WhichMailbox { .. } | Self::SendAsDenied { .. } => {
-                Next::Reconfigure
-            }
+            Self::NotConfigured { .. } | Self::SendAsDenied { .. } => Next::Reconfigure,
             Self::Waits { .. } => Next::Retry(gatepost_fault::After::Backoff),
             _ => Next::Discard,
         }
     }
 }
 
-/// The mailbox that sends: the one that is named, otherwise that of the address `from`, otherwise
-/// the usual one, otherwise the only one there is.
+/// The mailbox that sends: the one that is named, otherwise that of the first of the addresses
+/// `from` that has one, otherwise the usual one, otherwise the only one there is.
 pub fn sender<'a>(
     config: &'a Config,
     named: Option<&str>,
-    from: Option<&str>,
+    from: &[&str],
 ) -> Result<&'a MailboxSettings, Failure> {
     let file = || config.file.display().to_string();
     if let Some(named) = named {
@@ -184,7 +184,8 @@ pub fn sender<'a>(
         _ => None,
     };
     let usual = config.outbox.default.as_deref();
-    let found = from.and_then(of).or_else(|| usual.and_then(of)).or(only);
+    let found = from.iter().copied().find_map(of);
+    let found = found.or_else(|| usual.and_then(of)).or(only);
     found.ok_or_else(|| {
         let mailboxes: Vec<_> = all.iter().map(|one| one.address.as_str()).collect();
         let mailboxes = match &mailboxes[..] {
@@ -192,7 +193,10 @@ pub fn sender<'a>(
             some => some.join(", "),
         };
         SendError::WhichMailbox {
-            from: from.map_or_else(|| "this".to_owned(), |from| format!("what is from {from}")),
+            from: match from {
+                [] => "this".to_owned(),
+                some => format!("what is from {}", some.join(" and ")),
+            },
             file: file(),
             mailboxes,
         }
@@ -259,7 +263,7 @@ pub fn send_now(config: Config, id: &SubmissionId) -> Result<Submission, Failure
             seen
         };
         let mailbox = seen.letter.mailbox;
-        let mailbox = sender(&config, Some(&mailbox), None)?.clone();
+        let mailbox = sender(&config, Some(&mailbox), &[])?.clone();
         let gatepost = compose(config, Scope::Mailbox(&mailbox)).await?;
         let sent = async {
             let office = gatepost.post_office_beside()?;
@@ -346,17 +350,30 @@ pub fn told(seen: &Submission, is_served: bool) -> Result<(), SendError> {
             id,
             reason: reason.unwrap_or_else(|| match seen.letter.not_before {
                 Some(at) if seen.state == SubmissionState::Scheduled => {
-                    format!("it is not to be sent before {at}")
+                    format!("it is not to be sent before {}", whole_seconds(at))
                 }
                 _ => seen.state.as_str().to_owned(),
             }),
             then: if is_served {
-                "it is tried again by itself"
+                "it is tried again by itself".to_owned()
             } else {
-                "`gatepost serve` sends it, or `gatepost outbox retry`"
+                format!(
+                    "`gatepost serve` sends it, or `gatepost outbox retry {}`",
+                    seen.id
+                )
             },
+            why: seen
+                .code
+                .as_deref()
+                .and_then(codes::known)
+                .map(|code| format!(" (gatepost explain {code} says what to do)"))
+                .unwrap_or_default(),
         }),
     }
+}
+
+fn whole_seconds(at: Timestamp) -> Timestamp {
+    at.round(jiff::Unit::Second).unwrap_or(at)
 }
 
 /// The code of a message from somebody as whom the mailbox may not send.

@@ -9,10 +9,7 @@ use crate::failure::Failure;
 #[derive(Debug, thiserror::Error)]
 pub enum UsageError {
     /// The mailbox is not in the configuration.
-    #[error(
-        "the configuration {file} has no mailbox {mailbox}{advice} (To open one that it does not \
-         name, add --as-app REGISTRATION.)"
-    )]
+    #[error("the configuration {file} has no mailbox {mailbox}{advice}")]
     UnknownMailbox {
         /// What was asked for.
         mailbox: String,
@@ -142,6 +139,25 @@ impl UsageError {
     /// need not be corrected, but what was asked for.
     pub fn named(fault: impl Fault) -> Self {
         Self::Named(Box::new(fault))
+    }
+
+    /// The same, where a registration may be named instead.
+    #[must_use]
+    pub fn or_by_an_app(self) -> Self {
+        match self {
+            Self::UnknownMailbox {
+                mailbox,
+                file,
+                advice,
+            } => Self::UnknownMailbox {
+                mailbox,
+                file,
+                advice: format!(
+                    "{advice} (To open one that it does not name, add --as-app REGISTRATION.)"
+                ),
+            },
+            other => other,
+        }
     }
 
     /// The failure that `error` is for a verb whose folder stands on the command line.

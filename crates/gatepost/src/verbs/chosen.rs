@@ -21,7 +21,8 @@ impl Chosen {
     /// The mailbox with the credential that opens it.
     pub fn mailbox(&self, config: &Config) -> Result<MailboxSettings, UsageError> {
         let Some(registration) = &self.as_app else {
-            return named_mailbox(config, &self.mailbox).cloned();
+            let named = named_mailbox(config, &self.mailbox);
+            return named.cloned().map_err(UsageError::or_by_an_app);
         };
         if !config.registrations.contains_key(registration) {
             return Err(UsageError::UnknownRegistration {

@@ -89,8 +89,7 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
         gatepost.end().await;
         done.map_err(|error| match error {
             ExportError::Mail(error) => UsageError::of_mailbox(error),
-            missing @ ExportError::NoFolder { .. } => UsageError::named(missing).into(),
-            other => other.into(),
+            of_files => UsageError::named(of_files).into(),
         })
     });
     shown.bar.finish_and_clear();

@@ -41,8 +41,11 @@ enum OutboxVerb {
     /// in the foreground.
     Retry {
         /// Their names in the list.
-        #[arg(required = true)]
+        #[arg(required_unless_present = "mailbox")]
         ids: Vec<String>,
+        /// All of this mailbox that wait or gave up.
+        #[arg(long, conflicts_with = "ids")]
+        mailbox: Option<String>,
     },
     /// Cancel messages of which nothing was sent yet.
     Cancel {
@@ -137,22 +140,20 @@ async fn act(verb: &OutboxVerb, gatepost: &Gatepost) -> Result<Vec<SubmissionId>
             }
             Ok(Vec::new())
         }
-        OutboxVerb::Retry { ids } => {
-            let ids = read(ids)?;
+        OutboxVerb::Retry { ids, mailbox } => {
+            let before = match mailbox {
+                Some(mailbox) => waiting_of(gatepost, mailbox).await?,
+                None => all(store, ids).await?,
+            };
+            let ids = names(&before);
             let count = store.retry_sending(&ids, now).await?;
-            told(
-                (&ids, count),
-                ("due at once", "sent, cancelled or unknown already"),
-            )?;
+            told((&before, count), "due at once")?;
             Ok(ids)
         }
         OutboxVerb::Cancel { ids } => {
-            let ids = read(ids)?;
-            let count = store.cancel(&ids, now).await?;
-            told(
-                (&ids, count),
-                ("cancelled", "on their way or decided already"),
-            )?;
+            let before = all(store, ids).await?;
+            let count = store.cancel(&names(&before), now).await?;
+            told((&before, count), "cancelled")?;
             Ok(Vec::new())
         }
         OutboxVerb::Resolve { id, as_what } => {
@@ -185,12 +186,36 @@ async fn one(store: &gatepost_store::Store, id: &str) -> Result<Submission, Fail
     Ok(seen.ok_or_else(missing)?)
 }
 
-fn read(ids: &[String]) -> Result<Vec<SubmissionId>, SendError> {
-    let ids = ids.iter().map(|id| {
-        let read = SubmissionId::parse(id);
-        read.ok_or_else(|| SendError::Missing { id: id.clone() })
-    });
-    ids.collect()
+async fn all(store: &gatepost_store::Store, ids: &[String]) -> Result<Vec<Submission>, Failure> {
+    let mut all = Vec::with_capacity(ids.len());
+    for id in ids {
+        all.push(one(store, id).await?);
+    }
+    Ok(all)
+}
+
+/// What a mailbox would send if it could.
+async fn waiting_of(gatepost: &Gatepost, mailbox: &str) -> Result<Vec<Submission>, Failure> {
+    let mailbox = mailbox.to_lowercase();
+    let mut found = Vec::new();
+    for state in [SubmissionState::Queued, SubmissionState::Dead] {
+        let filter = SubmissionFilter {
+            state: Some(state),
+            mailbox: Some(mailbox.clone()),
+            limit: usize::MAX,
+        };
+        found.extend(gatepost.store.submissions(&filter).await?);
+    }
+    if found.is_empty() {
+        named_mailbox(&gatepost.config, &mailbox)?;
+        let reason = format!("no message of {mailbox} waits or gave up");
+        return Err(SendError::NothingToDo { reason }.into());
+    }
+    Ok(found)
+}
+
+fn names(all: &[Submission]) -> Vec<SubmissionId> {
+    all.iter().map(|one| one.id.clone()).collect()
 }
 
 fn list(arguments: &ListArguments, found: &[Submission], now: Timestamp) -> Result<(), Failure> {
@@ -291,20 +316,34 @@ fn show(one: &Submission, now: Timestamp) -> Result<(), Failure> {
     Ok(())
 }
 
-fn told(
-    (ids, count): (&[SubmissionId], usize),
-    (what, otherwise): (&str, &str),
-) -> Result<(), Failure> {
-    if count == 0 {
-        let reason = format!("they are unknown here, or {otherwise}");
+/// Says for how many it was done. `before` is how they stood until then.
+fn told((before, count): (&[Submission], usize), what: &str) -> Result<(), Failure> {
+    if let ([only], 0) = (before, count) {
+        let mut reason = format!("the message {} is {}", only.id, only.state.as_str());
+        if only.state == SubmissionState::Unknown {
+            let resolve = format!(
+                "; `gatepost outbox resolve {} resend` sends it again",
+                only.id
+            );
+            reason.push_str(&resolve);
+        }
         return Err(SendError::NothingToDo { reason }.into());
     }
-    let others = if ids.len() == count {
+    let mut states: Vec<String> = Vec::new();
+    if count < before.len() {
+        let stand = |one: &Submission| format!("{} was {}", one.id, one.state.as_str());
+        states.extend(before.iter().map(stand));
+    }
+    if count == 0 {
+        let reason = states.join(", ");
+        return Err(SendError::NothingToDo { reason }.into());
+    }
+    let others = if states.is_empty() {
         String::new()
     } else {
-        format!("; the others are unknown here, or {otherwise}")
+        format!(": {}", states.join(", "))
     };
-    screen::line(&format!("{count} of {} {what}{others}", ids.len()))
+    screen::line(&format!("{count} of {} {what}{others}", before.len()))
 }
 
 fn state(text: &str) -> Result<SubmissionState, String> {

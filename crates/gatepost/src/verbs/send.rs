@@ -68,7 +68,7 @@ pub struct Arguments {
     #[arg(long, value_name = "ID")]
     reply_to: Option<String>,
     /// Not sent before this time: `2h` or `2d` from now, a date, or a time with its zone.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     not_before: Option<String>,
     /// Before or behind other messages of the mailbox.
     #[arg(long, value_enum, default_value = "normal")]
@@ -111,7 +111,8 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     let written = written.map(|from| from.address);
     let address = from.as_ref().map(|from| from.address.as_str());
     let address = address.or(written.as_deref());
-    let mailbox = sending::sender(&config, arguments.mailbox.as_deref(), address)?.clone();
+    let mailbox = arguments.mailbox.as_deref();
+    let mailbox = sending::sender(&config, mailbox, address.as_slice())?.clone();
     let mut wishes = arguments.wishes(&mailbox, &config)?;
     let id = if arguments.is_draft() {
         let draft = arguments.draft((from, &mailbox), (&config, settings))?;

@@ -35,9 +35,10 @@ Options, as sendmail has them:
   -v             Say what became of the message
   --help         Print this
 
--bm is what it does. -bp is `gatepost outbox list`, and -q is `gatepost outbox retry`. Options that
-steer a mail server of one's own, such as -B, -oem, -odi, -O, -G, -U and -x, have no effect; -bs, -bd
-and -bv are refused."
+-bm is what it does. Options that steer a mail server of one's own, such as -B, -oem, -odi, -O, -G,
+-U and -x, have no effect. -bs, -bd, -bv, -bp (see `gatepost outbox list`) and -q (see `gatepost
+outbox retry`) are refused. Options of gatepost's own, such as --config, go before these; for programs
+that cannot write them there is GATEPOST_CONFIG."
 )]
 pub struct Arguments {
     /// Options and recipients, as `sendmail` has them.
@@ -55,9 +56,7 @@ struct Said {
     recipients: Vec<String>,
     recipients_in_header: bool,
     dots_are_text: bool,
-    sender: Option<String>,
-    /// Whether nobody is to hear of failures: the sender is `<>`.
-    has_null_sender: bool,
+    sender: ReturnTo,
     name: Option<String>,
     dsn: DsnRequest,
     is_verbose: bool,
@@ -77,8 +76,12 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     let head = runtime::briefly(head(&mut stdin)).map_err(send::unread)?;
     let written = envelope(&head);
     let from = written.from.first().map(|from| from.address.clone());
-    let sender = said.sender.as_deref().or(from.as_deref());
-    let mailbox = sending::sender(&config, None, sender)?;
+    // Programs name a user of their own machine as readily as a mailbox.
+    let senders: Vec<&str> = [said.sender(), from.as_deref()]
+        .into_iter()
+        .flatten()
+        .collect();
+    let mailbox = sending::sender(&config, None, &senders)?;
     let wants_reports = !said.dsn.is_empty();
     if wants_reports && mailbox.send == Some(SendBy::Graph) {
         screen::warn(
@@ -179,7 +182,7 @@ impl Said {
             value.ok_or_else(|| refused(option, "a value is missing behind it"))
         };
         match letter {
-            "f" | "r" => self.sent_by(&value()?),
+            "f" | "r" => self.sender = sender(&value()?),
             "F" => self.name = Some(value()?),
             "N" => self.dsn.notify = Some(notify(&value()?)?),
             "R" => self.dsn.returned = Some(returned(&value()?)?),
@@ -187,7 +190,15 @@ impl Said {
             "v" => self.is_verbose = true,
             "b" => return mode(&value()?),
             "I" => return mode("i"),
-            "q" => return Err(refused(option, "see `gatepost outbox retry`")),
+            "q" => {
+                let instead = "see `gatepost outbox retry --mailbox MAILBOX`";
+                return Err(refused(option, instead));
+            }
+            "-" => {
+                let place = "options of gatepost's own go before those of sendmail's; for --config \
+                             there is also GATEPOST_CONFIG";
+                return Err(refused(option, place));
+            }
             "o" => self.dots_are_text |= value()? == "i",
             // They steer a mail server of one's own.
             "A" | "B" | "C" | "D" | "h" | "L" | "O" | "p" | "X" => drop(value()?),
@@ -197,9 +208,12 @@ impl Said {
         Ok(())
     }
 
-    fn sent_by(&mut self, sender: &str) {
-        self.has_null_sender = matches!(sender.trim(), "" | "<>");
-        self.sender = (!self.has_null_sender).then(|| Correspondent::parse(sender).address);
+    /// The address that was given as the sender's, or the name of somebody of this machine.
+    fn sender(&self) -> Option<&str> {
+        match &self.sender {
+            ReturnTo::Address(sender) => Some(sender),
+            ReturnTo::From | ReturnTo::Nobody => None,
+        }
     }
 
     /// Options without values, several in one word, such as `-ti`.
@@ -215,7 +229,14 @@ impl Said {
     }
 
     fn wishes(self, mailbox: &MailboxSettings, local: Option<String>) -> Wishes {
-        let address = self.sender.clone().filter(|sender| sender.contains('@'));
+        // A name of this machine, such as root, is nobody who hears of failures.
+        let address = self.sender().filter(|sender| sender.contains('@'));
+        let address = address.map(ToOwned::to_owned);
+        let sender = match (self.sender, address.clone()) {
+            (ReturnTo::Nobody, _) => ReturnTo::Nobody,
+            (_, Some(address)) => ReturnTo::Address(address),
+            (_, None) => ReturnTo::From,
+        };
         let address = address.unwrap_or_else(|| mailbox.address.clone());
         let from = match self.name.filter(|name| !name.trim().is_empty()) {
             Some(name) => format!("{} <{address}>", phrase(&name)),
@@ -223,12 +244,7 @@ impl Said {
         };
         Wishes {
             mailbox: mailbox.address.clone(),
-            // A name of this machine, such as root, is nobody who hears of failures.
-            sender: match self.sender.filter(|sender| sender.contains('@')) {
-                Some(sender) => ReturnTo::Address(sender),
-                None if self.has_null_sender => ReturnTo::Nobody,
-                None => ReturnTo::From,
-            },
+            sender,
             recipients: self.recipients,
             recipients_in_header: self.recipients_in_header,
             local,
@@ -237,6 +253,13 @@ impl Said {
             dsn: self.dsn,
             ..Wishes::default()
         }
+    }
+}
+
+fn sender(value: &str) -> ReturnTo {
+    match value.trim() {
+        "" | "<>" => ReturnTo::Nobody,
+        some => ReturnTo::Address(Correspondent::parse(some).address),
     }
 }
 
@@ -334,7 +357,7 @@ mod tests {
                 Said {
                     recipients_in_header: true,
                     dots_are_text: true,
-                    sender: Some("web@contoso.com".to_owned()),
+                    sender: ReturnTo::Address("web@contoso.com".to_owned()),
                     ..Said::default()
                 },
             ),
@@ -344,7 +367,7 @@ mod tests {
                 Said {
                     recipients: text(&["a@x.test", "b@x.test"]),
                     dots_are_text: true,
-                    sender: Some("ada@contoso.com".to_owned()),
+                    sender: ReturnTo::Address("ada@contoso.com".to_owned()),
                     ..Said::default()
                 },
             ),
@@ -354,7 +377,7 @@ mod tests {
                 Said {
                     recipients: text(&["a@x.test"]),
                     dots_are_text: true,
-                    has_null_sender: true,
+                    sender: ReturnTo::Nobody,
                     ..Said::default()
                 },
             ),
@@ -364,7 +387,7 @@ mod tests {
                 Said {
                     recipients: text(&["a@x.test"]),
                     dots_are_text: true,
-                    has_null_sender: true,
+                    sender: ReturnTo::Nobody,
                     ..Said::default()
                 },
             ),
@@ -418,6 +441,7 @@ mod tests {
             (&["-bp"], "outbox list"),
             (&["-bi"], "only takes"),
             (&["-q"], "outbox"),
+            (&["-t", "--config", "x"], "GATEPOST_CONFIG"),
             (&["-f"], "value"),
             (&["-b"], "value"),
             (&["-bv"], "only takes"),

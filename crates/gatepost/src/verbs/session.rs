@@ -1,8 +1,8 @@
 //! One session with one mailbox, for verbs that look into it and end.
 
 use gatepost_fault::Fault as _;
-use gatepost_mail::Mailbox;
 use gatepost_mail::graph::Graph;
+use gatepost_mail::{MailError, Mailbox};
 
 use crate::cli::Settings;
 use crate::compose::{Scope, compose};
@@ -22,9 +22,11 @@ pub(super) fn within<T>(
         let opener = gatepost.opener(mailbox)?;
         let mut session = opener.open().await;
         // Exchange is busy now and then for a second; one more try spares people a second call.
+        // Whoever has waited for a silent server has waited long enough.
         if let Err(error) = &session
             && error.next().is_retry()
             && error.is_disconnected()
+            && !matches!(error, MailError::Silent { .. })
         {
             session = opener.open().await;
         }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::cli::Settings;
+use crate::config::ReadBy;
 use crate::failure::Failure;
 use crate::screen::{self, Form};
 use crate::times;
@@ -19,9 +20,9 @@ use crate::verbs::{Chosen, configuration, token};
 pub struct Arguments {
     #[command(flatten)]
     chosen: Chosen,
-    /// What the token is for.
-    #[arg(long = "for", value_enum, default_value_t, value_name = "PROTOCOL")]
-    purpose: TokenUse,
+    /// What the token is for; how the mailbox is read, if it is left away.
+    #[arg(long = "for", value_enum, value_name = "PROTOCOL")]
+    purpose: Option<TokenUse>,
     /// Give up after this time, such as 5s; then the exit code is 75.
     #[arg(long, value_name = "TIME", default_value = token::USUAL_TIMEOUT, value_parser = times::duration)]
     timeout: Duration,
@@ -33,9 +34,14 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     let config = configuration(settings)?;
     let mailbox = arguments.chosen.mailbox(&config)?;
+    let purpose = arguments.purpose.unwrap_or(match mailbox.read {
+        ReadBy::Graph => TokenUse::Graph,
+        ReadBy::Pop3 => TokenUse::Pop3,
+        ReadBy::Imap | ReadBy::Auto => TokenUse::Imap,
+    });
     let wanted = token::Wanted {
         mailbox: &mailbox,
-        audience: arguments.purpose.audience(),
+        audience: purpose.audience(),
         timeout: arguments.timeout,
         is_configured: arguments.chosen.is_configured(),
     };

@@ -63,7 +63,12 @@ fn a_token_is_described_and_not_shown() {
     assert_eq!(json["app_proved_by"], "a client secret");
     assert_eq!(json["client_id"], stand.variable("CLIENT_ID"));
     assert!(text.contains("acts as: the app itself"), "{text}");
-    let imap = stand.printed(&["whoami", SUPPORT]);
+    assert!(
+        stand
+            .printed(&["whoami", SUPPORT])
+            .contains("Mail.ReadWrite")
+    );
+    let imap = stand.printed(&["whoami", SUPPORT, "--for", "imap"]);
     assert!(imap.contains("IMAP.AccessAsApp"), "{imap}");
 }
 

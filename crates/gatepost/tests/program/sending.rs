@@ -84,6 +84,9 @@ fn a_ready_message_is_sent_by_the_mailbox_that_wrote_it() {
     );
     assert_ne!(ran.exit, 0);
     assert!(ran.stderr.contains("which mailbox sends"), "{}", ran.stderr);
+    // Whoever runs a program is a user of this machine and no mailbox.
+    let ended = sendmail(&stand, &["-f", "www-data", SUPPORT], &message);
+    assert_eq!(ended.exit, 0, "{}", ended.stderr);
     fed(&stand, &["send", SUPPORT], "").assert_fails(65, &["standard input", "empty"]);
     for (argument, value) in [("--idempotency-key", ""), ("--to", "a@b@contoso.com")] {
         let ran = stand.run(&["send", SUPPORT, "--text", "x", argument, value]);
@@ -163,7 +166,18 @@ fn what_waits_is_accepted_and_says_what_it_waits_for() {
         busy.stderr
     );
     let waited = stand.run(&["send", "--to", SUPPORT, "--text", "x", "--wait"]);
-    waited.assert_fails(75, &["kept in the outbox"]);
+    waited.assert_fails(
+        75,
+        &["kept in the outbox", "gatepost explain smtp_switched_off"],
+    );
+    stand.clear_fault("smtp-off");
+    let retried = stand.printed(&["outbox", "retry", "--mailbox", SUPPORT]);
+    assert!(
+        retried.starts_with("2 of 2 due at once\nsent "),
+        "{retried}"
+    );
+    let listed = stand.listed(&["outbox", "list", "--state", "scheduled"]);
+    assert_eq!(listed.len(), 1, "{listed:?}");
 }
 
 #[test]
@@ -216,7 +230,10 @@ fn serve_sends_what_waits_and_repetitions_are_done_once() {
     stand.printed(&["outbox", "cancel", id]);
     stand
         .run(&["outbox", "cancel", id])
-        .assert_fails(65, &["nothing to do"]);
+        .assert_fails(65, &[&format!("the message {id} is cancelled")]);
+    stand
+        .run(&["outbox", "retry", "--mailbox", SUPPORT])
+        .assert_fails(65, &["waits or gave up"]);
     stand
         .run(&["outbox", "resolve", id, "sent"])
         .assert_fails(65, &["cancelled"]);
