@@ -17,7 +17,7 @@ use super::answer::Answer;
 use super::attachments::{ATTACH, NewAttachment};
 use super::call::Call;
 use super::client::Graph;
-use crate::{MailError, Outgoing, SubmitError};
+use crate::{MailError, Outgoing, OutgoingError, SubmitError};
 
 /// How an upload ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,6 +46,34 @@ enum Put {
 struct Range {
     from: u64,
     size: u64,
+}
+
+/// Cuts a file into ranges.
+struct Ranges<'a> {
+    octets: &'a mut dyn Outgoing,
+    /// How many octets are not handed out yet.
+    left: u64,
+    /// What was read of them.
+    ahead: BytesMut,
+}
+
+impl Ranges<'_> {
+    /// The next range; `None` behind the last.
+    async fn next(&mut self) -> Result<Option<Bytes>, OutgoingError> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let wanted = usize::try_from(RANGE.min(self.left)).unwrap_or(usize::MAX);
+        self.ahead.reserve(wanted.saturating_sub(self.ahead.len()));
+        while self.ahead.len() < wanted {
+            let Some(piece) = self.octets.chunk().await? else {
+                return Err(super::submit::of_another_size());
+            };
+            self.ahead.extend_from_slice(&piece);
+        }
+        self.left -= wanted as u64;
+        Ok(Some(self.ahead.split_to(wanted).freeze()))
+    }
 }
 
 impl Graph {
@@ -98,22 +126,21 @@ impl Graph {
             .ok_or_else(|| self.garbled(ATTACH, "an upload address that is not protected"))
     }
 
-    /// Puts all ranges one behind the other.
+    /// Puts all ranges one behind the other. While one is on its way, the next is made ready.
     async fn upload(&self, url: &Url, octets: &mut dyn Outgoing) -> Result<Upload, SubmitError> {
         let size = octets.size();
-        let (mut sent, mut ahead) = (0, BytesMut::new());
-        while sent < size {
-            let wanted = usize::try_from(RANGE.min(size - sent)).unwrap_or(usize::MAX);
-            ahead.reserve(wanted.saturating_sub(ahead.len()));
-            while ahead.len() < wanted {
-                let Some(piece) = octets.chunk().await? else {
-                    return Err(super::submit::of_another_size().into());
-                };
-                ahead.extend_from_slice(&piece);
-            }
-            let range = ahead.split_to(wanted).freeze();
-            match self.put_all(url, range, Range { from: sent, size }).await? {
-                Upload::Done => sent = sent.saturating_add(wanted as u64),
+        let mut ranges = Ranges {
+            octets,
+            left: size,
+            ahead: BytesMut::new(),
+        };
+        let (mut sent, mut next) = (0, ranges.next().await?);
+        while let Some(range) = next {
+            let until = sent + range.len() as u64;
+            let put = self.put_all(url, range, Range { from: sent, size });
+            let (put, ready) = tokio::join!(put, ranges.next());
+            match put? {
+                Upload::Done => (sent, next) = (until, ready?),
                 ended @ (Upload::Unclear | Upload::Over) => return Ok(ended),
             }
         }

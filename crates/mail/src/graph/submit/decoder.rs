@@ -10,7 +10,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 pub(super) enum Decoder {
     /// `7bit`, `8bit`, `binary`, and what nobody knows.
     Identity,
-    /// Letters that do not make three octets yet.
+    /// Less than four letters, which do not make three octets yet, and what else stands there.
     Base64(Vec<u8>),
     /// A line whose end is still to come.
     QuotedPrintable(Vec<u8>),
@@ -58,6 +58,8 @@ impl Decoder {
         match self {
             Self::Identity => {}
             Self::Base64(letters) => {
+                let mixed = std::mem::take(letters);
+                sifted(&mixed, letters, out);
                 end_of_base64(letters, out);
             }
             Self::QuotedPrintable(line) => {
@@ -68,7 +70,35 @@ impl Decoder {
     }
 }
 
+/// Nearly all of it is letters and ends of lines, so that only what is not is looked at octet by
+/// octet.
 fn base64(octets: &[u8], letters: &mut Vec<u8>, out: &mut Vec<u8>) {
+    let (mut rest, mut width) = (octets, 0);
+    while !rest.is_empty() {
+        // Mostly a line is as long as the one before it.
+        if rest.get(width..width + 2) != Some(b"\r\n") {
+            let end = memchr::memchr2(b'\r', b'\n', rest);
+            width = end.unwrap_or(rest.len());
+        }
+        let (line, end) = rest.split_at(width);
+        letters.extend_from_slice(line);
+        rest = end
+            .strip_prefix(b"\r\n")
+            .unwrap_or(end.get(1..).unwrap_or_default());
+    }
+    let whole = letters.len() - letters.len() % 4;
+    let before = out.len();
+    if STRICT.decode_vec(&letters[..whole], out).is_ok() {
+        letters.drain(..whole);
+    } else {
+        out.truncate(before);
+        let mixed = std::mem::take(letters);
+        sifted(&mixed, letters, out);
+    }
+}
+
+/// Decodes what is code in `octets` behind the letters that were left.
+fn sifted(octets: &[u8], letters: &mut Vec<u8>, out: &mut Vec<u8>) {
     for octet in octets {
         match octet {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' => letters.push(*octet),
@@ -132,6 +162,11 @@ fn digit(octet: u8) -> Option<u8> {
     u8::try_from(digit).ok()
 }
 
+/// Letters alone, four by four.
+const STRICT: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::RequireNone),
+);
 /// Padding need not be there, and what is left over of the last letter does not matter.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
@@ -166,6 +201,8 @@ mod tests {
             ("base64", "SGVsbG8", "Hello"),
             ("base64", "SGVs bG8=SGk=", "HelloHi"),
             ("base64", "SGVsbG8=\r\n-- \r\nS", "Hello"),
+            ("base64", "SGVs!bG8=\r\n SGVs\r\nbG8", "HelloHello"),
+            ("base64", "====SGVs=bG8h\r\n", "Hello!"),
             (
                 "quoted-printable",
                 "M=C3=A4rz=\r\n und  \r\nApril=3d =\r\n",
@@ -200,6 +237,17 @@ mod tests {
             let lines: Vec<&[u8]> = text.as_bytes().chunks(width).collect();
             let lines = lines.join(&b"\r\n"[..]);
             prop_assert_eq!(decoded("base64", &lines, piece), octets);
+        }
+
+        #[test]
+        fn letters_among_other_things_are_read_as_one_by_one(
+            text in "([A-Za-z0-9+/]{0,30}[= !\r\n-]?){0,9}",
+            piece in 1_usize..50,
+        ) {
+            let (mut letters, mut out) = (Vec::new(), Vec::new());
+            sifted(text.as_bytes(), &mut letters, &mut out);
+            end_of_base64(&mut letters, &mut out);
+            prop_assert_eq!(decoded("base64", text.as_bytes(), piece), out);
         }
 
         #[test]

@@ -97,14 +97,32 @@ impl Splitter {
 
     /// Goes on with the next octets.
     pub(super) fn push(&mut self, octets: &[u8], take: Take<'_>) -> Result<(), String> {
-        for piece in octets.split_inclusive(|octet| *octet == b'\n') {
+        let mut rest = octets;
+        while !rest.is_empty() {
+            let lines = if self.is_between_lines_of_a_body() {
+                undelimited(rest)
+            } else {
+                0
+            };
+            if lines > 0 {
+                self.body(&rest[..lines], take)?;
+                rest = &rest[lines..];
+                continue;
+            }
+            let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+            let (piece, behind) = rest.split_at(end);
             self.line.extend_from_slice(piece);
             let is_whole = piece.ends_with(b"\n");
             if is_whole || self.line.len() >= LONGEST_LINE {
                 self.line_came(is_whole, take)?;
             }
+            rest = behind;
         }
         Ok(())
+    }
+
+    fn is_between_lines_of_a_body(&self) -> bool {
+        self.line.is_empty() && !self.is_continued && matches!(self.at, At::Body)
     }
 
     /// Nothing comes any more.
@@ -183,8 +201,6 @@ impl Splitter {
     }
 
     fn content(&mut self, line: &[u8], is_beginning: bool, take: Take<'_>) -> Result<(), String> {
-        let text = line.strip_suffix(b"\n").unwrap_or(line);
-        let text = text.strip_suffix(b"\r").unwrap_or(text);
         match &mut self.at {
             At::Aside => Ok(()),
             At::Header(header) => {
@@ -194,24 +210,28 @@ impl Splitter {
                         "the header of a part has more than {LONGEST_HEADER} octets"
                     ));
                 }
-                if is_beginning && text.is_empty() {
+                if is_beginning && without_end(line).is_empty() {
                     let header = std::mem::take(header);
                     return self.begin(header, take);
                 }
                 Ok(())
             }
-            At::Body => {
-                if !self.ending.is_empty() {
-                    take(Piece::Octets(&self.ending))?;
-                    self.ending.clear();
-                }
-                self.ending.extend_from_slice(&line[text.len()..]);
-                if text.is_empty() {
-                    return Ok(());
-                }
-                take(Piece::Octets(text))
-            }
+            At::Body => self.body(line, take),
         }
+    }
+
+    /// Hands out lines of a body; the end of the last is kept, since it may belong to a delimiter.
+    fn body(&mut self, lines: &[u8], take: Take<'_>) -> Result<(), String> {
+        if !self.ending.is_empty() {
+            take(Piece::Octets(&self.ending))?;
+            self.ending.clear();
+        }
+        let text = without_end(lines);
+        self.ending.extend_from_slice(&lines[text.len()..]);
+        if text.is_empty() {
+            return Ok(());
+        }
+        take(Piece::Octets(text))
     }
 
     /// A header is complete: its part holds others, or is handed out.
@@ -254,6 +274,23 @@ impl Splitter {
             At::Aside | At::Header(_) => Ok(()),
         }
     }
+}
+
+/// How many octets the whole lines have at the beginning before one that looks like a delimiter.
+fn undelimited(octets: &[u8]) -> usize {
+    if octets.starts_with(b"--") {
+        return 0;
+    }
+    match memchr::memmem::find(octets, b"\n--") {
+        Some(at) => at + 1,
+        None => memchr::memrchr(b'\n', octets).map_or(0, |at| at + 1),
+    }
+}
+
+/// A line without what ends it.
+fn without_end(line: &[u8]) -> &[u8] {
+    let text = line.strip_suffix(b"\n").unwrap_or(line);
+    text.strip_suffix(b"\r").unwrap_or(text)
 }
 
 /// What a header announces, with the boundary of a multipart. The error says that it is only good
@@ -359,6 +396,29 @@ mod tests {
                 "{piece}"
             );
         }
+    }
+
+    #[test]
+    fn lines_of_a_body_go_out_together() {
+        let body = "R2F0ZXBvc3Q=\r\n-\r\n".repeat(1_000);
+        let message = format!(
+            "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n{body}--c\r\n{body}\r\n--b--\r\n"
+        );
+        let (mut pieces, mut octets) = (0, Vec::new());
+        let mut take = |piece: Piece<'_>| {
+            if let Piece::Octets(some) = piece {
+                pieces += 1;
+                octets.extend_from_slice(some);
+            }
+            Ok(())
+        };
+        let mut splitter = Splitter::new();
+        splitter
+            .push(message.as_bytes(), &mut take)
+            .expect("it is whole");
+        splitter.finish(&mut take).expect("it ends");
+        assert_eq!(octets, format!("{body}--c\r\n{body}").as_bytes());
+        assert!(pieces <= 8, "{pieces} pieces of {} octets", octets.len());
     }
 
     #[test]

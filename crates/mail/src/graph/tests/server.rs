@@ -136,6 +136,11 @@ impl Server {
         self.seen.lock().expect("nobody panicked").clone()
     }
 
+    /// How many questions are not answered yet.
+    pub(super) fn open(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
+    }
+
     /// How many answers were under way at once at most.
     pub(super) fn most_open(&self) -> usize {
         self.most_open.load(Ordering::SeqCst)

@@ -1,13 +1,17 @@
 //! Large files in ranges: what is lost on the way goes once more, and nothing twice.
 
+use std::time::Duration;
+
+use async_trait::async_trait;
 use bytes::Bytes;
 use gatepost_fault::Fault as _;
+use gatepost_host::Clock;
 
 use super::super::attachments::NewAttachment;
 use super::server::{Answer, Server};
 use super::settings;
-use crate::SubmitError;
 use crate::contract::Letter;
+use crate::{Outgoing, OutgoingError, SubmitError};
 
 /// Eight times 320 KiB.
 const RANGE: usize = 8 * 320 * 1024;
@@ -21,11 +25,7 @@ const ASK: &str = "GET /upload";
 async fn uploaded(
     script: &[(&str, Answer)],
 ) -> (Result<(), SubmitError>, Vec<(usize, Vec<u8>)>, Server) {
-    let server = Server::new(script).await;
-    let upload = format!("{}v1.0/upload?authtoken=x", server.base());
-    let session = format!(r#"{{"uploadUrl":"{upload}","nextExpectedRanges":["0-"]}}"#);
-    server.knows(START, Answer::json(&session));
-    server.knows(LIST, Answer::json(r#"{"value":[]}"#));
+    let server = taking(script).await;
     let graph = super::Graph::new(settings(&server, &std::sync::Arc::default()));
     let octets = octets();
     // Cut elsewhere than ranges are.
@@ -46,6 +46,16 @@ async fn uploaded(
     });
     let puts = puts.collect();
     (done, puts, server)
+}
+
+/// A server that begins uploads, and answers as written.
+async fn taking(script: &[(&str, Answer)]) -> Server {
+    let server = Server::new(script).await;
+    let upload = format!("{}v1.0/upload?authtoken=x", server.base());
+    let session = format!(r#"{{"uploadUrl":"{upload}","nextExpectedRanges":["0-"]}}"#);
+    server.knows(START, Answer::json(&session));
+    server.knows(LIST, Answer::json(r#"{"value":[]}"#));
+    server
 }
 
 /// No two ranges are alike.
@@ -95,6 +105,71 @@ async fn a_large_file_goes_in_ranges_without_a_token() {
     assert_put(&puts, &[(0, RANGE), (RANGE, RANGE), (2 * RANGE, 5)]);
     let body: serde_json::Value = serde_json::from_slice(&server.seen()[1].body).expect("JSON");
     assert_eq!(body["AttachmentItem"]["size"], SIZE);
+}
+
+/// Gives what is behind the first range while a range waits for its answer.
+struct Meanwhile<'a> {
+    letter: Letter,
+    given: usize,
+    server: &'a Server,
+}
+
+#[async_trait]
+impl Outgoing for Meanwhile<'_> {
+    fn size(&self) -> u64 {
+        self.letter.size()
+    }
+
+    fn is_eight_bit(&self) -> bool {
+        self.letter.is_eight_bit()
+    }
+
+    async fn chunk(&mut self) -> Result<Option<Bytes>, OutgoingError> {
+        let mut looks = 0;
+        while self.given >= RANGE && self.server.open() == 0 {
+            looks += 1;
+            if looks > 3_000 {
+                return Err(OutgoingError("no range is on its way".into()));
+            }
+            Clock::system().sleep(Duration::from_millis(1)).await;
+        }
+        let piece = self.letter.chunk().await?;
+        self.given += piece.as_ref().map_or(0, Bytes::len);
+        Ok(piece)
+    }
+
+    async fn begin_again(&mut self) -> Result<(), OutgoingError> {
+        self.given = 0;
+        self.letter.begin_again().await
+    }
+}
+
+#[tokio::test]
+async fn while_a_range_is_on_its_way_the_next_is_made_ready() {
+    let late = |answer: Answer| Answer {
+        delay: Duration::from_millis(300),
+        ..answer
+    };
+    let script = [
+        (PUT, late(next(RANGE))),
+        (PUT, late(next(2 * RANGE))),
+        (PUT, Answer::empty(201)),
+    ];
+    let server = taking(&script).await;
+    let octets = octets();
+    let pieces = [(0, RANGE), (RANGE, 2 * RANGE), (2 * RANGE, SIZE)];
+    let mut letter = Meanwhile {
+        letter: Letter::new(pieces.map(|(from, until)| octets.slice(from..until))),
+        given: 0,
+        server: &server,
+    };
+    let graph = super::Graph::new(settings(&server, &std::sync::Arc::default()));
+    let done = server.serve(graph.attach("D", &file(), &mut letter)).await;
+    done.expect("all of it is taken");
+    let put = server.seen().into_iter();
+    let put = put.filter(|seen| seen.question.starts_with(PUT));
+    let put: Vec<u8> = put.flat_map(|seen| seen.body).collect();
+    assert!(put == octets, "octet by octet");
 }
 
 #[tokio::test]
