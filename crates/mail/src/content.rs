@@ -3,11 +3,13 @@
 //! Everything is read from the message itself, since a server's ENVELOPE and BODYSTRUCTURE
 //! cannot be trusted. Any octets are taken: what is no mail has an empty envelope and no text.
 
+pub(crate) mod decoder;
 pub(crate) mod encoded_words;
 mod file_name;
 #[cfg(test)]
 mod hostile;
 mod readable;
+pub(crate) mod walk;
 
 use jiff::Timestamp;
 use mail_parser::{HeaderValue, Message, MessageParser, MessagePart, MimeHeaders as _, PartType};

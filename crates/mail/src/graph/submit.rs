@@ -9,7 +9,6 @@
 //! it is sent. That needs `Mail.ReadWrite`, reads the message twice, and cannot be done to a
 //! message that is signed or encrypted, which would not be the same any more.
 
-mod decoder;
 mod files;
 mod json;
 mod mime;

@@ -7,14 +7,12 @@
 
 pub(crate) mod addresses;
 mod base64_lines;
-mod entity;
 mod fields;
 mod obstacle;
 mod parameters;
 mod quoted_printable;
 mod recoder;
 mod survey;
-mod walker;
 
 #[cfg(test)]
 mod tests;

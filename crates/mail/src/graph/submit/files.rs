@@ -5,9 +5,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use mail_parser::{Message, MessageParser, MimeHeaders as _};
 
-use super::decoder::Decoder;
 use super::plan::PlannedFile;
-use super::split::{Piece, Splitter};
+use super::split::{Part, Parts, Splitter};
+use crate::content::decoder::Decoder;
 use crate::{Outgoing, OutgoingError};
 
 /// The files of a message.
@@ -73,17 +73,14 @@ impl<'a> Files<'a> {
             let Some(splitter) = &mut self.splitter else {
                 return Ok(None);
             };
-            let unpacking = &mut self.unpacking;
-            let mut take = |piece: Piece<'_>| {
-                unpacking.take(piece);
-                Ok(())
-            };
             let changed = |reason: String| OutgoingError(reason.into());
             if let Some(octets) = self.message.chunk().await? {
-                splitter.push(&octets, &mut take).map_err(changed)?;
+                splitter
+                    .push(&octets, &mut self.unpacking)
+                    .map_err(changed)?;
             } else {
                 let splitter = self.splitter.take().unwrap_or_else(Splitter::new);
-                splitter.finish(&mut take).map_err(changed)?;
+                splitter.finish(&mut self.unpacking).map_err(changed)?;
                 if self.unpacking.out.is_empty() {
                     return Ok(None);
                 }
@@ -108,29 +105,6 @@ impl Unpacking {
         }
     }
 
-    fn take(&mut self, piece: Piece<'_>) {
-        match piece {
-            Piece::Begins(part) => {
-                let parsed = MessageParser::default().parse_headers(&part.header);
-                let encoding = parsed.as_ref();
-                let encoding = encoding.and_then(Message::content_transfer_encoding);
-                self.decoder = (self.parts >= self.wanted).then(|| Decoder::of(encoding));
-            }
-            Piece::Octets(octets) => {
-                if let Some(mut decoder) = self.decoder.take() {
-                    decoder.push(octets, self.goal());
-                    self.decoder = Some(decoder);
-                }
-            }
-            Piece::Ends => {
-                if let Some(mut decoder) = self.decoder.take() {
-                    decoder.finish(self.goal());
-                }
-                self.parts += 1;
-            }
-        }
-    }
-
     /// Where the octets of the current part go.
     fn goal(&mut self) -> &mut Vec<u8> {
         if self.parts == self.wanted {
@@ -142,6 +116,30 @@ impl Unpacking {
         }
         let last = self.ahead.len() - 1;
         &mut self.ahead[last].1
+    }
+}
+
+impl Parts for Unpacking {
+    fn begins(&mut self, part: Part<'_>) -> Result<(), String> {
+        let parsed = MessageParser::default().parse_headers(part.header);
+        let encoding = parsed.as_ref();
+        let encoding = encoding.and_then(Message::content_transfer_encoding);
+        self.decoder = (self.parts >= self.wanted).then(|| Decoder::of(encoding));
+        Ok(())
+    }
+
+    fn octets(&mut self, octets: &[u8]) {
+        if let Some(mut decoder) = self.decoder.take() {
+            decoder.push(octets, self.goal());
+            self.decoder = Some(decoder);
+        }
+    }
+
+    fn ends(&mut self) {
+        if let Some(mut decoder) = self.decoder.take() {
+            decoder.finish(self.goal());
+        }
+        self.parts += 1;
     }
 }
 

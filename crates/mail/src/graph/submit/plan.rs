@@ -10,9 +10,10 @@ mod tests;
 use gatepost_wire::smtp::Envelope;
 use mail_parser::{Message, MessageParser, MimeHeaders as _};
 
-use super::decoder::Decoder;
 use super::of_another_size;
-use super::split::{Kind, Part, Piece, Splitter};
+use super::split::{Part, Parts, Splitter};
+use crate::content::decoder::Decoder;
+use crate::content::walk::Multipart;
 use crate::graph::attachments::NewAttachment;
 use crate::graph::drafts::{MailBody, NewMail};
 use crate::{Outgoing, OutgoingError};
@@ -69,12 +70,12 @@ impl Plan {
         let (size, mut octets) = (message.size(), 0_u64);
         while let Some(piece) = message.chunk().await? {
             octets = octets.saturating_add(piece.len() as u64);
-            splitter.push(&piece, &mut |piece| survey.take(piece))?;
+            splitter.push(&piece, &mut survey)?;
         }
         if octets != size {
             return Err(of_another_size().into());
         }
-        splitter.finish(&mut |piece| survey.take(piece))?;
+        splitter.finish(&mut survey)?;
         let parsed = MessageParser::default().parse_headers(header);
         let parsed = parsed.ok_or_else(|| "it has no header".to_owned())?;
         let (mail, left_out) = fields::of(&parsed, envelope);
@@ -113,29 +114,15 @@ struct Surveyed {
     text: Option<(Option<u32>, Vec<u8>)>,
 }
 
-impl Survey {
-    fn take(&mut self, piece: Piece<'_>) -> Result<(), String> {
-        match piece {
-            Piece::Begins(part) => self.begin(part),
-            Piece::Octets(octets) => {
-                self.octets(octets);
-                Ok(())
-            }
-            Piece::Ends => {
-                self.end();
-                Ok(())
-            }
-        }
-    }
-
-    fn begin(&mut self, part: Part) -> Result<(), String> {
+impl Parts for Survey {
+    fn begins(&mut self, part: Part<'_>) -> Result<(), String> {
         let most = self.files.len().max(self.texts.len());
         if most >= MOST_FILES {
             return Err(format!(
                 "it has more than {MOST_FILES} parts, and Exchange takes no more files"
             ));
         }
-        let parsed = MessageParser::default().parse_headers(&part.header);
+        let parsed = MessageParser::default().parse_headers(part.header);
         let described = Described::of(parsed.as_ref(), &part)?;
         let (is_text, is_attached) = (described.is_text, described.is_attached);
         let decoder = Decoder::of(parsed.as_ref().and_then(Message::content_transfer_encoding));
@@ -145,7 +132,7 @@ impl Survey {
             is_attached,
             decoder,
             size: 0,
-            text: is_text.then_some((part.place.choice, part.header)),
+            text: is_text.then(|| (part.place.choice, part.header.to_vec())),
         });
         Ok(())
     }
@@ -166,7 +153,7 @@ impl Survey {
         }
     }
 
-    fn end(&mut self) {
+    fn ends(&mut self) {
         let Some(mut current) = self.current.take() else {
             return;
         };
@@ -190,7 +177,9 @@ impl Survey {
         }
         self.parts += 1;
     }
+}
 
+impl Survey {
     /// Fills what is left of one request with texts; the others go as files.
     fn plan(self, mail: NewMail, mut left_out: Vec<String>) -> Result<Plan, String> {
         let around = mail.json().to_string().len();
@@ -239,9 +228,9 @@ struct Described {
 }
 
 impl Described {
-    fn of(parsed: Option<&Message<'_>>, part: &Part) -> Result<Self, String> {
+    fn of(parsed: Option<&Message<'_>>, part: &Part<'_>) -> Result<Self, String> {
         let place = part.place;
-        let default = if place.within == Kind::Digest {
+        let default = if place.within == Some(Multipart::Digest) {
             ("message", "rfc822")
         } else {
             ("text", "plain")
@@ -266,7 +255,8 @@ impl Described {
         let content_id = parsed.and_then(Message::content_id);
         let is_readable = media_type == "text/plain" || media_type == "text/html";
         // As RFC 8621 §4.1.4 tells the body from attachments.
-        let is_body = place.is_first || (place.within != Kind::Related && name.is_none());
+        let is_body =
+            place.is_first || (place.within != Some(Multipart::Related) && name.is_none());
         Ok(Self {
             is_text: is_readable && !is_attached && is_body,
             name: name.map(str::to_owned),
@@ -274,7 +264,7 @@ impl Described {
                 .filter(|id| id.len() <= LONGEST_ID)
                 .map(str::to_owned),
             // Whatever it says, it stands beside the text that shows it (RFC 2387 §1).
-            is_attached: is_attached && place.within != Kind::Related,
+            is_attached: is_attached && place.within != Some(Multipart::Related),
             media_type,
         })
     }

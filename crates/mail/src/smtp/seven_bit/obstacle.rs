@@ -1,6 +1,8 @@
 //! What stands against recoding a message, as sentences. They are heard where 8BITMIME is not
 //! offered: where it is, what cannot be recoded goes as it is.
 
+use crate::content::walk::Unwalkable;
+
 /// Why a message cannot be made ASCII without breaking it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(in crate::smtp) enum Obstacle {
@@ -48,21 +50,12 @@ pub(in crate::smtp) enum Obstacle {
         "text of it that is not ASCII belongs to none of its parts (is its boundary the one that its header says?), so it cannot be recoded, and the server does not take it as it is (8BITMIME is not offered)"
     )]
     NoPart,
+    /// It is not gone through.
+    #[error(transparent)]
+    Unwalkable(#[from] Unwalkable),
     /// Nobody wrote that by hand.
-    #[error("a header of it has more than {limit} octets")]
-    HeaderTooLong {
-        /// The most, in octets.
-        limit: usize,
-    },
-    /// Nobody wrote that by hand, either.
     #[error("it has more than {limit} parts")]
     TooManyParts {
-        /// The most.
-        limit: usize,
-    },
-    /// Parts within parts.
-    #[error("its parts are nested more than {limit} deep")]
-    TooDeep {
         /// The most.
         limit: usize,
     },

@@ -3,10 +3,11 @@
 use bytes::Bytes;
 
 use super::base64_lines::Base64Lines;
-use super::entity::{Entity, Kind, Level, Transfer};
 use super::quoted_printable::{QuotedPrintable, encoded};
-use super::walker::{Visitor, Walker, Within};
 use super::{Obstacle, Octets, Recoding, Survey, fields};
+use crate::content::walk::{
+    Entity, Kind, Level, Place, Purpose, Transfer, Visitor, Walker, line_by_line,
+};
 
 /// Recodes a message as it comes.
 pub(super) struct Recoder {
@@ -18,7 +19,7 @@ impl Recoder {
     /// At the beginning of the message that was surveyed.
     pub(super) fn new(survey: Survey, recoding: Recoding) -> Self {
         Self {
-            walker: Walker::new(),
+            walker: Walker::new(Purpose::Recoding),
             writing: Writing {
                 survey,
                 recoding,
@@ -84,7 +85,9 @@ enum Treatment {
 }
 
 impl Visitor for Writing {
-    fn header(&mut self, octets: &[u8], entity: &Entity, within: Within) -> Result<(), Obstacle> {
+    type Error = Obstacle;
+
+    fn header(&mut self, octets: &[u8], entity: &Entity, place: Place) -> Result<(), Obstacle> {
         let mut additions = Vec::new();
         let mut transfer = None;
         self.treatment = Treatment::AsItIs;
@@ -98,7 +101,7 @@ impl Visitor for Writing {
                     additions = missing_fields(entity, found);
                 }
             }
-        } else if self.recoding.of_bodies() && within == Within::Anything {
+        } else if self.recoding.of_bodies() && !place.is_signed {
             if matches!(entity.kind, Kind::Multipart { .. }) {
                 self.treatment = Treatment::Masked;
             }
@@ -141,6 +144,14 @@ impl Visitor for Writing {
             Treatment::QuotedPrintable(encoder) => encoder.line_end(out),
             Treatment::Base64(encoder) => encoder.octets(b"\r\n", out),
             _ => out.extend_from_slice(b"\r\n"),
+        }
+    }
+
+    fn lines(&mut self, octets: &[u8]) {
+        if matches!(self.treatment, Treatment::AsItIs) {
+            self.out.extend_from_slice(octets);
+        } else {
+            line_by_line(octets, self);
         }
     }
 

@@ -1,8 +1,7 @@
 //! What a message is made of.
 
-use super::entity::{Entity, Kind, Transfer};
-use super::walker::{Visitor, Walker, Within};
 use super::{Obstacle, Recoding};
+use crate::content::walk::{Entity, Kind, Multipart, Place, Purpose, Transfer, Visitor, Walker};
 
 /// What octets something is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -55,7 +54,7 @@ pub(super) struct Surveyor {
 impl Default for Surveyor {
     fn default() -> Self {
         Self {
-            walker: Walker::new(),
+            walker: Walker::new(Purpose::Recoding),
             seen: Seen::default(),
         }
     }
@@ -91,16 +90,18 @@ struct Leaf {
 }
 
 impl Visitor for Seen {
-    fn header(&mut self, octets: &[u8], entity: &Entity, within: Within) -> Result<(), Obstacle> {
+    type Error = Obstacle;
+
+    fn header(&mut self, octets: &[u8], entity: &Entity, place: Place) -> Result<(), Obstacle> {
         let mut header = Utf8::default();
         header.feed(octets);
         let found = header.octets();
         self.survey.headers = self.survey.headers.max(found);
-        if found != Octets::Ascii && within == Within::Signed {
+        if found != Octets::Ascii && place.is_signed {
             self.survey.against_headers.get_or_insert(Obstacle::Signed);
         }
-        if let Kind::Multipart { is_signed, .. } = &entity.kind {
-            self.has_signature |= is_signed;
+        if let Kind::Multipart { sort, .. } = &entity.kind {
+            self.has_signature |= *sort == Multipart::Signed;
         }
         if !entity.is_leaf() {
             return Ok(());
@@ -108,8 +109,8 @@ impl Visitor for Seen {
         if self.survey.leaves.len() >= MOST_PARTS {
             return Err(Obstacle::TooManyParts { limit: MOST_PARTS });
         }
-        let obstacle = match (within, &entity.kind, &entity.transfer) {
-            (Within::Signed, _, _) => Some(Obstacle::Signed),
+        let obstacle = match (place.is_signed, &entity.kind, &entity.transfer) {
+            (true, _, _) => Some(Obstacle::Signed),
             (_, Kind::Rigid(media_type), _) => Some(Obstacle::Part {
                 media_type: media_type.clone(),
             }),
@@ -138,6 +139,10 @@ impl Visitor for Seen {
         if let Some(leaf) = &mut self.leaf {
             leaf.octets.feed(b"\r\n");
         }
+    }
+
+    fn lines(&mut self, octets: &[u8]) {
+        self.text(octets);
     }
 
     fn body_end(&mut self) {

@@ -152,6 +152,16 @@ async fn what_cannot_be_undone_is_refused() {
 }
 
 /// It is not shown by everybody, but somebody wrote it.
+/// The last line need not end.
+#[tokio::test]
+async fn a_last_delimiter_is_none_of_the_text_before_it() {
+    let found = recoded(
+        "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: image/x\n\nö\n--b--",
+    )
+    .await;
+    assert!(found.ends_with("\n\nw7Y=\n--b--\n"), "{found}");
+}
+
 #[tokio::test]
 async fn text_that_belongs_to_no_part_is_never_overwritten() {
     let head = "Subject: x\nContent-Type: multipart/mixed; boundary=x\n\n";

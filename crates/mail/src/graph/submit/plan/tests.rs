@@ -118,6 +118,27 @@ async fn what_is_signed_stays_whole() {
 }
 
 #[tokio::test]
+async fn what_is_sealed_as_a_whole_may_be_a_file() {
+    let kind = "Content-Type: application/pkcs7-mime; name=smime.p7m\r\n\r\nx\r\n";
+    let refused = planned(kind).await.expect_err("it is all of the message");
+    assert!(refused.contains("signed"), "{refused}");
+    let attached = MESSAGE.replace("application/pdf", "application/pkcs7-mime");
+    let plan = planned(&attached).await.expect("it is a file like others");
+    assert_eq!(plan.files[1].file.content_type, "application/pkcs7-mime");
+}
+
+/// Its header ends with the first line that is no field, as it does for who reads mail.
+#[tokio::test]
+async fn a_part_without_an_empty_line_has_a_body() {
+    let line = "All work and no play.\r\n".repeat(60_000);
+    let message = format!(
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: application/pdf\r\n{line}--b--"
+    );
+    let plan = planned(&message).await.expect("it has a short header");
+    assert_eq!(plan.files[0].size, line.len() as u64 - 2);
+}
+
+#[tokio::test]
 async fn parts_without_number_are_refused() {
     let parts = "--b\r\n\r\n".repeat(300);
     let many = format!("Content-Type: multipart/mixed; boundary=b\r\n\r\n{parts}--b--\r\n");

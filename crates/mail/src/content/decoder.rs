@@ -7,7 +7,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 /// A part that is being decoded. What is no code is passed over or left as it is, since people
 /// would rather have most of a file than none.
 #[derive(Debug)]
-pub(super) enum Decoder {
+pub(crate) enum Decoder {
     /// `7bit`, `8bit`, `binary`, and what nobody knows.
     Identity,
     /// Less than four letters, which do not make three octets yet, and what else stands there.
@@ -18,7 +18,7 @@ pub(super) enum Decoder {
 
 impl Decoder {
     /// One for the value of `Content-Transfer-Encoding`.
-    pub(super) fn of(encoding: Option<&str>) -> Self {
+    pub(crate) fn of(encoding: Option<&str>) -> Self {
         let encoding = encoding.unwrap_or_default().trim();
         if encoding.eq_ignore_ascii_case("base64") {
             Self::Base64(Vec::new())
@@ -30,7 +30,7 @@ impl Decoder {
     }
 
     /// Adds what the next octets mean to `out`.
-    pub(super) fn push(&mut self, octets: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn push(&mut self, octets: &[u8], out: &mut Vec<u8>) {
         match self {
             Self::Identity => out.extend_from_slice(octets),
             Self::Base64(letters) => base64(octets, letters, out),
@@ -54,7 +54,7 @@ impl Decoder {
     }
 
     /// Adds what is left.
-    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
         match self {
             Self::Identity => {}
             Self::Base64(letters) => {
