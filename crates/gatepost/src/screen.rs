@@ -148,7 +148,7 @@ pub fn tell_failure(failure: &Failure) {
     } else {
         "error:"
     };
-    note(&format!("{mark} {}", clean(&failure.to_string())));
+    note(&format!("{mark} {}", clean(&format!("{failure:#}"))));
     let fault = failure.fault();
     note(&format!("  {}", whose_move(fault.owner(), fault.next())));
     note(&format!("  more: gatepost explain {}", fault.code()));

@@ -6,7 +6,7 @@ use std::fmt;
 use gatepost_fault::{Fault, Next, Owner};
 
 /// Every way to a mailbox is closed, each for its own reason. To programs it is the reason of the
-/// way that was tried first; people are told them all.
+/// way that was tried first; people are told them all, in the alternate form a line each.
 #[derive(Debug)]
 pub struct NoWay<E> {
     mailbox: String,
@@ -37,9 +37,16 @@ impl<E: Fault> fmt::Display for NoWay<E> {
             others,
             tried,
         } = self;
-        write!(f, "every way to {mailbox} is closed: {tried}: {first}")?;
-        for (way, error) in others {
-            write!(f, "; {way}: {error}")?;
+        write!(f, "every way to {mailbox} is closed:")?;
+        let all = std::iter::once((tried, first.as_ref()));
+        let all = all.chain(others.iter().map(|(way, error)| (way, error)));
+        for (at, (way, error)) in all.enumerate() {
+            let before = match (f.alternate(), at) {
+                (true, _) => "\n    ",
+                (false, 0) => " ",
+                (false, _) => "; ",
+            };
+            write!(f, "{before}{way}: {error}")?;
         }
         Ok(())
     }
@@ -58,5 +65,35 @@ impl<E: Fault> Fault for NoWay<E> {
 
     fn next(&self) -> Next {
         self.first.next()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MailError;
+
+    #[test]
+    fn every_reason_is_told_on_one_line_or_on_a_line_of_its_own() {
+        let closed = ["imap", "graph"].map(|way| {
+            let error = MailError::NotInPop3 {
+                mailbox: "ada@contoso.com".into(),
+                what: "flags",
+            };
+            (way, error)
+        });
+        let no_way = NoWay::of("ada@contoso.com", closed.into());
+        let told = no_way.to_string();
+        assert!(
+            told.contains("closed: imap: ") && told.contains("; graph: "),
+            "{told}"
+        );
+        assert!(!told.contains('\n'), "{told}");
+        let told = format!("{no_way:#}");
+        let lines: Vec<_> = told.lines().collect();
+        assert!(
+            matches!(lines[..], [_, imap, graph] if imap.starts_with("    imap: ") && graph.starts_with("    graph: ")),
+            "{told}"
+        );
     }
 }
