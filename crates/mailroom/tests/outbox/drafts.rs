@@ -30,6 +30,8 @@ struct Desk {
     sent: Vec<String>,
     /// Whether a draft can be taken away.
     is_locked: bool,
+    /// Whether a draft is sent at the very moment at which it is to be taken away.
+    is_overtaken: bool,
 }
 
 impl Desk {
@@ -127,6 +129,10 @@ impl Lookout for Drafting {
             return Err(LookError::Never("it may not be deleted".to_owned()));
         }
         desk.drafts.retain(|one| one != id);
+        if desk.is_overtaken {
+            desk.sent.push(id.clone());
+            return Err(LookError::NotNow("it is no draft any more".to_owned()));
+        }
         Ok(())
     }
 }
@@ -169,6 +175,16 @@ async fn what_stays_a_draft_is_taken_away_and_sent_once_more() {
     assert_eq!(desk.drafts, Vec::<String>::new(), "the old one is gone");
     assert_eq!(desk.sent.len(), 1);
     assert!(desk.looks > 5, "nobody hurried: {}", desk.looks);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_while_it_is_taken_away_is_not_sent_once_more() {
+    let server = Drafting::default();
+    server.desk().is_overtaken = true;
+    let (_, seen) = sent_at(&server).await;
+    assert_eq!(seen.state, SubmissionState::Sent, "{seen:#?}");
+    assert_eq!(server.desk().sent, ["draft 0"]);
+    assert_eq!(server.desk().made, 1);
 }
 
 #[tokio::test(start_paused = true)]

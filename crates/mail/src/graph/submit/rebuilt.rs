@@ -50,7 +50,7 @@ impl Graph {
         if let Some(left) = departure.left_draft() {
             // Its process was killed before it could.
             let withdrawn = self.withdraw_draft(left).await;
-            self.is_left(withdrawn.map(|_| ()));
+            self.warn_if_left(withdrawn.map(|_| ()));
         }
         let draft = self.write_draft(&plan.mail).await;
         let draft = draft.map_err(|error| self.of_draft(error))?;
@@ -65,14 +65,14 @@ impl Graph {
             // It may have been sent, and then it is no draft any more.
             Err(error @ SubmitError::Unknown { .. }) => Err(error),
             Err(error) => {
-                self.is_left(self.discard_draft(&draft).await);
+                self.warn_if_left(self.discard_draft(&draft).await);
                 Err(error)
             }
         }
     }
 
     /// Says so where a draft could not be thrown away.
-    fn is_left(&self, thrown_away: Result<(), MailError>) {
+    fn warn_if_left(&self, thrown_away: Result<(), MailError>) {
         if let Err(left) = thrown_away {
             tracing::warn!(
                 mailbox = self.mailbox(),
