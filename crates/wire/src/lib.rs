@@ -13,6 +13,7 @@ pub mod smtp;
 mod dots;
 mod lines;
 mod serving;
+mod web;
 mod words;
 
 pub use lines::LineTooLong;

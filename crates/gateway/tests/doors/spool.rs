@@ -233,6 +233,43 @@ async fn a_device_of_its_network_needs_no_login_and_one_of_another_does() {
 }
 
 #[tokio::test]
+async fn a_page_of_the_web_sends_no_mail_where_nobody_has_to_log_in() {
+    let (stand, shelf) = stand().await;
+    for leads_to in [spooling(false).leads_to, LeadsTo::Server] {
+        let address = stand.open(DoorSettings {
+            leads_to,
+            without_login: vec![WithoutLogin {
+                networks: vec!["127.0.0.0/8".parse().expect("a network")],
+                mailbox: USER.to_owned(),
+            }],
+            ..door(Protocol::Smtp, Tls::Off)
+        });
+        for request in [
+            "GET / HTTP/1.1",
+            "POST /x HTTP/1.1",
+            "PUT / HTTP/1.1",
+            "CONNECT mail.example:25 HTTP/1.1",
+            "host: printer.example",
+        ] {
+            let mut client = stand.knock(address).await;
+            let body = format!(
+                "HELO x\r\nMAIL FROM:<{USER}>\r\nRCPT TO:<victim@example.com>\r\nDATA\r\n\
+                 From: {USER}\r\n\r\nBuy!\r\n.\r\nQUIT\r\n"
+            );
+            let headers = "Host: 127.0.0.1:2525\r\nContent-Type: text/plain\r\n\r\n";
+            client.send(format!("{request}\r\n{headers}{body}")).await;
+            assert_eq!(
+                client.rest().await,
+                "220 gatepost ESMTP ready\r\n421 4.7.0 This is no web server, closing\r\n",
+                "{request} {leads_to:?}"
+            );
+        }
+    }
+    assert!(shelf.kept().is_empty());
+    stand.end().await;
+}
+
+#[tokio::test]
 async fn whoever_signed_in_before_tls_is_forgotten() {
     let (stand, shelf) = stand().await;
     let address = stand.open(DoorSettings {

@@ -4,6 +4,7 @@ use crate::imap::codec::types::command::CommandBody;
 use crate::imap::codec::{
     Announcement, CommandCodec, Decoder, LiteralMode, Treatment, decode_command,
 };
+use crate::web::is_http;
 
 use super::answering::{Pending, Step, Then};
 use super::fetch::Fetching;
@@ -17,6 +18,9 @@ use super::{Access, Ask, Mechanism, Refusal, Server, criteria};
 impl Server {
     pub(super) fn command_line(&mut self, line: &[u8]) {
         let Some((tag, rest)) = split_tag(line) else {
+            if is_http(line) {
+                return self.bye(crate::web::REFUSED);
+            }
             return self.bad("*", self.persona.texts.bad_command);
         };
         if let Some(authenticate) = Authenticate::read(rest) {
@@ -28,6 +32,7 @@ impl Server {
         match decode_command(line).map(|command| Order::read(command.body)) {
             Some(Some(order)) => self.begin(tag, order),
             Some(None) => self.bad(&tag, self.persona.texts.bad_arguments),
+            None if is_http(line) => self.bye(crate::web::REFUSED),
             None => self.bad(&tag, self.persona.texts.bad_command),
         }
     }

@@ -7,6 +7,7 @@ use bytes::BytesMut;
 use crate::pop3::Reply;
 use crate::sasl::Exchange;
 use crate::serving::{Awaited, Connection, Longest};
+use crate::web::is_http;
 
 use super::answering::{Pending, Sending};
 use super::maildrop::Maildrop;
@@ -166,6 +167,10 @@ impl Server {
 
     fn command(&mut self, line: &[u8]) {
         let Some(order) = Order::read(line) else {
+            if is_http(line) {
+                self.connection.write_line(Reply::err(crate::web::REFUSED));
+                return self.close();
+            }
             return self.err(self.persona.texts.bad_command);
         };
         match order {

@@ -8,6 +8,7 @@ use crate::dots::BodyReader;
 use crate::sasl::Exchange;
 use crate::serving::{Awaited, Connection, Longest};
 use crate::smtp::Reply;
+use crate::web::is_http;
 
 use super::answering::Pending;
 use super::order::{Bdat, Misread, Order};
@@ -181,6 +182,10 @@ impl Server {
     fn command(&mut self, line: &[u8]) {
         let order = match Order::read(line) {
             Ok(order) => order,
+            Err(Misread::Command) if is_http(line) => {
+                self.reply_with(|replies| &replies.no_web_server);
+                return self.close();
+            }
             Err(misread) => {
                 return self.refuse_with(match misread {
                     Misread::Command => |replies| &replies.unknown_command,

@@ -108,6 +108,8 @@ pub struct Replies {
     pub too_many_recipients: Reply,
     /// The message is larger than SIZE allows.
     pub too_large: Reply,
+    /// A request of HTTP: whatever comes behind it was not written by a mail program.
+    pub no_web_server: Reply,
     /// Too many errors, or an answer nobody expected.
     pub closed: Reply,
 }
@@ -144,6 +146,7 @@ impl Default for Replies {
             bad_sequence: reply(503, 5, 1, "Bad sequence of commands"),
             too_many_recipients: reply(452, 5, 3, "Too many recipients"),
             too_large: reply(552, 3, 4, "Message size exceeds fixed maximum message size"),
+            no_web_server: reply(421, 7, 0, crate::web::REFUSED),
             closed: reply(421, 7, 0, "Too many errors, closing transmission channel"),
         }
     }
