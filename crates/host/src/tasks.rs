@@ -31,10 +31,13 @@ impl Tasks {
         F: Future<Output = ()> + Send + 'static,
     {
         let name = name.to_owned();
+        // What an async block takes in and moves on stays a part of it: a task would take its
+        // memory twice.
+        let task = Box::pin(task);
         let awaited: Vec<_> = self.parents.iter().map(TaskTracker::token).collect();
         self.tracker.spawn(async move {
             let _awaited = awaited;
-            let caught = CatchUnwind(AssertUnwindSafe(Box::pin(task))).await;
+            let caught = CatchUnwind(AssertUnwindSafe(task)).await;
             if caught.is_err() {
                 tracing::error!(task = name, "a task panicked; this is a bug in Gatepost");
             }
