@@ -4,7 +4,6 @@
 //! A [`Relay`] reads no faster than the other side takes, hands the end of one direction on as
 //! such, and holds a buffer only while octets are on their way: a session that idles holds none.
 
-mod buffers;
 mod flow;
 mod last_line;
 
@@ -13,7 +12,6 @@ use std::io;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use gatepost_host::{Clock, Elapsed, Stop};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
@@ -64,8 +62,8 @@ where
 {
     /// `from_client` and `from_server` were read already, and go first.
     pub(crate) fn new(
-        (client, from_client): (C, Bytes),
-        (server, from_server): (S, Bytes),
+        (client, from_client): (C, &[u8]),
+        (server, from_server): (S, &[u8]),
     ) -> Self {
         Self {
             client,

@@ -16,7 +16,7 @@ mod stream;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use gatepost_host::Stop;
+use gatepost_host::{ReadAhead, Stop};
 use gatepost_mail::passage::Passage;
 use gatepost_wire::InClear;
 use gatepost_wire::sasl::Credentials;
@@ -56,7 +56,7 @@ struct LetIn {
 
 /// Two connections that are relayed, and for whom.
 struct Relayed {
-    relay: Relay<ClientStream, Box<TlsStream<TcpStream>>>,
+    relay: Relay<ClientStream, Box<TlsStream<ReadAhead<TcpStream>>>>,
     guest: Guest,
 }
 
@@ -125,7 +125,7 @@ pub(crate) async fn serve(
     relay(place, relayed, stop).await;
 }
 
-async fn before_login(place: Place<'_>, arrival: Arrival, stop: &Stop) -> Option<Relayed> {
+async fn before_login(place: Place<'_>, arrival: Arrival, stop: &Stop) -> Option<Box<Relayed>> {
     let Arrival {
         stream,
         tls,
@@ -169,7 +169,7 @@ async fn before_login(place: Place<'_>, arrival: Arrival, stop: &Stop) -> Option
 async fn talk<M: Greeter>(
     place: Place<'_>,
     mut conversation: Conversation<M>,
-) -> std::io::Result<Option<Relayed>> {
+) -> std::io::Result<Option<Box<Relayed>>> {
     let mut admitted = None;
     loop {
         match conversation.next().await? {
@@ -187,9 +187,12 @@ async fn talk<M: Greeter>(
                 }
             }
             Next::HandOver(stream, first) => {
-                return Ok(admitted.map(|LetIn { guest, passage }| Relayed {
-                    relay: Relay::new((stream, first), (passage.stream, passage.read)),
-                    guest,
+                return Ok(admitted.map(|LetIn { guest, passage }| {
+                    let server = (passage.stream, &*passage.read);
+                    Box::new(Relayed {
+                        relay: Relay::new((stream, &first), server),
+                        guest,
+                    })
                 }));
             }
             Next::Over => return Ok(None),
@@ -197,8 +200,10 @@ async fn talk<M: Greeter>(
     }
 }
 
-async fn relay(place: Place<'_>, relayed: Relayed, stop: &Stop) {
-    let Relayed { mut relay, guest } = relayed;
+/// What is relayed comes in a box: a session that idles would hold each place that it was handed
+/// through.
+async fn relay(place: Place<'_>, mut relayed: Box<Relayed>, stop: &Stop) {
+    let Relayed { relay, guest } = &mut *relayed;
     let goodbye: &[u8] = match place.door.protocol {
         Protocol::Imap => b"* BYE Gatepost is being stopped, connect again in a moment\r\n",
         // These say nothing that was not asked for.

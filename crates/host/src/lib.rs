@@ -4,6 +4,7 @@
 //!
 //! Nothing of mail, OAuth or storage is known here.
 
+mod buffer;
 mod chance;
 mod clock;
 mod countdown;
@@ -13,11 +14,13 @@ mod http;
 mod keyring;
 mod metronome;
 mod network;
+mod read_ahead;
 mod seal;
 mod secret;
 mod tasks;
 mod tls;
 
+pub use buffer::Buffer;
 pub use chance::Chance;
 pub use clock::{Clock, Elapsed};
 pub use countdown::Countdown;
@@ -29,6 +32,7 @@ pub use http::{
 pub use keyring::KeyringProblem;
 pub use metronome::Metronome;
 pub use network::{Network, NetworkError};
+pub use read_ahead::ReadAhead;
 pub use seal::{SealError, SealingKey};
 pub use secret::{SecretError, SecretSource};
 pub use tasks::{Stop, Tasks};

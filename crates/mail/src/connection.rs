@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use gatepost_host::{Clock, Elapsed};
+use gatepost_host::{Clock, Elapsed, ReadAhead};
 use gatepost_oauth::UntimelyCertificate;
 use rustls::{CertificateError, ClientConfig};
 use rustls_pki_types::ServerName;
@@ -159,7 +159,11 @@ pub(crate) async fn protect(tcp: TcpStream, site: &Site) -> Result<Stream, MailE
     })?;
     let connector = TlsConnector::from(Arc::clone(&site.tls));
     let limit = site.limits.tls;
-    match site.clock.within(limit, connector.connect(name, tcp)).await {
+    match site
+        .clock
+        .within(limit, connector.connect(name, ReadAhead::new(tcp)))
+        .await
+    {
         Ok(Ok(stream)) => Ok(Stream::Tls(Box::new(stream))),
         Ok(Err(error)) => Err(tls_error((&site.host, site.port, &site.mailbox), &error)),
         Err(Elapsed) => {

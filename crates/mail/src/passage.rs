@@ -15,6 +15,7 @@ mod smtp;
 use std::fmt;
 
 use bytes::Bytes;
+use gatepost_host::ReadAhead;
 use gatepost_oauth::{AccessToken, Audience, TokenSource};
 use gatepost_wire::smtp::Extensions;
 use tokio::net::TcpStream;
@@ -51,7 +52,7 @@ enum Link {
 /// A connection on which a mailbox is open, and whose next octets are somebody else's.
 pub struct Passage {
     /// The connection.
-    pub stream: Box<TlsStream<TcpStream>>,
+    pub stream: Box<TlsStream<ReadAhead<TcpStream>>>,
     /// What the server said already behind its answer to the sign-in.
     pub read: Bytes,
     /// What the server told of itself.
@@ -158,7 +159,7 @@ impl Destination {
 }
 
 /// The connection, which is never handed out unprotected.
-fn protected(stream: Stream) -> Option<Box<TlsStream<TcpStream>>> {
+fn protected(stream: Stream) -> Option<Box<TlsStream<ReadAhead<TcpStream>>>> {
     match stream {
         Stream::Tls(stream) => Some(stream),
         Stream::Plain(_) => None,

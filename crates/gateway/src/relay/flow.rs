@@ -5,9 +5,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
+use gatepost_host::Buffer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::buffers::Buffer;
 use super::last_line::LastLine;
 
 /// What is on its way in one direction.
@@ -40,9 +40,11 @@ enum Stage {
 }
 
 impl Flow {
-    pub(super) fn beginning_with(early: Bytes) -> Self {
+    /// What was read before the relay began is a piece of a larger buffer, which is not to be kept
+    /// for it.
+    pub(super) fn beginning_with(early: &[u8]) -> Self {
         Self {
-            early,
+            early: Bytes::copy_from_slice(early),
             held: None,
             stage: Stage::Open,
             unflushed: false,
@@ -113,6 +115,9 @@ impl Flow {
             self.last.saw(&self.early[..written]);
             self.wrote(written)?;
             self.early.advance(written);
+            if self.early.is_empty() {
+                self.early = Bytes::new();
+            }
         }
         while let Some(held) = &mut self.held {
             let octets = &held.buffer.octets()[held.begin..held.end];

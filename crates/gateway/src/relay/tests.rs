@@ -15,10 +15,7 @@ fn stage(
 ) -> (Stage, Relay<DuplexStream, DuplexStream>) {
     let (client, near_client) = tokio::io::duplex(room);
     let (server, near_server) = tokio::io::duplex(room);
-    let relay = Relay::new(
-        (near_client, Bytes::from_static(early.0)),
-        (near_server, Bytes::from_static(early.1)),
-    );
+    let relay = Relay::new((near_client, early.0), (near_server, early.1));
     let clock = Clock::starting_at(jiff::Timestamp::UNIX_EPOCH);
     let stage = Stage {
         client,
@@ -81,7 +78,7 @@ async fn a_reader_that_is_slow_slows_the_writer_down() {
         };
         let flooded = far.clock.within(Duration::from_secs(5), flood).await;
         assert_eq!(flooded, Err(Elapsed));
-        let most = 2 * 1024 + buffers::SIZE;
+        let most = 2 * 1024 + gatepost_host::Buffer::SIZE;
         assert!(accepted <= most, "{accepted} octets were taken");
         drop(far.client);
     };

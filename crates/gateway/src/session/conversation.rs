@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use gatepost_host::{Clock, Countdown, Elapsed, Stop};
+use gatepost_host::{Clock, Countdown, Elapsed, ReadAhead, Stop};
 use gatepost_wire::Want;
 use rustls::ServerConfig;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -205,7 +205,7 @@ pub(crate) async fn protect(
     tls: &Arc<ServerConfig>,
     clock: &Clock,
 ) -> io::Result<ClientStream> {
-    let accepting = TlsAcceptor::from(Arc::clone(tls)).accept(stream);
+    let accepting = TlsAcceptor::from(Arc::clone(tls)).accept(ReadAhead::new(stream));
     let accepted = clock.within(HANDSHAKE, accepting).await;
     let stream = accepted.unwrap_or_else(|Elapsed| Err(io::ErrorKind::TimedOut.into()))?;
     Ok(ClientStream::Protected(Box::new(stream)))

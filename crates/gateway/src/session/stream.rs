@@ -4,6 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use gatepost_host::ReadAhead;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -14,7 +15,7 @@ pub(crate) enum ClientStream {
     /// Everybody on the way can read it.
     Clear(TcpStream),
     /// TLS protects it.
-    Protected(Box<TlsStream<TcpStream>>),
+    Protected(Box<TlsStream<ReadAhead<TcpStream>>>),
 }
 
 impl AsyncRead for ClientStream {

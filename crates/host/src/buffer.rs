@@ -1,26 +1,29 @@
-//! Buffers that are shared by all sessions of a thread: one is held only while it is not empty.
+//! Buffers that are shared by everything that a thread does: one is held only while it is not
+//! empty.
 
 use std::cell::RefCell;
 
-/// A buffer of [`SIZE`] octets. It goes back when it is dropped.
+/// A buffer of [`Buffer::SIZE`] octets. It goes back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Buffer(Vec<u8>);
-
-/// A TLS record holds 16 KiB: four of them go in one write.
-pub(super) const SIZE: usize = 64 * 1024;
+pub struct Buffer(Vec<u8>);
 
 impl Buffer {
-    /// One that lies ready, or a new one.
-    pub(super) fn take() -> Self {
+    /// A TLS record holds 16 KiB: four of them go in one write.
+    pub const SIZE: usize = 64 * 1024;
+
+    /// One that lies ready, or a new one. What is in it is of no meaning.
+    pub fn take() -> Self {
         let spare = SPARE.with(|spare| spare.borrow_mut().pop());
-        Self(spare.unwrap_or_else(|| vec![0; SIZE]))
+        Self(spare.unwrap_or_else(|| vec![0; Self::SIZE]))
     }
 
-    pub(super) fn octets(&self) -> &[u8] {
+    /// What is in it.
+    pub fn octets(&self) -> &[u8] {
         &self.0
     }
 
-    pub(super) fn octets_mut(&mut self) -> &mut [u8] {
+    /// Where to write.
+    pub fn octets_mut(&mut self) -> &mut [u8] {
         &mut self.0
     }
 }
