@@ -103,6 +103,11 @@ impl Caller {
         }
     }
 
+    /// Gives a command of IMAP, and does not read the answer.
+    pub fn ask(&mut self, command: &str) -> anyhow::Result<()> {
+        self.say(&format!("a {command}\r\n"))
+    }
+
     /// Begins to idle.
     pub fn idle(&mut self) -> anyhow::Result<()> {
         self.say("a IDLE\r\n")?;

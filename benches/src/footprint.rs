@@ -18,6 +18,11 @@ pub fn resident(process: u32) -> anyhow::Result<usize> {
         .context("the system does not tell what memory is its own")
 }
 
+/// How many threads the process has.
+pub fn threads(process: u32) -> anyhow::Result<usize> {
+    Ok(std::fs::read_dir(format!("/proc/{process}/task"))?.count())
+}
+
 /// Time spent in the process and for it, exact to a hundredth of a second.
 pub fn processor(process: u32) -> anyhow::Result<Duration> {
     times(process, OWN)

@@ -8,6 +8,7 @@ mod caller;
 mod downloads;
 mod footprint;
 mod measure;
+mod origin;
 mod relays;
 mod sandbox;
 mod smtp_source;
@@ -15,8 +16,9 @@ mod waiting;
 
 pub use caller::{Caller, Place, SignIn};
 pub use downloads::Downloads;
-pub use footprint::{more_files, processor, processor_of_children, resident};
+pub use footprint::{more_files, processor, processor_of_children, resident, threads};
 pub use measure::{Sample, Stopwatch, Workload, compare, durable_writes, judge, report};
+pub use origin::Origin;
 pub use relays::{CertificateFiles, Passage, Relay, certificate, free_address};
 pub use sandbox::{SandboxProcess, text_of};
 pub use smtp_source::SmtpSource;

@@ -37,7 +37,7 @@ impl Relay {
         let certificate = certificate(identity, folder.path())?;
         let authority = identity.authority().certificate_file().display();
         let mut text = String::from(
-            "global\n  maxconn 4000\ndefaults\n  mode tcp\n  timeout connect 10s\n  \
+            "global\n  maxconn 6000\ndefaults\n  mode tcp\n  timeout connect 10s\n  \
              timeout client 1h\n  timeout server 1h\n",
         );
         for passage in passages {
@@ -67,7 +67,7 @@ impl Relay {
         Self::started(command, folder, passages)
     }
 
-    /// `emailproxy` with a passage of IMAP in TLS, for `user`.
+    /// `emailproxy` with a passage of IMAP, for `user`.
     pub fn emailproxy(
         identity: &IdentityEndpoint,
         user: &str,
@@ -75,15 +75,22 @@ impl Relay {
     ) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let certificate = certificate(identity, folder.path())?;
+        let tls = if passage.in_tls {
+            format!(
+                "local_certificate_path = {}\nlocal_key_path = {}\n",
+                certificate.chain.display(),
+                certificate.key.display()
+            )
+        } else {
+            String::new()
+        };
         let text = format!(
             "[IMAP-{near}]\nlocal_address = 127.0.0.1\nserver_address = localhost\n\
-             server_port = {far}\nlocal_certificate_path = {}\nlocal_key_path = {}\n\n\
+             server_port = {far}\n{tls}\n\
              [{user}]\ntoken_url = {}/{}/oauth2/v2.0/token\n\
              oauth2_scope = https://outlook.office365.com/.default\n\
              oauth2_flow = client_credentials\nredirect_uri = http://localhost\n\
              client_id = {}\nclient_secret = {}\n",
-            certificate.chain.display(),
-            certificate.key.display(),
             identity.login_url(),
             IdentityEndpoint::TENANT,
             IdentityEndpoint::CLIENT_ID,
