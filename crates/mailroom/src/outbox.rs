@@ -40,7 +40,7 @@ pub use clerk::Clerk;
 pub use dispatcher::Dispatcher;
 pub use draft::{Attached, Correspondent, Draft};
 pub use lane::SendLimits;
-pub use lookout::{LookError, Lookout, SentItems, Sighting};
+pub use lookout::{Copies, LookError, Lookout, SentItems, Sighting};
 pub use pause::Pause;
 pub use policy::{BounceTo, SendPolicy, Sending};
 pub use prepare::{Preparation, PrepareError, Prepared, ReturnTo, Wishes};

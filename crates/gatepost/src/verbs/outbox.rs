@@ -310,6 +310,7 @@ fn show(one: &Submission, now: Timestamp) -> Result<(), Failure> {
             RecipientFate::Taken => "taken".to_owned(),
             RecipientFate::Deferred { reason } => format!("later: {reason}"),
             RecipientFate::Refused { reason } => format!("refused: {reason}"),
+            RecipientFate::Dropped { reason } => format!("dropped: {reason}"),
         };
         screen::field("Recipient", &format!("{} {fate}", recipient.address))?;
     }

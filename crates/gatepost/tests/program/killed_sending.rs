@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use gatepost::config::{self, Config};
 use gatepost::sending::{self, is_served};
-use gatepost_host::{Chance, environment};
+use gatepost_host::{Chance, Clock, environment};
 use gatepost_mailroom::outbox::Wishes;
 use serde_json::Value;
 
@@ -26,17 +26,47 @@ fn killed_at_any_moment_nothing_is_lost_and_every_second_copy_is_told() {
     let seed = seed();
     let kills = environment::text("GATEPOST_KILLS").and_then(|kills| kills.parse().ok());
     let lives = kills.unwrap_or(KILLS).div_ceil(POSTS);
-    std::thread::scope(|threads| {
-        for number in 0..POSTS {
+    let clock = Clock::system();
+    let begun = clock.now();
+    let tallies = std::thread::scope(|threads| {
+        let posts = (0..POSTS).map(|number| {
             threads.spawn(move || {
                 let chance = Chance::seeded(seed.wrapping_add(number as u64));
                 let post = Post::new(lives, chance);
                 let handed = post.live_through_kills();
                 post.finish();
-                post.assert_told(&handed);
-            });
-        }
+                post.assert_told(&handed)
+            })
+        });
+        let posts: Vec<_> = posts.collect();
+        let ended = posts.into_iter().map(std::thread::ScopedJoinHandle::join);
+        ended.collect::<Result<Vec<Tally>, _>>()
     });
+    let tallies = tallies.unwrap_or_else(|failed| std::panic::resume_unwind(failed));
+    let sum = |of: fn(&Tally) -> usize| tallies.iter().map(of).sum::<usize>();
+    say(&format!(
+        "{} kills in {} seconds: {} messages were accepted, {} of those whose sender was killed \
+         arrived, {} copies were too many, and {} times it was told that there may be one",
+        lives * POSTS,
+        clock.now().duration_since(begun).as_secs(),
+        sum(|one| one.accepted),
+        sum(|one| one.unanswered),
+        sum(|one| one.too_many),
+        sum(|one| one.told),
+    ));
+}
+
+/// What came of the messages of one daemon.
+#[derive(Debug, Default)]
+struct Tally {
+    /// Of these somebody was told that they were accepted.
+    accepted: usize,
+    /// These arrived although who handed them over was killed before the answer.
+    unanswered: usize,
+    /// Copies beside the first of each.
+    too_many: usize,
+    /// How often it was told that another copy may arrive.
+    told: usize,
 }
 
 /// One daemon with its sandbox.
@@ -141,7 +171,8 @@ impl Post {
         assert_eq!(serve.stop(), 0, "{}", self.stand.log());
     }
 
-    fn assert_told(&self, handed: &Handed) {
+    fn assert_told(&self, handed: &Handed) -> Tally {
+        let mut tally = Tally::default();
         let resent = self.resent();
         let arrived = self.arrived();
         for (subject, answer) in handed {
@@ -152,11 +183,16 @@ impl Post {
                 (least..=1 + told).contains(&copies),
                 "{subject}: {copies} copies, {told} told, {answer:?}"
             );
+            tally.accepted += least;
+            tally.unanswered += usize::from(least == 0 && copies > 0);
+            tally.too_many += copies.saturating_sub(1);
+            tally.told += told;
         }
         let unknown = arrived
             .keys()
             .find(|subject| !handed.contains_key(*subject));
         assert_eq!(unknown, None, "nobody handed it over");
+        tally
     }
 
     /// How often it was told of each subject that it is sent again though nobody knows.
@@ -206,12 +242,19 @@ pub(crate) fn hand_over(config: &Config, subject: &str) {
 }
 
 /// The seed that is asked for, or a new one, which is said for the next time.
-#[expect(clippy::print_stderr, reason = "a failure is repeated with this seed")]
 fn seed() -> u64 {
     let wanted = environment::text("GATEPOST_SEED").and_then(|seed| seed.parse().ok());
     let seed = wanted.unwrap_or_else(|| Chance::system().number());
-    eprintln!("GATEPOST_SEED={seed}");
+    say(&format!("GATEPOST_SEED={seed}"));
     seed
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "a failure is repeated with its seed, and a run is known by its figures"
+)]
+fn say(line: &str) {
+    eprintln!("{line}");
 }
 
 #[expect(

@@ -17,8 +17,10 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::PostOffice;
 use super::judgement::{Tried, note_refusals};
-use super::turn::{envelope, next_turn};
-use crate::{Addressee, DueSubmission, SendLease, Spooled as _, SpooledMessage, StorageError};
+use super::turn::{EVERYBODY, envelope, next_turn};
+use crate::{
+    Addressee, DueSubmission, RecipientFate, SendLease, Spooled as _, SpooledMessage, StorageError,
+};
 
 /// A session, and its place among all that may be open.
 pub(super) struct Held {
@@ -99,6 +101,9 @@ impl Attempt {
         if let Some(turn) = turn.get().filter(|_| was_about) {
             due.recipients = turn;
         }
+        for (one, gone) in due.recipients.iter_mut().zip(departed.iter().flatten()) {
+            one.departures.clone_from(&gone.departures);
+        }
         Attempted {
             due,
             tried,
@@ -160,7 +165,7 @@ impl Handing<'_> {
         let most = if session.takes_turns() {
             self.most
         } else {
-            usize::MAX
+            EVERYBODY
         };
         let recipients = next_turn(&self.due.recipients, most);
         self.turn.set(recipients.clone());
@@ -224,12 +229,18 @@ impl Departure for Departing<'_> {
     async fn begins(&mut self, trace: Trace) -> Result<(), DepartureError> {
         let now = self.office.clock.now();
         let until = later(now, CLAIM);
-        let departed =
-            self.office
-                .outbox
-                .depart(self.lease, (&trace, &self.recipients), (now, until));
+        let mut recipients = self.recipients.clone();
+        for recipient in &mut recipients {
+            if recipient.fate == RecipientFate::Open {
+                recipient.departs(now);
+            }
+        }
+        let departed = self
+            .office
+            .outbox
+            .depart(self.lease, (&trace, &recipients), (now, until));
         departing(departed.await)?;
-        self.departed.set(self.recipients.clone());
+        self.departed.set(recipients);
         Ok(())
     }
 }

@@ -278,10 +278,10 @@ mod tests {
             dsn: DsnRequest::default(),
         };
         let recipients = recipients.iter().map(|(address, reason)| Addressee {
-            address: (*address).to_owned(),
             fate: RecipientFate::Refused {
                 reason: (*reason).to_owned(),
             },
+            ..Addressee::new((*address).to_owned())
         });
         let recipients: Vec<Addressee> = recipients.collect();
         let policy = SendPolicy {

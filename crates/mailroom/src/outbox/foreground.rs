@@ -6,9 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::attempt::{Attempt, CLAIM, LONGEST};
 use super::bounce;
-use super::judgement::{Judged, Moment, Tried, goes_on_without, handed_over, judge};
+use super::judgement::{Judged, Moment, Tried, dropped, handed_over, judge};
 use super::lane::Lesson;
-use super::lookout::{LOOKS, LOOKS_IN_VAIN, LookError, Sighting, copies_since};
+use super::lookout::{Copies, LOOKS, LOOKS_IN_VAIN, LookError, Sighting};
 use super::reports::Report;
 use super::{PostOffice, Sending};
 use crate::{
@@ -26,17 +26,25 @@ impl Sending {
     ) -> (Settlement, Judged) {
         let now = office.clock.now();
         let moment = self.moment(office, now);
-        let judged = judge(&mut due, (tried, departed.is_some()), moment);
-        if let (Fate::Unknown { .. }, Some(departed)) = (&judged.fate, departed) {
-            due.recipients = departed;
+        let was_refused = matches!(&tried, Tried::Failed(error) if !error.is_unknown());
+        let before = refused(&due.recipients);
+        let mut judged = judge(&mut due, (tried, departed.is_some()), moment);
+        if let Some(departed) = departed {
+            if matches!(judged.fate, Fate::Unknown { .. }) {
+                // Who was refused by it is told now: whatever is found concerns the others.
+                judged.refused = refused(&departed).saturating_sub(before);
+                due.recipients = departed;
+            } else if was_refused {
+                take_back(&mut due.recipients, &departed);
+            }
         }
+        log(&due, &judged);
         let settlement = self.settlement(due, &judged, office);
         (settlement, judged)
     }
 
     /// What is written of what was judged, with its reports.
     fn settlement(&self, due: DueSubmission, judged: &Judged, office: &PostOffice) -> Settlement {
-        log(&due, judged);
         let now = office.clock.now();
         let mut reports = Vec::new();
         let code = judged.code;
@@ -70,24 +78,21 @@ impl Sending {
         }
     }
 
-    /// What is written of a message that was found among those that were sent.
-    fn found(&self, mut due: DueSubmission, office: &PostOffice) -> Settlement {
+    /// What follows for a message that was found among those that were sent.
+    fn found(&self, due: &mut DueSubmission, office: &PostOffice) -> Judged {
         let said = "the answer was lost; it was found among the sent messages";
-        let count = |is: fn(&RecipientFate) -> bool| {
-            let those = due.recipients.iter().filter(|one| is(&one.fate));
-            those.count()
-        };
-        let taken = count(|fate| *fate == RecipientFate::Open);
-        let refused = count(|fate| matches!(fate, RecipientFate::Refused { .. }));
+        let open = |one: &&Addressee| one.fate == RecipientFate::Open;
+        let taken = due.recipients.iter().filter(open).count();
         let moment = self.moment(office, office.clock.now());
         let judged = Judged {
-            fate: handed_over(&mut due, said.to_owned(), moment),
+            fate: handed_over(due, said.to_owned(), moment),
             lesson: Lesson::Nothing,
             code: None,
-            refused,
+            refused: 0,
             taken,
         };
-        self.settlement(due, &judged, office)
+        log(due, &judged);
+        judged
     }
 
     /// Looks for a message of which nobody knows whether it was sent, and decides.
@@ -96,14 +101,7 @@ impl Sending {
         mut due: DueSubmission,
         office: &PostOffice,
     ) -> Settlement {
-        let mut has_it = due.recipients.iter();
-        let has_it = has_it.any(|one| one.fate == RecipientFate::Taken);
         let sighting = match &self.lookout {
-            // It is there in any case.
-            Some(_) if has_it => Err(LookError::Never(
-                "others had it before, so that it is among the sent messages says nothing"
-                    .to_owned(),
-            )),
             Some(lookout) => match lookout.look(&due).await {
                 Ok(Sighting::Sent) => only_one_of_its_name(&due, office).await,
                 other => other,
@@ -125,18 +123,49 @@ impl Sending {
             }
             (seen, ..) => seen,
         };
+        // Its process ended before anybody told who was refused.
+        let untold = match due.reason {
+            None => refused(&due.recipients),
+            Some(_) => 0,
+        };
+        let (mut judged, report) = self.sighted(&mut due, (sighting, next), office);
+        judged.refused += untold;
+        let mut settlement = self.settlement(due, &judged, office);
+        settlement.reports.splice(..0, report);
+        settlement
+    }
+
+    /// What follows from a look, behind which there is to be another after a while or not; and what
+    /// is told of it besides.
+    fn sighted(
+        &self,
+        due: &mut DueSubmission,
+        (sighting, next): (Result<Sighting, LookError>, Option<Duration>),
+        office: &PostOffice,
+    ) -> (Judged, Option<NewEvent>) {
+        let now = office.clock.now();
         let (fate, report) = match (sighting, next) {
-            (Ok(Sighting::Sent), _) => return self.found(due, office),
+            (Ok(Sighting::Sent), _) => return (self.found(due, office), None),
             // Right after it was sent it may seem to be a draft, as it may seem to be nowhere.
             (Ok(Sighting::Draft | Sighting::Nothing), Some(wait)) => {
-                (look_again(&due, 0, later(now, wait)), None)
+                (look_again(due, 0, later(now, wait)), None)
             }
             (Ok(Sighting::Draft), None) => {
                 let reason = "it was a draft still, so it was not sent".to_owned();
+                if let Some(at) = due.departed_at {
+                    let gone = |one: &mut Addressee| one.departures.retain(|other| *other != at);
+                    due.recipients.iter_mut().for_each(gone);
+                }
                 (Fate::RetryAt { at: now, reason }, None)
             }
             (Ok(Sighting::Nothing), None) => {
-                self.decide(&mut due, "it is not among the sent messages", now)
+                let has_it = |one: &Addressee| one.fate == RecipientFate::Taken;
+                let why = if due.recipients.iter().any(has_it) {
+                    "no further copy of it is among the sent messages"
+                } else {
+                    "it is not among the sent messages"
+                };
+                self.decide(due, why, now)
             }
             (Err(LookError::NotNow(reason)), _) if due.looks_in_vain < LOOKS_IN_VAIN => {
                 tracing::warn!(
@@ -145,21 +174,20 @@ impl Sending {
                 );
                 let wait = LOOKS[LOOKS.len() - 1];
                 let at = later(now, wait + office.chance.up_to(wait / 4));
-                (look_again(&due, due.looks_in_vain + 1, at), None)
+                (look_again(due, due.looks_in_vain + 1, at), None)
             }
             (Err(LookError::NotNow(reason) | LookError::Never(reason)), _) => {
-                self.decide(&mut due, &reason, now)
+                self.decide(due, &reason, now)
             }
         };
-        Settlement {
-            lease: due.lease,
-            recipients: due.recipients,
+        let judged = Judged {
             code: matches!(fate, Fate::Unknown { .. }).then_some("submission_unknown"),
-            mailbox_waits_until: None,
             fate,
-            reports: report.into_iter().collect(),
-            bounce: None,
-        }
+            lesson: Lesson::Nothing,
+            refused: 0,
+            taken: 0,
+        };
+        (judged, report)
     }
 
     fn moment<'a>(&self, office: &'a PostOffice, now: Timestamp) -> Moment<'a> {
@@ -206,10 +234,7 @@ impl Sending {
                 reason,
             },
             UnknownThen::Resend => Fate::RetryAt { at: now, reason },
-            UnknownThen::Drop if goes_on_without(&mut due.recipients, &reason) => {
-                Fate::RetryAt { at: now, reason }
-            }
-            UnknownThen::Drop => Fate::Dropped { reason },
+            UnknownThen::Drop => dropped(&mut due.recipients, reason, now),
         };
         (fate, report)
     }
@@ -297,6 +322,7 @@ async fn only_one_of_its_name(
     };
     let listed = office.outbox.submissions(&filter).await;
     let listed = listed.map_err(|error| LookError::NotNow(error.to_string()))?;
+    let since = Copies::of(due).since();
     let may_be_it = |other: &Submission| {
         let may_be_there = matches!(
             other.state,
@@ -308,7 +334,7 @@ async fn only_one_of_its_name(
         may_be_there
             && other.id != due.lease.id
             && other.letter.message_id == due.letter.message_id
-            && other.departed_at >= copies_since(due)
+            && other.departed_at >= since
     };
     match listed.iter().find(|other| may_be_it(other)) {
         None => Ok(Sighting::Sent),
@@ -317,6 +343,21 @@ async fn only_one_of_its_name(
              is among the sent messages says nothing",
             other.id
         ))),
+    }
+}
+
+/// How many were refused for good.
+fn refused(recipients: &[Addressee]) -> usize {
+    let refused = |one: &&Addressee| matches!(one.fate, RecipientFate::Refused { .. });
+    recipients.iter().filter(refused).count()
+}
+
+/// What departed and was refused has not gone to those to whom it departed.
+fn take_back(recipients: &mut [Addressee], departed: &[Addressee]) {
+    for (one, gone) in recipients.iter_mut().zip(departed) {
+        if gone.fate == RecipientFate::Open {
+            one.departures.pop();
+        }
     }
 }
 

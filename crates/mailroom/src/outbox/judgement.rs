@@ -102,17 +102,30 @@ pub(super) fn handed_over(due: &mut DueSubmission, said: String, moment: Moment<
             recipient.fate = RecipientFate::Taken;
         }
     }
-    let has_it = |one: &Addressee| one.fate == RecipientFate::Taken;
     if let Some(next) = next_envelope(due, moment) {
         next
     } else if open(due) > 0 {
         again(due, (list_of(&due.recipients), None), moment)
-    } else if due.recipients.iter().all(has_it) {
-        Fate::Sent { said }
     } else {
-        Fate::Failed {
-            reason: list_of(&due.recipients),
-        }
+        ended(&due.recipients, said)
+    }
+}
+
+/// What became of a message that is to be sent to nobody any more; `said` is by whom or why, if it
+/// reached everybody.
+pub(super) fn ended(recipients: &[Addressee], said: String) -> Fate {
+    let refused = |one: &Addressee| matches!(one.fate, RecipientFate::Refused { .. });
+    if recipients
+        .iter()
+        .all(|one| one.fate == RecipientFate::Taken)
+    {
+        return Fate::Sent { said };
+    }
+    let reason = list_of(recipients);
+    if recipients.iter().any(refused) {
+        Fate::Failed { reason }
+    } else {
+        Fate::Dropped { reason }
     }
 }
 
@@ -128,18 +141,23 @@ fn next_envelope(due: &DueSubmission, moment: Moment<'_>) -> Option<Fate> {
     (waiting > 0).then_some(Fate::RetryAt { at, reason })
 }
 
-/// Lets those go to whom a message may have been sent, since it is not sent again, if others are
-/// still to have it; answers whether there are such.
-pub(super) fn goes_on_without(recipients: &mut [Addressee], reason: &str) -> bool {
-    let untried = |one: &Addressee| one.fate.is_open() && one.fate != RecipientFate::Open;
-    let goes_on = recipients.iter().any(untried);
-    for recipient in recipients.iter_mut().filter(|_| goes_on) {
+/// Gives those up to whom a message may have been sent, since it is not sent again. The others are
+/// still to have it, and nothing is unknown of them.
+pub(super) fn dropped(recipients: &mut [Addressee], reason: String, now: Timestamp) -> Fate {
+    for recipient in recipients.iter_mut() {
         if recipient.fate == RecipientFate::Open {
-            let reason = reason.to_owned();
-            recipient.fate = RecipientFate::Refused { reason };
+            let reason = reason.clone();
+            recipient.fate = RecipientFate::Dropped { reason };
         }
     }
-    goes_on
+    if recipients.iter().any(|one| one.fate.is_open()) {
+        return Fate::RetryAt { at: now, reason };
+    }
+    match ended(recipients, String::new()) {
+        // The words say more than how many there are.
+        Fate::Dropped { .. } => Fate::Dropped { reason },
+        other => other,
+    }
 }
 
 fn failed(
@@ -431,8 +449,9 @@ fn open(due: &DueSubmission) -> usize {
     open.count()
 }
 
-/// Who was refused, and why.
+/// Who was refused, and why; and how many were given up.
 pub(super) fn list_of(recipients: &[Addressee]) -> String {
+    let all = recipients.len();
     let refused = recipients.iter().filter_map(|one| match &one.fate {
         RecipientFate::Refused { reason } | RecipientFate::Deferred { reason } => {
             Some(format!("<{}>: {reason}", one.address))
@@ -440,12 +459,21 @@ pub(super) fn list_of(recipients: &[Addressee]) -> String {
         _ => None,
     });
     let refused: Vec<_> = refused.collect();
-    format!(
-        "{} of {} recipients were refused; {}",
-        refused.len(),
-        recipients.len(),
-        refused.join("; ")
-    )
+    let dropped = |one: &&Addressee| matches!(one.fate, RecipientFate::Dropped { .. });
+    let dropped = recipients.iter().filter(dropped).count();
+    let mut list = Vec::new();
+    if !refused.is_empty() || dropped == 0 {
+        let (count, refused) = (refused.len(), refused.join("; "));
+        list.push(format!(
+            "{count} of {all} recipients were refused; {refused}"
+        ));
+    }
+    if dropped > 0 {
+        list.push(format!(
+            "{dropped} of {all} recipients may have it or not, and it is not sent to them again"
+        ));
+    }
+    list.join("; ")
 }
 
 fn later(at: Timestamp, time: Duration) -> Timestamp {

@@ -1,12 +1,15 @@
 //! Looks for messages of which nobody knows whether they were sent.
 
+mod copies;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use gatepost_fault::{Fault as _, Next};
 use gatepost_mail::{FolderName, MailError, Mailbox, Opener, Query, SpecialUse, Trace};
-use jiff::Timestamp;
+
+pub use copies::Copies;
 
 use crate::DueSubmission;
 
@@ -70,17 +73,14 @@ impl SentItems {
 
     async fn find(session: &mut dyn Mailbox, due: &DueSubmission) -> Result<Sighting, LookError> {
         let folder = Self::folder(session).await?;
+        let copies = Copies::of(due);
         let query = Query {
-            since: copies_since(due),
+            since: copies.since(),
             message_id: Some(due.letter.message_id.clone()),
-            ..Query::newest(1)
+            ..Query::newest(copies.enough())
         };
         let found = session.list(&folder, &query).await?;
-        Ok(if found.is_empty() {
-            Sighting::Nothing
-        } else {
-            Sighting::Sent
-        })
+        copies.tell(found.len())
     }
 
     async fn folder(session: &mut dyn Mailbox) -> Result<FolderName, LookError> {
@@ -108,15 +108,6 @@ impl Lookout for SentItems {
     }
 }
 
-/// From when on a copy among the sent messages can be one of the last transmission: an older one is
-/// of another message with the same `Message-ID`. The server's clock may be a little behind ours.
-pub(super) fn copies_since(due: &DueSubmission) -> Option<Timestamp> {
-    let since = due.departed_at?.checked_sub(CLOCKS);
-    Some(since.unwrap_or(Timestamp::MIN))
-}
-
-/// How far clocks may be apart.
-const CLOCKS: Duration = Duration::from_mins(10);
 /// When a message is first looked for after its answer was lost.
 pub(super) const FIRST_LOOK: Duration = Duration::from_secs(5);
 /// The waits between looks. After the last one, it is not going to be found.

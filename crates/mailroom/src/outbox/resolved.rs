@@ -3,15 +3,14 @@
 use gatepost_host::Chance;
 use jiff::Timestamp;
 
-use super::judgement::{goes_on_without, list_of};
+use super::judgement::{dropped, ended, list_of};
 use super::{SendPolicy, bounce, reports};
 use crate::{Addressee, Decision, EventType, Fate, RecipientFate, Resolution, Submission};
 
 impl SendPolicy {
     /// What follows from it. That the message was sent is said of those to whom it departed; those
     /// whom the server had refused for now are tried at once, and so are those who had no turn yet,
-    /// whatever is decided of the others; who was refused for good is
-    /// reported as after any other try.
+    /// whatever is decided of the others.
     pub fn resolved(
         &self,
         seen: &Submission,
@@ -19,7 +18,7 @@ impl SendPolicy {
         (chance, now): (&Chance, Timestamp),
     ) -> Decision {
         let mut recipients = seen.recipients.clone();
-        let (fate, kinds) = match resolution {
+        let (fate, mut kinds) = match resolution {
             Resolution::Sent => sent(&mut recipients, now),
             Resolution::Resend => {
                 let reason = "a person decided that it is sent again".to_owned();
@@ -32,14 +31,18 @@ impl SendPolicy {
                 let lost = seen.reason.as_deref().map(|lost| format!("; {lost}"));
                 let lost = lost.unwrap_or_default();
                 let reason = format!("a person decided that it is not sent again{lost}");
-                let fate = if goes_on_without(&mut recipients, &reason) {
-                    Fate::RetryAt { at: now, reason }
-                } else {
-                    Fate::Dropped { reason }
-                };
+                let fate = dropped(&mut recipients, reason, now);
                 (fate, vec![EventType::SendUnknown])
             }
         };
+        // Its process ended before anybody told who was refused, and nobody has looked for it since.
+        let refused = |one: &Addressee| matches!(one.fate, RecipientFate::Refused { .. });
+        if seen.reason.is_none() && recipients.iter().any(refused) {
+            kinds.push(EventType::SendBounced);
+        }
+        if matches!(fate, Fate::Failed { .. }) {
+            kinds.push(EventType::SendFailed);
+        }
         let reports = kinds.into_iter().filter_map(|kind| {
             let about = (seen, &recipients[..]);
             let what = (kind, resolution, fate.words());
@@ -67,21 +70,11 @@ fn sent(recipients: &mut [Addressee], now: Timestamp) -> (Fate, Vec<EventType>) 
             kinds = vec![EventType::SendSent];
         }
     }
-    let refused = |one: &Addressee| matches!(one.fate, RecipientFate::Refused { .. });
-    let is_refused = recipients.iter().any(refused);
-    if is_refused {
-        kinds.push(EventType::SendBounced);
-    }
     let fate = if recipients.iter().any(|one| one.fate.is_open()) {
         let reason = list_of(recipients);
         Fate::RetryAt { at: now, reason }
-    } else if is_refused {
-        kinds.push(EventType::SendFailed);
-        let reason = list_of(recipients);
-        Fate::Failed { reason }
     } else {
-        let said = "a person decided that it was sent".to_owned();
-        Fate::Sent { said }
+        ended(recipients, "a person decided that it was sent".to_owned())
     };
     (fate, kinds)
 }

@@ -11,16 +11,30 @@ use crate::{Addressee, DsnRequest, DueSubmission, Notify, Occasion, RecipientFat
 /// Everybody as he is at the beginning of a try: those of the next envelope, `most` at most, are
 /// [`RecipientFate::Open`]. Whom none of the envelopes before had room for comes before those whom
 /// the server refused for now, who wait until all others had their turn.
+///
+/// Who may have it already is in an envelope with nobody else: a copy among the sent messages tells
+/// of all who are in one, whichever of its transmissions left it.
 pub(super) fn next_turn(recipients: &[Addressee], most: usize) -> Vec<Addressee> {
     let mut turned = recipients.to_vec();
     let somebody_waits = turned.iter().any(|one| one.fate == RecipientFate::Waiting);
-    let in_turn = turned.iter_mut().filter(|one| match &one.fate {
+    let has_turn = |one: &Addressee| match &one.fate {
         RecipientFate::Open | RecipientFate::Waiting => true,
         RecipientFate::Deferred { .. } => !somebody_waits,
-        RecipientFate::Taken | RecipientFate::Refused { .. } => false,
-    });
-    for (number, recipient) in in_turn.enumerate() {
-        recipient.fate = if number < most.max(1) {
+        RecipientFate::Taken | RecipientFate::Refused { .. } | RecipientFate::Dropped { .. } => {
+            false
+        }
+    };
+    let of_them = turned.iter().filter(|one| has_turn(one));
+    let lost = match most {
+        EVERYBODY => None,
+        _ => of_them.filter_map(|one| one.departures.last()).max(),
+    };
+    let lost = lost.copied();
+    let mut room = most.max(1);
+    for recipient in turned.iter_mut().filter(|one| has_turn(one)) {
+        let is_now = lost.is_none() || recipient.departures.last() == lost.as_ref();
+        recipient.fate = if is_now && room > 0 {
+            room -= 1;
             RecipientFate::Open
         } else {
             RecipientFate::Waiting
@@ -82,27 +96,57 @@ fn notify(dsn: &DsnRequest) -> Option<NotifyOf> {
     }
 }
 
+/// No limit of an envelope: whoever sends goes to all at once, or not at all.
+pub(super) const EVERYBODY: usize = usize::MAX;
+
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
+
+    fn four() -> Vec<Addressee> {
+        let addresses = ["a@x.test", "b@x.test", "c@x.test", "d@x.test"];
+        let all = addresses.iter();
+        all.map(|address| Addressee::new((*address).to_owned()))
+            .collect()
+    }
+
+    fn fates(turned: &[Addressee]) -> String {
+        let letters = turned.iter().map(|one| match one.fate {
+            RecipientFate::Open => 'o',
+            RecipientFate::Waiting => 'w',
+            RecipientFate::Deferred { .. } => 'd',
+            RecipientFate::Taken => 't',
+            RecipientFate::Refused { .. } => 'r',
+            RecipientFate::Dropped { .. } => 'x',
+        });
+        letters.collect()
+    }
+
+    /// So it can be looked up of whom it is when its answer is lost once more.
+    #[test]
+    fn who_may_have_it_is_in_an_envelope_with_nobody_else() {
+        let mut all = four();
+        let (first, second) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
+        all[0].departs(first);
+        all[2].departs(first);
+        assert_eq!(fates(&next_turn(&all, 500)), "owow");
+        assert_eq!(fates(&next_turn(&all, 1)), "owww");
+        assert_eq!(fates(&next_turn(&all, EVERYBODY)), "oooo", "or nobody");
+        all[2].departs(second);
+        assert_eq!(fates(&next_turn(&all, 500)), "wwow", "the last one first");
+        all[2].fate = RecipientFate::Taken;
+        assert_eq!(fates(&next_turn(&all, 500)), "owtw");
+        all[0].fate = RecipientFate::Dropped {
+            reason: "nobody knows".to_owned(),
+        };
+        assert_eq!(fates(&next_turn(&all, 500)), "xoto");
+    }
 
     #[test]
     fn all_others_have_their_turn_before_anybody_has_a_second() {
-        let addresses = ["a@x.test", "b@x.test", "c@x.test", "d@x.test"];
-        let all: Vec<_> = addresses
-            .iter()
-            .map(|address| Addressee::new((*address).to_owned()))
-            .collect();
-        let fates = |turned: &[Addressee]| -> String {
-            let letters = turned.iter().map(|one| match one.fate {
-                RecipientFate::Open => 'o',
-                RecipientFate::Waiting => 'w',
-                RecipientFate::Deferred { .. } => 'd',
-                RecipientFate::Taken => 't',
-                RecipientFate::Refused { .. } => 'r',
-            });
-            letters.collect()
-        };
+        let all = four();
         assert_eq!(fates(&next_turn(&all, 500)), "oooo");
         assert_eq!(fates(&next_turn(&all, 0)), "owww", "somebody always has");
         let mut first = next_turn(&all, 2);

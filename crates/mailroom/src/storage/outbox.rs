@@ -354,7 +354,8 @@ pub enum Fate {
         /// Why nobody knows.
         reason: String,
     },
-    /// It is known that it was not sent, or it does not matter: it is not sent any more.
+    /// It is not sent any more, to those who do not have it: somebody decided so, and the server
+    /// refused none of them.
     Dropped {
         /// Why.
         reason: String,

@@ -13,7 +13,7 @@ use gatepost_mail::{
     Trace,
 };
 use gatepost_mailroom::DueSubmission;
-use gatepost_mailroom::outbox::{LookError, Lookout, Sighting};
+use gatepost_mailroom::outbox::{Copies, LookError, Lookout, Sighting};
 use jiff::Timestamp;
 
 /// How often out of a hundred times something goes wrong.
@@ -26,6 +26,8 @@ pub(crate) struct Faults {
     pub(crate) recipient_for_good: u64,
     /// The answer is lost, and with it in half of the cases the message.
     pub(crate) answer_lost: u64,
+    /// The answer alone is lost.
+    pub(crate) only_answer_lost: u64,
     pub(crate) session_over: u64,
     pub(crate) no_look: u64,
     /// How many recipients an envelope has room for, if that is limited.
@@ -47,8 +49,8 @@ struct Seen {
     faults: Faults,
     /// How often each recipient has each message, by Message-ID and address.
     delivered: BTreeMap<(String, String), u32>,
-    /// When each message appears among the sent ones.
-    sent: BTreeMap<String, Timestamp>,
+    /// When the copies of each message were received among the sent ones, and appear there.
+    sent: BTreeMap<String, Vec<(Timestamp, Timestamp)>>,
     /// When messages began.
     begun: Vec<Timestamp>,
     sessions: usize,
@@ -100,13 +102,15 @@ impl Server {
     }
 
     fn deliver(&self, message_id: &str, recipients: &[String]) {
-        let appears = self.clock.now() + self.chance.up_to(Duration::from_mins(1));
+        let now = self.clock.now();
+        let appears = now + self.chance.up_to(Duration::from_mins(1));
         let mut seen = self.seen();
         for recipient in recipients {
             let key = (message_id.to_owned(), recipient.clone());
             *seen.delivered.entry(key).or_default() += 1;
         }
-        seen.sent.entry(message_id.to_owned()).or_insert(appears);
+        let copies = seen.sent.entry(message_id.to_owned()).or_default();
+        copies.push((now, appears));
     }
 }
 
@@ -160,7 +164,8 @@ impl Submit for Session {
         if server.happens(faults.refused_for_now / 2) {
             return Err(refused(Phase::Mail, None, Next::Retry(After::Backoff)));
         }
-        let lost = server.happens(faults.answer_lost);
+        let only_answer = server.happens(faults.only_answer_lost);
+        let lost = only_answer || server.happens(faults.answer_lost);
         let mut taken = Vec::new();
         let mut refusals = Vec::new();
         for recipient in &envelope.recipients {
@@ -202,7 +207,7 @@ impl Submit for Session {
         if server.happens(faults.refused_for_good) {
             return Err(refused(Phase::EndOfData, None, Next::Discard));
         }
-        if !lost || server.happens(50) {
+        if !lost || only_answer || server.happens(50) {
             server.deliver(&message_id, &taken);
         }
         // Whoever is killed here never hears of it.
@@ -240,12 +245,12 @@ impl Lookout for Server {
         }
         let now = self.clock.now();
         let seen = self.seen();
-        let appears = seen.sent.get(&due.letter.message_id);
-        Ok(if appears.is_some_and(|at| *at <= now) {
-            Sighting::Sent
-        } else {
-            Sighting::Nothing
-        })
+        let copies = Copies::of(due);
+        let sent = seen.sent.get(&due.letter.message_id);
+        let is_there = |(received, appears): &&(Timestamp, Timestamp)| {
+            *appears <= now && copies.since().is_none_or(|since| *received >= since)
+        };
+        copies.tell(sent.into_iter().flatten().filter(is_there).count())
     }
 }
 

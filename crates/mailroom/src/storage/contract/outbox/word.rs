@@ -28,8 +28,14 @@ pub(super) async fn a_person_decides_of_what_is_unknown(fresh: Fresh) {
         assert_eq!(fresh.told().await, told + 1);
         let seen = fresh.seen(name).await;
         assert_eq!(seen.state, state);
-        let have_it = seen.recipients.iter().all(|one| !one.fate.is_open());
-        assert_eq!(have_it, resolution == Resolution::Sent);
+        for recipient in &seen.recipients {
+            let is_it = match resolution {
+                Resolution::Sent => recipient.fate == RecipientFate::Taken,
+                Resolution::Drop => matches!(recipient.fate, RecipientFate::Dropped { .. }),
+                Resolution::Resend => recipient.fate == RecipientFate::Open,
+            };
+            assert!(is_it, "{resolution:?}: {recipient:?}");
+        }
         assert!(!fresh.settle(&due, retry_at(60)).await, "{name}");
     }
     let again = fresh.claim(term(50, 60), 9).await;
