@@ -74,8 +74,8 @@ pub trait Departure: Send {
         None
     }
 
-    /// A draft with this id was made, which is not sent before [`begins`](Self::begins). An error
-    /// ends the try, with nothing sent.
+    /// A draft with this id was made, which is not sent before [`begins`](Self::begins), or is left
+    /// since it was refused. An error ends the try, with nothing sent.
     async fn drafted(&mut self, id: &str) -> Result<(), DepartureError> {
         let _ = id;
         Ok(())

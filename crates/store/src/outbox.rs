@@ -185,6 +185,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     turn::IN_TURN,
     turn::ONE_DUE,
     turn::CLAIMED,
+    turn::DRAFTED,
     turn::IN_HAND,
     turn::RECOVER,
     turn::NEXT_DUE,

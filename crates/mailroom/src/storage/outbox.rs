@@ -76,8 +76,8 @@ pub trait Outbox: Send + Sync + std::fmt::Debug {
         (now, until): (Timestamp, Timestamp),
     ) -> Result<bool, StorageError>;
 
-    /// Writes that a claimed message has a draft in the mailbox, which is not to be sent yet. Answers
-    /// false if the claim was lost meanwhile.
+    /// Writes that a message that is claimed or being transmitted has a draft in the mailbox, which
+    /// is not to be sent. Answers false if the claim was lost meanwhile.
     async fn note_draft(&self, lease: &SendLease, draft: &str) -> Result<bool, StorageError>;
 
     /// Writes what became of messages that were claimed, are being transmitted or were unknown,
@@ -293,7 +293,7 @@ pub struct DueSubmission {
     pub departed_at: Option<Timestamp>,
     /// How to find out whether it was sent.
     pub trace: Option<Trace>,
-    /// The id of the draft that a try made which never came to the departure, if one did.
+    /// The id of the draft that an earlier try left, and that is not to be sent.
     pub draft: Option<String>,
     /// How often in a row it was to be looked for and could not be since it was transmitted.
     pub looks_in_vain: u32,

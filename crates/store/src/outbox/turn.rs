@@ -162,11 +162,11 @@ fn push_positions(sql: &mut QueryBuilder<Sqlite>, column: &str, positions: &[i64
     sql.push(")");
 }
 
-async fn claimed(
+async fn found(
     db: &mut SqliteConnection,
-    lease: &SendLease,
+    (query, lease): (&'static str, &SendLease),
 ) -> Result<Option<SqliteRow>, Undone> {
-    let row = sqlx::query(CLAIMED)
+    let row = sqlx::query(query)
         .bind(lease.id.as_str())
         .bind(lease.claim)
         .fetch_optional(db)
@@ -174,14 +174,14 @@ async fn claimed(
     Ok(row)
 }
 
-/// Writes that a claimed message has a draft.
+/// Writes that a message in hand has a draft.
 pub(super) async fn note_draft(
     db: &mut SqliteConnection,
     key: &SealingKey,
     lease: &SendLease,
     draft: String,
 ) -> Result<bool, Undone> {
-    let Some(row) = claimed(db, lease).await? else {
+    let Some(row) = found(db, (DRAFTED, lease)).await? else {
         return Ok(false);
     };
     let (seal, row) = (SubmissionSeal(key), columns(&row));
@@ -208,7 +208,7 @@ pub(super) async fn depart(
         now,
         until,
     } = departing;
-    let Some(row) = claimed(db, lease).await? else {
+    let Some(row) = found(db, (CLAIMED, lease)).await? else {
         return Ok(false);
     };
     let seal = SubmissionSeal(key);
@@ -364,6 +364,10 @@ pub(super) const ONE_DUE: &str = "
 
 pub(super) const CLAIMED: &str =
     "SELECT * FROM submissions WHERE id = $1 AND claim = $2 AND state = 'claimed'";
+
+pub(super) const DRAFTED: &str = "
+    SELECT * FROM submissions
+    WHERE id = $1 AND claim = $2 AND state IN ('claimed', 'transmitting')";
 
 pub(super) const IN_HAND: &str =
     "SELECT EXISTS (SELECT 1 FROM submissions WHERE state IN ('claimed', 'transmitting'))";

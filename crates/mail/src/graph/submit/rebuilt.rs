@@ -50,7 +50,9 @@ impl Graph {
         if let Some(left) = departure.left_draft() {
             // Its process was killed before it could.
             let withdrawn = self.withdraw_draft(left).await;
-            self.warn_if_left(withdrawn.map(|_| ()));
+            if let Err(error) = withdrawn {
+                self.warn_of_left(&error);
+            }
         }
         let draft = self.write_draft(&plan.mail).await;
         let draft = draft.map_err(|error| self.of_draft(error))?;
@@ -65,20 +67,21 @@ impl Graph {
             // It may have been sent, and then it is no draft any more.
             Err(error @ SubmitError::Unknown { .. }) => Err(error),
             Err(error) => {
-                self.warn_if_left(self.discard_draft(&draft).await);
+                if let Err(left) = self.discard_draft(&draft).await {
+                    self.warn_of_left(&left);
+                    // Whoever tries next takes it away. That it is not sent is known all the same.
+                    let _ = departure.drafted(&draft).await;
+                }
                 Err(error)
             }
         }
     }
 
-    /// Says so where a draft could not be thrown away.
-    fn warn_if_left(&self, thrown_away: Result<(), MailError>) {
-        if let Err(left) = thrown_away {
-            tracing::warn!(
-                mailbox = self.mailbox(),
-                "a draft that is not sent is left: {left}"
-            );
-        }
+    fn warn_of_left(&self, error: &MailError) {
+        tracing::warn!(
+            mailbox = self.mailbox(),
+            "a draft that is not sent is left: {error}"
+        );
     }
 
     async fn finish(

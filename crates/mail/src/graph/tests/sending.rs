@@ -332,6 +332,34 @@ async fn a_session_that_was_lost_while_a_draft_was_made_is_not_used_again() {
     assert!(!is_open);
 }
 
+/// Graph wants to hear nothing for a minute, so it stays for now.
+#[tokio::test]
+async fn a_draft_that_cannot_be_thrown_away_is_noted_for_the_next_try() {
+    let throttled = Answer::refusal(429, "ApplicationThrottled").header("retry-after", "60");
+    let script = [
+        ("POST /messages", Answer::json(r#"{"id":"D"}"#)),
+        ("POST /messages/D/attachments", Answer::json("{}")),
+        ("POST /messages/D/send", throttled),
+    ];
+    let server = Server::new(&script).await;
+    server.knows("GET /mailFolders/inbox?", Answer::json(INBOX));
+    let opener = GraphSubmitter::new(settings(&server, &Arc::new(Tokens::default())));
+    let mut told = Told::default();
+    let talk = async {
+        let mut session = opener.open().await.expect("the token is taken");
+        let all = envelope(ADA, &[BOB]);
+        session.submit(&all, &mut large(), &mut told).await
+    };
+    let error = server.serve(talk).await.expect_err("it is refused");
+    assert!(!error.is_unknown(), "{error}");
+    assert_eq!(told.begun, Some(Trace::Draft { id: "D".into() }));
+    assert_eq!(
+        told.drafts,
+        ["D", "D"],
+        "when it was made, and when it was left"
+    );
+}
+
 /// Nobody else knows of it, and it may have files of a hundred megabytes.
 #[tokio::test]
 async fn a_draft_that_a_killed_process_left_is_taken_away_first() {

@@ -366,7 +366,7 @@ impl Outbox for MemoryStorage {
         let mut rows = self.rows();
         let row = rows.outbox.find_mut(&lease.id);
         let row = row.filter(|row| row.claim == lease.claim);
-        let row = row.filter(|row| row.state == SubmissionState::Claimed);
+        let row = row.filter(|row| DRAFTED.contains(&row.state));
         Ok(row.map(|row| row.draft = Some(draft.to_owned())).is_some())
     }
 
@@ -552,6 +552,8 @@ const DAY: Duration = Duration::from_hours(24);
 /// Those that a claim takes.
 const WAITING: [SubmissionState; 2] = [SubmissionState::Queued, SubmissionState::Scheduled];
 /// Those of which whoever has the claim decides.
+/// States in which a draft may be left.
+const DRAFTED: [SubmissionState; 2] = [SubmissionState::Claimed, SubmissionState::Transmitting];
 const IN_HAND: [SubmissionState; 3] = [
     SubmissionState::Claimed,
     SubmissionState::Transmitting,

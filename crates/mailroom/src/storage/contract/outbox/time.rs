@@ -94,8 +94,13 @@ pub(super) async fn a_draft_is_known_until_its_message_departs(fresh: Fresh) {
     assert!(!notes(&first, "late").await, "the claim is an old one");
     assert!(notes(&second, "second").await);
     fresh.depart(&second, 11).await;
-    assert!(!notes(&second, "late").await, "it is on its way");
     assert!(fresh.settle(&second, retry_at(12)).await);
+    assert!(!notes(&second, "late").await, "it is over");
     let third = fresh.claim(term(12, 60), 1).await.remove(0);
     assert_eq!(third.draft, None, "its fate is known by its trace");
+    fresh.depart(&third, 13).await;
+    assert!(notes(&third, "third").await, "it was refused, and is left");
+    assert!(fresh.settle(&third, retry_at(14)).await);
+    let fourth = fresh.claim(term(14, 60), 1).await.remove(0);
+    assert_eq!(fourth.draft.as_deref(), Some("third"));
 }
