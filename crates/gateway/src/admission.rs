@@ -42,7 +42,7 @@ pub use memory::MemoryPasswords;
 pub use storage::{AppPasswords, Edition, Use};
 pub use turned::Turned;
 
-use crate::Protocol;
+use crate::{ClientAddress, Protocol};
 
 /// Somebody at a door who says a name and a password.
 #[derive(Debug)]
@@ -53,8 +53,8 @@ pub struct Login {
     pub name: String,
     /// What it shows.
     pub password: SecretString,
-    /// Where it connects from: the client itself, where a proxy says who that is.
-    pub address: IpAddr,
+    /// Where it connects from.
+    pub from: ClientAddress,
 }
 
 /// Somebody who was admitted.

@@ -10,6 +10,7 @@
 //! says that is, are relayed.
 
 pub mod admission;
+mod client_address;
 pub mod door;
 mod gateway;
 mod neighbourhood;
@@ -20,5 +21,6 @@ mod session;
 pub mod spool;
 pub mod upstream;
 
+pub use client_address::ClientAddress;
 pub use gateway::Gateway;
 pub use protocol::{Protocol, Protocols, UnknownProtocol};

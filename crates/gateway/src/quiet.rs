@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -22,8 +22,8 @@ struct Heard {
     swept: Option<Timestamp>,
 }
 
-/// A reason, and the neighbourhood.
-type Subject = (&'static str, IpAddr);
+/// A reason, the neighbourhood, and the login in lower case, or none.
+type Subject = (&'static str, IpAddr, String);
 
 #[derive(Debug, Clone, Copy)]
 struct Said {
@@ -48,13 +48,41 @@ impl Quiet {
         address: IpAddr,
         now: Timestamp,
     ) -> Option<LeftOut> {
-        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut subject = (reason, neighbourhood(address));
+        self.heard()
+            .may_say((reason, neighbourhood(address), String::new()), now)
+    }
+
+    /// The same of a login: of each it is said, as long as there are no more than [`LOGINS`] of a
+    /// neighbourhood; all others of it are one.
+    pub(crate) fn may_say_of(
+        &self,
+        reason: &'static str,
+        (address, login): (IpAddr, &str),
+        now: Timestamp,
+    ) -> Option<LeftOut> {
+        let login = login.chars().take(LONGEST).flat_map(char::to_lowercase);
+        let mut subject = (reason, neighbourhood(address), login.collect());
+        let mut heard = self.heard();
+        if !heard.has_room_for(&subject, now) {
+            subject.2 = String::new();
+        }
+        heard.may_say(subject, now)
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Heard {
+    fn may_say(&mut self, mut subject: Subject, now: Timestamp) -> Option<LeftOut> {
+        let heard = self;
         if heard.said.len() >= MOST && !heard.said.contains_key(&subject) {
             heard.sweep(now);
             if heard.said.len() >= MOST {
                 // All others are one.
                 subject.1 = Ipv4Addr::UNSPECIFIED.into();
+                subject.2 = String::new();
             }
         }
         let Some(before) = heard.said.get_mut(&subject) else {
@@ -72,9 +100,28 @@ impl Quiet {
         before.at = now;
         Some(LeftOut(std::mem::take(&mut before.left_out)))
     }
-}
 
-impl Heard {
+    /// Whether a login is told apart from others of its neighbourhood.
+    fn has_room_for(&mut self, subject: &Subject, now: Timestamp) -> bool {
+        if self.said.contains_key(subject) {
+            return true;
+        }
+        let (reason, address, _) = subject;
+        let first = (*reason, *address, String::new());
+        let others = self
+            .said
+            .range(first..)
+            .take_while(|((why, whose, _), _)| why == reason && whose == address);
+        let (over, heard): (Vec<_>, Vec<_>) = others
+            .filter(|((.., login), _)| !login.is_empty())
+            .map(|(subject, said)| (subject.clone(), said.is_over(now)))
+            .partition(|(_, is_over)| *is_over);
+        for (subject, _) in over {
+            self.said.remove(&subject);
+        }
+        heard.len() < LOGINS
+    }
+
     fn sweep(&mut self, now: Timestamp) {
         if self.swept.is_none_or(|at| is_past(at, SWEEP, now)) {
             self.said.retain(|_, said| !said.is_over(now));
@@ -109,6 +156,10 @@ const QUIET: Duration = Duration::from_secs(10);
 const SWEEP: Duration = Duration::from_secs(1);
 /// Neighbourhoods that are told apart, for each reason that comes up; all others are one.
 const MOST: usize = 1024;
+/// Logins of one neighbourhood that are told apart, for each reason.
+const LOGINS: usize = 4;
+/// Logins are told apart by this many characters.
+const LONGEST: usize = 255;
 
 #[cfg(test)]
 mod tests {
@@ -143,6 +194,37 @@ mod tests {
         let later = quiet.may_say("crowded", address("2001:db8::1"), at(70_000));
         let words = ", and 9999 more like it before";
         assert_eq!(later.map(|said| said.to_string()).as_deref(), Some(words));
+    }
+
+    #[test]
+    fn each_login_of_an_address_is_heard_and_ever_new_ones_are_no_flood() {
+        let quiet = Quiet::default();
+        let say = |who: &str, login: &str, time| {
+            let said = quiet.may_say_of("locked out", (address(who), login), at(time));
+            said.map(|said| said.to_string())
+        };
+        for (who, login) in [
+            ("192.0.2.20", "jun"),
+            ("192.0.2.20", "ada"),
+            ("192.0.2.31", "jun"),
+        ] {
+            assert_eq!(say(who, login, 0).as_deref(), Some(""), "{who} {login}");
+            assert_eq!(say(who, &login.to_uppercase(), 9_999), None);
+        }
+        let more = ", and 1 more like it before";
+        assert_eq!(say("192.0.2.20", "jun", 10_000).as_deref(), Some(more));
+        let lines = (0..1000).filter_map(|number| say("192.0.2.9", &number.to_string(), 0));
+        assert_eq!(lines.count(), LOGINS + 1);
+        let more = ", and 995 more like it before";
+        assert_eq!(
+            say("192.0.2.9", "0", 20_000).as_deref(),
+            Some(""),
+            "its own"
+        );
+        for number in 1..LOGINS {
+            say("192.0.2.9", &number.to_string(), 20_000);
+        }
+        assert_eq!(say("192.0.2.9", "new", 20_000).as_deref(), Some(more));
     }
 
     #[test]

@@ -13,7 +13,6 @@ mod smtp;
 mod spool;
 mod stream;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use gatepost_host::{ReadAhead, Stop};
@@ -28,7 +27,7 @@ use tokio_rustls::client::TlsStream;
 use crate::admission::Guest;
 use crate::door::{Devices, DoorSettings, LeadsTo};
 use crate::relay::{Bounds, Ended, Relay};
-use crate::{Gateway, Protocol};
+use crate::{ClientAddress, Gateway, Protocol};
 use conversation::{Conversation, Machine, Next};
 use refusal::Refusal;
 
@@ -40,8 +39,8 @@ pub(crate) use stream::ClientStream;
 pub(crate) struct Arrival {
     /// Its connection.
     pub(crate) stream: ClientStream,
-    /// Where it connects from: the client itself, where a proxy says who that is.
-    pub(crate) address: IpAddr,
+    /// Where it connects from.
+    pub(crate) from: ClientAddress,
     /// With what it can be protected, if it can be and is not.
     pub(crate) tls: Option<Arc<ServerConfig>>,
     /// Whether it may sign in unprotected.
@@ -86,7 +85,7 @@ struct Place<'a> {
     gateway: &'a Gateway,
     door: &'a DoorSettings,
     devices: &'a Devices,
-    address: IpAddr,
+    from: ClientAddress,
 }
 
 /// Serves a client until its connection ends, or until it is to stop.
@@ -100,7 +99,7 @@ pub(crate) async fn serve(
         gateway,
         door,
         devices,
-        address: arrival.address,
+        from: arrival.from,
     };
     if let (LeadsTo::Spool { rewrite_from }, Some(acceptance)) =
         (door.leads_to, &gateway.acceptance)
@@ -112,7 +111,7 @@ pub(crate) async fn serve(
         if let Err(error) = Box::pin(spool::take(place, spool, arrival, stop)).await {
             tracing::debug!(
                 door = door.name,
-                client = %place.address,
+                client = %place.from,
                 "the client left: {error}"
             );
         }
@@ -145,7 +144,7 @@ async fn before_login(place: Place<'_>, arrival: Arrival, stop: &Stop) -> Option
         }
         Protocol::Smtp => {
             let known = place.gateway.offers.known();
-            let sign_in = match place.devices.admit(place.door, place.address) {
+            let sign_in = match place.devices.admit(place.door, place.from.trusted()) {
                 Some(_) => SignIn::Optional,
                 None => SignIn::Required,
             };
@@ -158,7 +157,7 @@ async fn before_login(place: Place<'_>, arrival: Arrival, stop: &Stop) -> Option
         Err(error) => {
             tracing::debug!(
                 door = place.door.name,
-                client = %place.address,
+                client = %place.from,
                 "the client left before it signed in: {error}"
             );
             None
@@ -225,7 +224,7 @@ async fn relay(place: Place<'_>, mut relayed: Box<Relayed>, stop: &Stop) {
     };
     tracing::debug!(
         door = place.door.name,
-        client = %place.address,
+        client = %place.from,
         login = guest.login,
         mailbox = guest.mailbox,
         up,

@@ -281,6 +281,41 @@ fn a_flood_of_connections_is_no_flood_in_the_log() {
 }
 
 #[test]
+fn a_proxy_that_does_not_say_for_whom_it_connects_is_complained_of() {
+    let doors = "[gateway.imap]\nlisten = \"127.0.0.1:0\"\nproxy_protocol_from = [\"127.0.0.1\"]\n";
+    let (stand, _) = stand(doors);
+    let serve = stand.serve();
+    let address = place(&stand, "imap");
+    // Whoever looks whether the door is there is no proxy.
+    drop(TcpStream::connect(address).expect("the door is open"));
+    for _ in 0..20 {
+        let mut client = Client::knock(address);
+        client.send("PROXY TCP4 nobody\r\n");
+        assert_eq!(client.line(), "");
+    }
+    let log = stand.log();
+    let complaint = "did not say for whom it connects, so it was turned away: the line of its header \
+                     cannot be read";
+    let lines: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains(complaint))
+        .collect();
+    // One in ten seconds, and this may take some.
+    assert!((1..10).contains(&lines.len()), "{log}");
+    let named = ["WARN", "door=\"imap\"", "client=127.0.0.1"];
+    assert!(named.iter().all(|word| lines[0].contains(word)), "{log}");
+    assert_eq!(log.matches("for whom it connects").count(), lines.len());
+    let mut nameless = Client::knock(address);
+    nameless.send("PROXY UNKNOWN\r\n");
+    nameless.line();
+    let said = nameless.say(&format!("a LOGIN {SUPPORT} wrong"));
+    assert!(said.starts_with("a NO "), "{said}");
+    let refused = "login refused from somebody behind 127.0.0.1 by imap: wrong password";
+    assert!(stand.log().contains(refused), "{}", stand.log());
+    assert_eq!(serve.stop(), 0, "{}", stand.log());
+}
+
+#[test]
 fn a_port_that_is_taken_is_told_and_a_reload_changes_nothing_then() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = taken.local_addr().expect("it listens").port();

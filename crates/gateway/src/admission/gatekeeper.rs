@@ -169,12 +169,7 @@ impl Admission for Gatekeeper {
             return None;
         }
         let opens = candidate.opens?;
-        let known = read(&self.0.known);
-        let waits = || {
-            let inheritance = self.0.house.inheritance.as_ref();
-            inheritance.is_some_and(|left| left.waits_for(&opens.mailbox))
-        };
-        let is_open = !known.of_mailbox(&opens.mailbox).is_empty() || waits();
+        let is_open = self.0.is_open(&opens.mailbox);
         is_open.then_some(opens.mailbox)
     }
 }
@@ -185,7 +180,7 @@ impl Inside {
             let reason = error.to_string();
             return Err(Turned::Unreadable { reason });
         }
-        let candidate = self.candidate(&login.name, login.address);
+        let candidate = self.candidate(&login.name, login.from.trusted());
         let standing = lock(&self.failures).standing(&candidate.suspect, candidate.now);
         if let Standing::Out(turned) = standing {
             return Err(turned);
@@ -213,7 +208,8 @@ impl Inside {
         if let (Some(held), Some(opens)) = (found, &candidate.opens) {
             return self.good_here(login, &candidate, (&held, opens)).await;
         }
-        let turned = match candidate.opens {
+        let turned = match &candidate.opens {
+            Some(opens) if !self.is_open(&opens.mailbox) => Turned::NoAppPassword,
             Some(_) => Turned::WrongPassword,
             None => Turned::UnknownLogin,
         };
@@ -247,6 +243,15 @@ impl Inside {
                 senders: vec![mailbox.clone()],
             })
         })
+    }
+
+    /// Whether there is a password that opens this mailbox.
+    fn is_open(&self, mailbox: &str) -> bool {
+        let waits = || {
+            let inheritance = self.house.inheritance.as_ref();
+            inheritance.is_some_and(|left| left.waits_for(mailbox))
+        };
+        !read(&self.known).of_mailbox(mailbox).is_empty() || waits()
     }
 
     /// The app password, if it was proven from this address a while ago.

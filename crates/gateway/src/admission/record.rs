@@ -7,15 +7,15 @@ use jiff::Timestamp;
 use super::{Login, Turned};
 use crate::quiet::{LeftOut, Quiet};
 
-/// Writes who was turned away. Of those for whom no password was looked at, it writes now and then
-/// one; whoever is looked at waits for the answer, which bounds the lines.
+/// Writes who was turned away. Of those for whom no password was looked at, it writes one of each
+/// address and login now and then; whoever is looked at waits for the answer, which bounds the lines.
 #[derive(Debug, Default)]
 pub(super) struct Record(Quiet);
 
 impl Record {
     /// One line in one form.
     pub(super) fn of(&self, login: &Login, turned: &Turned, now: Timestamp) {
-        let (address, protocol) = (login.address.to_canonical(), login.protocol);
+        let (from, protocol) = (login.from, login.protocol);
         let name = without_blanks(&login.name);
         let what = if turned.is_temporary() {
             "put off"
@@ -23,18 +23,22 @@ impl Record {
             "refused"
         };
         let line = match turned.at_once() {
-            Some(reason) => self.0.may_say(reason, address, now),
+            // Whoever was put off did nothing wrong, and which login it was tells nothing.
+            Some(reason) if turned.is_temporary() => self.0.may_say(reason, from.counted(), now),
+            Some(reason) => self
+                .0
+                .may_say_of(reason, (from.counted(), &login.name), now),
             None => Some(LeftOut::NOTHING),
         };
         if let Some(more) = line {
             tracing::warn!(
                 target: TARGET,
-                "login {what} from {address} by {protocol}: {turned}{more} (login {name})"
+                "login {what} from {from} by {protocol}: {turned}{more} (login {name})"
             );
         } else {
             tracing::debug!(
                 target: TARGET,
-                "login {what} from {address} by {protocol}: {turned} (login {name})"
+                "login {what} from {from} by {protocol}: {turned} (login {name})"
             );
         }
     }

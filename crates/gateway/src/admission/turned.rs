@@ -14,14 +14,17 @@ pub enum Turned {
     /// The password is none that opens the mailbox.
     #[error("wrong password")]
     WrongPassword,
+    /// The name opens a mailbox that has no app password.
+    #[error("the mailbox has no app password")]
+    NoAppPassword,
     /// The login name has been wrong too often.
-    #[error("login locked out until {until}")]
+    #[error("login locked out until {until:.0}")]
     LoginLockedOut {
         /// When it may try again.
         until: Timestamp,
     },
     /// The address has been wrong too often.
-    #[error("address locked out until {until}")]
+    #[error("address locked out until {until:.0}")]
     AddressLockedOut {
         /// When it may try again.
         until: Timestamp,
@@ -36,7 +39,7 @@ pub enum Turned {
     #[error("password not for this network")]
     WrongNetwork,
     /// The password is right, and over.
-    #[error("password expired at {at}")]
+    #[error("password expired at {at:.0}")]
     Expired {
         /// When it ended.
         at: Timestamp,
@@ -85,6 +88,7 @@ impl Turned {
             Self::Unreadable { .. } => Some("unreadable"),
             Self::UnknownLogin
             | Self::WrongPassword
+            | Self::NoAppPassword
             | Self::WrongProtocol { .. }
             | Self::WrongNetwork
             | Self::Expired { .. }
@@ -111,6 +115,7 @@ mod tests {
         for turned in [
             Turned::UnknownLogin,
             Turned::WrongPassword,
+            Turned::NoAppPassword,
             Turned::LoginLockedOut { until },
             Turned::AddressLockedOut { until },
             Turned::WrongProtocol {
@@ -123,5 +128,12 @@ mod tests {
             assert_eq!(turned.said(), "Authentication failed", "{turned}");
         }
         assert_eq!(Turned::Busy.said(), Turned::SAID_LATER);
+    }
+
+    #[test]
+    fn times_are_told_to_the_second() {
+        let until = Timestamp::new(1_000_000_000, 421_437_574).expect("a time");
+        let said = Turned::LoginLockedOut { until }.to_string();
+        assert_eq!(said, "login locked out until 2001-09-09T01:46:40Z");
     }
 }

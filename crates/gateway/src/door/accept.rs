@@ -128,10 +128,11 @@ impl Door {
         rustix::net::sockopt::set_socket_keepalive(&stream, true)?;
         let settings = &*self.settings;
         let clock = &gateway.clock;
-        let from = arrival::identify(&mut stream, peer, settings, clock).await?;
-        if !counted.is_from(from.client, settings.connections_per_address) {
+        let identified = arrival::identify(&mut stream, peer, settings, clock).await;
+        let from = identified.inspect_err(|error| self.complain_of(peer, clock.now(), error))?;
+        if !counted.is_from(from.client.counted(), settings.connections_per_address) {
             let why = (Bye::Crowded, "too many connections from there");
-            self.turn_away(&stream, (from.client, clock.now()), why);
+            self.turn_away(&stream, (from.client.counted(), clock.now()), why);
             return Ok(None);
         }
         let tls = self.certificate.as_ref().map(Certificate::config);
@@ -141,10 +142,28 @@ impl Door {
             && arrival::gives_away(&arrived, from.peer)
         {
             let why = (Bye::Unprotected, "its password would come unprotected");
-            self.turn_away(stream, (from.client, clock.now()), why);
+            self.turn_away(stream, (from.client.counted(), clock.now()), why);
             return Ok(None);
         }
         Ok(Some((arrived, counted)))
+    }
+
+    /// A proxy that does not say for whom it connects is a mistake of its configuration, or of ours.
+    fn complain_of(&self, peer: IpAddr, now: Timestamp, error: &io::Error) {
+        if matches!(
+            error.kind(),
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset
+        ) {
+            return;
+        }
+        if let Some(more) = self.behind.quiet.may_say("no PROXY header", peer, now) {
+            tracing::warn!(
+                door = self.settings.name,
+                client = %peer,
+                "it is in proxy_protocol_from, and did not say for whom it connects, so it was \
+                 turned away: {error}{more}"
+            );
+        }
     }
 
     /// Says so, if it can be said in clear and at once.

@@ -1,7 +1,7 @@
 //! From an accepted connection to a client: who it really is, and whether it speaks TLS.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 
 use super::proxy::{self, Told};
 use super::settings::{DoorSettings, Tls};
+use crate::ClientAddress;
 use crate::session::{Arrival, ClientStream, protect};
 
 /// Who a connection is from.
@@ -19,11 +20,12 @@ use crate::session::{Arrival, ClientStream, protect};
 pub(super) struct Origin {
     /// Whoever connected: the client, or a proxy.
     pub(super) peer: IpAddr,
-    /// The client. Where a proxy cannot tell which it is, nobody's: the unspecified address.
-    pub(super) client: IpAddr,
+    /// The client.
+    pub(super) client: ClientAddress,
 }
 
-/// Who a connection is really from.
+/// Who a connection is really from. Whoever connects to a door of proxies and goes without a word
+/// is an `UnexpectedEof`: it looked whether the door is there.
 pub(super) async fn identify(
     stream: &mut TcpStream,
     peer: IpAddr,
@@ -31,16 +33,24 @@ pub(super) async fn identify(
     clock: &Clock,
 ) -> io::Result<Origin> {
     if !door.proxies.iter().any(|proxy| proxy.holds(peer)) {
-        return Ok(Origin { peer, client: peer });
+        return Ok(Origin {
+            peer,
+            client: ClientAddress::Known(peer),
+        });
     }
     let told = clock.within(HEADER, proxy::read(stream)).await;
-    let told = told.unwrap_or_else(|Elapsed| Err(io::ErrorKind::TimedOut.into()))?;
+    let told = told.unwrap_or_else(|Elapsed| Err(late()))?;
     let client = match told {
-        Told::Proxy => peer,
-        Told::Client(address) => address,
-        Told::Somebody => Ipv4Addr::UNSPECIFIED.into(),
+        Told::Proxy => ClientAddress::Known(peer),
+        Told::Client(address) => ClientAddress::Known(address),
+        Told::Somebody => ClientAddress::Behind(peer),
     };
     Ok(Origin { peer, client })
+}
+
+fn late() -> io::Error {
+    let reason = format!("no header came within {} seconds", HEADER.as_secs());
+    io::Error::new(io::ErrorKind::TimedOut, reason)
 }
 
 /// Protects the connection if that is to be done before anything is said.
@@ -57,7 +67,7 @@ pub(super) async fn receive(
     };
     // What a proxy on another machine calls loopback is that machine's own, and the network lies
     // between it and us.
-    let in_clear = if from.peer.is_loopback() && from.client.is_loopback() {
+    let in_clear = if from.peer.is_loopback() && from.client.trusted().is_loopback() {
         InClear::Accepted
     } else {
         door.in_clear
@@ -69,7 +79,7 @@ pub(super) async fn receive(
     };
     Ok(Arrival {
         stream,
-        address: from.client,
+        from: from.client,
         tls,
         in_clear,
     })
@@ -165,7 +175,10 @@ mod tests {
         let unknown = arrived([127, 0, 0, 1], "PROXY UNKNOWN\r\n", &behind_loopback);
         let (from, arrival) = unknown.await;
         assert_eq!(arrival.in_clear, InClear::Refused);
-        assert!(from.client.is_unspecified(), "it is not the proxy's own");
+        let proxy = IpAddr::from([127, 0, 0, 1]);
+        assert_eq!(from.client, ClientAddress::Behind(proxy));
+        assert_ne!(from.client.trusted(), proxy, "it is not the proxy's own");
+        assert_eq!(from.client.counted(), proxy, "and counts there");
     }
 
     #[tokio::test]

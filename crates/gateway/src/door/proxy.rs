@@ -21,13 +21,29 @@ pub(super) enum Told {
 pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Told> {
     // The shortest header of either version is longer.
     let mut beginning = [0; SIGNATURE.len()];
-    stream.read_exact(&mut beginning).await?;
-    if &beginning == SIGNATURE {
+    stream.read_exact(&mut beginning[..1]).await?;
+    let reading = async {
+        stream.read_exact(&mut beginning[1..]).await?;
+        header(&beginning, stream).await
+    };
+    reading.await.map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => bad("the connection ended within its header"),
+        _ => error,
+    })
+}
+
+async fn header(
+    beginning: &[u8; SIGNATURE.len()],
+    stream: &mut (impl AsyncRead + Unpin),
+) -> io::Result<Told> {
+    if beginning == SIGNATURE {
         binary(stream).await
     } else if beginning.starts_with(b"PROXY ") {
-        text(&beginning, stream).await
+        text(beginning, stream).await
     } else {
-        Err(bad("it does not begin with a header of the PROXY protocol"))
+        Err(bad(
+            "it begins with something else than a header of the PROXY protocol",
+        ))
     }
 }
 
@@ -35,11 +51,11 @@ async fn text(beginning: &[u8], stream: &mut (impl AsyncRead + Unpin)) -> io::Re
     let mut line = beginning.to_vec();
     while !line.ends_with(b"\r\n") {
         if line.len() >= LONGEST_LINE {
-            return Err(bad("its line is too long"));
+            return Err(bad("the line of its header is too long"));
         }
         line.push(stream.read_u8().await?);
     }
-    let line = std::str::from_utf8(&line).map_err(|_| bad("its line is no text"))?;
+    let line = std::str::from_utf8(&line).map_err(|_| bad("the line of its header is no text"))?;
     let mut words = line.trim_end().split(' ').skip(1);
     let family = words.next().unwrap_or_default();
     let source = words.next().unwrap_or_default();
@@ -53,7 +69,7 @@ async fn text(beginning: &[u8], stream: &mut (impl AsyncRead + Unpin)) -> io::Re
     let complete = words.count() == 3;
     match address.filter(|_| complete) {
         Some(address) => Ok(Told::Client(address.to_canonical())),
-        None => Err(bad("its line cannot be read")),
+        None => Err(bad("the line of its header cannot be read")),
     }
 }
 
@@ -61,7 +77,7 @@ async fn binary(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Told> {
     let (version, family) = (stream.read_u8().await?, stream.read_u8().await?);
     let length = usize::from(stream.read_u16().await?);
     if length > LONGEST {
-        return Err(bad("it is too long"));
+        return Err(bad("its header is too long"));
     }
     let mut rest = vec![0; length];
     stream.read_exact(&mut rest).await?;
@@ -81,7 +97,7 @@ async fn binary(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Told> {
     };
     match address {
         Some(address) => Ok(Told::Client(address.to_canonical())),
-        None => Err(bad("it cannot be read")),
+        None => Err(bad("its header cannot be read")),
     }
 }
 
@@ -182,7 +198,11 @@ mod tests {
             &short,
         ] {
             let (read, _) = read_all(octets).await;
-            read.expect_err("no header");
+            let error = read.expect_err("no header");
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{error}");
         }
+        let (read, _) = read_all(b"").await;
+        let error = read.expect_err("nobody said anything");
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }
 }

@@ -36,7 +36,7 @@ pub(super) async fn let_in(place: Place<'_>, wish: Wish) -> Result<LetIn, Refusa
             tracing::info!(
                 door = place.door.name,
                 protocol = %place.door.protocol,
-                client = %place.address,
+                client = %place.from,
                 login = let_in.guest.login,
                 mailbox = let_in.guest.mailbox,
                 "signed in"
@@ -67,16 +67,16 @@ fn login(place: Place<'_>, credentials: Credentials) -> Login {
         protocol: place.door.protocol,
         name: user,
         password,
-        address: place.address,
+        from: place.from,
     }
 }
 
 /// Who a device is that needs no login, if there is one at this address.
 pub(super) fn device(place: Place<'_>) -> Option<Guest> {
-    let (mailbox, revoked) = place.devices.admit(place.door, place.address)?;
+    let (mailbox, revoked) = place.devices.admit(place.door, place.from.trusted())?;
     Some(Guest {
         password: None,
-        login: place.address.to_string(),
+        login: place.from.to_string(),
         mailbox: mailbox.to_owned(),
         senders: vec![mailbox.to_owned()],
         revoked,
@@ -104,7 +104,7 @@ async fn by_login(place: Place<'_>, login: &Login) -> Result<LetIn, Stopped> {
     let gateway = place.gateway;
     let expected = gateway
         .admission
-        .expected(login.protocol, &login.name, login.address);
+        .expected(login.protocol, &login.name, login.from.trusted());
     let ahead = expected
         .as_ref()
         .and_then(|mailbox| gateway.upstream.destination(login.protocol, mailbox).ok());
@@ -188,7 +188,7 @@ fn tell(place: Place<'_>, stopped: Stopped) -> Refusal {
     tracing::warn!(
         door = place.door.name,
         protocol = %place.door.protocol,
-        client = %place.address,
+        client = %place.from,
         login = guest.login,
         mailbox = guest.mailbox,
         code,

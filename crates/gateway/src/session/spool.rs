@@ -161,7 +161,7 @@ impl Counter<'_> {
                 tracing::info!(
                     door = self.place.door.name,
                     protocol = "smtp",
-                    client = %self.place.address,
+                    client = %self.place.from,
                     login = guest.login,
                     mailbox = guest.mailbox,
                     "signed in"
@@ -279,7 +279,7 @@ impl Counter<'_> {
         let login = self.guest.as_ref().map(|guest| guest.login.as_str());
         tracing::warn!(
             door = self.place.door.name,
-            client = %self.place.address,
+            client = %self.place.from,
             login,
             "a message was not accepted: {refused}"
         );

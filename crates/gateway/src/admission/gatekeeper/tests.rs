@@ -1,6 +1,7 @@
 use gatepost_host::Tasks;
 
 use super::*;
+use crate::ClientAddress;
 use crate::admission::MemoryPasswords;
 
 mod rules;
@@ -71,7 +72,7 @@ impl Stand {
             protocol: Protocol::Imap,
             name: name.to_owned(),
             password: password.clone(),
-            address: address.parse().expect("an address"),
+            from: ClientAddress::Known(address.parse().expect("an address")),
         };
         self.gatekeeper.admit(&login).await
     }
@@ -107,7 +108,7 @@ async fn a_login_with_its_password_comes_in_and_no_other_does() {
         .try_from(HERE, (ADA, &password))
         .await
         .expect_err("another mailbox's");
-    assert_eq!(turned, Turned::WrongPassword);
+    assert_eq!(turned, Turned::NoAppPassword);
     let turned = stand
         .try_from(HERE, ("nobody", &password))
         .await
@@ -427,7 +428,7 @@ async fn a_hundred_thousand_wrong_logins_change_nothing_but_counters() {
     let guest = stand
         .try_from("198.51.100.77", ("support@contoso.com", &wrong))
         .await;
-    assert_eq!(guest.expect_err("wrong"), Turned::WrongPassword);
+    assert_eq!(guest.expect_err("there is none"), Turned::NoAppPassword);
     stand.clock.sleep(Duration::from_mins(16)).await;
     stand
         .try_from(HERE, (ADA, &password))
