@@ -189,13 +189,13 @@ fn same(present: &[Summary], message: &MessageData) -> Option<usize> {
     if found.is_some() {
         return found;
     }
-    // Another way tells other times of receipt and writes names otherwise; the Message-ID is the
-    // same, unless two messages have one.
+    // Another way tells times of receipt a little otherwise, and writes names otherwise; the
+    // Message-ID is the same, unless two messages have one. A copy of a list comes later.
     let mut others = present
         .iter()
         .enumerate()
         .filter(|(_, one)| is_of_another_way(&one.key, &message.ids.key))
-        .filter(|(_, one)| has_same_id(one, message));
+        .filter(|(_, one)| has_same_id(one, message) && came_with(one, message));
     let first = others.next();
     first.filter(|_| others.next().is_none()).map(|(at, _)| at)
 }
@@ -215,6 +215,14 @@ fn has_same_id(summary: &Summary, message: &MessageData) -> bool {
         && (theirs.date.is_none() || ours.date.is_none() || theirs.date == ours.date)
 }
 
+/// Whether both were received about the same time, as far as it is known.
+fn came_with(summary: &Summary, message: &MessageData) -> bool {
+    match (summary.received_at, message.received_at) {
+        (Some(theirs), Some(ours)) => theirs.duration_since(ours).unsigned_abs() <= APART,
+        _ => true,
+    }
+}
+
 fn is_same(summary: &Summary, message: &MessageData) -> bool {
     let (theirs, ours) = (&summary.envelope, &message.envelope);
     summary.received_at == message.received_at
@@ -228,6 +236,8 @@ const AT_ONCE: usize = 256;
 /// How many of the newest messages are looked through for forgotten ones.
 const LOOKED_THROUGH: usize = 5_000;
 const MARGIN: Duration = Duration::from_hours(1);
+/// How far the times may be apart that two ways tell of one message.
+const APART: Duration = Duration::from_mins(2);
 const LIMIT: Duration = Duration::from_mins(5);
 
 #[cfg(test)]
@@ -304,6 +314,11 @@ mod tests {
         );
         present.push(summary(graph("d"), envelope("1"), 13));
         assert_eq!(same(&present, &message(imap(1))), None, "either may be it");
+        for (seconds, found) in [(-110, Some(0)), (130, Some(0)), (-111, None), (131, None)] {
+            let copy = [summary(graph("f"), envelope("1"), seconds)];
+            let seen = same(&copy, &message(imap(1)));
+            assert_eq!(seen, found, "a copy of a list, by {seconds} seconds");
+        }
         present.push(summary(graph("e"), envelope("1"), 10));
         assert_eq!(
             same(&present, &message(imap(1))),

@@ -347,10 +347,6 @@ impl Dispatcher {
         if let Some((_, since)) = work.idle.first() {
             until = until.min(later(*since, IDLE));
         }
-        let is_busy = !work.attempts.is_empty()
-            || !work.looks.is_empty()
-            || !work.claims.is_empty()
-            || !work.writing.is_empty();
         let open = match work.lane.room(now) {
             Room::Until(open) => Some(open),
             Room::Free { .. } => None,
@@ -360,8 +356,7 @@ impl Dispatcher {
             (Some(at), None) if at > now => until.min(at),
             (Some(at), Some(open)) if at > now => until.min(at.max(open).min(later(at, BLOCKED))),
             (Some(_), Some(open)) => until.min(open),
-            // It is due and could not be claimed: what is under way comes first.
-            (Some(_), None) if is_busy => until,
+            // It is due and could not be claimed, and others may become due meanwhile.
             (Some(_), None) => until.min(later(now, BLOCKED)),
             (None, _) => until,
         }

@@ -165,8 +165,7 @@ impl Lane {
             return Room::Until(later(oldest, MINUTE));
         }
         let limit = self.recipients_a_day(now);
-        let sent_to: u64 = self.sent_to.iter().map(|(_, count)| count).sum();
-        if sent_to >= limit {
+        if self.sent_to() >= limit {
             let oldest = self.sent_to.front().map_or(now, |(at, _)| *at);
             let again = self.recipients.map_or(Timestamp::MAX, |(_, until)| until);
             return Room::Until(later(oldest, DAY).min(again));
@@ -177,9 +176,17 @@ impl Lane {
         }
     }
 
-    /// To how many recipients a message goes at a time.
+    /// To how many recipients a message goes at a time: no more than are left of the day, and one
+    /// at least.
     pub(super) fn recipients_at_a_time(&mut self, now: Timestamp) -> usize {
-        self.room.at(now) as usize
+        let left = self.recipients_a_day(now).saturating_sub(self.sent_to());
+        let left = usize::try_from(left).unwrap_or(usize::MAX).max(1);
+        left.min(self.room.at(now) as usize)
+    }
+
+    /// To how many it went within a day.
+    fn sent_to(&self) -> u64 {
+        self.sent_to.iter().map(|(_, count)| count).sum()
     }
 
     /// A message begins.
@@ -217,8 +224,7 @@ impl Lane {
                 self.close(lesson.wait(), now);
             }
             Lesson::TooManyRecipients => {
-                let sent_to: u64 = self.sent_to.iter().map(|(_, count)| count).sum();
-                self.recipients = Some((sent_to.max(1), later(now, REMEMBERED)));
+                self.recipients = Some((self.sent_to().max(1), later(now, REMEMBERED)));
                 self.close(lesson.wait(), now);
             }
             Lesson::Trouble => {
@@ -398,6 +404,16 @@ mod tests {
         lane.learns(&Lesson::Room(0), 1, at(2));
         assert_eq!(lane.recipients_at_a_time(at(3)), 1, "somebody always has");
         assert_eq!(lane.recipients_at_a_time(at(3_700)), 500);
+    }
+
+    #[test]
+    fn a_turn_takes_no_more_than_is_left_of_the_day() {
+        let mut lane = lane();
+        lane.departed(9_900, at(0));
+        assert_eq!(lane.room(at(120)), free(30, 3));
+        assert_eq!(lane.recipients_at_a_time(at(120)), 100);
+        lane.departed(100, at(120));
+        assert_eq!(lane.recipients_at_a_time(at(121)), 1, "never nobody");
     }
 
     #[test]

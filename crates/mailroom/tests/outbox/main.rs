@@ -2,6 +2,7 @@
 //! killed, in virtual time and by seed.
 
 mod drafts;
+mod looks;
 mod promises;
 mod server;
 mod stand;
