@@ -183,6 +183,7 @@ impl Outbox for Store {
 pub(crate) const STATEMENTS: &[&str] = &[
     accept::BY_KEY,
     turn::IN_TURN,
+    turn::UNKNOWN,
     turn::ONE_DUE,
     turn::CLAIMED,
     turn::DRAFTED,
@@ -197,6 +198,6 @@ pub(crate) const STATEMENTS: &[&str] = &[
     look::FORGET,
     look::FORGET_DEPARTURES,
 ];
-/// The one that runs for each claim.
+/// Those that run for each claim and for each round of a dispatcher.
 #[cfg(test)]
-pub(crate) const IN_TURN: &str = turn::IN_TURN;
+pub(crate) const OF_EACH_ROUND: [&str; 3] = [turn::IN_TURN, turn::UNKNOWN, turn::NEXT_DUE];

@@ -59,14 +59,12 @@ impl Store {
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<DueSubmission>, Undone> {
-        let mut sql = QueryBuilder::<Sqlite>::new(WITH_MESSAGE);
-        sql.push(" WHERE s.state = 'unknown' AND s.mailbox = ")
-            .push_bind(mailbox)
-            .push(" AND s.due_at <= ")
-            .push_bind(now.as_microsecond())
-            .push(" ORDER BY s.position LIMIT ")
-            .push_bind(i64::try_from(limit).unwrap_or(i64::MAX));
-        let rows = sql.build().fetch_all(self.readers()).await?;
+        let rows = sqlx::query(UNKNOWN)
+            .bind(mailbox)
+            .bind(now.as_microsecond())
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(self.readers())
+            .await?;
         self.opened(rows, now).await
     }
 
@@ -357,6 +355,14 @@ pub(super) const IN_TURN: &str = "
     SELECT position FROM submissions
     WHERE mailbox = $1 AND state IN ('queued', 'scheduled') AND +due_at <= $2
     ORDER BY priority, position LIMIT $3";
+
+/// What is unknown of a mailbox and to be looked for, the oldest first. The plus is there for the
+/// same reason: every round of a dispatcher asks this, however long the backlog is.
+pub(super) const UNKNOWN: &str = "
+    SELECT s.*, m.message FROM submissions s
+    LEFT JOIN submission_messages m ON m.submission = s.position
+    WHERE s.state = 'unknown' AND s.mailbox = $1 AND +s.due_at <= $2
+    ORDER BY s.position LIMIT $3";
 
 pub(super) const ONE_DUE: &str = "
     SELECT position FROM submissions
