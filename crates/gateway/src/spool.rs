@@ -19,8 +19,9 @@ pub trait Acceptance: Send + Sync + std::fmt::Debug {
     /// The largest message that anybody sends, in octets.
     fn largest(&self) -> u64;
 
-    /// Whether this guest's mailbox sends at all, said before the message comes.
-    fn permits(&self, guest: &Guest) -> Result<(), Refused>;
+    /// Whether this guest's mailbox sends at all, and bears another message now: said before the
+    /// message comes.
+    async fn permits(&self, guest: &Guest) -> Result<(), Refused>;
 
     /// Begins to take a message in. Its header comes first.
     async fn begin(&self, parcel: Parcel) -> Result<Box<dyn Intake>, Refused>;

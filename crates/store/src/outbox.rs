@@ -125,6 +125,10 @@ impl Outbox for Store {
         self.answer(turn::next_due(self.readers(), mailbox).await)
     }
 
+    async fn waiting_of(&self, mailbox: &str) -> Result<usize, StorageError> {
+        self.answer(turn::waiting(self.readers(), mailbox).await)
+    }
+
     async fn traffic(&self, mailbox: &str, since: Timestamp) -> Result<Vec<Traffic>, StorageError> {
         self.answer(turn::traffic(self.readers(), mailbox, since).await)
     }
@@ -190,6 +194,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     turn::IN_HAND,
     turn::RECOVER,
     turn::NEXT_DUE,
+    turn::WAITING,
     turn::TRAFFIC,
     settle::IN_HAND,
     look::RETRIABLE,

@@ -1,12 +1,14 @@
 //! Messages that come through a door into the outbox.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use gatepost_gateway::admission::Guest;
 use gatepost_gateway::spool::{Acceptance, Intake, Parcel, Receipt, Refused, Why};
-use gatepost_mailroom::Accepted;
 use gatepost_mailroom::outbox::{PostOffice, Preparation, PrepareError, ReturnTo, Wishes};
+use gatepost_mailroom::{Accepted, StorageError};
+use jiff::{SignedDuration, Timestamp};
 
 use super::gateway::configured;
 use super::send_policy;
@@ -17,12 +19,51 @@ use crate::present::Present;
 pub(super) struct OutboxDoor {
     office: PostOffice,
     present: Present,
+    /// How many messages of each mailbox waited, and when that was asked.
+    waiting: Mutex<BTreeMap<String, (Timestamp, usize)>>,
 }
 
 impl OutboxDoor {
     /// Messages go into `office`, by the configuration that is in force.
     pub(super) fn new(office: PostOffice, present: Present) -> Self {
-        Self { office, present }
+        Self {
+            office,
+            present,
+            waiting: Mutex::default(),
+        }
+    }
+
+    /// Refuses what would be given up before its turn comes.
+    async fn bears_another(&self, mailbox: &str) -> Result<(), Refused> {
+        let gatepost = self.present.get();
+        let outbox = &gatepost.config.outbox;
+        let minutes = outbox.give_up_after.as_secs() / 60;
+        let most = minutes.saturating_mul(outbox.limits.messages_per_minute.into());
+        let waiting = self.waiting_of(mailbox, gatepost.clock.now()).await;
+        let waiting = waiting.map_err(|error| Refused::of_fault(&error))?;
+        if u64::try_from(waiting).unwrap_or(u64::MAX) < most {
+            return Ok(());
+        }
+        let said = format!(
+            "{waiting} messages of {mailbox} wait already, as many as it sends before it gives them \
+             up: try again later"
+        );
+        Err(Refused::new(Why::Temporary, &said))
+    }
+
+    /// Those of a moment ago.
+    async fn waiting_of(&self, mailbox: &str, now: Timestamp) -> Result<usize, StorageError> {
+        let known = || self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = known().get(mailbox).copied();
+        if let Some((asked, count)) = before
+            && asked <= now
+            && now.duration_since(asked) < MOMENT
+        {
+            return Ok(count);
+        }
+        let count = self.office.outbox.waiting_of(mailbox).await?;
+        known().insert(mailbox.to_owned(), (now, count));
+        Ok(count)
     }
 }
 
@@ -32,7 +73,7 @@ impl Acceptance for OutboxDoor {
         Preparation::LARGEST
     }
 
-    fn permits(&self, guest: &Guest) -> Result<(), Refused> {
+    async fn permits(&self, guest: &Guest) -> Result<(), Refused> {
         let gatepost = self.present.get();
         // Who sends for a mailbox of a whole domain is nobody's own dispatcher.
         let sends = gatepost
@@ -41,7 +82,7 @@ impl Acceptance for OutboxDoor {
             .get(&guest.mailbox)
             .is_some_and(|mailbox| mailbox.send.is_some());
         if sends {
-            return Ok(());
+            return self.bears_another(&guest.mailbox).await;
         }
         let mailbox = &guest.mailbox;
         let said = if configured(&gatepost.config, mailbox).is_some() {
@@ -120,3 +161,6 @@ fn refused(error: &PrepareError) -> Refused {
         _ => Refused::of_fault(error),
     }
 }
+
+/// A device that sends a thousand messages in a second does not have them counted as often.
+const MOMENT: SignedDuration = SignedDuration::from_secs(1);

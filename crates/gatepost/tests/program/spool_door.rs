@@ -83,3 +83,56 @@ fn a_mailbox_that_does_not_send_says_so_before_the_message_comes() {
     assert!(said.contains("does not send"), "{said}");
     assert_eq!(serve.stop(), 0, "{}", stand.log());
 }
+
+#[test]
+fn a_mailbox_that_cannot_get_rid_of_its_messages_says_so_before_another_comes() {
+    let doors = format!("{SCANNERS}[outbox]\nmessages_per_minute = 1\ngive_up_hours = 1\n");
+    let (stand, password) = stand(&doors);
+    sending(&stand, &doors);
+    // Nobody takes them.
+    let text = std::fs::read_to_string(stand.path("gatepost.toml")).expect("it was written");
+    let nowhere = text.replace(stand.variable("SMTP"), "localhost:1");
+    stand.write("gatepost.toml", &nowhere);
+    let serve = stand.serve();
+    let mut scanner = scanner(&stand, &password);
+    for number in 0..60 {
+        hand_in(&mut scanner, &format!("page {number}"));
+    }
+    // It is looked every second.
+    let mail = format!("MAIL FROM:<{SUPPORT}>");
+    let refused = (0..10_000).find_map(|_| {
+        let said = scanner.say(&mail);
+        scanner.say("RSET");
+        (!said.starts_with("250 ")).then_some(said)
+    });
+    let said = refused.expect("it is told");
+    assert!(said.starts_with("452 4.3.0 "), "{said}");
+    assert!(
+        said.contains("messages of support@contoso.com wait"),
+        "{said}"
+    );
+    assert_eq!(serve.stop(), 0, "{}", stand.log());
+}
+
+#[test]
+fn a_login_of_a_whole_domain_hands_in_for_a_mailbox_that_sends_and_is_told_what_else_lacks() {
+    let of_domain = "[login.\"*@contoso.com\"]\nregistration = \"contoso\"\n";
+    let doors = format!("{SCANNERS}{of_domain}");
+    let (stand, password) = stand(&doors);
+    sending(&stand, &doors);
+    let other = "invoices@contoso.com";
+    let of_other = stand.printed(&["password", "add", other]);
+    let serve = stand.serve();
+    hand_in(&mut scanner(&stand, &password), "page 1");
+    let mut scanner = Client::knock(place(&stand, "scanners"));
+    scanner.line();
+    scanner.say("HELO scanner");
+    scanner.say("AUTH LOGIN");
+    scanner.say(&base64(other));
+    let said = scanner.say(&base64(of_other.trim_end()));
+    assert!(said.starts_with("235 "), "{said}");
+    let said = scanner.say(&format!("MAIL FROM:<{other}>"));
+    assert!(said.starts_with("550 5.7.0 "), "{said}");
+    assert!(said.contains("give it a [mailbox] with send"), "{said}");
+    assert_eq!(serve.stop(), 0, "{}", stand.log());
+}

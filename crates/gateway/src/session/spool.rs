@@ -134,7 +134,7 @@ impl Counter<'_> {
     async fn answer(&mut self, ask: Ask) -> Answer {
         let done = match ask {
             Ask::SignIn(credentials) => return self.sign_in(credentials).await,
-            Ask::Sender(sender) => self.begin(&sender),
+            Ask::Sender(sender) => self.begin(&sender).await,
             Ask::Recipient(recipient) => {
                 if let Some(letter) = &mut self.letter {
                     letter.recipients.push(recipient.path.as_str().to_owned());
@@ -175,9 +175,9 @@ impl Counter<'_> {
     }
 
     /// MAIL FROM: whether this sender may begin.
-    fn begin(&mut self, sender: &Sender) -> Result<(), Refused> {
+    async fn begin(&mut self, sender: &Sender) -> Result<(), Refused> {
         let guest = self.guest.as_ref().ok_or_else(nobody)?;
-        self.spool.acceptance.permits(guest)?;
+        self.spool.acceptance.permits(guest).await?;
         let rules = self.rules(guest);
         let sender = match &sender.path {
             ReversePath::Null => None,

@@ -28,7 +28,7 @@ impl Acceptance for Shelf {
         100_000
     }
 
-    fn permits(&self, guest: &Guest) -> Result<(), Refused> {
+    async fn permits(&self, guest: &Guest) -> Result<(), Refused> {
         if guest.mailbox == USER {
             Ok(())
         } else {

@@ -100,6 +100,9 @@ pub trait Outbox: Send + Sync + std::fmt::Debug {
     /// When something of `mailbox` is due next: a try, a look, or the end of a claim.
     async fn next_due_of(&self, mailbox: &str) -> Result<Option<Timestamp>, StorageError>;
 
+    /// How many messages of `mailbox` are queued or scheduled.
+    async fn waiting_of(&self, mailbox: &str) -> Result<usize, StorageError>;
+
     /// What was transmitted in the name of `mailbox` since `since`, minute by minute.
     async fn traffic(&self, mailbox: &str, since: Timestamp) -> Result<Vec<Traffic>, StorageError>;
 

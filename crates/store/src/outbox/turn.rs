@@ -320,6 +320,15 @@ pub(super) async fn next_due(
     Columns::new(&row, "submissions", "due_at").time("due_at")
 }
 
+/// How many messages of a mailbox are queued or scheduled.
+pub(super) async fn waiting(readers: &SqlitePool, mailbox: &str) -> Result<usize, Undone> {
+    let count: i64 = sqlx::query_scalar(WAITING)
+        .bind(mailbox)
+        .fetch_one(readers)
+        .await?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
+}
+
 /// What was transmitted since `since`, minute by minute.
 pub(super) async fn traffic(
     readers: &SqlitePool,
@@ -382,6 +391,9 @@ pub(super) const RECOVER: &str = "
     UPDATE submissions SET state = $2, due_at = $3, overdue = overdue + MAX(0, $3 - due_at)
     WHERE state IN ('claimed', 'transmitting') AND state = $1
       AND (due_at <= $3 OR due_at > $4 OR ($5 AND beside = 0))";
+
+pub(super) const WAITING: &str = "SELECT count(*) FROM submissions
+     WHERE mailbox = $1 AND state IN ('queued', 'scheduled')";
 
 pub(super) const NEXT_DUE: &str =
     "SELECT MIN(due_at) AS due_at FROM submissions WHERE mailbox = $1 AND due_at IS NOT NULL";

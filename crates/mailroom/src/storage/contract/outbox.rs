@@ -47,10 +47,14 @@ async fn what_is_accepted_is_claimed_as_it_was(fresh: Fresh) {
     assert_eq!(seen.letter, new.letter);
     assert_eq!(seen.state, SubmissionState::Queued);
     assert_eq!(seen.next_attempt_at, Some(at(0)));
+    let waiting = async |mailbox| fresh.outbox.waiting_of(mailbox).await.expect("it reads");
+    assert_eq!(waiting(MAILBOX).await, 1);
+    assert_eq!(waiting("nobody@contoso.com").await, 0);
     let due = fresh.claim(term(1, 60), 5).await;
     let [due] = &due[..] else {
         panic!("one was accepted: {due:?}")
     };
+    assert_eq!(waiting(MAILBOX).await, 0, "it is on its way");
     assert_eq!(due.letter, new.letter);
     assert_eq!(due.message, new.message);
     let open = new.recipients.iter().cloned().map(Addressee::new);

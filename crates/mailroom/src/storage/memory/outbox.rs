@@ -437,6 +437,16 @@ impl Outbox for MemoryStorage {
         Ok(mine.filter_map(|row| row.due_at).min())
     }
 
+    async fn waiting_of(&self, mailbox: &str) -> Result<usize, StorageError> {
+        let rows = self.rows();
+        let mine = rows.outbox.rows.values();
+        let waits = |row: &&Row| {
+            let waits = [SubmissionState::Queued, SubmissionState::Scheduled];
+            row.letter.mailbox == mailbox && waits.contains(&row.state)
+        };
+        Ok(mine.filter(waits).count())
+    }
+
     async fn traffic(&self, mailbox: &str, since: Timestamp) -> Result<Vec<Traffic>, StorageError> {
         let mut minutes: BTreeMap<i64, Traffic> = BTreeMap::new();
         for (of, at, recipients) in &self.rows().outbox.departures {
