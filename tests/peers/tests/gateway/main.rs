@@ -8,4 +8,5 @@ mod message;
 mod reading;
 mod reloading;
 mod sending;
+mod spooling;
 mod stand;

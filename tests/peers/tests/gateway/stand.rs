@@ -183,7 +183,7 @@ impl Stand {
         let mut text = text
             .replace("PASSWORD", &self.password)
             .replace("CA", &authority.to_string_lossy());
-        for (door, _) in DOORS {
+        for (door, _) in DOORS.iter().chain(&SPOOLS) {
             let place = format!("PORT:{door}:");
             if text.contains(&place) {
                 text = text.replace(&place, &self.port(door)?.to_string());
@@ -206,6 +206,9 @@ const DOORS: [(&str, &str); 9] = [
     ("smtps", "implicit"),
 ];
 
+/// Doors into the outbox, and how they are protected.
+const SPOOLS: [(&str, &str); 2] = [("smtp-spool", "off"), ("smtp-spool-starttls", "starttls")];
+
 fn add_password(program: &Program, mailbox: &str) -> Result<String, Failure> {
     let made = program.run(&["password", "add", mailbox])?;
     if made.status.success() {
@@ -220,13 +223,16 @@ fn rest() -> String {
          send = \"smtp\"\n\n\
          [login.\"*@contoso.com\"]\nregistration = \"peers\"\n\n"
     );
-    for (door, tls) in DOORS {
+    for (door, tls) in DOORS.into_iter().chain(SPOOLS) {
         let protocol = door.split('-').next().unwrap_or_default();
         let protocol = protocol.trim_end_matches('s');
         text.extend([format!(
             "[gateway.{door}]\nprotocol = \"{protocol}\"\nlisten = \"127.0.0.1:0\"\n\
              connections_per_address = 200\n"
         )]);
+        if door.contains("spool") {
+            text += "upstream = \"spool\"\n";
+        }
         if tls != "off" {
             text.extend([format!("tls = \"{tls}\"\n")]);
             text += "certificate = { file = \"door.pem\", key = \"door.key\" }\n";
