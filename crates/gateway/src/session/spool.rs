@@ -243,6 +243,8 @@ impl Counter<'_> {
         intake.write(&header).await?;
         intake.write(&rest).await?;
         letter.content = Content::Body(intake);
+        // Nothing large is held any more, however long the rest takes.
+        letter.large = None;
         Ok(())
     }
 

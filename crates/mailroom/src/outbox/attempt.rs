@@ -62,8 +62,7 @@ impl Attempt {
             limit,
             most,
         } = self;
-        let turn = Shared::default();
-        let departed = Shared::default();
+        let (turn, departed) = <(Recipients, Recipients)>::default();
         let handing = Handing {
             office: &office,
             opener: opener.as_ref(),
@@ -71,6 +70,7 @@ impl Attempt {
             most,
             turn: turn.clone(),
             departed: departed.clone(),
+            draft: Shared::of(due.draft.clone()),
         };
         let work = AssertUnwindSafe(handing.over(held)).catch_unwind();
         let ended = office.clock.within(limit, work).await;
@@ -120,8 +120,10 @@ struct Handing<'a> {
     due: &'a DueSubmission,
     most: usize,
     /// Everybody at the beginning of the try.
-    turn: Shared,
-    departed: Shared,
+    turn: Recipients,
+    departed: Recipients,
+    /// The draft that was noted last, by an earlier try or by this one.
+    draft: Shared<String>,
 }
 
 impl Handing<'_> {
@@ -175,7 +177,8 @@ impl Handing<'_> {
         let mut departing = Departing {
             office: self.office,
             lease: &self.due.lease,
-            draft: self.due.draft.as_deref(),
+            left_draft: self.draft.get(),
+            draft: self.draft.clone(),
             recipients,
             departed: self.departed.clone(),
         };
@@ -189,25 +192,38 @@ impl Handing<'_> {
 struct Departing<'a> {
     office: &'a PostOffice,
     lease: &'a SendLease,
-    draft: Option<&'a str>,
+    left_draft: Option<String>,
+    draft: Shared<String>,
     recipients: Vec<Addressee>,
-    departed: Shared,
+    departed: Recipients,
 }
 
-/// Recipients, once they are known.
-#[derive(Debug, Clone, Default)]
-struct Shared(Arc<Mutex<Option<Vec<Addressee>>>>);
+type Recipients = Shared<Vec<Addressee>>;
 
-impl Shared {
-    fn get(&self) -> Option<Vec<Addressee>> {
+/// What a try leaves behind, however it ends.
+#[derive(Debug, Clone)]
+struct Shared<T>(Arc<Mutex<Option<T>>>);
+
+impl<T: Clone> Shared<T> {
+    fn of(known: Option<T>) -> Self {
+        Self(Arc::new(Mutex::new(known)))
+    }
+
+    fn get(&self) -> Option<T> {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
 
-    fn set(&self, recipients: Vec<Addressee>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(recipients);
+    fn set(&self, known: T) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
+    }
+}
+
+impl<T: Clone> Default for Shared<T> {
+    fn default() -> Self {
+        Self::of(None)
     }
 }
 
@@ -218,16 +234,19 @@ impl Departure for Departing<'_> {
     }
 
     fn left_draft(&self) -> Option<&str> {
-        self.draft
+        self.left_draft.as_deref()
     }
 
     async fn drafted(&mut self, id: &str) -> Result<(), DepartureError> {
         let noted = self.office.outbox.note_draft(self.lease, id);
-        departing(noted.await)
+        departing(noted.await)?;
+        self.draft.set(id.to_owned());
+        Ok(())
     }
 
     async fn begins(&mut self, trace: Trace) -> Result<(), DepartureError> {
-        let now = self.office.clock.now();
+        // The storage keeps no more of it, and the two are compared.
+        let now = whole_microseconds(self.office.clock.now());
         let until = later(now, CLAIM);
         let mut recipients = self.recipients.clone();
         for recipient in &mut recipients {
@@ -243,6 +262,10 @@ impl Departure for Departing<'_> {
         self.departed.set(recipients);
         Ok(())
     }
+}
+
+fn whole_microseconds(at: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
 }
 
 /// Whether the claim still holds by which it may depart.

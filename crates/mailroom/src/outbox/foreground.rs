@@ -147,7 +147,7 @@ impl Sending {
         let (fate, report) = match (sighting, next) {
             (Ok(Sighting::Sent), _) => return (self.found(due, office), None),
             // Right after it was sent it may seem to be a draft, as it may seem to be nowhere.
-            (Ok(Sighting::Draft | Sighting::Nothing), Some(wait)) => {
+            (Ok(Sighting::Draft | Sighting::Nothing) | Err(LookError::Unclear(_)), Some(wait)) => {
                 (look_again(due, 0, later(now, wait)), None)
             }
             (Ok(Sighting::Draft), None) => {
@@ -176,9 +176,14 @@ impl Sending {
                 let at = later(now, wait + office.chance.up_to(wait / 4));
                 (look_again(due, due.looks_in_vain + 1, at), None)
             }
-            (Err(LookError::NotNow(reason) | LookError::Never(reason)), _) => {
-                self.decide(due, &reason, now)
-            }
+            (
+                Err(
+                    LookError::NotNow(reason)
+                    | LookError::Never(reason)
+                    | LookError::Unclear(reason),
+                ),
+                _,
+            ) => self.decide(due, &reason, now),
         };
         let judged = Judged {
             code: matches!(fate, Fate::Unknown { .. }).then_some("submission_unknown"),

@@ -47,6 +47,9 @@ pub enum LookError {
     /// It cannot be looked into at all: a permission lacks, or there is no folder for it.
     #[error("{0}")]
     Never(String),
+    /// What is there may be of it or of another of the same name. More may appear.
+    #[error("{0}")]
+    Unclear(String),
 }
 
 impl From<MailError> for LookError {

@@ -1,6 +1,7 @@
 //! Sends a message that is too large for one request: as a draft with the same fields, text and
 //! files.
 
+use gatepost_fault::Fault as _;
 use gatepost_wire::smtp::Envelope;
 
 use super::files::Files;
@@ -48,10 +49,12 @@ impl Graph {
         departure: &mut dyn Departure,
     ) -> Result<Receipt, SubmitError> {
         if let Some(left) = departure.left_draft() {
-            // Its process was killed before it could.
-            let withdrawn = self.withdraw_draft(left).await;
-            if let Err(error) = withdrawn {
-                self.warn_of_left(&error);
+            // Whoever tried before was killed before it could, or was not let.
+            match self.withdraw_draft(left).await {
+                Ok(_) => {}
+                // Another would be noted in its place, and nobody knew of this one any more.
+                Err(error) if error.next().is_retry() => return Err(self.of_draft(error)),
+                Err(error) => self.warn_of_left(&error),
             }
         }
         let draft = self.write_draft(&plan.mail).await;

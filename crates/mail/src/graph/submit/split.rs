@@ -27,14 +27,38 @@ pub(super) struct Part<'a> {
 #[derive(Debug)]
 pub(super) struct Splitter {
     walker: Walker,
+    progress: Progress,
+}
+
+/// Where the walk stands.
+#[derive(Debug, Default)]
+struct Progress {
     is_within_part: bool,
+    /// A multipart has begun, and none of its parts; and whether there is text in it.
+    before_parts: Option<bool>,
+    /// A multipart has ended that holds text and no parts.
+    is_without_parts: bool,
+}
+
+impl Progress {
+    /// What no part followed is no preamble: somebody meant it to be read.
+    fn settle(&mut self) {
+        self.is_without_parts |= self.before_parts.take().unwrap_or_default();
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.is_without_parts {
+            return Err(NO_PART.to_owned());
+        }
+        Ok(())
+    }
 }
 
 impl Splitter {
     pub(super) fn new() -> Self {
         Self {
             walker: Walker::new(Purpose::TakingApart),
-            is_within_part: false,
+            progress: Progress::default(),
         }
     }
 
@@ -42,18 +66,21 @@ impl Splitter {
     pub(super) fn push(&mut self, octets: &[u8], parts: &mut impl Parts) -> Result<(), String> {
         let mut telling = Telling {
             parts,
-            is_within_part: &mut self.is_within_part,
+            progress: &mut self.progress,
         };
-        Ok(self.walker.feed(octets, &mut telling)?)
+        self.walker.feed(octets, &mut telling)?;
+        self.progress.check()
     }
 
     /// Nothing comes any more.
     pub(super) fn finish(mut self, parts: &mut impl Parts) -> Result<(), String> {
         let mut telling = Telling {
             parts,
-            is_within_part: &mut self.is_within_part,
+            progress: &mut self.progress,
         };
-        Ok(self.walker.finish(&mut telling)?)
+        self.walker.finish(&mut telling)?;
+        self.progress.settle();
+        self.progress.check()
     }
 }
 
@@ -74,7 +101,7 @@ impl From<Refused> for String {
 
 struct Telling<'t, P> {
     parts: &'t mut P,
-    is_within_part: &'t mut bool,
+    progress: &'t mut Progress,
 }
 
 impl<P: Parts> Visitor for Telling<'_, P> {
@@ -84,10 +111,12 @@ impl<P: Parts> Visitor for Telling<'_, P> {
         if is_sealed(entity, place) {
             return Err(Refused(SEALED.to_owned()));
         }
+        self.progress.settle();
         if !entity.is_leaf() {
+            self.progress.before_parts = Some(false);
             return Ok(());
         }
-        *self.is_within_part = true;
+        self.progress.is_within_part = true;
         let part = Part {
             header: octets,
             place,
@@ -96,8 +125,11 @@ impl<P: Parts> Visitor for Telling<'_, P> {
     }
 
     fn text(&mut self, octets: &[u8]) {
-        if *self.is_within_part && !octets.is_empty() {
+        let progress = &mut *self.progress;
+        if progress.is_within_part && !octets.is_empty() {
             self.parts.octets(octets);
+        } else if let Some(has_text) = &mut progress.before_parts {
+            *has_text |= !octets.trim_ascii().is_empty();
         }
     }
 
@@ -110,11 +142,17 @@ impl<P: Parts> Visitor for Telling<'_, P> {
     }
 
     fn body_end(&mut self) {
-        *self.is_within_part = false;
+        self.progress.is_within_part = false;
         self.parts.ends();
     }
 
-    fn delimiter(&mut self, _: &[u8]) {}
+    fn parts_begin(&mut self) {
+        self.progress.before_parts = None;
+    }
+
+    fn delimiter(&mut self, _: &[u8]) {
+        self.progress.settle();
+    }
 }
 
 /// Whether a message with it is only good as it stands. What is sealed as a whole may be a file of
@@ -135,6 +173,7 @@ fn is_sealed(entity: &Entity, place: Place) -> bool {
 }
 
 const SEALED: &str = "it is too large for one request, and it is signed or encrypted, so it cannot be taken apart: send it by SMTP";
+const NO_PART: &str = "it is too large for one request, and it has text where its header announces parts and none is found, which would be lost when it is taken apart: send it by SMTP";
 
 #[cfg(test)]
 mod tests {
@@ -245,6 +284,31 @@ mod tests {
         assert_eq!(parts[0].1, b"hal");
         let nothing = "Content-Type: multipart/mixed; boundary=b\r\n\r\n";
         assert!(split(nothing.as_bytes(), 5).expect("it is read").is_empty());
+    }
+
+    #[test]
+    fn what_no_part_holds_is_not_lost_in_silence() {
+        let multipart =
+            |boundary: &str| format!("Content-Type: multipart/mixed; boundary={boundary}\r\n");
+        let (a, b) = (multipart("a"), multipart("b"));
+        let encoded = "Content-Transfer-Encoding: base64\r\n\r\nLS1hDQoNCngNCg==\r\n";
+        for message in [
+            format!("{a}\r\n--x\r\n\r\ntext\r\n--x--\r\n"),
+            format!("{a}\r\ntext"),
+            format!("{a}{encoded}"),
+            format!("{a}\r\n--a\r\n{b}\r\ntext\r\n--a\r\n\r\nmore\r\n--a--\r\n"),
+            format!("{a}\r\ntext\r\n--a--\r\n"),
+        ] {
+            let refused = split(message.as_bytes(), 3).expect_err(&message);
+            assert!(refused.contains("send it by SMTP"), "{refused}");
+        }
+        // A preamble is shown to nobody, and nothing is lost of nothing.
+        for message in [
+            format!("{a}\r\npreamble\r\n--a\r\n\r\ntext\r\n--a--\r\nepilogue\r\n"),
+            format!("{a}\r\n \r\n--a\r\n{b}\r\n\r\n--a\r\n\r\nmore\r\n--a--\r\n"),
+        ] {
+            split(message.as_bytes(), 3).expect(&message);
+        }
     }
 
     #[test]

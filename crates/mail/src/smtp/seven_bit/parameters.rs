@@ -1,5 +1,7 @@
 //! Parameters of a field in ASCII (RFC 2231 §3, §4).
 
+use std::collections::BTreeMap;
+
 use super::fields::unquoted;
 use crate::content::encoded_words::Charset;
 
@@ -8,24 +10,32 @@ pub(super) fn ascii(value: &str, charset: Charset) -> String {
     let mut out = String::new();
     let pieces = pieces(value);
     let sections: Vec<Option<Section<'_>>> = pieces.iter().map(|piece| section(piece)).collect();
+    let mut divided = BTreeMap::<String, Vec<&Section<'_>>>::new();
+    for one in sections.iter().flatten() {
+        divided
+            .entry(one.name.to_ascii_lowercase())
+            .or_default()
+            .push(one);
+    }
+    // They are divided anew, as only the first names the charset.
+    divided.retain(|_, all| all.iter().any(|one| !one.value.is_ascii()));
     for (number, piece) in pieces.into_iter().enumerate() {
         let piece = piece.trim();
         if piece.is_empty() {
             continue;
         }
-        if let Some(one) = &sections[number] {
-            let others = sections.iter().flatten();
-            let mut all: Vec<&Section<'_>> = others.filter(|other| other.is_of(one)).collect();
-            if all.iter().any(|one| !one.value.is_ascii()) {
-                // They are divided anew, as only the first names the charset.
-                if all.first().is_some_and(|first| std::ptr::eq(*first, one)) {
-                    all.sort_by_key(|one| one.number);
-                    let values: String = all.iter().map(|one| one.value.as_str()).collect();
-                    out.push(';');
-                    out.push_str(&parameter(one.name, &values, charset));
-                }
-                continue;
+        if let Some(one) = &sections[number]
+            && let Some(all) = divided.get_mut(&one.name.to_ascii_lowercase())
+        {
+            // At the place of the first; the others find nothing left.
+            let mut all = std::mem::take(all);
+            if !all.is_empty() {
+                all.sort_by_key(|one| one.number);
+                let values: String = all.iter().map(|one| one.value.as_str()).collect();
+                out.push(';');
+                out.push_str(&parameter(one.name, &values, charset));
             }
+            continue;
         }
         if number > 0 {
             out.push(';');
@@ -57,12 +67,6 @@ struct Section<'a> {
     name: &'a str,
     number: u32,
     value: String,
-}
-
-impl Section<'_> {
-    fn is_of(&self, other: &Self) -> bool {
-        self.name.eq_ignore_ascii_case(other.name)
-    }
 }
 
 fn section(piece: &str) -> Option<Section<'_>> {

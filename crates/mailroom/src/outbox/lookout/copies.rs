@@ -94,7 +94,7 @@ impl Copies {
         } else if found <= self.certain {
             Ok(Sighting::Nothing)
         } else {
-            Err(LookError::Never(format!(
+            Err(LookError::Unclear(format!(
                 "{found} copies of it are among the sent messages, of which {} are of envelopes \
                  that were sent, and the rest may be of others whose answer was lost",
                 self.certain
