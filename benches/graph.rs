@@ -2,6 +2,8 @@
 //! MIME, and as a draft with an upload in ranges, against `curl` that posts the same octets; a
 //! folder of 10,000 messages listed, against `curl` that fetches the same pages; and what memory
 //! it takes to go through that folder.
+//!
+//! The comparisons are `listing`, `mime` and `draft`.
 
 use std::time::Duration;
 
@@ -9,7 +11,7 @@ use anyhow::bail;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gatepost_benches::{
-    Sample, SandboxProcess, Stopwatch, compare, judge, report, resident, text_of,
+    Sample, SandboxProcess, Stopwatch, compare, is_chosen, judge, report, resident, text_of,
 };
 use gatepost_mail::contract::{Letter, Told, envelope};
 use gatepost_mail::graph::{GraphOpener, GraphSubmitter};
@@ -17,9 +19,13 @@ use gatepost_mail::{Changes, FolderName, Opener as _, Pull, Query, SubmitOpener 
 use gatepost_peers::large_message;
 
 fn main() -> anyhow::Result<()> {
-    listing()?;
-    for way in [Way::Mime, Way::Draft] {
-        sending(way)?;
+    if is_chosen("listing") {
+        listing()?;
+    }
+    for (name, way) in [("mime", Way::Mime), ("draft", Way::Draft)] {
+        if is_chosen(name) {
+            sending(way)?;
+        }
     }
     Ok(())
 }

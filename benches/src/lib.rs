@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "benchmarks measure real time")]
 
 mod caller;
+mod choice;
 mod downloads;
 mod footprint;
 mod measure;
@@ -15,6 +16,7 @@ mod smtp_source;
 mod waiting;
 
 pub use caller::{Caller, Place, SignIn};
+pub use choice::is_chosen;
 pub use downloads::Downloads;
 pub use footprint::{more_files, processor, processor_of_children, resident, threads};
 pub use measure::{Sample, Stopwatch, Workload, compare, durable_writes, judge, report};

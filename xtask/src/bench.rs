@@ -6,9 +6,12 @@ use std::process::Command;
 use crate::command::{self, cargo};
 use crate::{packages, tree};
 
-/// Runs the benchmarks in `benches`, and that of the build, which is one of cargo; `names` choose
-/// among them.
-pub(crate) fn run(names: &[String]) -> anyhow::Result<()> {
+/// Runs the benchmarks in `benches`, and that of the build, which is one of cargo; the words choose
+/// among them, and behind `--` among the comparisons of each.
+pub(crate) fn run(words: &[String]) -> anyhow::Result<()> {
+    let mut parts = words.splitn(2, |word| word == "--");
+    let names = parts.next().unwrap_or_default();
+    let comparisons = parts.next().unwrap_or_default();
     if names.is_empty() || names.iter().any(|name| name == BUILD) {
         build()?;
     }
@@ -28,6 +31,9 @@ pub(crate) fn run(names: &[String]) -> anyhow::Result<()> {
     }
     for name in of_package {
         bench.args(["--bench", name]);
+    }
+    if !comparisons.is_empty() {
+        bench.arg("--").args(comparisons);
     }
     command::run(&mut bench)
 }
