@@ -17,7 +17,7 @@ mod schema;
 use std::path::Path;
 
 pub use checked::{
-    After, Also, Begin, CommandSettings, Config, DoorCertificate, DoorSettings, DoorTls,
+    After, Also, AskFor, Begin, CommandSettings, Config, DoorCertificate, DoorSettings, DoorTls,
     DoorUpstream, EventSettings, GatewaySettings, GrantSettings, Limits, ListenAt, LockoutSettings,
     Log, LogFormat, LoginSettings, MailboxSettings, MaildirSettings, OutboxSettings, ProofSource,
     ReadBy, Readers, RegistrationSettings, SendBy, SinkSettings, SinkTarget, StreamSettings,

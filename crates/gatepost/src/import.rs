@@ -13,6 +13,7 @@ mod report;
 #[cfg(test)]
 mod tests;
 mod waiting;
+mod ways;
 mod written;
 
 pub use carry::{Carried, carry};

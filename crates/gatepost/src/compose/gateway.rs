@@ -215,6 +215,7 @@ fn by_app(address: String, registration: &str) -> MailboxSettings {
         read: ReadBy::Imap,
         send: Some(SendBy::Smtp),
         also: BTreeSet::new(),
+        ask_for: None,
     }
 }
 

@@ -188,6 +188,8 @@ pub struct MailboxSettings {
     pub send: Option<SendBy>,
     /// What else is looked at.
     pub also: BTreeSet<Also>,
+    /// What a person is asked to permit at Exchange, if that is not what is needed.
+    pub ask_for: Option<BTreeSet<AskFor>>,
 }
 
 /// How a token is obtained.
@@ -509,3 +511,6 @@ pub type After = super::raw::RawAfter;
 
 /// What a mailbox has besides mail.
 pub type Also = super::raw::RawAlso;
+
+/// What a person may be asked to permit at Exchange.
+pub type AskFor = super::raw::RawAskFor;

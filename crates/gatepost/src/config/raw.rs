@@ -233,6 +233,11 @@ pub struct RawMailbox {
     pub send: Option<RawSend>,
     /// What else is done, by Microsoft Graph: it decides which permissions are asked for.
     pub also: Option<Placed<Vec<RawAlso>>>,
+    /// What a person is asked to permit at Exchange; what `read`, `send`, token files and the doors
+    /// of the gateway need if it is not set. With less than that a sign-in of before goes on where
+    /// less was permitted: Microsoft refuses a token that asks for more, and then no door opens.
+    /// The server refuses the ways that are not permitted.
+    pub ask_for: Option<Placed<Vec<RawAskFor>>>,
     /// The sign-in name of the person who opens it, if that is not its own address: for shared
     /// mailboxes, and for people who sign in under another name. Nobody else can sign in for it.
     pub sign_in_as: Option<Placed<String>>,
@@ -264,6 +269,29 @@ impl RawAlso {
             Self::Calendar => "calendar",
             Self::Contacts => "contacts",
             Self::Changes => "changes",
+        }
+    }
+}
+
+/// What a person may be asked to permit at Exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RawAskFor {
+    /// Reading by IMAP: `IMAP.AccessAsUser.All`.
+    Imap,
+    /// Reading by POP3: `POP.AccessAsUser.All`.
+    Pop3,
+    /// Sending by SMTP: `SMTP.Send`.
+    Smtp,
+}
+
+impl RawAskFor {
+    /// What the configuration calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Imap => "imap",
+            Self::Pop3 => "pop3",
+            Self::Smtp => "smtp",
         }
     }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use gatepost_import::emailproxy::{Account, AppProof, Flow, Protocol};
+use gatepost_import::emailproxy::{Account, AppProof, Flow};
 use gatepost_oauth::{EndpointVersion, Tenant};
 use secrecy::ExposeSecret as _;
 
 use super::origin::{self, Origin, SignInAt};
 use super::plan::{Around, CloudPlan, Keepsake, MailboxPlan, Plan, ProofPlan, RegistrationPlan};
 use super::report::Heading;
+use super::ways;
 use crate::address;
 
 /// Takes over every account that Gatepost can open.
@@ -70,15 +71,16 @@ fn one(account: &Account, around: &Around<'_>, plan: &mut Plan) -> Result<Mailbo
     }
     let grant = grant(account)?;
     let registration = app(account, grant, around, plan)?;
-    let ways = ways(account, around);
+    let ways = ways::of(account, around);
     let mailbox = MailboxPlan {
         login: account.name.clone(),
         address,
         sign_in_as,
         registration,
         grant,
-        read: ways.0,
-        sends: ways.1,
+        read: ways.read,
+        sends: ways.sends,
+        ask_for: ways.ask_for,
         keepsake: keepsake(account, around, plan),
     };
     tell(account, &mailbox, plan);
@@ -337,31 +339,6 @@ fn free_name(wish: &str, taken: &BTreeSet<&str>) -> String {
     let mut names = std::iter::once(wish.to_owned()).chain(numbered);
     let free = names.find(|name| !taken.contains(name.as_str()));
     free.expect("there are more numbers than registrations")
-}
-
-/// How it is read, and whether it sends: what its scope permits, and where that names nothing, what
-/// clients find a door for.
-fn ways(account: &Account, around: &Around<'_>) -> (&'static str, bool) {
-    let permits = |permission: &str| {
-        let mut scopes = account.scopes.iter();
-        scopes.any(|scope| scope.rsplit('/').next() == Some(permission))
-    };
-    let (imap, pop3) = (
-        permits("IMAP.AccessAsUser.All"),
-        permits("POP.AccessAsUser.All"),
-    );
-    let names_any = imap || pop3 || permits("SMTP.Send");
-    let pop3_only = if names_any {
-        pop3 && !imap
-    } else {
-        around.serves(Protocol::Pop) && !around.serves(Protocol::Imap)
-    };
-    let sends = if names_any {
-        permits("SMTP.Send")
-    } else {
-        around.serves(Protocol::Smtp)
-    };
-    (if pop3_only { "pop3" } else { "imap" }, sends)
 }
 
 /// What is carried over: what its password opens, or what waits for it.

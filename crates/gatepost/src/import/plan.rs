@@ -1,5 +1,6 @@
 //! What a configuration of email-oauth2-proxy becomes here.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use gatepost_import::emailproxy::{EmailProxy, Protocol, SealedState};
@@ -10,6 +11,7 @@ use super::accounts;
 use super::doors;
 use super::opening::Opening;
 use super::report::{Heading, Report};
+use crate::config::AskFor;
 
 /// What a configuration of another program becomes here.
 #[derive(Debug, Default)]
@@ -93,6 +95,8 @@ pub struct MailboxPlan {
     pub read: &'static str,
     /// Whether it sends by SMTP.
     pub sends: bool,
+    /// What its person permitted, where less than the doors and it need.
+    pub ask_for: Option<BTreeSet<AskFor>>,
     /// What is carried over besides.
     pub keepsake: Keepsake,
 }

@@ -89,6 +89,48 @@ fn a_whole_configuration_is_taken_over() {
     }
 }
 
+/// A sign-in goes on with what the person permitted, whatever doors there are for others.
+#[test]
+fn what_a_person_did_not_permit_is_not_asked_for() {
+    let servers = ["IMAP-1993", "SMTP-1587"].map(|name| server(name, "local_address = 127.0.0.1"));
+    let pop = server("POP-1995", "local_address = 127.0.0.1");
+    let imap = "https://outlook.office365.com/IMAP.AccessAsUser.All";
+    let smtp = "https://outlook.office365.com/SMTP.Send";
+    let both = format!("{imap} {smtp}");
+    for (scope, doors, expected) in [
+        (imap, &servers[..1], ""),
+        (imap, &servers, "ask_for = [\"imap\"]\n"),
+        (smtp, &servers[1..], "ask_for = [\"smtp\"]\n"),
+        (both.as_str(), &servers, ""),
+        (
+            both.as_str(),
+            &[servers.concat(), pop],
+            "ask_for = [\"imap\", \"smtp\"]\n",
+        ),
+        ("offline_access", &servers, ""),
+    ] {
+        let person = PERSON.replace(&both, scope);
+        let account = format!("[ada@contoso.com]\n{ENTRA}{person}{STATE}");
+        let written = text(&planned(&format!("{}{account}", doors.concat()), &[]));
+        let found = written
+            .split_inclusive('\n')
+            .find(|line| line.starts_with("ask_for"));
+        assert_eq!(found.unwrap_or_default(), expected, "{written}");
+    }
+    // An app is asked nothing.
+    let app = APP.replace("/.default", "/IMAP.AccessAsUser.All");
+    let file = format!(
+        "{}[ada@contoso.com]\n{ENTRA}{app}client_secret = canary\n",
+        servers.concat()
+    );
+    let written = text(&planned(&file, &[]));
+    assert!(
+        written.contains("grant = \"client_credentials\""),
+        "{written}"
+    );
+    assert!(!written.contains("ask_for"), "{written}");
+}
+
 #[test]
 fn without_its_password_an_account_waits_for_it() {
     let file = format!("[ada@contoso.com]\n{ENTRA}{PERSON}{STATE}");

@@ -101,6 +101,10 @@ fn mailbox_text(mailbox: &MailboxPlan, text: &mut String) {
     if mailbox.sends {
         text.push_str("send = \"smtp\"\n");
     }
+    if let Some(ask_for) = &mailbox.ask_for {
+        let names: Vec<String> = ask_for.iter().map(|way| way.name().to_owned()).collect();
+        let _ = writeln!(text, "ask_for = {}", list(&names));
+    }
     if mailbox.grant == "password" && !matches!(mailbox.keepsake, Keepsake::Nothing) {
         text.push_str("keep_password = true\n");
     }

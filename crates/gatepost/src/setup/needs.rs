@@ -11,7 +11,8 @@ use super::permission::{
     Permission, Resource, SMTP_AS_APP, SMTP_AS_USER,
 };
 use crate::config::{
-    Config, DoorUpstream, MailboxSettings, ProofSource, ReadBy, RegistrationSettings, SendBy,
+    AskFor, Config, DoorUpstream, MailboxSettings, ProofSource, ReadBy, RegistrationSettings,
+    SendBy,
 };
 use crate::token_form::TokenUse;
 
@@ -222,10 +223,14 @@ pub fn asked_of_person(
     config: &Config,
     mailbox: &MailboxSettings,
 ) -> impl Iterator<Item = Permission> + use<> {
-    let imap = is_read_by_imap(config, mailbox).then_some(IMAP_AS_USER);
-    let pop = is_read_by_pop(config, mailbox).then_some(POP_AS_USER);
+    let is_asked = |way: AskFor, is_needed: bool| match &mailbox.ask_for {
+        Some(asked) => asked.contains(&way),
+        None => is_needed,
+    };
+    let imap = is_asked(AskFor::Imap, is_read_by_imap(config, mailbox)).then_some(IMAP_AS_USER);
+    let pop = is_asked(AskFor::Pop3, is_read_by_pop(config, mailbox)).then_some(POP_AS_USER);
     let sends = sends_by_smtp(config, mailbox) || has_file_for(config, mailbox, TokenUse::Smtp);
-    let send = sends.then_some(SMTP_AS_USER);
+    let send = is_asked(AskFor::Smtp, sends).then_some(SMTP_AS_USER);
     let exchange = imap.into_iter().chain(pop).chain(send);
     exchange.chain(graph_needs::of_person(config, mailbox))
 }
@@ -247,6 +252,12 @@ pub fn unasked(config: &Config, mailbox: &MailboxSettings, purpose: TokenUse) ->
         TokenUse::Pop3 => (POP_AS_USER, "set read = \"pop3\" for the mailbox"),
         TokenUse::Smtp => (SMTP_AS_USER, "set send = \"smtp\" for the mailbox"),
         TokenUse::Graph => return None,
+    };
+    let way = match (&mailbox.ask_for, purpose) {
+        (None, _) | (_, TokenUse::Graph) => way,
+        (Some(_), TokenUse::Imap) => "add \"imap\" to ask_for of the mailbox",
+        (Some(_), TokenUse::Pop3) => "add \"pop3\" to ask_for of the mailbox",
+        (Some(_), TokenUse::Smtp) => "add \"smtp\" to ask_for of the mailbox",
     };
     let person = mailbox.grant.person()?;
     // One sign-in may open several mailboxes.

@@ -42,6 +42,7 @@ impl Chosen {
             read: ReadBy::Auto,
             send: None,
             also: BTreeSet::new(),
+            ask_for: None,
         })
     }
 

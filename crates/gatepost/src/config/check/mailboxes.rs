@@ -8,7 +8,9 @@ use super::Check;
 use crate::config::checked::{
     GrantSettings, MailboxSettings, ProofSource, ReadBy, RegistrationSettings, SendBy,
 };
-use crate::config::raw::{Placed, RawAlso, RawConfig, RawGrant, RawMailbox, RawRead, RawSend};
+use crate::config::raw::{
+    Placed, RawAlso, RawAskFor, RawConfig, RawGrant, RawMailbox, RawRead, RawSend,
+};
 
 pub(super) fn check(
     raw: &RawConfig,
@@ -46,6 +48,7 @@ pub(super) fn check(
                 RawSend::Auto => SendBy::Auto,
             }),
             also: also(&address, mailbox, check),
+            ask_for: ask_for(mailbox, check),
         };
         if mailboxes.insert(address, settings).is_some() {
             let sentence = format!("the mailbox `{}` is defined twice", name.as_str());
@@ -77,6 +80,17 @@ fn also(address: &str, mailbox: &RawMailbox, check: &mut Check<'_>) -> BTreeSet<
         check.report(also, "config_contradiction", sentence);
     }
     also.iter().copied().collect()
+}
+
+/// What a person is asked for; an app is asked nothing.
+fn ask_for(mailbox: &RawMailbox, check: &mut Check<'_>) -> Option<BTreeSet<RawAskFor>> {
+    let ask_for = mailbox.ask_for.as_ref()?;
+    if *mailbox.grant == RawGrant::ClientCredentials {
+        let sentence = "`ask_for` is for the grants where a person signs in: an app holds what an \
+             administrator permitted";
+        check.report(ask_for, "config_contradiction", sentence);
+    }
+    Some(ask_for.iter().copied().collect())
 }
 
 fn grant(

@@ -5,7 +5,7 @@ use gatepost_oauth::CertificateFiles;
 
 use super::*;
 use crate::config::{Config, Purpose, load_for};
-use crate::setup::SmtpWay;
+use crate::setup::{Resource, SmtpWay};
 
 /// A registration with a certificate: one mailbox is read, one also sends, and a name that no
 /// script may stumble over.
@@ -314,6 +314,30 @@ fn a_mailbox_that_is_read_by_pop3_needs_no_permission_for_imap() {
         let script = setup.script(Style::Powershell).expect("a script");
         assert!(script.contains("-PopEnabled $true"), "{script}");
         assert!(!script.contains("-ImapEnabled"), "{script}");
+    }
+}
+
+#[test]
+fn nobody_is_asked_for_more_than_ask_for_names() {
+    let door = "\n[gateway.pop3]\nprotocol = \"pop3\"\nlisten = \"127.0.0.1:1100\"\n";
+    for (asked, expected) in [
+        (
+            "",
+            &["IMAP.AccessAsUser.All", "POP.AccessAsUser.All", "SMTP.Send"][..],
+        ),
+        ("ask_for = [\"imap\"]\n", &["IMAP.AccessAsUser.All"]),
+        (
+            "ask_for = [\"pop3\", \"smtp\"]\n",
+            &["POP.AccessAsUser.All", "SMTP.Send"],
+        ),
+    ] {
+        let text = PEOPLE.replace("\ngrant = ", &format!("\n{asked}grant = ")) + door;
+        let config = loaded(&text);
+        let setup = setup(&config);
+        let needed = setup.needs.permissions().into_iter();
+        let needed = needed.filter(|one| one.resource == Resource::Exchange);
+        let names: Vec<_> = needed.map(|one| one.name).collect();
+        assert_eq!(names, expected, "{asked}");
     }
 }
 

@@ -152,6 +152,10 @@ fn mailbox(mailbox: &MailboxSettings) -> Value {
     if !also.is_empty() {
         shown["also"] = json!(also);
     }
+    if let Some(ask_for) = &mailbox.ask_for {
+        let names: Vec<&str> = ask_for.iter().map(|way| way.name()).collect();
+        shown["ask_for"] = json!(names);
+    }
     shown["grant"] = json!(mailbox.grant.name());
     if let Some(person) = mailbox.grant.person() {
         shown["sign_in_as"] = json!(person);
