@@ -62,7 +62,10 @@ impl Entra {
         Router::new()
             .route("/{tenant}/oauth2/v2.0/authorize", get(authorize::v2))
             .route("/{tenant}/oauth2/authorize", get(authorize::v1))
-            .route("/{tenant}/oauth2/v2.0/devicecode", post(device::v2))
+            .route(
+                "/{tenant}/oauth2/v2.0/devicecode",
+                get(device::v2).post(device::v2),
+            )
             .route("/{tenant}/oauth2/devicecode", post(device::v1))
             .route(
                 "/common/oauth2/deviceauth",

@@ -1,8 +1,10 @@
 """Uses email-oauth2-proxy as its clients do, and prints what it kept.
 
-Standard input is JSON: `config` (its file), `port` (its IMAP server), `person_password` (that of
-the people at the sign-in page), `consents` (addresses of sign-in pages where a person only
-consents) and `logins`, each with `user`, `password` and `expected` (whether it comes in).
+Standard input is JSON: `config` (its file), `cache_store` (where it keeps tokens, if that is
+another file), `port` (its IMAP server), `person_password` (that of the people at the sign-in page),
+`consents` (addresses of sign-in pages where a person only consents) and `logins`, each with `user`,
+`password` and `expected` (whether it comes in), and `door`, if that is another than IMAP in clear:
+what is spoken, and `port`. Without `config` nothing is started: who listens there is another.
 Standard output is JSON: `tokens`, the clear tokens of every account, opened by the proxy's own
 code, and `log`.
 """
@@ -13,8 +15,11 @@ import http.cookiejar
 import imaplib
 import json
 import os
+import poplib
 import re
 import signal
+import smtplib
+import ssl
 import subprocess
 import sys
 import threading
@@ -22,6 +27,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+ASKED = re.compile(r"Authorisation request received for (\S+)")
+DEVICE = re.compile(r"Visit (\S+) and use code (\S+)")
 LINK = re.compile(r"Please visit the following URL to authenticate account (\S+): (\S+)")
 
 
@@ -48,6 +55,16 @@ class Browser:
             answers = {"answer": "accept"}
         raise SystemExit(f"not sent back: {page}")
 
+    def enter_code(self, person, url, code):
+        """Signs a person in on behalf of a device that shows a code."""
+        jar = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+        opener = urllib.request.build_opener(jar, self.NoRedirect)
+        page, _ = self.fetch(opener, url, None)
+        page, _ = self.submit(opener, page, {"otc": code})
+        page, _ = self.submit(opener, page, {"username": person, "password": self.password})
+        while "<form" in page:
+            page, _ = self.submit(opener, page, {"answer": "accept"})
+
     def submit(self, opener, page, answers):
         form = page.split("<form", 1)[1]
         fields = {}
@@ -73,10 +90,16 @@ class Browser:
 
 def watch(proxy, browser, ready, log):
     """Reads what the proxy says, and goes where it wants a person to go."""
+    person = None
     for line in proxy.stdout:
         log.append(line)
         if "Initialised Email OAuth 2.0 Proxy" in line:
             ready.set()
+        asked = ASKED.search(line)
+        person = asked[1] if asked else person
+        device = DEVICE.search(line)
+        if device:
+            browser.enter_code(person, device[1], device[2])
         link = LINK.search(line)
         if link:
             back = browser.sign_in(link[1], link[2])
@@ -85,16 +108,51 @@ def watch(proxy, browser, ready, log):
 
 
 def log_in(port, login):
-    client = imaplib.IMAP4("127.0.0.1", port, timeout=60)
     try:
-        answer = "\0{user}\0{password}".format(**login).encode()
-        client.authenticate("PLAIN", lambda _: answer)
-        client.select("INBOX", readonly=True)
-        came_in = True
-        client.logout()
-    except imaplib.IMAP4.error:
-        came_in = False
-    return came_in
+        return DOORS[login.get("door", "imap")](login.get("port", port), login)
+    except (imaplib.IMAP4.error, poplib.error_proto, smtplib.SMTPException):
+        return False
+
+
+def imaps(port, login):
+    return by_imap(imaplib.IMAP4_SSL("localhost", port, ssl_context=trusting(login), timeout=60), login)
+
+
+def pop3(port, login):
+    client = poplib.POP3("127.0.0.1", port, timeout=60)
+    client.user(login["user"])
+    client.pass_(login["password"])
+    client.stat()
+    client.quit()
+    return True
+
+
+def smtp_starttls(port, login):
+    with smtplib.SMTP("localhost", port, timeout=60) as client:
+        client.starttls(context=trusting(login))
+        client.login(login["user"], login["password"])
+        text = "Subject: through the door\r\n\r\nHello.\r\n"
+        client.sendmail(login["user"], [login["user"]], text)
+    return True
+
+
+def trusting(login):
+    return ssl.create_default_context(cafile=login["authority"])
+
+
+def imap(port, login):
+    return by_imap(imaplib.IMAP4("127.0.0.1", port, timeout=60), login)
+
+
+def by_imap(client, login):
+    answer = "\0{user}\0{password}".format(**login).encode()
+    client.authenticate("PLAIN", lambda _: answer)
+    client.select("INBOX", readonly=True)
+    client.logout()
+    return True
+
+
+DOORS = {"imap": imap, "imaps": imaps, "pop3": pop3, "smtp-starttls": smtp_starttls}
 
 
 def opened(config, logins):
@@ -118,11 +176,15 @@ def opened(config, logins):
 
 def main():
     order = json.load(sys.stdin)
+    if "config" not in order:
+        return use(order, [])
     browser = Browser(order["person_password"])
     for consent in order["consents"]:
         browser.sign_in(consent["user"], consent["url"])
     command = [sys.executable, "-m", "emailproxy", "--no-gui", "--local-server-auth"]
     command += ["--config-file", order["config"], "--log-file", os.devnull, "--debug"]
+    if "cache_store" in order:
+        command += ["--cache-store", order["cache_store"]]
     proxy = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -130,9 +192,7 @@ def main():
     threading.Thread(target=watch, args=(proxy, browser, ready, log), daemon=True).start()
     try:
         ready.wait(60)
-        for login in order["logins"]:
-            if log_in(order["port"], login) != login["expected"]:
-                raise SystemExit(f"{login['user']}:\n{''.join(log)}")
+        use(order, log)
     finally:
         proxy.send_signal(signal.SIGINT)
         try:
@@ -140,7 +200,16 @@ def main():
         except subprocess.TimeoutExpired:
             proxy.kill()
     good = [login for login in order["logins"] if login["expected"]]
-    json.dump({"tokens": opened(order["config"], good), "log": "".join(log)}, sys.stdout)
+    kept = opened(order.get("cache_store", order["config"]), good)
+    json.dump({"tokens": kept, "log": "".join(log)}, sys.stdout)
+
+
+def use(order, log):
+    """Logs everybody in."""
+    for login in order["logins"]:
+        if log_in(order.get("port"), login) != login["expected"]:
+            door = login.get("door", "imap")
+            raise SystemExit(f"{login['user']} by {door}:\n{''.join(log)}")
 
 
 main()

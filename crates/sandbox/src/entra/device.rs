@@ -4,7 +4,7 @@
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
-use axum::http::{Response, StatusCode};
+use axum::http::{Method, Response, StatusCode};
 use serde_json::json;
 
 use super::authorize::show_sign_in;
@@ -16,7 +16,8 @@ use super::refusal::{Refusal, json_response};
 use super::{Entra, refusals};
 use crate::tenant::{Device, SessionRefused};
 
-/// `/{tenant}/oauth2/v2.0/devicecode`
+/// `/{tenant}/oauth2/v2.0/devicecode`. There are programs that ask by GET, with a query, such as
+/// email-oauth2-proxy.
 pub(super) async fn v2(
     State(entra): State<Entra>,
     Path(place): Path<String>,
@@ -24,6 +25,10 @@ pub(super) async fn v2(
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let call = Call::new(&entra, &parts, &place, Version::V2);
+    let body = match (&parts.method, parts.uri.query()) {
+        (&Method::GET, Some(query)) => Body::from(query.to_owned()),
+        _ => body,
+    };
     begin(call, body).await
 }
 

@@ -2,5 +2,6 @@
 //! files against Python's.
 
 mod configparser;
+mod doors;
 mod stand;
 mod takeover;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -141,11 +141,16 @@ impl Stand {
             "consents": [{ "user": JUN, "url": consent }],
             "logins": logins,
         });
+        let said = self.clients(&order)?;
+        Ok(serde_json::from_slice(&said)?)
+    }
+
+    /// Has clients use the real proxy, or whoever has taken its place; gives what they say.
+    pub(crate) fn clients(&self, order: &Value) -> Result<Vec<u8>, Failure> {
         let mut clients = EmailProxy::installed()?.clients();
         clients.env("SSL_CERT_FILE", self.variable("CA")?);
         clients.current_dir(self.folder.path());
-        let said = told(&mut clients, &order)?;
-        Ok(serde_json::from_slice(&said.stdout)?)
+        Ok(told(&mut clients, order)?.stdout)
     }
 
     /// Runs gatepost to its end; it must end well.
@@ -209,8 +214,21 @@ impl Stand {
 /// A gateway that runs.
 pub(crate) struct Serving {
     child: Child,
-    /// Kept open: nobody else reads it, and it is short.
+    /// Kept open: it is short, and read when something failed.
     log: BufReader<ChildStderr>,
+}
+
+impl Serving {
+    /// Ends the gateway, and adds to a failure what it had said.
+    pub(crate) fn explain(mut self, failure: &Failure) -> Failure {
+        let _ = self.child.kill();
+        let mut said = String::new();
+        let read = self.log.read_to_string(&mut said);
+        match read {
+            Ok(_) => format!("{failure}\nthe gateway said:\n{said}").into(),
+            Err(unread) => format!("{failure}\nthe gateway's log: {unread}").into(),
+        }
+    }
 }
 
 impl Drop for Serving {
@@ -274,4 +292,4 @@ fn program(folder: &Path) -> Result<Command, Failure> {
     Ok(command)
 }
 
-const SCOPE: &str = "https://outlook.office.com/IMAP.AccessAsUser.All offline_access";
+pub(crate) const SCOPE: &str = "https://outlook.office.com/IMAP.AccessAsUser.All offline_access";

@@ -1,0 +1,182 @@
+//! Doors of every kind, an app that shows a certificate, a person who signs in on a device, and tokens
+//! that are kept in a file of their own.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::TcpListener;
+
+use gatepost_peers::IdentityEndpoint;
+use serde_json::{Value, json};
+
+use crate::stand::{ADA, Failure, JUN, SCOPE, SUPPORT, Stand};
+
+#[test]
+fn every_door_and_grant_goes_on_as_with_the_real_program() -> Result<(), Failure> {
+    let stand = Stand::new()?;
+    let ports = Ports::free()?;
+    // The proxy's own certificate, of an authority that its clients trust.
+    let identity = IdentityEndpoint::start()?;
+    let shown = identity.authority().issue(&["localhost"])?;
+    stand.write("local.pem", &shown.certificate_pem)?;
+    stand.write("local.key", &shown.key_pem)?;
+    let authority = identity.authority().certificate_file();
+    let file = stand.write("emailproxy.config", &configuration(&stand, &ports)?)?;
+    let cache = stand.path("tokens.cache");
+
+    let mut logins = Vec::new();
+    for (account, door) in LOGINS {
+        for (password, expected) in [(stand.password(account)?, true), ("another".into(), false)] {
+            logins.push(json!({
+                "user": account, "password": password, "expected": expected,
+                "door": door, "port": ports.of(door), "authority": authority,
+            }));
+        }
+    }
+    let person_password = stand.variable("PASSWORD")?;
+    let mut order = json!({
+        "config": file,
+        "cache_store": cache,
+        "person_password": person_password,
+        "consents": [{ "user": JUN, "url": consent(&stand)? }],
+        "logins": logins,
+    });
+    stand.clients(&order)?;
+    assert!(!fs::read_to_string(&file)?.contains("refresh_token"));
+    assert!(fs::read_to_string(&cache)?.contains("refresh_token"));
+
+    let mut passwords = String::new();
+    for account in [ADA, JUN, SUPPORT] {
+        writeln!(passwords, "{account} {}", stand.password(account)?)?;
+    }
+    stand.write("passwords", &passwords)?;
+    let told = stand.gatepost(&[
+        "import",
+        "emailproxy",
+        "emailproxy.config",
+        "--cache-store",
+        "tokens.cache",
+        "--passwords",
+        "passwords",
+        "--write",
+        "gatepost.toml",
+        "--json",
+    ])?;
+    let told: Value = serde_json::from_str(&told)?;
+    assert_eq!(told["not_taken"], json!([]), "{told:#}");
+    let expected = [
+        ("device_code", "sign_in"),
+        ("password", "sign_in"),
+        ("client_credentials", "password"),
+    ];
+    for (index, (grant, carried)) in expected.iter().enumerate() {
+        let account = &told["accounts"][index];
+        assert_eq!(account["grant"], *grant, "{told:#}");
+        assert_eq!(account["carried"], *carried, "{told:#}");
+    }
+    stand.gatepost(&["config", "check", "--secrets"])?;
+    stand.trust_sandbox("gatepost.toml")?;
+    let serving = stand.serve("gatepost.toml")?;
+    // The same clients at the same ports; who listens there is another.
+    let order = order.as_object_mut().ok_or("an object")?;
+    order.remove("config");
+    if let Err(failure) = stand.clients(&Value::Object(order.clone())) {
+        return Err(serving.explain(&failure));
+    }
+    let sent = stand.gatepost(&["messages", SUPPORT, "--json", "--top", "100"])?;
+    let sent = sent.matches("through the door").count();
+    assert_eq!(sent, 2, "once through each program");
+    Ok(())
+}
+
+/// Who comes in where. Another account has the other grant.
+const LOGINS: [(&str, &str); 5] = [
+    (ADA, "imaps"),
+    (JUN, "imaps"),
+    (SUPPORT, "imaps"),
+    (SUPPORT, "pop3"),
+    (SUPPORT, "smtp-starttls"),
+];
+
+/// Where the proxy listens.
+struct Ports {
+    imaps: u16,
+    pop3: u16,
+    smtp: u16,
+}
+
+impl Ports {
+    fn free() -> Result<Self, Failure> {
+        // All are held at the same time, so that they differ.
+        let held = [
+            TcpListener::bind("127.0.0.1:0")?,
+            TcpListener::bind("127.0.0.1:0")?,
+            TcpListener::bind("127.0.0.1:0")?,
+        ];
+        Ok(Self {
+            imaps: held[0].local_addr()?.port(),
+            pop3: held[1].local_addr()?.port(),
+            smtp: held[2].local_addr()?.port(),
+        })
+    }
+
+    fn of(&self, door: &str) -> u16 {
+        match door {
+            "imaps" => self.imaps,
+            "pop3" => self.pop3,
+            _ => self.smtp,
+        }
+    }
+}
+
+fn endpoints(stand: &Stand) -> Result<String, Failure> {
+    let (login, tenant) = (stand.variable("LOGIN")?, stand.variable("TENANT")?);
+    Ok(format!("{login}/{tenant}/oauth2/v2.0"))
+}
+
+/// A page where Jun consents, since nobody asks him when his password is exchanged.
+fn consent(stand: &Stand) -> Result<String, Failure> {
+    Ok(format!(
+        "{}/authorize?client_id={}&response_type=code&scope={}\
+         &redirect_uri=http%3A%2F%2Flocalhost%3A1&login_hint={JUN}",
+        endpoints(stand)?,
+        stand.variable("CLIENT_ID")?,
+        SCOPE.replace(' ', "%20"),
+    ))
+}
+
+fn configuration(stand: &Stand, ports: &Ports) -> Result<String, Failure> {
+    let endpoints = endpoints(stand)?;
+    let server = |section: String, variable: &str, options: &str| {
+        let (host, port) = stand.variable(variable)?.rsplit_once(':').ok_or("a port")?;
+        Ok::<_, Failure>(format!(
+            "[{section}]\nserver_address = {host}\nserver_port = {port}\n\
+             local_address = 127.0.0.1\n{options}\n"
+        ))
+    };
+    let certificate = "local_certificate_path = local.pem\nlocal_key_path = local.key\n";
+    let starttls = format!("local_starttls = True\n{certificate}");
+    // The app is one, and shows the same to whatever account.
+    let app = format!(
+        "token_url = {endpoints}/token\nclient_id = {}\njwt_certificate_path = {}\n\
+         jwt_key_path = {}\n",
+        stand.variable("CLIENT_ID")?,
+        stand.variable("CERTIFICATE")?,
+        stand.variable("PRIVATE_KEY")?
+    );
+    Ok([
+        server(format!("IMAP-{}", ports.imaps), "IMAP", certificate)?,
+        server(format!("POP-{}", ports.pop3), "POP3", "")?,
+        server(format!("SMTP-{}", ports.smtp), "SMTP", &starttls)?,
+        format!(
+            "[{ADA}]\n{app}permission_url = {endpoints}/devicecode\noauth2_scope = {SCOPE}\n\
+             oauth2_flow = device\n\n"
+        ),
+        format!("[{JUN}]\n{app}oauth2_scope = {SCOPE}\noauth2_flow = password\n\n"),
+        format!(
+            "[{SUPPORT}]\n{app}oauth2_scope = https://outlook.office365.com/.default\n\
+             oauth2_flow = client_credentials\n\n"
+        ),
+        "[emailproxy]\ndelete_account_token_on_password_error = False\n".to_owned(),
+    ]
+    .concat())
+}
