@@ -29,6 +29,10 @@ pub struct Dispatcher {
 /// What is under way.
 struct Work {
     lane: Lane,
+    /// When something of the mailbox is due next, as it was read.
+    due: Option<Timestamp>,
+    /// Until when that counts. It may be told too early: a claim finds nothing then.
+    due_counts_until: Timestamp,
     /// Claimed, and not begun; and when each was claimed.
     ready: VecDeque<(DueSubmission, Timestamp)>,
     /// A claim that is being written.
@@ -39,6 +43,8 @@ struct Work {
     is_stirred: bool,
     attempts: JoinSet<Attempted>,
     looks: JoinSet<Settlement>,
+    /// Whether what a look found out is not written yet.
+    has_looked: bool,
     /// Sessions without a message, and since when.
     idle: Vec<(Held, Timestamp)>,
     /// What has ended and is not written yet.
@@ -91,12 +97,15 @@ impl Dispatcher {
                     let limits = self.sending.policy.limits;
                     return Some(Work {
                         lane: Lane::new(limits, &lately, self.office.chance.clone()),
+                        due: None,
+                        due_counts_until: Timestamp::MIN,
                         ready: VecDeque::new(),
                         claims: JoinSet::new(),
                         is_dry: false,
                         is_stirred: false,
                         attempts: JoinSet::new(),
                         looks: JoinSet::new(),
+                        has_looked: false,
                         idle: Vec::new(),
                         unsettled: Vec::new(),
                         written: Vec::new(),
@@ -115,16 +124,8 @@ impl Dispatcher {
     async fn round(&mut self, work: &mut Work, stop: &Stop) -> Result<(), StorageError> {
         self.settle(work);
         self.close_idle(work).await;
-        let due = self
-            .office
-            .outbox
-            .next_due_of(&self.sending.mailbox)
-            .await?;
-        let now = self.office.clock.now();
-        let mut begun = false;
-        if due.is_some_and(|at| at <= now) {
-            begun |= self.look(work, now).await?;
-        }
+        let mut begun = self.read_due(work).await?;
+        let due = work.due;
         begun |= self.start(work, due);
         if begun {
             return Ok(());
@@ -147,6 +148,10 @@ impl Dispatcher {
             }
             Some(counted) = work.writing.join_next() => {
                 work.stir();
+                let is_all_sent = work.written.iter().all(|one| matches!(one.fate, Fate::Sent { .. }));
+                if !is_all_sent || std::mem::take(&mut work.has_looked) {
+                    work.forget_due();
+                }
                 self.wrote(work, counted)?;
             }
             Some(claimed) = work.claims.join_next() => {
@@ -154,17 +159,42 @@ impl Dispatcher {
                 let claimed = claimed.unwrap_or_else(|ended| resume_unwind(ended.into_panic()));
                 work.claimed(claimed?);
             }
-            Some(ended) = work.looks.join_next() => work.unsettled.extend(ended.ok()),
+            Some(ended) = work.looks.join_next() => {
+                work.unsettled.extend(ended.ok());
+                work.has_looked = true;
+                work.forget_due();
+            }
             () = stop.requested() => {}
             call = self.ear.heard() => {
                 if call == Call::Urgent {
                     work.lane.opens();
                 }
                 work.stir();
+                work.forget_due();
             }
-            () = clock.sleep_until(until) => work.stir(),
+            () = clock.sleep_until(until) => {
+                work.stir();
+                work.forget_due();
+            }
         }
         Ok(())
+    }
+
+    /// Reads when something is due, unless that is known well enough, and begins a look where one
+    /// is due. Says whether it did. While a backlog is sent, each message would cost these reads.
+    async fn read_due(&self, work: &mut Work) -> Result<bool, StorageError> {
+        let now = self.office.clock.now();
+        let until = later(now, DUE_COUNTS);
+        if (now..=until).contains(&work.due_counts_until) {
+            return Ok(false);
+        }
+        let outbox = &self.office.outbox;
+        work.due = outbox.next_due_of(&self.sending.mailbox).await?;
+        work.due_counts_until = until;
+        if work.due.is_some_and(|at| at <= now) {
+            return self.look(work, now).await;
+        }
+        Ok(false)
     }
 
     /// Looks for what is unknown, one after another. Says whether a look began.
@@ -421,6 +451,11 @@ impl Work {
         unwritten.any(|one| one.lease == *lease)
     }
 
+    /// Something else may be due by now.
+    fn forget_due(&mut self) {
+        self.due_counts_until = Timestamp::MIN;
+    }
+
     /// What was claimed and cannot begin soon waits unclaimed: somebody may cancel it.
     fn give_back(&mut self) {
         let released = self.ready.drain(..).map(|(due, _)| Settlement {
@@ -438,6 +473,9 @@ impl Work {
     fn claimed(&mut self, claimed: Claimed) {
         let Claimed { due, at, is_all } = claimed;
         self.is_dry = is_all && !self.is_stirred;
+        if is_all {
+            self.forget_due();
+        }
         self.ready.extend(due.into_iter().map(|due| (due, at)));
     }
 }
@@ -451,6 +489,9 @@ fn earlier(at: Timestamp, time: Duration) -> Timestamp {
     at.checked_sub(time).unwrap_or(Timestamp::MIN)
 }
 
+/// How long what is due next counts as it was read, if nobody rings and nothing is written that
+/// changes it.
+const DUE_COUNTS: Duration = Duration::from_secs(1);
 /// Messages that are claimed before they can begin.
 const AHEAD: usize = 16;
 /// How long a session waits for another message.
