@@ -147,6 +147,19 @@ async fn run_group(
         None => options.connect().await?,
     };
     db.execute("BEGIN IMMEDIATE").await?;
+    if let [only] = group {
+        let worked = only.work(&mut db).await;
+        let panicked = matches!(worked, Err(Undone::Panicked));
+        let end = match worked {
+            Ok(()) => db.execute("COMMIT").await.map_err(Undone::from),
+            Err(undone) => db.execute("ROLLBACK").await.map_err(|_| undone),
+        };
+        end?;
+        if !panicked {
+            *connection = Some(db);
+        }
+        return Ok(1);
+    }
     let mut ran = 0;
     let mut panicked = false;
     for transaction in group {
