@@ -12,7 +12,6 @@ use reqwest::header::{
 };
 use rustls::CertificateError;
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
 use url::Url;
 
 use super::TRANSPORT;
@@ -21,7 +20,7 @@ use super::answer::Answer;
 use super::call::{Call, Content, Reply};
 use super::governor::Lane;
 use super::refusal::{GraphMeaning, GraphRefusal};
-use super::resources::{Page, UnreadPage};
+use super::resources::Page;
 use super::settings::GraphSettings;
 use crate::MailError;
 
@@ -82,20 +81,6 @@ impl Graph {
             .value
             .ok_or_else(|| self.garbled(what, "a page without `value`"))?;
         Ok((value, next))
-    }
-
-    /// One page of a collection whose items are not read yet, and the link to the next.
-    pub(super) async fn unread_page(
-        &self,
-        call: Call,
-    ) -> Result<(Box<RawValue>, Option<Url>), MailError> {
-        let what = call.what;
-        let page: UnreadPage = self.object(call).await?;
-        let next = page.next.map(|next| self.link(&next)).transpose()?;
-        let items = page
-            .value
-            .ok_or_else(|| self.garbled(what, "a page without `value`"))?;
-        Ok((items, next))
     }
 
     /// Every page of a collection that is not large; at most `most` of it.

@@ -1,7 +1,6 @@
 //! The newest messages that match a query.
 
 use jiff::Timestamp;
-use serde_json::value::RawValue;
 use url::Url;
 
 use super::address::quoted;
@@ -36,37 +35,24 @@ impl Graph {
         }
     }
 
-    /// Pages are asked for until there are enough: each may lose some to the sieve. One that is
-    /// wanted in any case is on its way while the one before it is read.
+    /// Pages are asked for until there are enough: each may lose some to the sieve.
     async fn sifted(&self, question: Url, query: &Query) -> Result<Vec<Summary>, MailError> {
         let mut found: Vec<Summary> = Vec::new();
-        let ask = |url: Url| self.unread_page(Call::get(url, LIST));
-        let (mut url, mut page) = (question.clone(), Some(ask(question).await?));
-        while let Some((items, further)) = page.take() {
+        let mut next = Some(question);
+        while let Some(url) = next.take() {
+            let (page, further) = self
+                .page::<Message>(Call::get(url.clone(), "list messages"))
+                .await?;
+            let summaries = page.iter().map(summary);
+            found.extend(summaries.filter(|summary| matches(summary, query)));
             // A search comes in the order of sending, so all of it is put in order below.
-            let is_wanted = |count: usize| !is_ordered(query) || count < query.top;
-            let ahead = further
-                .clone()
-                .filter(|next| *next != url && is_wanted(found.len() + MOST_PAGE));
-            let ahead = async {
-                match ahead {
-                    Some(next) => Some(ask(next).await),
-                    None => None,
-                }
-            };
-            let (read, next) = tokio::join!(read(items, query), ahead);
-            found.extend(read.map_err(|reason| self.garbled(LIST, &reason))?);
-            let Some(further) = further.filter(|_| is_wanted(found.len())) else {
+            if is_ordered(query) && found.len() >= query.top {
                 break;
-            };
-            if further == url {
-                return Err(self.garbled(LIST, "a page that leads to itself"));
             }
-            url = further.clone();
-            page = Some(match next {
-                Some(next) => next?,
-                None => ask(further).await?,
-            });
+            if further.as_ref() == Some(&url) {
+                return Err(self.garbled("list messages", "a page that leads to itself"));
+            }
+            next = further;
         }
         found.sort_by_key(|summary| std::cmp::Reverse(summary.received_at));
         found.truncate(query.top);
@@ -100,20 +86,6 @@ impl Graph {
             None => address,
         };
         address.with("$orderby", "receivedDateTime desc").url()
-    }
-}
-
-/// Those of a page that match, read on a thread of its own. The error is a sentence.
-async fn read(items: Box<RawValue>, query: &Query) -> Result<Vec<Summary>, String> {
-    let query = query.clone();
-    let reading = tokio::task::spawn_blocking(move || {
-        let items: Vec<Message> = serde_json::from_str(items.get())?;
-        let summaries = items.iter().map(summary);
-        Ok(summaries.filter(|one| matches(one, &query)).collect())
-    });
-    match reading.await {
-        Ok(read) => read.map_err(|error: serde_json::Error| error.to_string()),
-        Err(ended) => std::panic::resume_unwind(ended.into_panic()),
     }
 }
 
@@ -215,7 +187,6 @@ fn contains(wanted: Option<&str>, text: impl FnOnce() -> String) -> bool {
 }
 
 const OPERATORS: &[&str] = &["AND", "OR", "NOT", "NEAR", "ONEAR", "WORDS", "XRANK"];
-const LIST: &str = "list messages";
 const LEAST_PAGE: usize = 100;
 /// The most that Graph takes.
 const MOST_PAGE: usize = 1_000;

@@ -3,7 +3,6 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
 
 use crate::{Address, Envelope, Flag};
 
@@ -15,14 +14,6 @@ pub(super) struct Page<T> {
     pub(super) next: Option<String>,
     #[serde(rename = "@odata.deltaLink")]
     pub(super) delta: Option<String>,
-}
-
-/// The same before its items are read.
-#[derive(Debug, Deserialize)]
-pub(super) struct UnreadPage {
-    pub(super) value: Option<Box<RawValue>>,
-    #[serde(rename = "@odata.nextLink")]
-    pub(super) next: Option<String>,
 }
 
 /// A folder (<https://learn.microsoft.com/graph/api/resources/mailfolder>).
