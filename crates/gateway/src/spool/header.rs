@@ -117,6 +117,10 @@ impl Rules<'_> {
             return Ok(header);
         }
         if !self.rewrite_from {
+            if fields.len() > 1 {
+                let said = "The message has more than one From field (RFC 5322 §3.6)";
+                return Err(Refused::new(Why::Sender, said));
+            }
             let who = from.iter().map(|one| one.address.as_str());
             let said = format!(
                 "{} may not send messages from {}",
