@@ -1,8 +1,9 @@
 //! Octets in both directions, which nobody looks at. How the last line of each begins is all that is
 //! remembered of them, to say goodbye where that cannot end up within a message.
 //!
-//! A [`Relay`] reads no faster than the other side takes, hands the end of one direction on as
-//! such, and holds a buffer only while octets are on their way: a session that idles holds none.
+//! A [`Relay`] reads no faster than the other side takes, and hands the end of one direction on as
+//! such. A session that idles holds no buffer. One whose reader does not read on holds what is on
+//! its way until it does: one buffer in clear or encrypted, what was read ahead, and a record of TLS.
 
 mod flow;
 mod last_line;
@@ -15,6 +16,8 @@ use std::time::Duration;
 use gatepost_host::{Clock, Elapsed, Stop};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
+
+pub(crate) use flow::Reduce;
 
 use flow::Flow;
 
@@ -57,8 +60,8 @@ pub(crate) enum Ended {
 
 impl<C, S> Relay<C, S>
 where
-    C: AsyncRead + AsyncWrite + Unpin,
-    S: AsyncRead + AsyncWrite + Unpin,
+    C: AsyncRead + AsyncWrite + Reduce + Unpin,
+    S: AsyncRead + AsyncWrite + Reduce + Unpin,
 {
     /// `from_client` and `from_server` were read already, and go first.
     pub(crate) fn new(

@@ -35,6 +35,14 @@ impl<T> ReadAhead<T> {
         }
     }
 
+    /// Whoever does not read on for a while holds no more than what was read already.
+    pub fn reduce(&mut self) {
+        if let Some(Ahead { buffer, unread }) = self.ahead.take() {
+            let (buffer, unread) = buffer.reduced_to(unread);
+            self.ahead = Some(Ahead { buffer, unread });
+        }
+    }
+
     /// Hands out what was read already, as much as there is room for.
     fn hand_out(&mut self, to: &mut ReadBuf<'_>) {
         let Some(ahead) = &mut self.ahead else {
@@ -156,5 +164,22 @@ mod tests {
         let mut said = [0; 6];
         far.read_exact(&mut said).await.expect("it is open");
         assert_eq!(&said, b"DONE\r\n");
+    }
+
+    #[tokio::test]
+    async fn whoever_does_not_read_on_holds_no_more_than_was_read() {
+        let (mut far, near) = tokio::io::duplex(100_000);
+        let mut near = ReadAhead::new(near);
+        let written = vec![b'a'; Buffer::SIZE];
+        far.write_all(&written).await.expect("there is room");
+        let mut piece = vec![0; Buffer::SIZE - 777];
+        near.read_exact(&mut piece[1..]).await.expect("it is open");
+        near.reduce();
+        let held = near.ahead.as_ref().map(|ahead| ahead.buffer.octets().len());
+        assert_eq!(held, Some(778));
+        let mut rest = [0; 778];
+        near.read_exact(&mut rest).await.expect("it is open");
+        assert_eq!(rest, [b'a'; 778]);
+        assert!(near.ahead.is_none());
     }
 }

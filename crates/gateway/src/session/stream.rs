@@ -7,7 +7,9 @@ use std::task::{Context, Poll};
 use gatepost_host::ReadAhead;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
+use tokio_rustls::{client, server::TlsStream};
+
+use crate::relay::Reduce;
 
 /// The connection of a client.
 #[derive(Debug)]
@@ -16,6 +18,21 @@ pub(crate) enum ClientStream {
     Clear(TcpStream),
     /// TLS protects it.
     Protected(Box<TlsStream<ReadAhead<TcpStream>>>),
+}
+
+impl Reduce for ClientStream {
+    fn reduce(&mut self) {
+        match self {
+            Self::Clear(_) => {}
+            Self::Protected(stream) => stream.get_mut().0.reduce(),
+        }
+    }
+}
+
+impl Reduce for Box<client::TlsStream<ReadAhead<TcpStream>>> {
+    fn reduce(&mut self) {
+        self.get_mut().0.reduce();
+    }
 }
 
 impl AsyncRead for ClientStream {
