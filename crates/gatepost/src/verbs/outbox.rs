@@ -101,12 +101,20 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     if again.is_empty() || sending::is_served(&config, true)? {
         return Ok(());
     }
+    let mut first_failure = None;
     for id in again {
         let seen = sending::send_now(config.clone(), &id)?;
-        sending::told(&seen, false)?;
-        screen::line(&format!("{} {id}", seen.state.as_str()))?;
+        match sending::told(&seen, false) {
+            Ok(()) => screen::line(&format!("{} {id}", seen.state.as_str()))?,
+            // What makes one wait is mostly wrong with the mailbox, and makes the others wait, too.
+            Err(waits @ SendError::Waits { .. }) => return Err(waits.into()),
+            Err(failure) => match &first_failure {
+                None => first_failure = Some(failure),
+                Some(_) => screen::tell_failure(&failure.into()),
+            },
+        }
     }
-    Ok(())
+    first_failure.map_or(Ok(()), |failure| Err(failure.into()))
 }
 
 /// Answers what is to be sent at once.

@@ -171,10 +171,14 @@ fn what_waits_is_accepted_and_says_what_it_waits_for() {
         &["kept in the outbox", "gatepost explain smtp_switched_off"],
     );
     stand.clear_fault("smtp-off");
-    let retried = stand.printed(&["outbox", "retry", "--mailbox", SUPPORT]);
+    // One that is refused keeps no other back.
+    stand.fault("refuse-mail,code=5.2.252,times=1");
+    let retried = stand.run(&["outbox", "retry", "--mailbox", SUPPORT]);
+    retried.assert_fails(77, &["permission SendAs"]);
     assert!(
-        retried.starts_with("2 of 2 due at once\nsent "),
-        "{retried}"
+        retried.stdout.starts_with("2 of 2 due at once\nsent "),
+        "{}",
+        retried.stdout
     );
     let listed = stand.listed(&["outbox", "list", "--state", "scheduled"]);
     assert_eq!(listed.len(), 1, "{listed:?}");
