@@ -35,7 +35,7 @@ use crate::config::{Config, GrantSettings, MailboxSettings, ProofSource};
 use crate::failure::Failure;
 pub use admission::rules as admission_rules;
 pub use credentials::{formerly as former_credential_ids, id as credential_id};
-pub use gateway::{DoorMadeOf, OpenedDoor, Sockets};
+pub use gateway::{DoorMadeOf, OpenedDoor, Sockets, certificate_in_files};
 use reach::Reach;
 pub use registrations::certificate;
 pub use reload::{Recomposed, ReloadError};

@@ -1,4 +1,4 @@
-//! A look into what a configuration names: certificates and programs.
+//! A look into what a configuration names: certificates, those of doors too, and programs.
 //!
 //! What contradicts itself is an error, since somebody just wrote it so. What time brings, and what
 //! can be put right while `serve` runs, is a doubt: it must not keep other mailboxes and sinks
@@ -15,8 +15,8 @@ use jiff::tz::TimeZone;
 
 use crate::compose;
 use crate::config::{
-    Config, ConfigError, Place, Problem, ProofSource, RegistrationSettings, SinkSettings,
-    SinkTarget,
+    Config, ConfigError, DoorSettings, Place, Problem, ProofSource, RegistrationSettings,
+    SinkSettings, SinkTarget,
 };
 
 /// How much is looked into.
@@ -61,6 +61,13 @@ pub async fn examine(
             Err(problem) => problems.push(problem),
         }
     }
+    problems.extend(
+        config
+            .gateway
+            .doors
+            .iter()
+            .filter_map(|door| shown(door, clock)),
+    );
     doubts.extend(config.sinks.iter().filter_map(program));
     problems.sort_by_key(|problem| problem.place.as_ref().map(|place| place.line));
     doubts.sort_by_key(|doubt| doubt.problem.place.as_ref().map(|place| place.line));
@@ -129,6 +136,17 @@ fn in_its_time(certificate: &Certificate, at: Place, clock: &Clock) -> Option<Do
             certificate.name()
         );
         doubt(Harm::Soon, "certificate_expires_soon", sentence)
+    })
+}
+
+/// What is wrong with the certificate that a door shows.
+fn shown((name, door): (&String, &DoorSettings), clock: &Clock) -> Option<Problem> {
+    let certificate = door.certificate.as_ref()?;
+    let opened = compose::certificate_in_files(name, certificate, clock)?;
+    opened.err().map(|error| Problem {
+        code: error.code(),
+        sentence: error.to_string(),
+        place: Some(door.at.clone()),
     })
 }
 

@@ -11,7 +11,7 @@ use gatepost_gateway::door::{
 };
 use gatepost_gateway::upstream::{NoDestination, Upstream};
 use gatepost_gateway::{Gateway, Protocol};
-use gatepost_host::files;
+use gatepost_host::{Clock, files};
 use gatepost_mail::passage::Destination;
 use gatepost_mailroom::outbox::PostOffice;
 use gatepost_wire::InClear;
@@ -116,7 +116,7 @@ impl Gatepost {
                 let listening = keys.filter_map(|key| sockets.0.get(&key));
                 let listening = listening.flatten().cloned().collect();
                 let certificate = match &settings.certificate {
-                    Some(certificate) => Some(self.certificate(certificate)?),
+                    Some(certificate) => Some(self.certificate(name, certificate)?),
                     None => None,
                 };
                 let settings = door_settings(name, settings);
@@ -131,26 +131,35 @@ impl Gatepost {
             .collect()
     }
 
-    fn certificate(&self, certificate: &DoorCertificate) -> Result<Certificate, DoorError> {
-        let clock = self.clock.clone();
-        match certificate {
-            DoorCertificate::Files { certificate, key } => {
-                let files = CertificateFiles {
-                    chain: certificate.clone(),
-                    key: key.clone(),
-                };
-                Certificate::open(files, clock)
-            }
-            DoorCertificate::SelfSigned => {
-                let folder = self.store.folder().path();
-                let files = CertificateFiles {
-                    chain: folder.join("gateway.crt"),
-                    key: folder.join("gateway.key"),
-                };
-                Certificate::self_signed(&names(&self.config.gateway), files, clock)
-            }
+    fn certificate(&self, door: &str, named: &DoorCertificate) -> Result<Certificate, DoorError> {
+        if let Some(certificate) = certificate_in_files(door, named, &self.clock) {
+            return certificate;
         }
+        let folder = self.store.folder().path();
+        let files = CertificateFiles {
+            door: door.to_owned(),
+            chain: folder.join("gateway.crt"),
+            key: folder.join("gateway.key"),
+        };
+        Certificate::self_signed(&names(&self.config.gateway), files, self.clock.clone())
     }
+}
+
+/// The certificate that a door shows, if the configuration names its files. Nothing is made.
+pub fn certificate_in_files(
+    door: &str,
+    named: &DoorCertificate,
+    clock: &Clock,
+) -> Option<Result<Certificate, DoorError>> {
+    let DoorCertificate::Files { certificate, key } = named else {
+        return None;
+    };
+    let files = CertificateFiles {
+        door: door.to_owned(),
+        chain: certificate.clone(),
+        key: key.clone(),
+    };
+    Some(Certificate::open(files, clock.clone()))
 }
 
 impl DoorMadeOf {

@@ -71,13 +71,16 @@ fn check(arguments: CheckArguments, settings: &Settings) -> Result<(), Failure> 
     let count = |number: usize, one: &str, many: &str| {
         format!("{number} {}", if number == 1 { one } else { many })
     };
+    let logins = config.gateway.logins.len() + config.gateway.domains.len();
     screen::line(&format!(
-        "{} {}: {}, {}, {}, {}",
+        "{} {}: {}, {}, {}, {}, {}, {}",
         painted(Paint::Good, "good"),
         config.file.display(),
         count(config.registrations.len(), "registration", "registrations"),
         count(config.mailboxes.len(), "mailbox", "mailboxes"),
         count(config.sinks.len(), "sink", "sinks"),
         count(config.watches.len(), "watch", "watches"),
+        count(config.gateway.doors.len(), "door", "doors"),
+        count(logins, "login", "logins"),
     ))
 }

@@ -31,6 +31,40 @@ fn a_certificate_that_does_not_match_its_key() {
 }
 
 #[test]
+fn a_door_whose_key_is_of_another_certificate() {
+    let stand = Stand::new();
+    let (certificate, key) = valid();
+    let (_, other) = valid();
+    stand.write("door.pem", &certificate);
+    stand.write_private("door.key", &other);
+    stand.configure(
+        "[gateway.imap]\nlisten = \"127.0.0.1:0\"\ntls = \"implicit\"\n\
+         certificate = { file = \"door.pem\", key = \"door.key\" }\n\
+         [login.printer3]\nmailbox = \"support@contoso.com\"\n",
+    );
+    let (pem, its_key) = (stand.path("door.pem"), stand.path("door.key"));
+    let both = format!("{} with the key {}", pem.display(), its_key.display());
+    let words = ["the door imap", &both, "door_certificate_unusable"];
+    for verb in [
+        &["config", "check"][..],
+        &["config", "check", "--secrets"],
+        &["serve"],
+    ] {
+        let ran = stand.run(verb);
+        ran.assert_fails(CONFIGURATION, &words);
+        ran.assert_fails(
+            CONFIGURATION,
+            &["not the one that the certificate was made for"],
+        );
+        assert!(!ran.stderr.contains("KeyMismatch"), "{}", ran.stderr);
+    }
+    assert!(!stand.path("state").exists(), "nothing was begun");
+    stand.write_private("door.key", &key);
+    let said = stand.printed(&["config", "check"]);
+    assert!(said.contains("0 watches, 1 door, 1 login"), "{said}");
+}
+
+#[test]
 fn a_key_that_is_none() {
     let stand = Stand::new();
     let (certificate, _) = valid();

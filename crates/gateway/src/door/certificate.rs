@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use gatepost_fault::Fault as _;
-use gatepost_host::Clock;
 use gatepost_host::files::{self, FileStamp};
+use gatepost_host::{Clock, FileError};
 use jiff::Timestamp;
 use rcgen::{CertificateParams, KeyPair, SanType};
 use rustls::ServerConfig;
@@ -21,6 +21,8 @@ use super::DoorError;
 /// The files of a certificate, PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateFiles {
+    /// The name of the door that shows it, for whoever reads what is wrong with it.
+    pub door: String,
     /// The certificate, and behind it those that lead to an authority.
     pub chain: PathBuf,
     /// Its private key.
@@ -48,10 +50,7 @@ impl Certificate {
     pub fn open(files: CertificateFiles, clock: Clock) -> Result<Self, DoorError> {
         let stamps = stamps(&files);
         let shown = Arc::new(Shown(RwLock::new(Arc::new(read(&files)?))));
-        let unusable = |error: rustls::Error| DoorError::Certificate {
-            path: files.chain.clone(),
-            reason: error.to_string(),
-        };
+        let unusable = |error: rustls::Error| unusable(&files, unexpected(&error));
         let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(unusable)?
@@ -76,15 +75,18 @@ impl Certificate {
         clock: Clock,
     ) -> Result<Self, DoorError> {
         if files::stamp(&files.key).is_none() || files::stamp(&files.chain).is_none() {
-            let unusable = |error: rcgen::Error| DoorError::Certificate {
-                path: files.chain.clone(),
-                reason: error.to_string(),
+            let unusable = |error: rcgen::Error| {
+                unusable(
+                    &files,
+                    format!("one of its own could not be made ({error})"),
+                )
             };
             let key = KeyPair::generate().map_err(unusable)?;
             let params = params(names, clock.now()).map_err(unusable)?;
             let certificate = params.self_signed(&key).map_err(unusable)?;
-            files::write_private(&files.key, key.serialize_pem().as_bytes())?;
-            files::write_private(&files.chain, certificate.pem().as_bytes())?;
+            let unwritable = |source| unread(&files, source);
+            files::write_private(&files.key, key.serialize_pem().as_bytes()).map_err(unwritable)?;
+            files::write_private(&files.chain, certificate.pem().as_bytes()).map_err(unwritable)?;
         }
         Self::open(files, clock)
     }
@@ -150,29 +152,54 @@ fn stamps(files: &CertificateFiles) -> Stamps {
 }
 
 fn read(files: &CertificateFiles) -> Result<CertifiedKey, DoorError> {
-    let unusable = |reason: String| DoorError::Certificate {
-        path: files.chain.clone(),
-        reason,
-    };
-    let pem = files::read_public(&files.chain, MOST)?;
+    let unusable = |reason: String| unusable(files, reason);
+    let unread = |source| unread(files, source);
+    let pem = files::read_public(&files.chain, MOST).map_err(unread)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    let chain = chain.map_err(|error| unusable(error.to_string()))?;
+    let chain = chain.map_err(|error| {
+        let broken = "the file of the certificate is no PEM that can be read";
+        unusable(format!("{broken} ({error}): write it anew"))
+    })?;
     if chain.is_empty() {
-        return Err(unusable("there is no PEM certificate in it".to_owned()));
+        return Err(unusable(NO_CERTIFICATE.to_owned()));
     }
-    let pem = files::read_private(&files.key, MOST)?;
-    let key = PrivateKeyDer::from_pem_slice(&pem)
-        .map_err(|error| unusable(format!("its key {}: {error}", files.key.display())))?;
-    let key = sign::any_supported_type(&key)
-        .map_err(|error| unusable(format!("its key {}: {error}", files.key.display())))?;
+    let pem = files::read_private(&files.key, MOST).map_err(unread)?;
+    let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| unusable(no_key(&pem)))?;
+    let key = sign::any_supported_type(&key).map_err(|_| unusable(OTHER_KIND.to_owned()))?;
     let certified = CertifiedKey::new(chain, key);
     match certified.keys_match() {
         // A kind of key whose public half is not told apart is found out by the first handshake.
         Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
             Ok(certified)
         }
-        Err(error) => Err(unusable(error.to_string())),
+        Err(rustls::Error::InconsistentKeys(_)) => Err(unusable(FOREIGN_KEY.to_owned())),
+        Err(rustls::Error::InvalidCertificate(_)) => Err(unusable(DAMAGED.to_owned())),
+        Err(error) => Err(unusable(unexpected(&error))),
     }
+}
+
+fn unusable(files: &CertificateFiles, reason: String) -> DoorError {
+    DoorError::Certificate {
+        files: Box::new(files.clone()),
+        reason,
+    }
+}
+
+fn unread(files: &CertificateFiles, source: FileError) -> DoorError {
+    let door = files.door.clone();
+    DoorError::File { door, source }
+}
+
+/// What is the matter with a file of a key in which none is found.
+fn no_key(pem: &[u8]) -> String {
+    let is_locked = [&b"ENCRYPTED PRIVATE KEY"[..], b"Proc-Type: 4,ENCRYPTED"]
+        .iter()
+        .any(|mark| memchr::memmem::find(pem, mark).is_some());
+    if is_locked { LOCKED_KEY } else { NO_KEY }.to_owned()
+}
+
+fn unexpected(error: &rustls::Error) -> String {
+    format!("TLS cannot be spoken with it ({error}): make a new certificate and key")
 }
 
 fn params(names: &[String], now: Timestamp) -> Result<CertificateParams, rcgen::Error> {
@@ -201,6 +228,17 @@ fn params(names: &[String], now: Timestamp) -> Result<CertificateParams, rcgen::
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 const YEAR: Duration = Duration::from_hours(365 * 24);
 const MOST: usize = 1024 * 1024;
+const NO_CERTIFICATE: &str = "there is no PEM certificate in the file of the certificate: put it \
+     there, and behind it those that lead to its authority";
+const NO_KEY: &str = "there is no PEM private key in the file of the key: put the one there that \
+     the certificate was made for";
+const LOCKED_KEY: &str = "the key is locked with a passphrase, which nobody types when a door is \
+     opened: write it without one, `openssl pkey -in LOCKED -out KEY`, with the mode 0600";
+const OTHER_KIND: &str = "the key is of a kind that TLS does not know here: make a new key, RSA of \
+     2048 bits or more or ECDSA, and a certificate for it";
+const FOREIGN_KEY: &str = "the key is not the one that the certificate was made for: mostly one of \
+     the two was renewed and the other was not; name the two files that belong together";
+const DAMAGED: &str = "the certificate cannot be read: write it anew";
 
 #[cfg(test)]
 mod tests {
@@ -208,6 +246,7 @@ mod tests {
 
     fn files(folder: &std::path::Path) -> CertificateFiles {
         CertificateFiles {
+            door: "imap".to_owned(),
             chain: folder.join("cert.pem"),
             key: folder.join("key.pem"),
         }
@@ -254,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_another_certificate_is_refused() {
+    fn what_cannot_be_used_is_told_with_the_door_both_files_and_what_to_do() {
         let (one, other) = (
             tempfile::tempdir().expect("a temporary folder"),
             tempfile::tempdir().expect("a temporary folder"),
@@ -265,10 +304,47 @@ mod tests {
             made.expect("it is made");
         }
         let mixed = CertificateFiles {
-            chain: files(one.path()).chain,
             key: files(other.path()).key,
+            ..files(one.path())
         };
-        let error = Certificate::open(mixed, clock).expect_err("they do not belong together");
-        assert_eq!(error.code(), "door_certificate_unusable");
+        let refused = |words: &str| {
+            let error = Certificate::open(mixed.clone(), clock.clone());
+            let error = error.expect_err("it cannot be used");
+            assert_eq!(error.code(), "door_certificate_unusable");
+            let said = error.to_string();
+            let both = [&mixed.chain, &mixed.key].map(|file| file.display().to_string());
+            let named = ["the door imap", &both[0], &both[1], words];
+            assert!(named.iter().all(|word| said.contains(word)), "{said}");
+        };
+        refused("name the two files that belong together");
+        for (key, words) in [
+            ("nothing", "no PEM private key"),
+            (
+                "-----BEGIN ENCRYPTED PRIVATE KEY-----\n-----END ENCRYPTED PRIVATE KEY-----\n",
+                "openssl pkey",
+            ),
+            (
+                "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+                "a kind that TLS does not know",
+            ),
+        ] {
+            files::write_private(&mixed.key, key.as_bytes()).expect("a writable folder");
+            refused(words);
+        }
+        std::fs::copy(files(one.path()).key, &mixed.key).expect("a writable folder");
+        for (chain, words) in [
+            ("nothing", "no PEM certificate"),
+            (
+                "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+                "the certificate cannot be read",
+            ),
+        ] {
+            files::write_private(&mixed.chain, chain.as_bytes()).expect("a writable folder");
+            refused(words);
+        }
+        std::fs::remove_file(&mixed.chain).expect("our own file");
+        let missing = Certificate::open(mixed, clock).expect_err("it is not there");
+        assert_eq!(missing.code(), "file_missing");
+        assert!(missing.to_string().contains("the door imap"), "{missing}");
     }
 }

@@ -1,10 +1,11 @@
 //! Why a door cannot be opened.
 
 use std::io;
-use std::path::PathBuf;
 
 use gatepost_fault::{Fault, Next, Owner};
 use gatepost_host::FileError;
+
+use super::CertificateFiles;
 
 /// Why a door cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -38,15 +39,20 @@ pub enum DoorError {
         /// Where the socket listens.
         address: String,
     },
-    /// A file of the certificate cannot be read.
-    #[error("the door's certificate: {0}")]
-    File(#[from] FileError),
+    /// A file of the certificate cannot be read, or not be written.
+    #[error("the certificate of the door {door}: {source}")]
+    File {
+        /// The door.
+        door: String,
+        /// What is wrong with the file.
+        source: FileError,
+    },
     /// Certificate and key cannot be used.
-    #[error("the door's certificate {} cannot be used: {reason}", path.display())]
+    #[error("the certificate of the door {} cannot be used, {}: {reason}", files.door, pair(files))]
     Certificate {
-        /// The file of the certificate.
-        path: PathBuf,
-        /// What is wrong with it.
+        /// The files, and the door.
+        files: Box<CertificateFiles>,
+        /// What is wrong with them, and what to do.
         reason: String,
     },
 }
@@ -67,7 +73,7 @@ impl Fault for DoorError {
             Self::NotBound { .. } => "door_not_bound",
             Self::SocketMissing { .. } => "door_socket_missing",
             Self::InClear { .. } => "door_in_clear",
-            Self::File(error) => error.code(),
+            Self::File { source, .. } => source.code(),
             Self::Certificate { .. } => "door_certificate_unusable",
         }
     }
@@ -91,6 +97,15 @@ fn advice(error: &io::Error) -> &'static str {
         io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
         _ => "",
     }
+}
+
+/// Both files, or the one that has both.
+fn pair(files: &CertificateFiles) -> String {
+    let chain = files.chain.display();
+    if files.chain == files.key {
+        return format!("{chain} with its key");
+    }
+    format!("{chain} with the key {}", files.key.display())
 }
 
 fn others(there: &[String]) -> String {

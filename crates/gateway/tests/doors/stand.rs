@@ -137,6 +137,7 @@ impl Stand {
 
     fn files(&self) -> CertificateFiles {
         CertificateFiles {
+            door: "test".to_owned(),
             chain: self.file("cert.pem"),
             key: self.file("key.pem"),
         }
