@@ -7,9 +7,11 @@ mod carry;
 mod doors;
 mod error;
 mod opening;
+mod options;
 mod origin;
 mod plan;
 mod report;
+mod sign_ins;
 #[cfg(test)]
 mod tests;
 mod waiting;

@@ -112,6 +112,11 @@ pub struct RegistrationSettings {
 }
 
 impl RegistrationSettings {
+    /// Whether nothing proves that it is the app.
+    pub fn is_public(&self) -> bool {
+        matches!(self.proof, ProofSource::Public)
+    }
+
     /// Where Microsoft Graph of its cloud is.
     pub fn graph(&self) -> Result<&Url, HostError> {
         self.cloud.graph.as_ref().ok_or_else(|| HostError {

@@ -6,13 +6,14 @@ use gatepost_import::emailproxy::{Account, AppProof, Flow};
 use gatepost_oauth::{EndpointVersion, Tenant};
 use secrecy::ExposeSecret as _;
 
+use super::options;
 use super::origin::{self, Origin, SignInAt};
 use super::plan::{Around, CloudPlan, Keepsake, MailboxPlan, Plan, ProofPlan, RegistrationPlan};
 use super::report::Heading;
-use super::ways;
+use super::{sign_ins, ways};
 use crate::address;
 
-/// Takes over every account that Gatepost can open.
+/// Takes over every account that Gatepost can open, and says what remains to be done for it.
 pub(super) fn take(around: &Around<'_>, plan: &mut Plan) {
     for account in &around.read.accounts {
         match one(account, around, plan) {
@@ -23,6 +24,10 @@ pub(super) fn take(around: &Around<'_>, plan: &mut Plan) {
             }
         }
     }
+    let Plan {
+        mailboxes, report, ..
+    } = plan;
+    sign_ins::remaining(&around.read.accounts, mailboxes, report);
 }
 
 /// Takes over the catch-alls of domains whose mailboxes an app opens in its own name.
@@ -224,9 +229,20 @@ fn registration(
                 .tenant
                 .as_str()
                 .eq_ignore_ascii_case(origin.tenant.as_str())
+            // Microsoft takes a refresh token only as it was asked for: with a proof, or without.
+            && is_public(&one.proof) == is_public(&proof)
     });
     if let Some(known) = known {
-        return same_app(account, (&known.name.clone(), &proof), plan);
+        let name = known.name.clone();
+        if !shows_the_same(&known.proof, &proof) {
+            let sentence = format!(
+                "it shows another client secret or certificate than the accounts before it of the \
+                 same app; [registration.{name}] has that of the first: make sure that it is valid"
+            );
+            let place = (account.name.as_str(), account.line);
+            plan.report.add(Heading::Next, place, sentence);
+        }
+        return Ok(name);
     }
     let names = plan.registrations.iter().map(|one| one.name.as_str());
     let name = free_name(&label(&origin.tenant), &names.collect());
@@ -257,49 +273,13 @@ fn cloud(login: String, plan: &mut Plan) -> String {
     name
 }
 
-/// The registration `name`, which is of the same app: Gatepost knows an app once, so it proves
-/// itself as it does there.
-fn same_app(
-    account: &Account,
-    (name, proof): (&str, &ProofPlan),
-    plan: &mut Plan,
-) -> Result<String, String> {
-    let known = plan.registrations.iter().find(|one| one.name == name);
-    let difference = known.map_or(Difference::None, |known| difference(&known.proof, proof));
-    match difference {
-        Difference::None => {}
-        Difference::OtherProof => {
-            let sentence = format!(
-                "it shows another client secret or certificate than the accounts before it of the \
-                 same app; [registration.{name}] has that of the first: make sure that it is valid"
-            );
-            let place = (account.name.as_str(), account.line);
-            plan.report.add(Heading::Next, place, sentence);
-        }
-        Difference::Public => {
-            return Err(format!(
-                "its app is that of [registration.{name}], and only one of the two shows a client \
-                 secret or certificate: Microsoft takes a refresh token only as it was asked for, \
-                 and Gatepost knows an app once; make both alike, or register another app"
-            ));
-        }
-    }
-    Ok(name.to_owned())
+fn is_public(proof: &ProofPlan) -> bool {
+    matches!(proof, ProofPlan::Public)
 }
 
-/// How what an app shows differs.
-enum Difference {
-    None,
-    /// Both show something.
-    OtherProof,
-    /// One shows nothing.
-    Public,
-}
-
-fn difference(one: &ProofPlan, other: &ProofPlan) -> Difference {
-    let is_same = match (one, other) {
+fn shows_the_same(one: &ProofPlan, other: &ProofPlan) -> bool {
+    match (one, other) {
         (ProofPlan::Public, ProofPlan::Public) => true,
-        (ProofPlan::Public, _) | (_, ProofPlan::Public) => return Difference::Public,
         (ProofPlan::Secret(one), ProofPlan::Secret(other)) => {
             one.expose_secret() == other.expose_secret()
         }
@@ -310,13 +290,7 @@ fn difference(one: &ProofPlan, other: &ProofPlan) -> Difference {
                 key: other_key,
             },
         ) => certificate == other && key == other_key,
-        (ProofPlan::Secret(_), ProofPlan::Certificate { .. })
-        | (ProofPlan::Certificate { .. }, ProofPlan::Secret(_)) => false,
-    };
-    if is_same {
-        Difference::None
-    } else {
-        Difference::OtherProof
+        (ProofPlan::Public | ProofPlan::Secret(_) | ProofPlan::Certificate { .. }, _) => false,
     }
 }
 
@@ -344,13 +318,9 @@ fn free_name(wish: &str, taken: &BTreeSet<&str>) -> String {
 /// What is carried over: what its password opens, or what waits for it.
 fn keepsake(account: &Account, around: &Around<'_>, plan: &mut Plan) -> Keepsake {
     let place = (account.name.as_str(), account.line);
-    let waits = |plan: &mut Plan| {
-        if let Some(state) = &account.state {
-            return Keepsake::Sealed(state.clone());
-        }
-        plan.report
-            .add(Heading::Next, place, unknown_password(account));
-        Keepsake::Nothing
+    let waits = || match &account.state {
+        Some(state) => Keepsake::Sealed(state.clone()),
+        None => Keepsake::Nothing,
     };
     match (
         around.opening.opened(&account.name),
@@ -361,51 +331,18 @@ fn keepsake(account: &Account, around: &Around<'_>, plan: &mut Plan) -> Keepsake
                 "{error}; what it keeps sealed waits for the first login with the right one"
             );
             plan.report.add(Heading::Next, place, sentence);
-            waits(plan)
+            waits()
         }
-        (Some(Ok(opened)), Some(password)) => {
-            if is_signed_in(account) && opened.refresh_token.is_none() {
-                plan.report.add(Heading::Next, place, sign_in(account));
-            }
-            Keepsake::Password {
-                password: password.clone(),
-                refresh_token: opened.refresh_token.clone(),
-            }
-        }
-        // Nothing is sealed: email-oauth2-proxy would take it as the first.
-        (None, Some(password)) => {
-            if is_signed_in(account) && account.flow != Flow::Password {
-                plan.report.add(Heading::Next, place, sign_in(account));
-            }
-            Keepsake::Password {
-                password: password.clone(),
-                refresh_token: None,
-            }
-        }
-        (_, None) => waits(plan),
+        // Where nothing is sealed, email-oauth2-proxy would take it as the first.
+        (opened, Some(password)) => Keepsake::Password {
+            password: password.clone(),
+            refresh_token: match opened {
+                Some(Ok(opened)) => opened.refresh_token.clone(),
+                Some(Err(_)) | None => None,
+            },
+        },
+        (_, None) => waits(),
     }
-}
-
-fn is_signed_in(account: &Account) -> bool {
-    account.flow != Flow::ClientCredentials
-}
-
-fn unknown_password(account: &Account) -> String {
-    let login = if is_signed_in(account) {
-        format!("{}, and give", sign_in(account))
-    } else {
-        "give".to_owned()
-    };
-    format!(
-        "it was never used, so no password of it is known: {login} its clients a password with \
-         `gatepost password add`"
-    )
-}
-
-fn sign_in(account: &Account) -> String {
-    let address = identities(account).map(|(address, _)| address);
-    let address = address.unwrap_or_else(|_| account.name.clone());
-    format!("a person must sign in once: gatepost login {address}")
 }
 
 /// Names what became of every option, and what is unsafe about it.
@@ -430,129 +367,13 @@ fn tell(account: &Account, mailbox: &MailboxPlan, plan: &mut Plan) {
             mailbox.address, mailbox.grant, mailbox.registration
         ),
     );
-    options(account, plan);
-    unsafe_options(account, plan);
-}
-
-fn options(account: &Account, plan: &mut Plan) {
-    let place = (account.name.as_str(), account.line);
-    let mut not_taken = |option: &str, sentence: &str| {
-        let told = (option, sentence.to_owned());
-        plan.report.add_option(Heading::NotTaken, place, told);
-    };
-    if let Some(uri) = &account.redirect_uri
-        && !is_localhost(uri)
-    {
-        not_taken(
-            "redirect_uri",
-            "Gatepost's sign-in comes back to http://localhost at a free port: register that for \
-             the app as a redirect of the kind `mobile and desktop`, or use grant = \"device_code\"",
-        );
-    }
-    if account.redirect_listen_address.is_some() {
-        not_taken(
-            "redirect_listen_address",
-            "the sign-in is received on loopback only",
-        );
-    }
-    if let Some(text) = &account.use_pkce
-        && ["false", "no", "off", "0"].contains(&text.to_lowercase().as_str())
-    {
-        not_taken(
-            "use_pkce",
-            "it reads as off, and email-oauth2-proxy takes any text as on; Gatepost always uses \
-             PKCE",
-        );
-    }
-    let odd = account.scopes.iter().filter(|scope| !is_usual(scope));
-    let odd: Vec<&str> = odd.map(String::as_str).collect();
-    if !odd.is_empty() {
-        let sentence = format!(
-            "Gatepost asks for what reading and sending take, and not for {}",
-            odd.join(" ")
-        );
-        not_taken("oauth2_scope", &sentence);
-    }
-}
-
-fn unsafe_options(account: &Account, plan: &mut Plan) {
-    let place = (account.name.as_str(), account.line);
-    let mut told = |option: &str, sentence: &str| {
-        let told = (option, sentence.to_owned());
-        plan.report.add_option(Heading::Unsafe, place, told);
-    };
-    if matches!(account.proof, AppProof::Secret(_)) {
-        told(
-            "client_secret",
-            "it stands in clear in the file; after the takeover make a new one, better a \
-             certificate (gatepost registration certificate), and remove this one from the app",
-        );
-    }
-    if account.flow == Flow::ClientCredentials && account.state.is_none() {
-        told(
-            "oauth2_flow",
-            "the app opens the mailbox by itself, and the first password that anybody shows counts",
-        );
-    }
-    if account.flow == Flow::Password {
-        told(
-            "oauth2_flow",
-            "every client holds the person's password at Microsoft, and a second factor cannot \
-             be asked for",
-        );
-    }
-    if account.scopes.iter().any(|scope| is_wide(scope)) {
-        told(
-            "oauth2_scope",
-            "it permits more than mail by IMAP, POP3 and SMTP: remove what the app does not need",
-        );
-    }
-}
-
-fn is_localhost(uri: &str) -> bool {
-    let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
-    let host = rest.split(['/', ':']).next().unwrap_or_default();
-    host.eq_ignore_ascii_case("localhost")
-        || rest.starts_with("127.0.0.1")
-        || rest.starts_with("[::1]")
-}
-
-/// Scopes that Gatepost asks for by itself, or that mean "what was permitted".
-fn is_usual(scope: &str) -> bool {
-    let name = scope.rsplit('/').next().unwrap_or_default();
-    USUAL.contains(&name)
-}
-
-fn is_wide(scope: &str) -> bool {
-    let name = scope.rsplit('/').next().unwrap_or_default();
-    WIDE.contains(&name) || (name == ".default" && scope.contains("graph.microsoft"))
+    options::tell(account, plan);
 }
 
 const FIRST_COMER: &str = "the first password that anybody shows for a mailbox of this domain \
     counts; Gatepost does not trust the first comer";
 const FOR_EACH: &str = "mailboxes of this domain that were not used before need a password: \
     gatepost password add MAILBOX";
-const USUAL: &[&str] = &[
-    "IMAP.AccessAsUser.All",
-    "POP.AccessAsUser.All",
-    "SMTP.Send",
-    "offline_access",
-    "openid",
-    "profile",
-    "email",
-    ".default",
-];
-const WIDE: &[&str] = &[
-    "EWS.AccessAsUser.All",
-    "full_access_as_app",
-    "full_access_as_user",
-    "Mail.ReadWrite",
-    "Mail.ReadWrite.All",
-    "Mail.ReadWrite.Shared",
-    "Directory.ReadWrite.All",
-    "user_impersonation",
-];
-
 /// A secret that was carried over, for a test that compares them.
 #[cfg(test)]
 pub(super) fn refresh_token(mailbox: &MailboxPlan) -> Option<&secrecy::SecretString> {

@@ -1,6 +1,6 @@
 //! What becomes of the ports on which it listens.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use gatepost_import::emailproxy::{LocalTls, Protocol, Server};
 use gatepost_oauth::HostPort;
@@ -11,9 +11,16 @@ use super::report::Heading;
 
 /// Takes over every port that leads to a mailbox's own server.
 pub(super) fn take(around: &Around<'_>, plan: &mut Plan) {
+    let mut taken: Vec<(&Server, SocketAddr)> = Vec::new();
     for server in &around.read.servers {
         match one(server, around, plan) {
-            Ok(door) => plan.doors.push(door),
+            Ok(door) => {
+                let places = door.listen.iter().filter_map(|place| place.parse().ok());
+                let places: Vec<SocketAddr> = places.collect();
+                plan.conflicts.extend(conflict((server, &places), &taken));
+                taken.extend(places.into_iter().map(|place| (server, place)));
+                plan.doors.push(door);
+            }
             Err(reason) => {
                 let place = (server.section.as_str(), server.line);
                 plan.report.add(Heading::NotTaken, place, reason);
@@ -76,6 +83,28 @@ fn one(server: &Server, around: &Around<'_>, plan: &mut Plan) -> Result<DoorPlan
     let sentence = format!("[gateway.{}] on {}", door.name, door.listen.join(" and "));
     plan.report.add(Heading::Taken, place, sentence);
     Ok(door)
+}
+
+/// Another section that listens where this one does: whoever comes second is not let.
+fn conflict(
+    (server, places): (&Server, &[SocketAddr]),
+    taken: &[(&Server, SocketAddr)],
+) -> Option<String> {
+    let (other, at) = taken
+        .iter()
+        .find(|(_, taken)| places.iter().any(|place| is_one_place(*place, *taken)))?;
+    Some(format!(
+        "[{}] (line {}) listens at {at}, and so does [{}] (line {})",
+        other.section, other.line, server.section, server.line
+    ))
+}
+
+/// Whether nobody can listen at one while somebody listens at the other.
+fn is_one_place(one: SocketAddr, other: SocketAddr) -> bool {
+    let (one_ip, other_ip) = (one.ip(), other.ip());
+    one.port() == other.port()
+        && one.is_ipv4() == other.is_ipv4()
+        && (one_ip == other_ip || one_ip.is_unspecified() || other_ip.is_unspecified())
 }
 
 /// A door leads to the server of each mailbox's cloud, wherever the file said.
@@ -257,7 +286,7 @@ impl Bound {
         match self {
             Self::Everywhere => vec![format!("0.0.0.0:{port}"), format!("[::]:{port}")],
             Self::EverywhereIpv4 => vec![format!("0.0.0.0:{port}")],
-            Self::At(address) => vec![std::net::SocketAddr::new(address, port).to_string()],
+            Self::At(address) => vec![SocketAddr::new(address, port).to_string()],
             Self::Loopback | Self::Unknown => {
                 vec![format!("127.0.0.1:{port}"), format!("[::1]:{port}")]
             }

@@ -51,6 +51,28 @@ pub enum TakeoverError {
         /// What is wrong with the text, by its lines.
         source: ConfigError,
     },
+    /// The folder of the configuration is not there.
+    #[error(
+        "the folder {} is not there, and none is made to put secrets into, since the path may be \
+         mistyped; make it (mkdir -m 700), or correct --write",
+        folder.display()
+    )]
+    NoFolder {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Sections of the file cannot go on together.
+    #[error(
+        "not all of {} can go on together: {}; correct it there, and import again",
+        file.display(),
+        conflicts.join("; ")
+    )]
+    Conflict {
+        /// The file of the other program.
+        file: PathBuf,
+        /// Each with both sections and their lines.
+        conflicts: Vec<String>,
+    },
     /// There is nothing in the file that can be taken over.
     #[error(
         "nothing of {} can be taken over: no account in it is one of Microsoft 365 that Gatepost \
@@ -65,7 +87,12 @@ pub enum TakeoverError {
 
 impl TakeoverError {
     /// Every code this error answers by itself; those of the file come on top.
-    pub const CODES: &'static [&'static str] = &["import_target_exists", "import_nothing_usable"];
+    pub const CODES: &'static [&'static str] = &[
+        "import_target_exists",
+        "import_nothing_usable",
+        "import_folder_missing",
+        "import_contradiction",
+    ];
 }
 
 impl Fault for TakeoverError {
@@ -74,6 +101,8 @@ impl Fault for TakeoverError {
             Self::Unreadable { source, .. } => source.code(),
             Self::Unfit { source, .. } => source.code(),
             Self::Exists { .. } | Self::OtherSecret { .. } => "import_target_exists",
+            Self::NoFolder { .. } => "import_folder_missing",
+            Self::Conflict { .. } => "import_contradiction",
             Self::Nothing { .. } => "import_nothing_usable",
         }
     }

@@ -28,6 +28,8 @@ pub struct Plan {
     pub doors: Vec<DoorPlan>,
     /// What is told of it.
     pub report: Report,
+    /// Sections of the file that cannot go on together; who runs it decides which does.
+    pub conflicts: Vec<String>,
 }
 
 /// A cloud that is not built in.
@@ -164,6 +166,13 @@ pub enum FoundFile {
     Open,
 }
 
+impl Plan {
+    /// Whether anybody comes into any mailbox by it.
+    pub fn opens_nothing(&self) -> bool {
+        self.mailboxes.is_empty() && self.domains.is_empty()
+    }
+}
+
 impl Around<'_> {
     /// A path of the file, in full.
     pub(super) fn path(&self, written: &str) -> PathBuf {
@@ -248,7 +257,7 @@ pub fn plan(
     doors::settle_ways(&mut plan);
     switches(&around, &mut plan.report);
     strangers(&around, &mut plan);
-    if !plan.mailboxes.is_empty() {
+    if !plan.opens_nothing() {
         plan.report.add_general(
             Heading::Next,
             "stop email-oauth2-proxy before gatepost serve starts: both would listen on the same \
@@ -284,6 +293,11 @@ fn switches(around: &Around<'_>, report: &mut Report) {
             ),
         );
     }
+    if switches.catch_alls {
+        let sentence = "each catch-all says what became of it";
+        let told = ("allow_catch_all_accounts", sentence.to_owned());
+        report.add_option(Heading::Taken, at, told);
+    }
     if switches.login_password_is_secret {
         report.add_option(
             Heading::Unsafe,
@@ -299,17 +313,21 @@ fn switches(around: &Around<'_>, report: &mut Report) {
     }
 }
 
-/// Names in the file with passwords that no account has.
+/// Names in the file with passwords that no account has, or none that is taken over.
 fn strangers(around: &Around<'_>, plan: &mut Plan) {
     for name in around.opening.names() {
-        let mut accounts = around.read.accounts.iter();
-        if !accounts.any(|account| account.name == name) {
-            let sentence = format!(
-                "there is a password for {name}, and no account of that very name (upper and \
-                 lower case count)"
-            );
-            plan.report.add_general(Heading::NotTaken, sentence);
+        let (mut accounts, mut taken) = (around.read.accounts.iter(), plan.mailboxes.iter());
+        let is_known = accounts.any(|account| account.name == name);
+        if taken.any(|mailbox| mailbox.login == name) {
+            continue;
         }
+        let why = if is_known {
+            "whose account is not taken over: it opens nothing here"
+        } else {
+            "and no account of that very name (upper and lower case count)"
+        };
+        let sentence = format!("there is a password for {name}, {why}");
+        plan.report.add_general(Heading::NotTaken, sentence);
     }
 }
 

@@ -85,6 +85,12 @@ impl Report {
         self.add(heading, ("", 0), sentence);
     }
 
+    /// Whether something is told of an option under a heading, of whatever section.
+    pub fn names(&self, heading: Heading, option: &str) -> bool {
+        self.under(heading)
+            .any(|finding| finding.option.as_deref() == Some(option))
+    }
+
     /// What stands under a heading.
     pub fn under(&self, heading: Heading) -> impl Iterator<Item = &Finding> {
         self.findings

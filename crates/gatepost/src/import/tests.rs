@@ -275,9 +275,19 @@ fn an_app_is_known_once_however_many_accounts_show_it() {
         .iter()
         .map(|mailbox| (mailbox.login.as_str(), mailbox.registration.as_str()))
         .collect();
-    let one = "contoso";
-    assert_eq!(opened, [("a@x.y", one), ("b@x.y", one), ("c@x.y", one)]);
-    assert_eq!(plan.registrations.len(), 1);
+    let (one, public) = ("contoso", "contoso-2");
+    assert_eq!(
+        opened,
+        [
+            ("a@x.y", one),
+            ("b@x.y", one),
+            ("c@x.y", one),
+            ("d@x.y", public)
+        ]
+    );
+    assert_eq!(plan.registrations.len(), 2);
+    let text = text(&plan);
+    assert_eq!(text.matches("secret = {").count(), 1, "{text}");
     let next = plan.report.under(Heading::Next);
     let told: Vec<_> = next.map(ToString::to_string).collect();
     assert!(
@@ -285,7 +295,96 @@ fn an_app_is_known_once_however_many_accounts_show_it() {
             .any(|one| one.starts_with("[c@x.y]") && one.contains("another client secret")),
         "{told:?}"
     );
-    assert!(plan.report.text().contains("only one of the two shows"));
+}
+
+/// What has to be done is told, and no more than that.
+#[test]
+fn nobody_is_asked_to_sign_in_whose_sign_in_is_there() {
+    let file = format!(
+        "[ada@x.y]\n{ENTRA}{PERSON}{STATE}[ada@x.y\\sales]\n{ENTRA}{PERSON}\
+         [eve@x.y]\n{ENTRA}{PERSON}[eve@x.y\\desk]\n{ENTRA}{PERSON}[app@x.y]\n{}{APP}client_secret = s\n",
+        ENTRA.replace("bcdb5ae8", "acdb5ae8"),
+    );
+    for (passwords, eve) in [
+        (
+            &[][..],
+            Some(
+                "never used, so no password of it is known: a person must sign in once: \
+                        gatepost login eve@x.y, and: gatepost password add eve@x.y",
+            ),
+        ),
+        (
+            &[("ada@x.y", PASSWORD), ("eve@x.y", "chosen")],
+            Some("a person must sign in once: gatepost login eve@x.y"),
+        ),
+    ] {
+        let plan = planned(&file, passwords);
+        let of = |section: &str| {
+            let mut under = plan.report.under(Heading::Next);
+            under
+                .find(|finding| finding.section == section)
+                .map(|finding| finding.sentence.clone())
+        };
+        assert_eq!(of("ada@x.y"), None);
+        let sales = of("ada@x.y\\sales").expect("it needs a password");
+        assert!(sales.contains("gatepost password add sales@x.y"), "{sales}");
+        assert!(
+            sales.contains("the sign-in of [ada@x.y] opens it"),
+            "{sales}"
+        );
+        assert!(!sales.contains("gatepost login"), "{sales}");
+        let desk = of("eve@x.y\\desk").expect("it needs a password");
+        assert!(desk.contains("the sign-in of [eve@x.y]"), "{desk}");
+        let told = of("eve@x.y").unwrap_or_default();
+        assert!(told.ends_with(eve.unwrap_or_default()), "{told}");
+        let app = of("app@x.y").expect("it needs a password");
+        assert!(
+            app.ends_with("is known: gatepost password add app@x.y"),
+            "{app}"
+        );
+    }
+}
+
+#[test]
+fn two_sections_at_one_port_are_told_with_their_lines() {
+    let at = |section: &str, address: &str| server(section, &format!("local_address = {address}"));
+    let plan = planned(
+        &[at("IMAP-1993", "127.0.0.1"), at("SMTP-1993", "::")].concat(),
+        &[],
+    );
+    assert_eq!(
+        plan.conflicts,
+        ["[IMAP-1993] (line 1) listens at 127.0.0.1:1993, and so does [SMTP-1993] (line 5)"]
+    );
+    let apart = [
+        at("IMAP-1993", "127.0.0.1"),
+        at("IMAP-1994", "127.0.0.1"),
+        at("SMTP-1993", "::1"),
+    ];
+    assert!(planned(&apart.concat(), &[]).conflicts.is_empty());
+}
+
+#[test]
+fn every_option_and_every_password_is_told_of() {
+    let file = format!(
+        "[emailproxy]\nallow_catch_all_accounts = yes\n[ada@x.y]\n{ENTRA}{PERSON}\
+         [a@gmail.com]\ntoken_url = https://oauth2.googleapis.com/token\noauth2_scope = s\n\
+         client_id = x\npermission_url = p\n"
+    );
+    let plan = planned(&file, &[("a@gmail.com", "chosen")]);
+    let taken = sections(&plan, Heading::Taken);
+    for (section, option) in [
+        ("emailproxy", "allow_catch_all_accounts"),
+        ("ada@x.y", "redirect_uri"),
+    ] {
+        let expected = (section.to_owned(), Some(option.to_owned()));
+        assert!(taken.contains(&expected), "{taken:?}");
+    }
+    let told = plan.report.text();
+    assert!(
+        told.contains("a password for a@gmail.com, whose account is not taken over"),
+        "{told}"
+    );
 }
 
 #[test]

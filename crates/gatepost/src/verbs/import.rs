@@ -8,6 +8,7 @@ use gatepost_host::files;
 use gatepost_import::emailproxy::{CacheStore, EmailProxy};
 use gatepost_import::ini::Ini;
 use gatepost_import::{decode, passwords};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 use crate::cli::Settings;
@@ -65,18 +66,17 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     logging::start_quietly(settings.verbose)?;
     let target = arguments.write.as_deref().unwrap_or(Path::new(USUAL));
     let target = std::path::absolute(target).unwrap_or_else(|_| target.to_owned());
-    let is_written = arguments.write.is_some() && !arguments.dry_run;
-    if is_written && target.symlink_metadata().is_ok() {
-        return Err(TakeoverError::Exists { file: target }.into());
+    let is_named = arguments.write.is_some();
+    if is_named {
+        has_room(&target)?;
     }
     let plan = planned(arguments)?;
     let written = written(&plan, &target);
-    let failed = if plan.mailboxes.is_empty() {
-        let file = arguments.file.clone();
-        is_written.then_some(TakeoverError::Nothing { file })
-    } else {
-        fit(Purpose::SetUp, &written, &target).err()
-    };
+    let failed = obstacle(&plan, &written, (&arguments.file, &target));
+    if is_named && failed.is_none() {
+        are_free(&written)?;
+    }
+    let is_written = is_named && !arguments.dry_run;
     let is_written = is_written && failed.is_none();
     let carried = if is_written {
         put(&plan, &written, &target)?
@@ -90,6 +90,57 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
         tell(&plan, &written, target)?;
     }
     failed.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// Nothing is overwritten, and no folder is made.
+fn has_room(target: &Path) -> Result<(), TakeoverError> {
+    if target.symlink_metadata().is_ok() {
+        let file = target.to_owned();
+        return Err(TakeoverError::Exists { file });
+    }
+    match target.parent() {
+        Some(folder) if !folder.is_dir() => Err(TakeoverError::NoFolder {
+            folder: folder.to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Why none of it is written, wherever that would be.
+fn obstacle(
+    plan: &Plan,
+    written: &Written,
+    (file, target): (&Path, &Path),
+) -> Option<TakeoverError> {
+    let file = file.to_owned();
+    if plan.opens_nothing() {
+        return Some(TakeoverError::Nothing { file });
+    }
+    if !plan.conflicts.is_empty() {
+        let conflicts = plan.conflicts.clone();
+        return Some(TakeoverError::Conflict { file, conflicts });
+    }
+    fit(Purpose::SetUp, written, target).err()
+}
+
+/// No file with a secret of somebody else is where one would be written.
+fn are_free(written: &Written) -> Result<(), Failure> {
+    for (file, secret) in &written.secrets {
+        holds_the_same(file, secret)?;
+    }
+    Ok(())
+}
+
+/// Whether it is there already; one that a killed import left there has the same secret.
+fn holds_the_same(file: &Path, secret: &SecretString) -> Result<bool, Failure> {
+    if file.symlink_metadata().is_err() {
+        return Ok(false);
+    }
+    if files::read_private(file, MOST)?.as_slice() != secret.expose_secret().as_bytes() {
+        let file = file.to_owned();
+        return Err(TakeoverError::OtherSecret { file }.into());
+    }
+    Ok(true)
 }
 
 /// What is written passes the same check as `gatepost config check`.
@@ -164,7 +215,7 @@ fn readable_by_others(file: &Path, plan: &mut Plan) {
 /// can be done again, whatever stopped it, and comes to the same.
 fn put(plan: &Plan, written: &Written, target: &Path) -> Result<Vec<(String, Carried)>, Failure> {
     let mut made: Vec<&Path> = Vec::new();
-    let done = put_secrets(written, target, &mut made).and_then(|()| {
+    let done = put_secrets(written, &mut made).and_then(|()| {
         let config = fit(Purpose::Work, written, target)?;
         let carried = fill(plan, config)?;
         files::create_private(target, written.text.as_bytes())?;
@@ -194,24 +245,12 @@ fn fill(plan: &Plan, config: Config) -> Result<Vec<(String, Carried)>, Failure> 
     })
 }
 
-/// Writes the secrets beside the configuration. One that a killed import left there is the same.
-fn put_secrets<'w>(
-    written: &'w Written,
-    target: &Path,
-    made: &mut Vec<&'w Path>,
-) -> Result<(), Failure> {
-    use secrecy::ExposeSecret as _;
-
-    if let Some(folder) = target.parent().filter(|folder| !folder.exists()) {
-        files::make_private_folder(folder)?;
-    }
+/// Writes the secrets beside the configuration.
+fn put_secrets<'w>(written: &'w Written, made: &mut Vec<&'w Path>) -> Result<(), Failure> {
     for (file, secret) in &written.secrets {
-        let secret = secret.expose_secret().as_bytes();
-        if file.symlink_metadata().is_err() {
-            files::create_private(file, secret)?;
+        if !holds_the_same(file, secret)? {
+            files::create_private(file, secret.expose_secret().as_bytes())?;
             made.push(file);
-        } else if files::read_private(file, MOST)?.as_slice() != secret {
-            return Err(TakeoverError::OtherSecret { file: file.clone() }.into());
         }
     }
     Ok(())

@@ -130,28 +130,116 @@ fn a_secret_of_somebody_else_is_not_overwritten() {
 }
 
 #[test]
-fn what_is_no_good_configuration_is_shown_and_not_written() {
+fn what_cannot_go_on_together_is_told_by_its_lines_and_not_written() {
     let folder = folder();
     let folder = folder.path();
     // Two doors at one port.
     let file = std::fs::read_to_string(folder.join("emailproxy.config")).expect("a text");
+    let line = file.lines().count() + 1;
     let twice = format!(
         "{file}[SMTP-1993]\nlocal_address = 127.0.0.1\n\
          server_address = smtp.office365.com\nserver_port = 587\nserver_starttls = True\n"
     );
     write(folder, "emailproxy.config", &twice);
+    let both = format!(
+        "[IMAP-1993] (line 1) listens at 127.0.0.1:1993, and so does [SMTP-1993] (line {line})"
+    );
     for arguments in [&IMPORT[..], &IMPORT[..3]] {
         let refused = run(folder, arguments);
-        refused.assert_fails(65, &["does not pass the check", "gatepost.toml:"]);
+        refused.assert_fails(65, &["emailproxy.config", &both, "import_contradiction"]);
+        assert!(
+            !refused.stderr.contains("gatepost.toml"),
+            "{}",
+            refused.stderr
+        );
         assert!(
             refused.stdout.contains("[gateway.smtp-1993]"),
             "{}",
             refused.stdout
         );
     }
+    is_untouched(folder);
+}
+
+fn is_untouched(folder: &Path) {
     let found = std::fs::read_dir(folder).expect("our own folder");
     let names: Vec<_> = found.flatten().map(|entry| entry.file_name()).collect();
     assert_eq!(names.len(), 2, "nothing was made: {names:?}");
+}
+
+/// Without `--write`, and with it and `--dry-run`, it comes to what `--write` comes to.
+#[test]
+fn a_dry_run_ends_as_the_import_would() {
+    let folder = folder();
+    let folder = folder.path();
+    let dry = [&IMPORT[..], &["--dry-run"]].concat();
+    let done = run(folder, &dry);
+    assert_eq!(done.exit, 0, "{}", done.stderr);
+    is_untouched(folder);
+    let nowhere = [&IMPORT[..6], &["nowhere/gatepost.toml"]].concat();
+    for arguments in [&nowhere[..], &[&nowhere[..], &["--dry-run"]].concat()] {
+        let refused = run(folder, arguments);
+        refused.assert_fails(65, &["nowhere is not there", "import_folder_missing"]);
+    }
+    write(folder, "gatepost.contoso.secret", "another");
+    for arguments in [&dry[..], &IMPORT[..]] {
+        run(folder, arguments).assert_fails(65, &["another secret"]);
+    }
+    std::fs::remove_file(folder.join("gatepost.contoso.secret")).expect("our own file");
+    write(folder, "emailproxy.config", "[emailproxy]\n");
+    for arguments in [&dry[..], &IMPORT[..3], &IMPORT[..]] {
+        run(folder, arguments).assert_fails(65, &["import_nothing_usable"]);
+    }
+    is_untouched(folder);
+}
+
+/// An app with and without a secret, and a domain without any account of its own.
+#[test]
+fn twins_of_an_app_and_domains_alone_are_configurations() {
+    let folder = folder();
+    let folder = folder.path();
+    let person = APP
+        .replace("client_secret = canary-of-the-app\n", "")
+        .replace("oauth2_flow = client_credentials\n", "");
+    let person = format!(
+        "{person}permission_url = https://login.microsoftonline.com/contoso.com/oauth2/v2.0/authorize\n"
+    );
+    let file = format!(
+        "[jun@contoso.com]\n{person}[jun@contoso.com\\sales]\n{person}\
+         client_secret = canary-of-the-app\n[printer0@contoso.com]\n{APP}"
+    );
+    write(folder, "emailproxy.config", &file);
+    let done = run(folder, &[&IMPORT[..3], &IMPORT[5..]].concat());
+    assert_eq!(done.exit, 0, "{}", done.stderr);
+    let good = run(folder, &["config", "check", "--secrets"]);
+    assert_eq!(good.exit, 0, "{}", good.stderr);
+    assert!(
+        good.stdout.contains("2 registrations, 3 mailboxes"),
+        "{}",
+        good.stdout
+    );
+    let known = run(folder, &["credentials", "--json"]);
+    let known: Vec<Value> = serde_json::from_str(&known.stdout).expect("a list");
+    let opened: Vec<_> = known.iter().map(|one| &one["mailboxes"]).collect();
+    assert_eq!(
+        opened.len(),
+        3,
+        "what one asked for is not renewed by the other: {known:?}"
+    );
+
+    let domain = format!("[emailproxy]\nallow_catch_all_accounts = yes\n[@contoso.com]\n{APP}");
+    write(folder, "emailproxy.config", &domain);
+    let done = run(
+        folder,
+        &[&IMPORT[..3], &["--write", "domain.toml"]].concat(),
+    );
+    assert_eq!(done.exit, 0, "{}", done.stderr);
+    let good = run(
+        folder,
+        &["--config", "domain.toml", "config", "check", "--secrets"],
+    );
+    assert_eq!(good.exit, 0, "{}", good.stderr);
+    assert!(good.stdout.contains("0 mailboxes"), "{}", good.stdout);
 }
 
 #[test]

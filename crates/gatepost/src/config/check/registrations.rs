@@ -28,7 +28,8 @@ pub(super) fn check(
 }
 
 /// Two names of one app would be one credential: what is wrong with the proof of the second would
-/// show only when that of the first is gone.
+/// show only when that of the first is gone. With a proof and without, an app has two: Microsoft
+/// renews a sign-in only as it was begun.
 fn are_different_apps(
     raw: &BTreeMap<Placed<String>, RawRegistration>,
     checked: &BTreeMap<String, RegistrationSettings>,
@@ -48,11 +49,12 @@ fn are_different_apps(
                     .to_string()
                     .eq_ignore_ascii_case(&settings.tenant.to_string())
                 && other.client_id == settings.client_id
+                && other.is_public() == settings.is_public()
         });
         if let Some((first, _)) = same {
             let sentence = format!(
                 "registration `{}` is the same app as `{first}`: cloud, tenant and client id are \
-                 equal; keep one, and name it in every mailbox",
+                 equal, and both prove it or neither does; keep one, and name it in every mailbox",
                 name.as_str()
             );
             check.report(&registration.client_id, "config_contradiction", sentence);
