@@ -11,7 +11,7 @@ mod server;
 
 pub use client::{ask, ask_within};
 pub use error::ControlError;
-pub use message::{Answer, Question, RelayedFault, WireToken};
+pub use message::{Answer, Lockout, Question, RelayedFault, WireToken};
 pub use server::{bind, serve};
 
 use std::path::PathBuf;

@@ -1,9 +1,11 @@
 //! What is asked and answered on the control socket.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use gatepost_fault::{After, Fault, Next, Owner};
+use gatepost_gateway::admission::LockedOut;
 use gatepost_mailroom::{CredentialStatus, MailboxStatus, SinkStatus};
 use gatepost_oauth::{AccessToken, Audience};
 use jiff::Timestamp;
@@ -37,6 +39,11 @@ pub enum Question {
     },
     /// That it is looked at once which app passwords there are.
     Passwords,
+    /// Who is locked out at the doors.
+    Lockouts {
+        /// Whose wrong logins are counted anew before: an address or a login name.
+        lift: Option<String>,
+    },
     /// That the configuration is read again.
     Reload,
 }
@@ -54,6 +61,7 @@ impl Question {
             | Self::Credentials
             | Self::Deliver
             | Self::Passwords
+            | Self::Lockouts { .. }
             | Self::Send { .. } => Duration::from_secs(40),
         }
     }
@@ -92,12 +100,46 @@ pub enum Answer {
         /// The credentials.
         credentials: Vec<CredentialStatus>,
     },
+    /// Who is locked out.
+    Lockouts {
+        /// Those that were lifted.
+        lifted: Vec<Lockout>,
+        /// Those that hold, who is so for longest first.
+        holding: Vec<Lockout>,
+        /// How many more there are.
+        more: usize,
+    },
     /// The configuration was read again.
     Reloaded(Reloaded),
     /// It was done.
     Done,
     /// It could not be done.
     Fault(RelayedFault),
+}
+
+/// Somebody of whom no password is looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lockout {
+    /// From where; `None` is everywhere. Clients of whom no proxy knows where they are have the
+    /// unspecified address.
+    pub address: Option<IpAddr>,
+    /// The login name; `None` is each.
+    pub login: Option<String>,
+    /// How often it was wrong.
+    pub wrong: u32,
+    /// When it may try again.
+    pub until: Timestamp,
+}
+
+impl From<LockedOut> for Lockout {
+    fn from(one: LockedOut) -> Self {
+        Self {
+            address: one.address,
+            login: one.login,
+            wrong: one.wrong,
+            until: one.until,
+        }
+    }
 }
 
 /// A token on its way through the socket. It cannot be printed.

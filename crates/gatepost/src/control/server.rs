@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gatepost_gateway::admission::Pardoned;
 use gatepost_host::{Clock, Elapsed};
 use gatepost_mailroom::Call;
 use gatepost_oauth::TokenSource as _;
@@ -14,7 +15,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-use super::{Answer, ControlError, Question, RelayedFault, WireToken};
+use super::{Answer, ControlError, Lockout, Question, RelayedFault, WireToken};
 use crate::compose::Gatepost;
 use crate::daemon::Daemon;
 
@@ -140,10 +141,27 @@ async fn answered(question: Question, daemon: &Daemon) -> Answer {
             Ok(()) => Answer::Done,
             Err(error) => Answer::Fault(RelayedFault::of(&error)),
         },
+        Question::Lockouts { lift } => lockouts(daemon, lift.as_deref()),
         Question::Reload => match daemon.reload().await {
             Ok(changes) => Answer::Reloaded(changes),
             Err(failure) => Answer::Fault(RelayedFault::of(failure.fault())),
         },
+    }
+}
+
+fn lockouts(daemon: &Daemon, lift: Option<&str>) -> Answer {
+    let lifted = lift.map(|whom| daemon.gatekeeper.pardon(&Pardoned::named(whom)));
+    let lifted = lifted.unwrap_or_default();
+    if let Some(whom) = lift.filter(|_| !lifted.is_empty()) {
+        tracing::info!(whom, "a lockout was lifted");
+    }
+    let mut holding = daemon.gatekeeper.locked_out();
+    let more = holding.len().saturating_sub(MOST_LOCKOUTS);
+    holding.truncate(MOST_LOCKOUTS);
+    Answer::Lockouts {
+        lifted: lifted.into_iter().map(Lockout::from).collect(),
+        holding: holding.into_iter().map(Lockout::from).collect(),
+        more,
     }
 }
 
@@ -164,6 +182,8 @@ async fn token(gatepost: &Gatepost, mailbox: &str, graph: bool) -> Answer {
 
 /// Connections at once.
 const AT_ONCE: usize = 64;
+/// Lockouts of one answer: nobody reads more, and a flood makes tens of thousands.
+const MOST_LOCKOUTS: usize = 1_000;
 /// A question names one mailbox.
 const MOST_ASKED: u64 = 4 * 1024;
 /// What a question may take to arrive, and an answer to be read.

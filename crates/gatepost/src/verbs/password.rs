@@ -1,4 +1,4 @@
-//! `gatepost password add|list|revoke`: who may come in at the doors of the gateway.
+//! `gatepost password add|list|revoke|lockouts`: who may come in at the doors of the gateway.
 
 use gatepost_gateway::admission::{
     AppPassword, AppPasswords as _, Cost, Legacies as _, Maker, PasswordError, Wanted,
@@ -19,6 +19,8 @@ use crate::times::{self, Toward};
 use crate::usage::UsageError;
 use crate::verbs::{configuration, named_mailbox};
 use crate::{address, logging, prompt, runtime};
+
+mod lockouts;
 
 /// What `password` takes.
 #[derive(Debug, clap::Args)]
@@ -46,6 +48,9 @@ enum PasswordVerb {
         #[arg(value_name = "ID|NAME|MAILBOX")]
         which: String,
     },
+    /// List the addresses and login names that were wrong too often, so that a running serve looks
+    /// at no password of theirs, and let one of them try again.
+    Lockouts(lockouts::Arguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -78,7 +83,7 @@ struct AddArguments {
     form: Form,
 }
 
-/// Makes, lists or revokes app passwords.
+/// Makes, lists or revokes app passwords, or shows who is locked out.
 pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     let config = configuration(settings)?;
     logging::start_quietly(settings.verbose)?;
@@ -86,6 +91,7 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
         PasswordVerb::Add(arguments) => add(arguments, config),
         PasswordVerb::List { mailbox, form } => list(mailbox.as_deref(), *form, config),
         PasswordVerb::Revoke { which } => revoke(which, config),
+        PasswordVerb::Lockouts(arguments) => lockouts::run(arguments, &config),
     }
 }
 

@@ -23,8 +23,10 @@ pub fn run(_arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
             changes.watches, changes.sinks, changes.credentials, changes.token_files, changes.doors
         )),
         Answer::Fault(fault) => Err(fault.into()),
-        Answer::Token(_) | Answer::Health { .. } | Answer::Credentials { .. } | Answer::Done => {
-            Err(not_serving().into())
-        }
+        Answer::Token(_)
+        | Answer::Health { .. }
+        | Answer::Credentials { .. }
+        | Answer::Lockouts { .. }
+        | Answer::Done => Err(not_serving().into()),
     }
 }

@@ -123,9 +123,11 @@ fn asked(
         Answer::Token(token) => Some(Ok(token.into_token(audience))),
         Answer::Fault(fault) if is_unknown(&fault) => None,
         Answer::Fault(fault) => Some(Err(fault.into())),
-        Answer::Health { .. } | Answer::Credentials { .. } | Answer::Reloaded(_) | Answer::Done => {
-            None
-        }
+        Answer::Health { .. }
+        | Answer::Credentials { .. }
+        | Answer::Lockouts { .. }
+        | Answer::Reloaded(_)
+        | Answer::Done => None,
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixListener;
 use std::process::Stdio;
 
+use crate::gateway::{self, Client, IMAP, place};
 use crate::stand::{ADA, Ran, SUPPORT, Stand, ran};
 
 /// A door, and a login name, for which passwords are made. Nobody opens it here.
@@ -180,4 +181,57 @@ fn what_was_made_or_revoked_is_said_though_serve_cannot_be_told() {
         "{}",
         revoked.stderr
     );
+}
+
+#[test]
+fn who_is_locked_out_is_listed_and_let_in_when_that_is_lifted() {
+    let doors = format!("{IMAP}[lockout]\nfailures = 2\n");
+    let (stand, password) = gateway::stand(&doors);
+    let lockouts = ["password", "lockouts"];
+    stand
+        .run(&lockouts)
+        .assert_fails(64, &["no gatepost serve is running", "serve_not_running"]);
+    let serve = stand.serve();
+    let address = place(&stand, "imap");
+    let log_in = |password: &str| {
+        let mut client = Client::knock(address);
+        client.line();
+        client.say(&format!("a LOGIN {SUPPORT} {password}"))
+    };
+    assert!(stand.listed(&lockouts).is_empty());
+    for _ in 0..2 {
+        assert!(log_in("wrong").starts_with("a NO"));
+    }
+    assert!(log_in(&password).starts_with("a NO"), "it is locked out");
+    let rows = stand.listed(&lockouts);
+    let named: Vec<_> = rows
+        .iter()
+        .map(|row| (row["address"].as_str(), row["login"].as_str()))
+        .collect();
+    let here = Some("127.0.0.1");
+    for one in [(None, Some(SUPPORT)), (here, None), (here, Some(SUPPORT))] {
+        assert!(named.contains(&one), "{rows:?}");
+    }
+    assert_eq!(rows.len(), 3);
+    assert!(
+        rows[0]["until"].is_string() && rows[0]["wrong"] == 2,
+        "{rows:?}"
+    );
+    let nobody = [&lockouts[..], &["--lift", "192.0.2.9"]].concat();
+    stand
+        .run(&nobody)
+        .assert_fails(65, &["192.0.2.9 is not locked out"]);
+    let lifted = stand.run(&[&lockouts[..], &["--lift", SUPPORT]].concat());
+    assert!(
+        lifted.stderr.contains("support@contoso.com from 127.0.0.1"),
+        "{lifted:?}"
+    );
+    assert!(
+        lifted.stdout.contains("127.0.0.1"),
+        "its address is still out: {lifted:?}"
+    );
+    stand.printed(&[&lockouts[..], &["--lift", "127.0.0.1"]].concat());
+    assert!(log_in(&password).starts_with("a OK"), "{}", stand.log());
+    assert!(stand.log().contains("a lockout was lifted"));
+    assert_eq!(serve.stop(), 0, "{}", stand.log());
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Turned;
+use super::{LockedOut, Turned};
 use crate::neighbourhood::neighbourhood;
 
 /// When logins that are wrong too often are not looked at any more.
@@ -119,6 +119,50 @@ impl Failures {
         let by_both = add(&mut self.both, suspect, lockout, now);
         // As if the address were counted, too.
         wait(by_address.saturating_add(1).max(by_both))
+    }
+
+    /// Who is locked out, who is so for longest first.
+    pub(super) fn locked_out(&self, now: Timestamp) -> Vec<LockedOut> {
+        let mut all: Vec<LockedOut> = self
+            .all()
+            .filter_map(|(address, login, count)| {
+                Some(LockedOut {
+                    address,
+                    login: login.map(str::to_owned),
+                    wrong: count.wrong,
+                    until: count.out_until(now)?,
+                })
+            })
+            .collect();
+        all.sort_by(|a, b| b.until.cmp(&a.until).then_with(|| a.cmp(b)));
+        all
+    }
+
+    /// Every counter, and what it is of.
+    fn all(&self) -> impl Iterator<Item = (Option<IpAddr>, Option<&str>, &Count)> {
+        let addresses = self.addresses.iter();
+        let addresses = addresses.map(|(address, count)| (Some(*address), None, count));
+        let logins = self.logins.iter();
+        let logins = logins.map(|(login, count)| (None, Some(login.as_str()), count));
+        let both = self.both.iter();
+        let both = both.map(|(suspect, count)| {
+            let Suspect { address, login } = suspect;
+            (Some(*address), Some(login.as_str()), count)
+        });
+        addresses.chain(logins).chain(both)
+    }
+
+    /// Counts anew for this address.
+    pub(super) fn forget_address(&mut self, address: IpAddr) {
+        let address = neighbourhood(address);
+        self.addresses.remove(&address);
+        self.both.retain(|suspect, _| suspect.address != address);
+    }
+
+    /// Counts anew for this login name, in lower case.
+    pub(super) fn forget_login(&mut self, login: &str) {
+        self.logins.remove(login);
+        self.both.retain(|suspect, _| suspect.login != login);
     }
 
     /// How many counters there are.

@@ -20,8 +20,8 @@ use super::making::{Maker, Wanted, hashed};
 use super::proven::{Proof, Proven};
 use super::record::Record;
 use super::{
-    Admission, AppPasswords, Edition, Guest, Inheritance, Inherited, LastUse, Login, Logins, Opens,
-    PasswordError, PasswordId, Turned, Use,
+    Admission, AppPasswords, Edition, Guest, Inheritance, Inherited, LastUse, LockedOut, Login,
+    Logins, Opens, Pardoned, PasswordError, PasswordId, Turned, Use,
 };
 use crate::Protocol;
 
@@ -112,6 +112,23 @@ impl Gatekeeper {
     pub fn go_by(&self, rules: Rules) {
         *write(&self.0.rules) = Arc::new(rules);
         lock(&self.0.guests).keep_names(|name| self.0.opens(name));
+    }
+
+    /// Who is locked out at present, who is so for longest first.
+    pub fn locked_out(&self) -> Vec<LockedOut> {
+        lock(&self.0.failures).locked_out(self.0.house.clock.now())
+    }
+
+    /// Counts wrong logins of somebody anew, and answers which lockouts that ended.
+    pub fn pardon(&self, whom: &Pardoned) -> Vec<LockedOut> {
+        let mut lifted = self.locked_out();
+        lifted.retain(|one| whom.covers(one));
+        let mut failures = lock(&self.0.failures);
+        match whom {
+            Pardoned::Address(address) => failures.forget_address(*address),
+            Pardoned::Login(login) => failures.forget_login(login),
+        }
+        lifted
     }
 
     /// Looks at once which app passwords there are, and ends the sessions of those that are gone;

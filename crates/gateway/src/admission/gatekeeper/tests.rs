@@ -4,6 +4,7 @@ use super::*;
 use crate::ClientAddress;
 use crate::admission::MemoryPasswords;
 
+mod lockouts;
 mod rules;
 
 const CHEAP: Cost = Cost {
