@@ -3,7 +3,7 @@
 //!
 //! A [`Relay`] reads no faster than the other side takes, and hands the end of one direction on as
 //! such. A session that idles holds no buffer. One whose reader does not read on holds what is on
-//! its way until it does: one buffer in clear or encrypted, what was read ahead, and a record of TLS.
+//! its way until it does: one buffer in clear or encrypted, and what TLS has of the next record.
 
 mod flow;
 mod last_line;
@@ -14,10 +14,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use gatepost_host::{Clock, Elapsed, Stop};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use flow::Reduce;
+pub(crate) use flow::Source;
 
 use flow::Flow;
 
@@ -60,8 +60,8 @@ pub(crate) enum Ended {
 
 impl<C, S> Relay<C, S>
 where
-    C: AsyncRead + AsyncWrite + Reduce + Unpin,
-    S: AsyncRead + AsyncWrite + Reduce + Unpin,
+    C: AsyncWrite + Source + Unpin,
+    S: AsyncWrite + Source + Unpin,
 {
     /// `from_client` and `from_server` were read already, and go first.
     pub(crate) fn new(

@@ -7,12 +7,15 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
 use gatepost_host::Buffer;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncWrite, ReadBuf};
 
 use super::last_line::LastLine;
 
-/// A connection that reads ahead.
-pub(crate) trait Reduce {
+/// A connection that is read from.
+pub(crate) trait Source {
+    /// Reads what is there, of TLS no more than a record at a time.
+    fn poll_some(&mut self, cx: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>>;
+
     /// Nothing is read from it for a while: it need not hold more than what was read already.
     fn reduce(&mut self);
 }
@@ -88,7 +91,7 @@ impl Flow {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>>
     where
-        R: AsyncRead + Reduce + Unpin,
+        R: Source,
         W: AsyncWrite + Unpin,
     {
         loop {
@@ -162,19 +165,18 @@ impl Flow {
         Ok(())
     }
 
-    /// Reads as much as is there while a whole record of TLS has room: none is left in the reader
-    /// in part. Pending if that is nothing.
-    fn poll_fill<R: AsyncRead + Unpin>(
-        &mut self,
-        from: &mut R,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
+    /// Reads as much as is there while another piece as large as the last has room: records of TLS
+    /// are alike, and none is to be left in the reader in part. Pending if nothing is there.
+    fn poll_fill<R: Source>(&mut self, from: &mut R, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut buffer = Buffer::take();
         let mut reading = ReadBuf::new(buffer.octets_mut());
-        while reading.remaining() >= RECORD {
+        let mut piece = 1;
+        while reading.remaining() >= piece {
             let before = reading.filled().len();
-            match Pin::new(&mut *from).poll_read(cx, &mut reading) {
-                Poll::Ready(Ok(())) if reading.filled().len() > before => {}
+            match from.poll_some(cx, &mut reading) {
+                Poll::Ready(Ok(())) if reading.filled().len() > before => {
+                    piece = reading.filled().len() - before;
+                }
                 Poll::Ready(Ok(())) => {
                     self.stage = Stage::Ending;
                     break;
@@ -205,19 +207,57 @@ impl Flow {
     }
 }
 
-/// The most that a record of TLS holds (RFC 8446 §5.1).
-const RECORD: usize = 16 * 1024;
-
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
 
-    use tokio::io::{AsyncWriteExt as _, BufWriter, DuplexStream};
+    use tokio::io::{AsyncRead as _, AsyncWriteExt as _, BufWriter, DuplexStream};
 
     use super::*;
 
-    impl Reduce for DuplexStream {
+    impl Source for DuplexStream {
+        fn poll_some(
+            &mut self,
+            cx: &mut Context<'_>,
+            to: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Pin::new(self).poll_read(cx, to)
+        }
+
         fn reduce(&mut self) {}
+    }
+
+    /// What gives its octets in pieces of this size, and counts what it gave.
+    struct Records {
+        size: usize,
+        given: usize,
+    }
+
+    impl Source for Records {
+        fn poll_some(&mut self, _: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            let some = to.remaining().min(self.size);
+            to.put_slice(&vec![b'x'; some]);
+            self.given += some;
+            Poll::Ready(Ok(()))
+        }
+
+        fn reduce(&mut self) {}
+    }
+
+    #[tokio::test]
+    async fn no_record_is_read_in_part() {
+        for size in [4 * 1024, 16 * 1024] {
+            let mut from = Records { size, given: 0 };
+            let (mut to, _unread) = tokio::io::duplex(1);
+            let mut flow = Flow::beginning_with(b"");
+            poll_fn(|cx| {
+                assert!(flow.poll_pass(&mut from, &mut to, cx).is_pending());
+                Poll::Ready(())
+            })
+            .await;
+            assert_eq!(from.given % size, 0, "records of {size}");
+            assert_eq!(from.given, Buffer::SIZE / size * size);
+        }
     }
 
     /// How much of a flood a flow takes whose writer keeps so much and whose reader does not read,

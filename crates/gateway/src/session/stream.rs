@@ -2,14 +2,14 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use gatepost_host::ReadAhead;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::{client, server::TlsStream};
 
-use crate::relay::Reduce;
+use crate::relay::Source;
 
 /// The connection of a client.
 #[derive(Debug)]
@@ -20,7 +20,14 @@ pub(crate) enum ClientStream {
     Protected(Box<TlsStream<ReadAhead<TcpStream>>>),
 }
 
-impl Reduce for ClientStream {
+impl Source for ClientStream {
+    fn poll_some(&mut self, cx: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Clear(stream) => Pin::new(stream).poll_read(cx, to),
+            Self::Protected(stream) => poll_record(stream.as_mut(), cx, to),
+        }
+    }
+
     fn reduce(&mut self) {
         match self {
             Self::Clear(_) => {}
@@ -29,10 +36,29 @@ impl Reduce for ClientStream {
     }
 }
 
-impl Reduce for Box<client::TlsStream<ReadAhead<TcpStream>>> {
+impl Source for Box<client::TlsStream<ReadAhead<TcpStream>>> {
+    fn poll_some(&mut self, cx: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        poll_record(self.as_mut(), cx, to)
+    }
+
     fn reduce(&mut self) {
         self.get_mut().0.reduce();
     }
+}
+
+/// Reads what is left of one record. Asked for more, TLS would decrypt the next, and keep of it what
+/// there is no room for.
+fn poll_record<T: AsyncBufRead + Unpin>(
+    stream: &mut T,
+    cx: &mut Context<'_>,
+    to: &mut ReadBuf<'_>,
+) -> Poll<io::Result<()>> {
+    let mut stream = Pin::new(stream);
+    let octets = ready!(stream.as_mut().poll_fill_buf(cx))?;
+    let some = octets.len().min(to.remaining());
+    to.put_slice(&octets[..some]);
+    stream.consume(some);
+    Poll::Ready(Ok(()))
 }
 
 impl AsyncRead for ClientStream {
