@@ -306,8 +306,9 @@ pub struct CredentialData {
 pub struct SendData {
     /// Its name in the outbox.
     pub submission: SubmissionId,
-    /// Its `Message-ID` without its angle brackets.
-    pub internet_message_id: String,
+    /// Its `Message-ID` without its angle brackets; `None` if it is damaged.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub internet_message_id: Option<String>,
     /// Its subject.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub subject: Option<String>,

@@ -42,11 +42,11 @@ pub use spool::{Pinned, Resealed, Spool, SpoolError, SpooledMessage, Sweeper, Un
 #[doc(hidden)]
 pub use storage::contract;
 pub use storage::{
-    Accepted, Addressee, Advance, Cursors, Decision, Deliveries, Delivery, DeliveryFilter,
-    DeliveryState, DsnRequest, Due, DueSubmission, Fate, Fingerprint, Forgone, FormerTries, Holder,
-    Horizon, Kept, Lease, LeftBy, Letter, MemoryStorage, NewEvent, NewSubmission, Notices, Notify,
-    Occasion, Outbox, Priority, RecipientFate, Recovered, Resolution, Returned, SendLease, Settled,
-    Settlement, Standing, StorageError, Submission, SubmissionFilter, SubmissionId,
-    SubmissionState, Term, Traffic, WatchKey,
+    Accepted, Addressee, Advance, Cursors, DamagedDue, Decision, Deliveries, Delivery,
+    DeliveryFilter, DeliveryState, DsnRequest, Due, DueNow, DueSubmission, Fate, Fingerprint,
+    Forgone, FormerTries, Holder, Horizon, Kept, Lease, LeftBy, Letter, MemoryStorage, NewEvent,
+    NewSubmission, Notices, Notify, Occasion, Outbox, Priority, RecipientFate, Recovered,
+    Resolution, Returned, SendLease, Settled, Settlement, Standing, StorageError, Submission,
+    SubmissionFilter, SubmissionId, SubmissionState, Term, Traffic, WatchKey,
 };
 pub use watch::{Marks, Pace, PostAction, StartFrom, Watch, Watermarks};

@@ -32,10 +32,10 @@ use jiff::Timestamp;
 
 pub use memory::MemoryStorage;
 pub use outbox::{
-    Accepted, Addressee, Decision, DsnRequest, DueSubmission, Fate, FormerTries, Holder, LeftBy,
-    Letter, NewSubmission, Notify, Occasion, Outbox, Priority, RecipientFate, Recovered,
-    Resolution, Returned, SendLease, Settlement, Submission, SubmissionFilter, SubmissionId,
-    SubmissionState, Term, Traffic,
+    Accepted, Addressee, DamagedDue, Decision, DsnRequest, DueNow, DueSubmission, Fate,
+    FormerTries, Holder, LeftBy, Letter, NewSubmission, Notify, Occasion, Outbox, Priority,
+    RecipientFate, Recovered, Resolution, Returned, SendLease, Settlement, Submission,
+    SubmissionFilter, SubmissionId, SubmissionState, Term, Traffic,
 };
 
 use crate::{Event, EventId, SinkName};

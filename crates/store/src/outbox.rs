@@ -11,8 +11,8 @@ use async_trait::async_trait;
 pub use damaged::DamagedSubmission;
 use gatepost_mail::Trace;
 use gatepost_mailroom::{
-    Accepted, Addressee, Decision, DueSubmission, LeftBy, NewSubmission, Outbox, Recovered,
-    SendLease, Settlement, StorageError, Submission, SubmissionFilter, SubmissionId, Term, Traffic,
+    Accepted, Addressee, Decision, DueNow, LeftBy, NewSubmission, Outbox, Recovered, SendLease,
+    Settlement, StorageError, Submission, SubmissionFilter, SubmissionId, Term, Traffic,
 };
 use jiff::Timestamp;
 
@@ -34,18 +34,14 @@ impl Outbox for Store {
         mailbox: &str,
         term: Term,
         limit: usize,
-    ) -> Result<Vec<DueSubmission>, StorageError> {
+    ) -> Result<DueNow, StorageError> {
         let whose = Whose::Mailbox(mailbox.to_owned(), limit);
         self.answer(self.claim_submissions(whose, term).await)
     }
 
-    async fn claim_one(
-        &self,
-        id: &SubmissionId,
-        term: Term,
-    ) -> Result<Option<DueSubmission>, StorageError> {
+    async fn claim_one(&self, id: &SubmissionId, term: Term) -> Result<DueNow, StorageError> {
         let claimed = self.claim_submissions(Whose::One(id.clone()), term).await;
-        Ok(self.answer(claimed)?.pop())
+        self.answer(claimed)
     }
 
     async fn unknown_due(
@@ -53,7 +49,7 @@ impl Outbox for Store {
         mailbox: &str,
         now: Timestamp,
         limit: usize,
-    ) -> Result<Vec<DueSubmission>, StorageError> {
+    ) -> Result<DueNow, StorageError> {
         self.answer(self.unknown_submissions(mailbox, now, limit).await)
     }
 
@@ -137,7 +133,11 @@ impl Outbox for Store {
         &self,
         filter: &SubmissionFilter,
     ) -> Result<Vec<Submission>, StorageError> {
-        self.answer(self.listed_submissions(filter).await)
+        let (listed, damaged) = self.page_of_submissions(filter).await?;
+        for one in damaged {
+            tracing::error!(submission = one.id, "{}", one.reason);
+        }
+        Ok(listed)
     }
 
     async fn submission(&self, id: &SubmissionId) -> Result<Option<Submission>, StorageError> {

@@ -126,26 +126,20 @@ async fn act(verb: &OutboxVerb, gatepost: &Gatepost) -> Result<Vec<SubmissionId>
                 state: arguments.state,
                 mailbox: arguments.mailbox.as_ref().map(|one| one.to_lowercase()),
                 limit: arguments.top.get(),
+                ..SubmissionFilter::default()
             };
-            let mut found = store.submissions(&filter).await?;
+            let (mut found, damaged) = store.page_of_submissions(&filter).await?;
             waiting::with_their_mailboxes(&mut found, gatepost).await?;
-            if let (true, Some(mailbox)) = (found.is_empty(), &arguments.mailbox) {
+            let is_empty = found.is_empty() && damaged.is_empty();
+            if let (true, Some(mailbox)) = (is_empty, &arguments.mailbox) {
                 named_mailbox(&gatepost.config, mailbox)?;
             }
             list(arguments, &found, now)?;
-            let damaged = store.damaged_submissions(arguments.top.get()).await?;
             tell_damaged(&damaged);
             Ok(Vec::new())
         }
         OutboxVerb::Show { id, form } => {
-            let mut seen = one(store, id).await?;
-            let only = std::slice::from_mut(&mut seen);
-            waiting::with_their_mailboxes(only, gatepost).await?;
-            if form.is_json() {
-                screen::json(&seen)?;
-            } else {
-                show(&seen, now)?;
-            }
+            show_one(gatepost, id, *form).await?;
             Ok(Vec::new())
         }
         OutboxVerb::Retry { ids, mailbox } => {
@@ -187,6 +181,25 @@ async fn act(verb: &OutboxVerb, gatepost: &Gatepost) -> Result<Vec<SubmissionId>
     }
 }
 
+async fn show_one(gatepost: &Gatepost, id: &str, form: Form) -> Result<(), Failure> {
+    let parsed = SubmissionId::parse(id);
+    if let Some(parsed) = parsed
+        && let Some(damaged) = gatepost.store.damaged_submission(&parsed).await?
+    {
+        if form.is_json() {
+            return screen::json(&damaged);
+        }
+        return show_damaged(&damaged);
+    }
+    let mut seen = one(&gatepost.store, id).await?;
+    let only = std::slice::from_mut(&mut seen);
+    waiting::with_their_mailboxes(only, gatepost).await?;
+    if form.is_json() {
+        return screen::json(&seen);
+    }
+    show(&seen, gatepost.clock.now())
+}
+
 async fn one(store: &gatepost_store::Store, id: &str) -> Result<Submission, Failure> {
     let missing = || SendError::Missing { id: id.to_owned() };
     let id = SubmissionId::parse(id).ok_or_else(missing)?;
@@ -211,6 +224,7 @@ async fn waiting_of(gatepost: &Gatepost, mailbox: &str) -> Result<Vec<Submission
             state: Some(state),
             mailbox: Some(mailbox.clone()),
             limit: usize::MAX,
+            ..SubmissionFilter::default()
         };
         found.extend(gatepost.store.submissions(&filter).await?);
     }
@@ -246,6 +260,21 @@ fn list(arguments: &ListArguments, found: &[Submission], now: Timestamp) -> Resu
             screen::shortened(why, 60),
         ]
     })
+}
+
+/// Writes what can be read of a message that is damaged.
+fn show_damaged(damaged: &DamagedSubmission) -> Result<(), Failure> {
+    let why = format!("it is damaged and is not sent: {}", damaged.reason);
+    for (name, value) in [
+        ("Message", damaged.id.as_str()),
+        ("State", &damaged.state),
+        ("Mailbox", &damaged.mailbox),
+        ("Why", &why),
+        ("Code", damaged.code),
+    ] {
+        screen::field(name, value)?;
+    }
+    Ok(())
 }
 
 /// Names those that no list can show.

@@ -3,6 +3,7 @@
 use gatepost::config;
 use serde_json::Value;
 
+use crate::bad_state::with_database;
 use crate::killed_sending::hand_over;
 use crate::sending::sending;
 use crate::stand::{SUPPORT, Stand};
@@ -86,6 +87,78 @@ fn of_what_nobody_knows_a_person_decides() {
         let ran = stand.run(&["outbox"].into_iter().chain(words).collect::<Vec<_>>());
         ran.assert_fails(65, &["there is no message"]);
     }
+}
+
+/// Nobody can send what nobody can read: it is told once, keeps no other message back, and can be
+/// seen in every list.
+#[test]
+fn a_damaged_message_is_told_once_and_can_be_seen() {
+    let rest = "[sink.ops]\nkind = \"stream\"\n[events]\nsinks = [\"ops\"]\n\
+                kinds = [\"send.failed\", \"send.sent\"]\n";
+    let stand = sending(Stand::new(), "send = \"smtp\"", rest);
+    let config = config::load(&stand.path("gatepost.toml")).expect("it is good");
+    for subject in ["spoilt", "whole"] {
+        hand_over(&config, subject);
+    }
+    let id = |subject: &str| {
+        let listed = stand.listed(&["outbox", "list"]);
+        let found = listed.iter().find(|one| one["subject"] == subject);
+        let id = found.expect("it is listed")["id"].as_str();
+        id.expect("it has a name").to_owned()
+    };
+    let (spoilt, whole) = (id("spoilt"), id("whole"));
+    with_database(&stand, async |db| {
+        let spoil = "UPDATE submissions SET letter = x'01' WHERE id = $1";
+        let spoilt = sqlx::query(spoil).bind(&spoilt).execute(db).await;
+        spoilt.expect("our own database");
+    });
+    let seen = |state: &str| {
+        let ran = stand.run(&["outbox", "list", "--json"]);
+        assert_eq!(ran.exit, 0, "{}", ran.stderr);
+        for word in [spoilt.as_str(), SUPPORT, "is damaged", state] {
+            assert!(
+                ran.stderr.contains(word),
+                "{word} is missing in: {}",
+                ran.stderr
+            );
+        }
+        let shown = stand.printed(&["outbox", "show", &spoilt]);
+        for line in [
+            format!("State: {state}"),
+            format!("Mailbox: {SUPPORT}"),
+            "Code: store_row_damaged".to_owned(),
+        ] {
+            assert!(shown.contains(&line), "{line} is missing in: {shown}");
+        }
+    };
+    seen("queued");
+    let mut serve = stand.serve();
+    let mut told: Vec<Value> = Vec::new();
+    while told.len() < 2 {
+        let line = serve.line().expect("serve goes on");
+        told.push(serde_json::from_str(&line).expect("an event on each line"));
+    }
+    assert_eq!(serve.stop(), 0, "{}", stand.log());
+    let of = |kind: &str| {
+        let found = told.iter().find(|one| one["type"] == kind);
+        &found.unwrap_or_else(|| panic!("no {kind}: {told:?}"))["data"]
+    };
+    assert_eq!(of("send.sent")["submission"], whole.as_str());
+    let failed = of("send.failed");
+    assert_eq!(failed["submission"], spoilt.as_str());
+    assert_eq!(failed["code"], "store_row_damaged");
+    assert_eq!(failed["recipients"][0]["address"], SUPPORT);
+    assert!(failed["internet_message_id"].is_null(), "{failed}");
+    let reason = failed["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("it is not sent: "), "{reason}");
+    seen("dead");
+    // Once is enough.
+    let mut serve = stand.serve();
+    hand_over(&config, "later");
+    let next = serve.line().expect("serve goes on");
+    let next: Value = serde_json::from_str(&next).expect("an event on each line");
+    assert_eq!(next["type"], "send.sent");
+    assert_eq!(serve.stop(), 0, "{}", stand.log());
 }
 
 #[test]

@@ -14,8 +14,8 @@ use super::attempt::{Attempt, Attempted, CLAIM, Held, LONGEST, READY};
 use super::lane::{Lane, Lesson, Room};
 use super::{PostOffice, Sending};
 use crate::{
-    Call, DueSubmission, Ear, Fate, Holder, RecipientFate, SendLease, Settlement, StorageError,
-    Term,
+    Call, DueNow, DueSubmission, Ear, Fate, Holder, RecipientFate, SendLease, Settlement,
+    StorageError, Term,
 };
 
 /// Sends for one mailbox until it is stopped.
@@ -57,6 +57,8 @@ struct Work {
 /// What was claimed, when, and whether that was less than was wanted.
 struct Claimed {
     due: Vec<DueSubmission>,
+    /// What nobody can read.
+    given_up: Vec<Settlement>,
     at: Timestamp,
     is_all: bool,
 }
@@ -203,10 +205,18 @@ impl Dispatcher {
             return Ok(false);
         }
         let (outbox, mailbox) = (&self.office.outbox, &self.sending.mailbox);
-        let mut due = outbox.unknown_due(mailbox, now, 1).await?;
+        let DueNow {
+            whole: mut due,
+            mut damaged,
+        } = outbox.unknown_due(mailbox, now, 1).await?;
         // What was found out of it is not written yet.
         due.retain(|due| !work.is_unwritten(&due.lease));
-        let any = !due.is_empty();
+        damaged.retain(|due| !work.is_unwritten(&due.lease));
+        let any = !due.is_empty() || !damaged.is_empty();
+        for damaged in damaged {
+            let given_up = self.sending.given_up(damaged, &self.office);
+            work.unsettled.push(given_up);
+        }
         for due in due {
             let (sending, office) = (Arc::clone(&self.sending), self.office.clone());
             work.looks
@@ -266,7 +276,7 @@ impl Dispatcher {
             return;
         }
         work.is_stirred = false;
-        let (office, mailbox) = (self.office.clone(), self.sending.mailbox.clone());
+        let (office, sending) = (self.office.clone(), Arc::clone(&self.sending));
         work.claims.spawn(async move {
             let at = office.clock.now();
             let term = Term {
@@ -274,9 +284,17 @@ impl Dispatcher {
                 until: later(at, CLAIM),
                 holder: Holder::Serve,
             };
-            let due = office.outbox.claim_for(&mailbox, term, wanted).await?;
+            let mailbox = &sending.mailbox;
+            let due = office.outbox.claim_for(mailbox, term, wanted).await?;
             let is_all = due.len() < wanted;
-            Ok(Claimed { due, at, is_all })
+            let given_up = due.damaged.into_iter();
+            let given_up = given_up.map(|damaged| sending.given_up(damaged, &office));
+            Ok(Claimed {
+                given_up: given_up.collect(),
+                due: due.whole,
+                at,
+                is_all,
+            })
         });
     }
 
@@ -471,7 +489,13 @@ impl Work {
     }
 
     fn claimed(&mut self, claimed: Claimed) {
-        let Claimed { due, at, is_all } = claimed;
+        let Claimed {
+            due,
+            given_up,
+            at,
+            is_all,
+        } = claimed;
+        self.unsettled.extend(given_up);
         self.is_dry = is_all && !self.is_stirred;
         if is_all {
             self.forget_due();

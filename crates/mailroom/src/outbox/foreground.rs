@@ -9,11 +9,12 @@ use super::bounce;
 use super::judgement::{Judged, Moment, Tried, dropped, handed_over, judge};
 use super::lane::Lesson;
 use super::lookout::{Copies, LOOKS, LOOKS_IN_VAIN, LookError, Sighting};
-use super::reports::Report;
+use super::reports::{Report, damage_report};
 use super::{PostOffice, Sending};
 use crate::{
-    Addressee, DueSubmission, EventType, Fate, Holder, NewEvent, RecipientFate, Settlement,
-    StorageError, Submission, SubmissionFilter, SubmissionId, SubmissionState, Term, UnknownThen,
+    Addressee, DamagedDue, DueNow, DueSubmission, EventType, Fate, Holder, NewEvent, RecipientFate,
+    Settlement, StorageError, Submission, SubmissionFilter, SubmissionId, SubmissionState, Term,
+    UnknownThen,
 };
 
 impl Sending {
@@ -74,6 +75,39 @@ impl Sending {
             code: judged.code,
             mailbox_waits_until: None,
             reports,
+            bounce: bounce.map(Box::new),
+        }
+    }
+
+    /// The end of a message of which nobody can read what it is or to whom it goes.
+    pub(super) fn given_up(&self, damaged: DamagedDue, office: &PostOffice) -> Settlement {
+        let now = office.clock.now();
+        let known = if damaged.may_have_been_sent {
+            "nobody knows whether it was sent, and nobody can find out: "
+        } else {
+            "it is not sent: "
+        };
+        let reason = format!("{known}{}", damaged.reason);
+        tracing::error!(
+            submission = %damaged.lease.id, mailbox = %self.mailbox, code = damaged.code,
+            "a message in the outbox is damaged; {reason}"
+        );
+        let about = (&damaged, self.mailbox.as_str());
+        let report = damage_report(about, &reason, (&self.policy.report_to, now));
+        let fate = Fate::Dead { reason };
+        let letter = damaged.letter.as_ref();
+        let letter = letter.filter(|_| !damaged.may_have_been_sent);
+        let bounce = letter.and_then(|letter| {
+            let about = (letter, &damaged.recipients[..]);
+            bounce::report(about, &fate, (&self.policy, now, &office.chance))
+        });
+        Settlement {
+            lease: damaged.lease,
+            recipients: damaged.recipients,
+            fate,
+            code: Some(damaged.code),
+            mailbox_waits_until: None,
+            reports: report.into_iter().collect(),
             bounce: bounce.map(Box::new),
         }
     }
@@ -264,7 +298,17 @@ impl Sending {
                 until: later(now, CLAIM),
                 holder: Holder::Beside,
             };
-            if let Some(due) = office.outbox.claim_one(id, term).await? {
+            let mut claimed = office.outbox.claim_one(id, term).await?;
+            let mut lost = if claimed.is_empty() {
+                unknown(id, office).await?
+            } else {
+                DueNow::default()
+            };
+            for damaged in claimed.damaged.into_iter().chain(lost.damaged) {
+                let settlement = self.given_up(damaged, office);
+                self.settle(settlement, office).await?;
+            }
+            if let Some(due) = claimed.whole.pop() {
                 let attempt = Attempt {
                     office: office.clone(),
                     opener: self.opener.clone(),
@@ -283,7 +327,7 @@ impl Sending {
                 if let Some(held) = &mut attempted.held {
                     held.session.close().await;
                 }
-            } else if let Some(due) = unknown(id, office).await? {
+            } else if let Some(due) = lost.whole.pop() {
                 let settlement = self.looked_for(due, office).await;
                 self.settle(settlement, office).await?;
             }
@@ -367,17 +411,16 @@ fn take_back(recipients: &mut [Addressee], departed: &[Addressee]) {
 }
 
 /// The message, if it is to be looked for now.
-async fn unknown(
-    id: &SubmissionId,
-    office: &PostOffice,
-) -> Result<Option<DueSubmission>, StorageError> {
+async fn unknown(id: &SubmissionId, office: &PostOffice) -> Result<DueNow, StorageError> {
     let Some(seen) = office.outbox.submission(id).await? else {
-        return Ok(None);
+        return Ok(DueNow::default());
     };
     let now = office.clock.now();
     let due = office.outbox.unknown_due(&seen.letter.mailbox, now, MANY);
-    let found = due.await?.into_iter().find(|due| due.lease.id == *id);
-    Ok(found)
+    let mut due = due.await?;
+    due.whole.retain(|due| due.lease.id == *id);
+    due.damaged.retain(|due| due.lease.id == *id);
+    Ok(due)
 }
 
 fn look_again(due: &DueSubmission, looks_in_vain: u32, at: Timestamp) -> Fate {

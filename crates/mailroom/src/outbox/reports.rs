@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use crate::{
-    Addressee, DueSubmission, Event, EventData, EventId, EventType, NewEvent, NewSubmission,
-    ReportTo, Resolution, SendData, Submission, SubmissionId, UnknownThen,
+    Addressee, DamagedDue, DueSubmission, Event, EventData, EventId, EventType, NewEvent,
+    NewSubmission, ReportTo, Resolution, SendData, Submission, SubmissionId, UnknownThen,
 };
 
 /// One report about one message.
@@ -38,7 +38,7 @@ impl<'a> Report<'a> {
     ) -> Option<NewEvent> {
         let data = SendData {
             submission: due.lease.id.clone(),
-            internet_message_id: due.letter.message_id.clone(),
+            internet_message_id: Some(due.letter.message_id.clone()),
             subject: due.letter.subject.clone(),
             recipients: due.recipients.clone(),
             attempts: due.attempt,
@@ -57,7 +57,7 @@ impl NewSubmission {
     pub fn reported_to(mut self, report_to: &ReportTo) -> Self {
         let data = SendData {
             submission: self.id.clone(),
-            internet_message_id: self.letter.message_id.clone(),
+            internet_message_id: Some(self.letter.message_id.clone()),
             subject: self.letter.subject.clone(),
             recipients: self
                 .recipients
@@ -78,6 +78,31 @@ impl NewSubmission {
     }
 }
 
+/// A report on a message of `mailbox` that is given up, since nobody can read it.
+pub(super) fn damage_report(
+    (damaged, mailbox): (&DamagedDue, &str),
+    reason: &str,
+    (report_to, now): (&ReportTo, Timestamp),
+) -> Option<NewEvent> {
+    let (id, letter) = (&damaged.lease.id, damaged.letter.as_ref());
+    let data = SendData {
+        submission: id.clone(),
+        internet_message_id: letter.map(|letter| letter.message_id.clone()),
+        subject: letter.and_then(|letter| letter.subject.clone()),
+        recipients: damaged.recipients.clone(),
+        attempts: damaged.attempts,
+        code: Some(damaged.code.to_owned()),
+        reason: Some(reason.to_owned()),
+        then: None,
+    };
+    let (kind, what) = (EventType::SendFailed, damaged.lease.claim.to_string());
+    event(
+        (id, mailbox.to_owned()),
+        (kind, &what, data),
+        (report_to, now),
+    )
+}
+
 /// A report on what a person decided of a message of which nobody knows whether it was sent.
 pub(super) fn resolution_report(
     (seen, recipients): (&Submission, &[Addressee]),
@@ -86,7 +111,7 @@ pub(super) fn resolution_report(
 ) -> Option<NewEvent> {
     let data = SendData {
         submission: seen.id.clone(),
-        internet_message_id: seen.letter.message_id.clone(),
+        internet_message_id: Some(seen.letter.message_id.clone()),
         subject: seen.letter.subject.clone(),
         recipients: recipients.to_vec(),
         attempts: seen.attempts,

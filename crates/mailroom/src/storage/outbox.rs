@@ -15,6 +15,7 @@
 mod addressee;
 mod decision;
 mod dsn;
+mod due_now;
 mod former;
 mod id;
 
@@ -27,6 +28,7 @@ use jiff::Timestamp;
 pub use addressee::{Addressee, RecipientFate};
 pub use decision::{Decision, Resolution};
 pub use dsn::{DsnRequest, Notify, Occasion, Returned};
+pub use due_now::{DamagedDue, DueNow};
 pub use former::FormerTries;
 pub use id::SubmissionId;
 
@@ -46,15 +48,11 @@ pub trait Outbox: Send + Sync + std::fmt::Debug {
         mailbox: &str,
         term: Term,
         limit: usize,
-    ) -> Result<Vec<DueSubmission>, StorageError>;
+    ) -> Result<DueNow, StorageError>;
 
     /// Claims the message `id` of whatever mailbox if it is queued or scheduled and due at the
     /// term's beginning.
-    async fn claim_one(
-        &self,
-        id: &SubmissionId,
-        term: Term,
-    ) -> Result<Option<DueSubmission>, StorageError>;
+    async fn claim_one(&self, id: &SubmissionId, term: Term) -> Result<DueNow, StorageError>;
 
     /// Messages of `mailbox` of which it is unknown whether they were sent and which are to be
     /// looked for at `now`, at most `limit`. Nothing changes by it; [`Outbox::conclude`] takes the
@@ -64,7 +62,7 @@ pub trait Outbox: Send + Sync + std::fmt::Debug {
         mailbox: &str,
         now: Timestamp,
         limit: usize,
-    ) -> Result<Vec<DueSubmission>, StorageError>;
+    ) -> Result<DueNow, StorageError>;
 
     /// Writes that a claimed message is about to be transmitted to those of `recipients` who are
     /// [`RecipientFate::Open`], and how to find out later whether it was. The claim holds until
@@ -82,7 +80,8 @@ pub trait Outbox: Send + Sync + std::fmt::Debug {
 
     /// Writes what became of messages that were claimed, are being transmitted or were unknown,
     /// each with its reports. One whose claim was lost meanwhile, or of which somebody else
-    /// decided, is skipped with its reports. Answers which were not.
+    /// decided, is skipped with its reports. Answers which were not. What cannot be read of one
+    /// stays as it is.
     async fn conclude(
         &self,
         settlements: Vec<Settlement>,
@@ -529,6 +528,8 @@ pub struct SubmissionFilter {
     pub state: Option<SubmissionState>,
     /// Only those of this mailbox.
     pub mailbox: Option<String>,
+    /// Only those to which something happens by itself after this time.
+    pub due_after: Option<Timestamp>,
     /// At most this many, the newest first.
     pub limit: usize,
 }

@@ -10,6 +10,8 @@ pub struct DamagedSubmission {
     pub mailbox: String,
     /// Its state, if that is one.
     pub state: String,
+    /// The code of what is wrong with it.
+    pub code: &'static str,
     /// What is wrong with it.
     pub reason: String,
 }

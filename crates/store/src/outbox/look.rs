@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use gatepost_fault::Fault as _;
 use gatepost_host::SealingKey;
 use gatepost_mailroom::{
     Addressee, Decision, Fate, StorageError, Submission, SubmissionFilter, SubmissionId,
     SubmissionState,
 };
 use jiff::{SignedDuration, Timestamp};
+use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::accept::{Sealed, accept};
@@ -23,7 +25,7 @@ impl Store {
     pub(super) async fn listed_submissions(
         &self,
         filter: &SubmissionFilter,
-    ) -> Result<Vec<Submission>, Undone> {
+    ) -> Result<(Vec<Submission>, Vec<DamagedSubmission>), Undone> {
         let mut sql = QueryBuilder::<Sqlite>::new("SELECT * FROM submissions WHERE TRUE");
         if let Some(state) = filter.state {
             sql.push(" AND state = ").push_bind(state.as_str());
@@ -31,46 +33,73 @@ impl Store {
         if let Some(mailbox) = &filter.mailbox {
             sql.push(" AND mailbox = ").push_bind(mailbox.clone());
         }
+        if let Some(at) = filter.due_after {
+            sql.push(" AND due_at > ").push_bind(at.as_microsecond());
+        }
         sql.push(" ORDER BY position DESC LIMIT ")
             .push_bind(i64::try_from(filter.limit).unwrap_or(i64::MAX));
         let rows = sql.build().fetch_all(self.readers()).await?;
-        let key = self.key();
-        self.undamaged(rows.iter().map(|row| view(row, SubmissionSeal(&key))))
+        let (key, store) = (self.key(), self.clone());
+        let opening = move || {
+            let (mut whole, mut damaged) = (Vec::with_capacity(rows.len()), Vec::new());
+            for row in &rows {
+                match view(row, SubmissionSeal(&key)) {
+                    Ok(seen) => whole.push(seen),
+                    Err(undone) => damaged.push(store.damaged(row, undone)),
+                }
+            }
+            (whole, damaged)
+        };
+        let opened = tokio::task::spawn_blocking(opening).await;
+        opened.map_err(|_| Undone::Panicked)
     }
 
-    /// Messages that cannot be read, the newest first, of the newest 10,000 that were not sent.
-    pub async fn damaged_submissions(
+    /// Messages, newest first, and those among them that cannot be read.
+    pub async fn page_of_submissions(
         &self,
-        limit: usize,
-    ) -> Result<Vec<DamagedSubmission>, StorageError> {
-        let rows = sqlx::query(
-            "SELECT * FROM submissions WHERE state <> 'sent' ORDER BY position DESC LIMIT 10000",
-        )
-        .fetch_all(self.readers())
-        .await;
-        let rows = self.answer(rows.map_err(Undone::from))?;
+        filter: &SubmissionFilter,
+    ) -> Result<(Vec<Submission>, Vec<DamagedSubmission>), StorageError> {
+        self.answer(self.listed_submissions(filter).await)
+    }
+
+    /// One message, if it is there and cannot be read.
+    pub async fn damaged_submission(
+        &self,
+        id: &SubmissionId,
+    ) -> Result<Option<DamagedSubmission>, StorageError> {
+        let row = self.answer(self.submission_row(id).await)?;
         let key = self.key();
-        let damaged = rows.iter().filter_map(|row| {
-            let damage = view(row, SubmissionSeal(&key)).err()?;
-            let row = columns(row);
-            Some(DamagedSubmission {
-                id: row.get::<&str>("id").unwrap_or_default().to_owned(),
-                mailbox: row.get::<&str>("mailbox").unwrap_or_default().to_owned(),
-                state: row.get::<&str>("state").unwrap_or_default().to_owned(),
-                reason: self.fault(damage).to_string(),
-            })
-        });
-        Ok(damaged.take(limit).collect())
+        Ok(row.and_then(|row| {
+            let undone = view(&row, SubmissionSeal(&key)).err()?;
+            Some(self.damaged(&row, undone))
+        }))
+    }
+
+    fn damaged(&self, row: &SqliteRow, undone: Undone) -> DamagedSubmission {
+        let (row, fault) = (columns(row), self.fault(undone));
+        let clear = |column| row.get::<&str>(column).unwrap_or_default().to_owned();
+        DamagedSubmission {
+            id: clear("id"),
+            mailbox: clear("mailbox"),
+            state: clear("state"),
+            code: fault.code(),
+            reason: fault.to_string(),
+        }
+    }
+
+    async fn submission_row(&self, id: &SubmissionId) -> Result<Option<SqliteRow>, Undone> {
+        let row = sqlx::query("SELECT * FROM submissions WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_optional(self.readers())
+            .await?;
+        Ok(row)
     }
 
     pub(super) async fn one_submission(
         &self,
         id: &SubmissionId,
     ) -> Result<Option<Submission>, Undone> {
-        let row = sqlx::query("SELECT * FROM submissions WHERE id = $1")
-            .bind(id.as_str())
-            .fetch_optional(self.readers())
-            .await?;
+        let row = self.submission_row(id).await?;
         let key = self.key();
         row.map(|row| view(&row, SubmissionSeal(&key))).transpose()
     }

@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
+use gatepost_fault::Fault as _;
 use gatepost_host::SealingKey;
 use gatepost_mail::Trace;
 use gatepost_mailroom::{
-    Addressee, DueSubmission, FormerTries, Kept, Letter, SendLease, Submission, SubmissionId,
-    SubmissionState,
+    Addressee, DamagedDue, DueSubmission, FormerTries, Kept, Letter, SendLease, Submission,
+    SubmissionId, SubmissionState,
 };
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::SqliteRow;
 use zeroize::Zeroizing;
 
+use crate::StoreError;
 use crate::sealed::place;
 use crate::undone::{Columns, Undone};
 
@@ -157,6 +159,28 @@ pub(super) fn due(
         draft: standing.draft,
         looks_in_vain: standing.looks_in_vain,
         reason: standing.reason,
+    })
+}
+
+/// Reads of a row that has this fault what can be read.
+pub(super) fn damaged(
+    row: &SqliteRow,
+    seal: SubmissionSeal<'_>,
+    fault: &StoreError,
+) -> Result<DamagedDue, Undone> {
+    let row = columns(row);
+    let recipients = seal.open_standing(&row).map(|standing| standing.recipients);
+    Ok(DamagedDue {
+        lease: SendLease {
+            id: id(&row)?,
+            claim: row.get("claim")?,
+        },
+        letter: seal.open("letter", &row).ok(),
+        recipients: recipients.unwrap_or_default(),
+        attempts: attempts(&row).unwrap_or_default(),
+        may_have_been_sent: row.get::<&str>("state")? == SubmissionState::Unknown.as_str(),
+        code: fault.code(),
+        reason: fault.to_string(),
     })
 }
 

@@ -15,8 +15,7 @@ use crate::undone::Undone;
 /// A settlement whose reports are sealed.
 pub(super) struct Prepared {
     lease: SendLease,
-    /// What became of each; `None` leaves them as they are.
-    recipients: Option<Vec<Addressee>>,
+    recipients: Vec<Addressee>,
     fate: Fate,
     code: Option<&'static str>,
     mailbox_waits_until: Option<Timestamp>,
@@ -28,7 +27,7 @@ impl Prepared {
     pub(super) async fn seal(key: Arc<SealingKey>, settlement: Settlement) -> Result<Self, Undone> {
         Ok(Self {
             lease: settlement.lease,
-            recipients: Some(settlement.recipients),
+            recipients: settlement.recipients,
             fate: settlement.fate,
             code: settlement.code,
             mailbox_waits_until: settlement.mailbox_waits_until,
@@ -38,19 +37,6 @@ impl Prepared {
                 None => None,
             },
         })
-    }
-
-    /// The end of one that cannot be opened, for this reason. Its recipients stay as they are.
-    pub(super) fn damaged(lease: SendLease, reason: String) -> Self {
-        Self {
-            lease,
-            recipients: None,
-            fate: Fate::Dead { reason },
-            code: Some("store_row_damaged"),
-            mailbox_waits_until: None,
-            reports: Vec::new(),
-            bounce: None,
-        }
     }
 }
 
@@ -95,9 +81,7 @@ async fn settle(
     let seal = SubmissionSeal(key);
     let standing = match seal.open_standing(&row) {
         Ok(mut standing) if fate != Fate::Released => {
-            if let Some(recipients) = recipients {
-                standing.recipients = recipients;
-            }
+            standing.recipients = recipients;
             standing.reason = fate.words().map(ToOwned::to_owned);
             standing.code = code.map(ToOwned::to_owned);
             standing.mailbox_waits_until = mailbox_waits_until;

@@ -3,15 +3,14 @@
 use gatepost_host::SealingKey;
 use gatepost_mail::Trace;
 use gatepost_mailroom::{
-    Addressee, DueSubmission, Holder, LeftBy, RecipientFate, Recovered, SendLease, SubmissionId,
-    Term, Traffic,
+    Addressee, DueNow, Holder, LeftBy, RecipientFate, Recovered, SendLease, SubmissionId, Term,
+    Traffic,
 };
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection, SqlitePool};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqlitePool};
 
-use super::row::{SubmissionSeal, WITH_MESSAGE, columns, due, id};
-use super::settle;
+use super::row::{SubmissionSeal, WITH_MESSAGE, columns, damaged, due};
 use crate::Store;
 use crate::undone::{Columns, Undone};
 
@@ -33,13 +32,13 @@ pub(super) struct Departing<'a> {
 }
 
 impl Store {
-    /// Claims, and reads what belongs to the claims. What cannot be opened gives up for good: it
-    /// must not hold up the rest.
+    /// Claims, and reads what belongs to the claims. What cannot be opened must not hold up the
+    /// rest.
     pub(super) async fn claim_submissions(
         &self,
         whose: Whose,
         term: Term,
-    ) -> Result<Vec<DueSubmission>, Undone> {
+    ) -> Result<DueNow, Undone> {
         // Most claims find nothing; a look costs no transaction.
         if let Whose::Mailbox(mailbox, limit) = &whose
             && (*limit == 0
@@ -47,7 +46,7 @@ impl Store {
                     .await?
                     .is_none_or(|at| at > term.now))
         {
-            return Ok(Vec::new());
+            return Ok(DueNow::default());
         }
         let rows = self.write(move |db| Box::pin(async move { claim(db, whose, term).await }));
         self.opened(rows.await?, term.now).await
@@ -58,7 +57,7 @@ impl Store {
         mailbox: &str,
         now: Timestamp,
         limit: usize,
-    ) -> Result<Vec<DueSubmission>, Undone> {
+    ) -> Result<DueNow, Undone> {
         let rows = sqlx::query(UNKNOWN)
             .bind(mailbox)
             .bind(now.as_microsecond())
@@ -68,46 +67,27 @@ impl Store {
         self.opened(rows, now).await
     }
 
-    async fn opened(
-        &self,
-        rows: Vec<SqliteRow>,
-        now: Timestamp,
-    ) -> Result<Vec<DueSubmission>, Undone> {
+    async fn opened(&self, rows: Vec<SqliteRow>, now: Timestamp) -> Result<DueNow, Undone> {
         if rows.is_empty() {
-            return Ok(Vec::new());
+            return Ok(DueNow::default());
         }
-        let key = self.key();
+        let store = self.clone();
         let opening = move || {
-            let seal = SubmissionSeal(&key);
-            let opened = rows.iter().map(|row| (due(row, seal, now), lease(row)));
-            opened.collect::<Vec<_>>()
+            let key = store.key();
+            let (seal, mut opened) = (SubmissionSeal(&key), DueNow::default());
+            for row in &rows {
+                match due(row, seal, now) {
+                    Ok(due) => opened.whole.push(due),
+                    Err(undone) => {
+                        let fault = store.fault(undone);
+                        opened.damaged.push(damaged(row, seal, &fault)?);
+                    }
+                }
+            }
+            Ok(opened)
         };
         let opened = tokio::task::spawn_blocking(opening).await;
-        let (mut whole, mut damaged) = (Vec::new(), Vec::new());
-        for (one, lease) in opened.map_err(|_| Undone::Panicked)? {
-            match one {
-                Ok(due) => whole.push(due),
-                Err(undone) => damaged.push((lease?, undone)),
-            }
-        }
-        self.give_up(damaged, now).await;
-        Ok(whole)
-    }
-
-    /// Nobody can send what cannot be opened. Its recipients stay as they are, sealed.
-    async fn give_up(&self, damaged: Vec<(SendLease, Undone)>, now: Timestamp) {
-        for (lease, undone) in damaged {
-            let reason = self.fault(undone).to_string();
-            tracing::error!(submission = %lease.id, "not sent: {reason}");
-            let (key, end) = (self.key(), settle::Prepared::damaged(lease, reason));
-            let buried = self.write(move |db| {
-                Box::pin(async move { settle::settle_all(db, &key, vec![end], now).await })
-            });
-            if let Err(undone) = buried.await {
-                let error = self.fault(undone);
-                tracing::warn!("a damaged message is claimed again later: {error}");
-            }
-        }
+        opened.map_err(|_| Undone::Panicked)?
     }
 }
 
@@ -350,12 +330,6 @@ pub(super) async fn traffic(
         })
     });
     minutes.collect()
-}
-
-fn lease(row: &SqliteRow) -> Result<SendLease, Undone> {
-    let claim = row.try_get("claim")?;
-    let id = id(&columns(row))?;
-    Ok(SendLease { id, claim })
 }
 
 /// What is due of a mailbox, by priority and then the oldest first. The plus keeps SQLite from

@@ -184,8 +184,8 @@ async fn send(store: &Store) {
             until: at(60),
             holder: Holder::Serve,
         };
-        let due = store.claim_one(&id, term).await.expect("a store");
-        let due = due.expect("nobody else claims it");
+        let mut due = store.claim_one(&id, term).await.expect("a store");
+        let due = due.whole.pop().expect("nobody else claims it");
         let whom = (&Trace::MessageId, &due.recipients[..]);
         let departed = store.depart(&due.lease, whom, (at(1), at(60))).await;
         assert!(departed.expect("a store"), "the claim holds");

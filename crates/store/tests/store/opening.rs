@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use gatepost_fault::{Exit, Fault as _};
 use gatepost_host::SecretSource;
 use gatepost_mailroom::{
-    Accepted, Cursors as _, Deliveries as _, DeliveryState, Holder, Outbox as _, SubmissionId,
-    SubmissionState, Term,
+    Accepted, Cursors as _, Deliveries as _, DeliveryState, Fate, Holder, Outbox as _, Settlement,
+    SubmissionId, SubmissionState, Term,
 };
 use gatepost_oauth::{GrantStoreError, Grants};
 use gatepost_store::{Access, KeySource, StateFolder, Store, StoreError};
@@ -296,7 +296,27 @@ async fn a_message_that_cannot_be_read_is_not_sent_and_keeps_its_recipients() {
         assert_eq!(accepted, Accepted::New);
         tamper(&fixture.folder, damage).await;
         let claimed = store.claim_one(&id, term).await.expect("a store");
-        assert!(claimed.is_none(), "{claimed:?}");
+        assert!(claimed.whole.is_empty(), "{claimed:?}");
+        let [damaged] = &claimed.damaged[..] else {
+            panic!("{name}: {claimed:?}");
+        };
+        assert_eq!(damaged.code, "store_row_damaged");
+        assert!(!damaged.may_have_been_sent);
+        assert_eq!(damaged.letter.is_some(), name != "2222222222");
+        assert_eq!(damaged.recipients.len(), 2, "{name}");
+        let end = Settlement {
+            lease: damaged.lease.clone(),
+            recipients: damaged.recipients.clone(),
+            fate: Fate::Dead {
+                reason: damaged.reason.clone(),
+            },
+            code: Some(damaged.code),
+            mailbox_waits_until: None,
+            reports: Vec::new(),
+            bounce: None,
+        };
+        let ended = store.conclude(vec![end], at(1)).await.expect("a store");
+        assert_eq!(ended, [true]);
         tamper(&fixture.folder, mended).await;
         let seen = store.submission(&id).await.expect("a store");
         let seen = seen.expect("it is there");
@@ -305,8 +325,8 @@ async fn a_message_that_cannot_be_read_is_not_sent_and_keeps_its_recipients() {
         assert!(seen.reason.is_some_and(|why| why.contains("submissions")));
         let retried = store.retry_sending(std::slice::from_ref(&id), at(0)).await;
         assert_eq!(retried.expect("a store"), 1);
-        let due = store.claim_one(&id, term).await.expect("a store");
-        let due = due.expect("it is whole");
+        let mut due = store.claim_one(&id, term).await.expect("a store");
+        let due = due.whole.pop().expect("it is whole");
         assert_eq!(due.message, new.message);
         assert_eq!(due.recipients.len(), 2);
         tamper(&fixture.folder, "DELETE FROM submissions").await;

@@ -95,13 +95,13 @@ impl Twins {
         };
         let claimed = if self.number(3) == 0 {
             let id = self.any();
-            both!(self.claim_one(&id, term)).into_iter().collect()
+            both!(self.claim_one(&id, term))
         } else {
             let limit = usize::try_from(self.number(4)).expect("a small number");
             let mailbox = self.mailbox();
             both!(self.claim_for(&mailbox, term, limit))
         };
-        self.claims.extend(claimed);
+        self.claims.extend(claimed.whole);
     }
 
     async fn depart(&mut self) {
@@ -227,6 +227,11 @@ impl Twins {
             ..SubmissionFilter::default()
         };
         both!(self.submissions(&filter));
+        let due_later = SubmissionFilter {
+            due_after: Some(now),
+            ..filter
+        };
+        both!(self.submissions(&due_later));
         for mailbox in MAILBOXES {
             both!(self.next_due_of(mailbox));
             both!(self.unknown_due(mailbox, now, 3));

@@ -284,8 +284,8 @@ async fn assert_whole(folder: &Path, key: KeySource) {
     };
     let recovered = store.recover(LeftBy::FormerServe, at(200)).await;
     recovered.expect("a store");
-    let due = store.claim_one(&id, term).await.expect("a store");
-    let (due, sent) = (due.expect("it waits"), submission(id, at(0)));
+    let mut due = store.claim_one(&id, term).await.expect("a store");
+    let (due, sent) = (due.whole.pop().expect("it waits"), submission(id, at(0)));
     assert_eq!(due.message, sent.message);
     assert_eq!(due.recipients[1].address, sent.recipients[1]);
     let (_, passwords) = AppPasswords::all(&store).await.expect("a store");

@@ -59,7 +59,7 @@ async fn send(store: &Store) {
         holder: Holder::Serve,
     };
     let due = store.claim_for("ada@contoso.com", term, 1).await;
-    let due = due.expect("a store").remove(0);
+    let due = due.expect("a store").whole.remove(0);
     let trace = Trace::Draft {
         id: "CANARY".to_owned(),
     };

@@ -42,6 +42,8 @@ async fn pause(
     let filter = SubmissionFilter {
         state: Some(SubmissionState::Queued),
         mailbox: Some(mailbox.to_owned()),
+        // What had its mailbox wait is tried after that.
+        due_after: Some(now),
         limit: MANY,
     };
     let queued = gatepost.store.submissions(&filter).await?;

@@ -267,7 +267,7 @@ async fn what_is_unknown_is_looked_for_and_never_claimed(fresh: Fresh) {
     }
     let unknown = async |seconds| {
         let unknown = fresh.outbox.unknown_due(MAILBOX, at(seconds), 5).await;
-        unknown.expect("it reads")
+        unknown.expect("it reads").whole
     };
     assert!(unknown(39).await.is_empty());
     let found = unknown(40).await.remove(0);
@@ -420,13 +420,13 @@ impl Fresh {
 
     async fn claim(&self, term: Term, limit: usize) -> Vec<DueSubmission> {
         let claimed = self.outbox.claim_for(MAILBOX, term, limit).await;
-        claimed.expect("it is stored")
+        claimed.expect("it is stored").whole
     }
 
     async fn claim_one(&self, name: &str, term: Term) -> Option<DueSubmission> {
         let id = SubmissionId::parse(name).expect("a name");
         let claimed = self.outbox.claim_one(&id, term).await;
-        claimed.expect("it is stored")
+        claimed.expect("it is stored").whole.pop()
     }
 
     async fn depart(&self, due: &DueSubmission, seconds: i64) {

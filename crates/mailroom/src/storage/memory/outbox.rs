@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use super::MemoryStorage;
 use super::rows::Rows;
 use crate::{
-    Accepted, Addressee, Decision, DueSubmission, Fate, FormerTries, Holder, Kept, LeftBy, Letter,
-    NewEvent, NewSubmission, Outbox, RecipientFate, Recovered, SendLease, Settlement, StorageError,
-    Submission, SubmissionFilter, SubmissionId, SubmissionState, Term, Traffic,
+    Accepted, Addressee, Decision, DueNow, DueSubmission, Fate, FormerTries, Holder, Kept, LeftBy,
+    Letter, NewEvent, NewSubmission, Outbox, RecipientFate, Recovered, SendLease, Settlement,
+    StorageError, Submission, SubmissionFilter, SubmissionId, SubmissionState, Term, Traffic,
 };
 
 #[derive(Debug, Default)]
@@ -290,29 +290,22 @@ impl Outbox for MemoryStorage {
         mailbox: &str,
         term: Term,
         limit: usize,
-    ) -> Result<Vec<DueSubmission>, StorageError> {
+    ) -> Result<DueNow, StorageError> {
         let mut rows = self.rows();
         let due = |row: &&mut Row| {
             row.letter.mailbox == mailbox && row.is_waiting() && row.is_due(term.now)
         };
         let mut due: Vec<&mut Row> = rows.outbox.rows.values_mut().filter(due).collect();
         due.sort_by_key(|row| row.letter.priority);
-        Ok(due
-            .into_iter()
-            .take(limit)
-            .map(|row| row.claim(term))
-            .collect())
+        let claimed = due.into_iter().take(limit).map(|row| row.claim(term));
+        Ok(whole(claimed))
     }
 
-    async fn claim_one(
-        &self,
-        id: &SubmissionId,
-        term: Term,
-    ) -> Result<Option<DueSubmission>, StorageError> {
+    async fn claim_one(&self, id: &SubmissionId, term: Term) -> Result<DueNow, StorageError> {
         let mut rows = self.rows();
         let row = rows.outbox.find_mut(id);
         let row = row.filter(|row| row.is_waiting() && row.is_due(term.now));
-        Ok(row.map(|row| row.claim(term)))
+        Ok(whole(row.map(|row| row.claim(term))))
     }
 
     async fn unknown_due(
@@ -320,7 +313,7 @@ impl Outbox for MemoryStorage {
         mailbox: &str,
         now: Timestamp,
         limit: usize,
-    ) -> Result<Vec<DueSubmission>, StorageError> {
+    ) -> Result<DueNow, StorageError> {
         let rows = self.rows();
         let due = |row: &&Row| {
             row.letter.mailbox == mailbox
@@ -328,7 +321,7 @@ impl Outbox for MemoryStorage {
                 && row.is_due(now)
         };
         let due = rows.outbox.rows.values().filter(due);
-        Ok(due.map(|row| row.due(now)).take(limit).collect())
+        Ok(whole(due.map(|row| row.due(now)).take(limit)))
     }
 
     async fn depart(
@@ -477,6 +470,7 @@ impl Outbox for MemoryStorage {
                     .mailbox
                     .as_ref()
                     .is_none_or(|mailbox| row.letter.mailbox == *mailbox)
+                && filter.due_after.is_none_or(|at| row.due_at > Some(at))
         };
         let newest_first = rows.outbox.rows.values().rev().filter(wanted);
         Ok(newest_first.map(Row::view).take(filter.limit).collect())
@@ -557,13 +551,21 @@ impl Outbox for MemoryStorage {
     }
 }
 
+/// Nothing is damaged in memory.
+fn whole(due: impl IntoIterator<Item = DueSubmission>) -> DueNow {
+    DueNow {
+        whole: due.into_iter().collect(),
+        damaged: Vec::new(),
+    }
+}
+
 /// The limits of a mailbox look a day back, however soon messages are forgotten.
 const DAY: Duration = Duration::from_hours(24);
 /// Those that a claim takes.
 const WAITING: [SubmissionState; 2] = [SubmissionState::Queued, SubmissionState::Scheduled];
-/// Those of which whoever has the claim decides.
-/// States in which a draft may be left.
+/// Those that may leave a draft.
 const DRAFTED: [SubmissionState; 2] = [SubmissionState::Claimed, SubmissionState::Transmitting];
+/// Those of which whoever has the claim decides.
 const IN_HAND: [SubmissionState; 3] = [
     SubmissionState::Claimed,
     SubmissionState::Transmitting,

@@ -33,7 +33,7 @@ pub(super) async fn what_was_said_before_a_departure_is_no_reason_afterwards(fre
     assert_eq!(fresh.seen("2222222222").await.reason, None);
     // A look that did not work is counted until the next departure.
     let unknown = fresh.outbox.unknown_due(MAILBOX, at(40), 1).await;
-    let unknown = unknown.expect("it reads").remove(0);
+    let unknown = unknown.expect("it reads").whole.remove(0);
     assert_eq!(unknown.looks_in_vain, 0);
     let in_vain = Fate::Unknown {
         look_at: Some(at(50)),
@@ -42,7 +42,7 @@ pub(super) async fn what_was_said_before_a_departure_is_no_reason_afterwards(fre
     };
     assert!(fresh.settle(&unknown, in_vain).await);
     let unknown = fresh.outbox.unknown_due(MAILBOX, at(50), 1).await;
-    let unknown = unknown.expect("it reads").remove(0);
+    let unknown = unknown.expect("it reads").whole.remove(0);
     assert_eq!(unknown.looks_in_vain, 1);
     assert!(fresh.settle(&unknown, retry_at(60)).await);
     // Whoever has it tried again has read why it waits.
