@@ -28,12 +28,12 @@ impl Sending {
         let now = office.clock.now();
         let moment = self.moment(office, now);
         let was_refused = matches!(&tried, Tried::Failed(error) if !error.is_unknown());
-        let before = refused(&due.recipients);
+        let before = due.recipients.clone();
         let mut judged = judge(&mut due, (tried, departed.is_some()), moment);
         if let Some(departed) = departed {
             if matches!(judged.fate, Fate::Unknown { .. }) {
                 // Who was refused by it is told now: whatever is found concerns the others.
-                judged.refused = refused(&departed).saturating_sub(before);
+                judged.refused = Addressee::newly_refused(&before, &departed);
                 due.recipients = departed;
             } else if was_refused {
                 take_back(&mut due.recipients, &departed);
@@ -158,10 +158,7 @@ impl Sending {
             (seen, ..) => seen,
         };
         // Its process ended before anybody told who was refused.
-        let untold = match due.reason {
-            None => refused(&due.recipients),
-            Some(_) => 0,
-        };
+        let untold = due.untold;
         let (mut judged, report) = self.sighted(&mut due, (sighting, next), office);
         judged.refused += untold;
         let mut settlement = self.settlement(due, &judged, office);
@@ -393,12 +390,6 @@ async fn only_one_of_its_name(
             other.id
         ))),
     }
-}
-
-/// How many were refused for good.
-fn refused(recipients: &[Addressee]) -> usize {
-    let refused = |one: &&Addressee| matches!(one.fate, RecipientFate::Refused { .. });
-    recipients.iter().filter(refused).count()
 }
 
 /// What departed and was refused has not gone to those to whom it departed.

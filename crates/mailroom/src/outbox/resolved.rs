@@ -36,8 +36,7 @@ impl SendPolicy {
             }
         };
         // Its process ended before anybody told who was refused, and nobody has looked for it since.
-        let refused = |one: &Addressee| matches!(one.fate, RecipientFate::Refused { .. });
-        if seen.reason.is_none() && recipients.iter().any(refused) {
+        if seen.untold > 0 {
             kinds.push(EventType::SendBounced);
         }
         if matches!(fate, Fate::Failed { .. }) {

@@ -299,6 +299,9 @@ pub struct DueSubmission {
     pub draft: Option<String>,
     /// How often in a row it was to be looked for and could not be since it was transmitted.
     pub looks_in_vain: u32,
+    /// How many recipients the server refused for good before it was transmitted last, of which
+    /// nobody was told: nothing was concluded since.
+    pub untold: usize,
     /// Why it stands where it does, in words.
     pub reason: Option<String>,
 }
@@ -516,6 +519,10 @@ pub struct Submission {
     /// Until when its mailbox sends nothing, since that happened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mailbox_waits_until: Option<Timestamp>,
+    /// How many recipients the server refused for good before it was transmitted last, of which
+    /// nobody was told.
+    #[serde(skip)]
+    pub untold: usize,
     /// Tries before a person had it tried as if for the first time, the oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub former: Vec<FormerTries>,

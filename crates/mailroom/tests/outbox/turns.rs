@@ -145,3 +145,45 @@ async fn who_is_refused_is_told_once() {
         assert_eq!(told.len(), turns, "seed {}+{run}: {one:#?}", seed());
     }
 }
+
+/// A process that is killed tells nothing of the turn in which it was, and the next one tells of that
+/// turn and of none before it.
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_is_told_once_however_often_its_process_is_killed() {
+    let mut kills = 0;
+    for run in 0..10 {
+        let mut stand = Stand::new(seed().wrapping_add(run));
+        stand.policy.limits.recipients_per_message = 10;
+        stand.policy.on_unknown = UnknownThen::Resend;
+        stand.server.behaves(Faults {
+            recipient_for_good: 5,
+            transmission: Duration::from_secs(20),
+            ..Faults::default()
+        });
+        let recipients = (0..60).map(|number| format!("r{number}@example.com"));
+        let new = stand.submission(MAILBOX, recipients.collect());
+        let id = new.id.clone();
+        stand.office().accept(new).await.expect("it is stored");
+        let mut one = stand.all().await.remove(0);
+        while !one.state.is_settled() {
+            stand
+                .live(&[MAILBOX], stand.chance.up_to(Duration::from_mins(2)))
+                .await;
+            one = stand.all().await.remove(0);
+            kills += usize::from(one.state == SubmissionState::Transmitting);
+        }
+        let refused = |all: &[Addressee]| Addressee::newly_refused(&[], all);
+        let told = stand.told(&id, EventType::SendBounced).await;
+        let mut counts: Vec<_> = told.iter().map(|data| refused(&data.recipients)).collect();
+        counts.sort_unstable();
+        let is_news = |pair: &[usize]| pair[0] < pair[1];
+        assert!(
+            counts.windows(2).all(is_news),
+            "seed {}+{run}: {counts:?}",
+            seed()
+        );
+        let last = counts.last().copied().unwrap_or_default();
+        assert_eq!(last, refused(&one.recipients), "seed {}+{run}", seed());
+    }
+    assert!(kills > 0, "processes were killed in the middle of a turn");
+}

@@ -211,6 +211,7 @@ pub(super) async fn resolve(
         standing.begins_anew(&row, lost)?;
     }
     standing.looks_in_vain = decided.fate.looks_in_vain();
+    standing.untold = 0;
     let (position, state) = (row.get::<i64>("position")?, decided.fate.state());
     sqlx::query(RESOLVE)
         .bind(position)

@@ -28,6 +28,8 @@ pub(super) struct Standing {
     pub(super) draft: Option<String>,
     #[serde(default)]
     pub(super) looks_in_vain: u32,
+    #[serde(default)]
+    pub(super) untold: usize,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -158,6 +160,7 @@ pub(super) fn due(
         trace: standing.trace,
         draft: standing.draft,
         looks_in_vain: standing.looks_in_vain,
+        untold: standing.untold,
         reason: standing.reason,
     })
 }
@@ -202,6 +205,7 @@ pub(super) fn view(row: &SqliteRow, seal: SubmissionSeal<'_>) -> Result<Submissi
         first_attempt_at: row.time("first_attempt_at")?,
         departed_at: row.time("departed_at")?,
         settled_at: row.time("settled_at")?,
+        untold: standing.untold,
         reason: standing.reason,
         code: standing.code,
         mailbox_waits_until: standing.mailbox_waits_until,

@@ -86,6 +86,7 @@ async fn settle(
             standing.code = code.map(ToOwned::to_owned);
             standing.mailbox_waits_until = mailbox_waits_until;
             standing.looks_in_vain = fate.looks_in_vain();
+            standing.untold = 0;
             Some(seal.standing(&lease.id, &standing)?)
         }
         _ => None,

@@ -195,6 +195,7 @@ pub(super) async fn depart(
     standing.trace = Some(trace);
     standing.draft = None;
     standing.looks_in_vain = 0;
+    standing.untold = Addressee::newly_refused(&standing.recipients, &recipients);
     standing.reason = None;
     standing.code = None;
     standing.mailbox_waits_until = None;

@@ -34,6 +34,7 @@ fn due(recipients: &[&str]) -> DueSubmission {
         trace: None,
         draft: None,
         looks_in_vain: 0,
+        untold: 0,
         reason: None,
     }
 }

@@ -132,6 +132,7 @@ fn lost(recipients: Vec<Addressee>) -> DueSubmission {
         trace: Some(Trace::MessageId),
         draft: None,
         looks_in_vain: 0,
+        untold: 0,
         reason: None,
     }
 }

@@ -44,6 +44,7 @@ struct Row {
     trace: Option<Trace>,
     draft: Option<String>,
     looks_in_vain: u32,
+    untold: usize,
     reason: Option<String>,
     code: Option<String>,
     mailbox_waits_until: Option<Timestamp>,
@@ -123,6 +124,7 @@ impl Row {
             trace: None,
             draft: None,
             looks_in_vain: 0,
+            untold: 0,
             reason: None,
             code: None,
             mailbox_waits_until: None,
@@ -189,6 +191,7 @@ impl Row {
             trace: self.trace.clone(),
             draft: self.draft.clone(),
             looks_in_vain: self.looks_in_vain,
+            untold: self.untold,
             reason: self.reason.clone(),
         }
     }
@@ -215,6 +218,7 @@ impl Row {
             self.code = code.map(ToOwned::to_owned);
             self.mailbox_waits_until = mailbox_waits_until;
             self.looks_in_vain = fate.looks_in_vain();
+            self.untold = 0;
         }
         self.was_overdue(now);
         self.enter(fate.state(), now);
@@ -233,6 +237,7 @@ impl Row {
             first_attempt_at: self.first_attempt_at,
             departed_at: self.departed_at,
             settled_at: self.settled_at,
+            untold: self.untold,
             reason: self.reason.clone(),
             code: self.code.clone(),
             mailbox_waits_until: self.mailbox_waits_until,
@@ -341,6 +346,7 @@ impl Outbox for MemoryStorage {
         row.trace = Some(trace.clone());
         row.draft = None;
         row.looks_in_vain = 0;
+        row.untold = Addressee::newly_refused(&row.recipients, recipients);
         row.reason = None;
         row.code = None;
         row.mailbox_waits_until = None;

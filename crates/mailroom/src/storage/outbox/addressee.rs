@@ -37,6 +37,15 @@ impl Addressee {
         }
     }
 
+    /// How many of `now` the server has refused for good, and had not `before`.
+    pub fn newly_refused(before: &[Self], now: &[Self]) -> usize {
+        let refused = |all: &[Self]| {
+            let refused = |one: &&Self| matches!(one.fate, RecipientFate::Refused { .. });
+            all.iter().filter(refused).count()
+        };
+        refused(now).saturating_sub(refused(before))
+    }
+
     /// It is about to be transmitted to him.
     pub(crate) fn departs(&mut self, now: Timestamp) {
         if self.departures.len() >= MOST_DEPARTURES {

@@ -27,7 +27,7 @@ pub(super) async fn a_person_decides_of_what_is_unknown(fresh: Fresh) {
         assert!(!resolve(1).await, "it is decided");
         assert_eq!(fresh.told().await, told + 1);
         let seen = fresh.seen(name).await;
-        assert_eq!(seen.state, state);
+        assert_eq!((seen.state, seen.untold), (state, 0));
         for recipient in &seen.recipients {
             let is_it = match resolution {
                 Resolution::Sent => recipient.fate == RecipientFate::Taken,
@@ -78,6 +78,8 @@ pub(super) async fn that_it_was_sent_is_true_of_those_to_whom_it_departed(fresh:
         fresh.depart_until(&due, how, (1, 60)).await;
         let recovered = fresh.outbox.recover(LeftBy::FormerServe, at(20)).await;
         assert_eq!(recovered.expect("it is stored").unknown, 1);
+        let refused = usize::from(state == SubmissionState::Failed);
+        assert_eq!(fresh.seen(name).await.untold, refused);
         let decision = decision(&fresh, name, Resolution::Sent).await;
         let refused = state == SubmissionState::Failed;
         assert_eq!(decision.bounce.is_some(), refused);
