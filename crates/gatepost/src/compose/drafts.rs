@@ -34,7 +34,8 @@ impl<L: Lookout> Lookout for Drafts<L> {
         };
         match self.graph.withdraw_draft(id).await? {
             Withdrawal::Withdrawn => Ok(()),
-            Withdrawal::Overtaken => Err(LookError::NotNow(
+            // The next look finds out.
+            Withdrawal::Sent | Withdrawal::Gone | Withdrawal::Changed => Err(LookError::NotNow(
                 "it was a draft and is none any more, so it may have been sent just now".to_owned(),
             )),
         }

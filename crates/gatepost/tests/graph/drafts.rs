@@ -88,10 +88,7 @@ async fn a_draft_that_was_sent_is_not_withdrawn() {
         ids.push(ada.write_draft(&mail(subject)).await.expect("it is made"));
     }
     ada.send_draft(&ids[1]).await.expect("it goes");
-    for (id, expected) in ids
-        .iter()
-        .zip([Withdrawal::Withdrawn, Withdrawal::Overtaken])
-    {
+    for (id, expected) in ids.iter().zip([Withdrawal::Withdrawn, Withdrawal::Sent]) {
         let withdrawn = ada.withdraw_draft(id).await;
         assert_eq!(withdrawn.expect("it is told"), expected);
     }

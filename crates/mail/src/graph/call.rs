@@ -21,6 +21,8 @@ pub(super) struct Call {
     pub(super) prefer: Option<String>,
     /// The version that is meant, if it matters which (`If-Match`, RFC 9110 §13.1.1).
     pub(super) version: Option<String>,
+    /// Whether its asker finds out what became of it where the answer does not say.
+    pub(super) is_asked_once: bool,
     pub(super) body: Content,
 }
 
@@ -45,6 +47,7 @@ impl Call {
             what,
             prefer: None,
             version: None,
+            is_asked_once: false,
             body: Content::Nothing,
         }
     }
@@ -73,10 +76,16 @@ impl Call {
         self
     }
 
+    /// The same, and not asked again by itself where it may have been done.
+    pub(super) fn once(mut self) -> Self {
+        self.is_asked_once = true;
+        self
+    }
+
     /// Whether asking twice does what asking once does (RFC 9110 §9.2.2). PATCH sets fields to
     /// values here, so it belongs to them.
     pub(super) fn is_repeatable(&self) -> bool {
-        self.method != Method::POST
+        self.method != Method::POST && !self.is_asked_once
     }
 }
 

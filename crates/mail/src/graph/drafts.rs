@@ -1,6 +1,7 @@
 //! Messages that are being written, answered and passed on
 //! (<https://learn.microsoft.com/graph/api/resources/message>).
 
+use gatepost_fault::Fault as _;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -167,8 +168,12 @@ pub enum DraftFate {
 pub enum Withdrawal {
     /// It was a draft, and is no more.
     Withdrawn,
-    /// It is no draft any more, or was changed or taken away meanwhile: it may have been sent.
-    Overtaken,
+    /// It is no draft any more: it was sent, by whomever.
+    Sent,
+    /// Nothing is there: somebody deleted it, before or after it was sent.
+    Gone,
+    /// It was changed meanwhile, so it was left alone. It may be about to be sent.
+    Changed,
 }
 
 /// Whom an answer goes to.
@@ -227,22 +232,43 @@ impl Graph {
         })
     }
 
-    /// Takes away the draft with that immutable id if it is one still: never a copy of what was
-    /// sent in the meantime.
+    /// Takes away the draft with that immutable id if it is one still, and not a copy of what was
+    /// sent in the meantime: Graph is asked to delete the version that was seen to be a draft, and
+    /// no later one (`If-Match`, RFC 9110 §13.1.1).
+    ///
+    /// Microsoft does not say that deleting heeds `If-Match`
+    /// (<https://learn.microsoft.com/graph/api/message-delete>), and its versions are weak ones. So
+    /// the guard is the look right before; the condition narrows the moment between the two where
+    /// it is heeded, and where it never holds the draft stays, and a person decides.
+    ///
+    /// Where the answer does not say whether it was deleted, a look behind it does.
     pub async fn withdraw_draft(&self, id: &str) -> Result<Withdrawal, MailError> {
-        let Some(found) = self.drafted(id).await?.filter(|found| found.is_draft) else {
-            return Ok(Withdrawal::Overtaken);
+        let found = match self.drafted(id).await? {
+            Some(found) if found.is_draft => found,
+            Some(_) => return Ok(Withdrawal::Sent),
+            None => return Ok(Withdrawal::Gone),
         };
         let Some(etag) = found.etag else {
             return Err(self.garbled(LOOK, "a draft without `@odata.etag`"));
         };
         let url = self.at(&["messages", id]).url();
-        let call = Call::new(Method::DELETE, url, "withdraw a draft").of_version(etag);
-        match self.done(call).await {
+        let call = Call::new(Method::DELETE, url, "withdraw a draft");
+        match self.done(call.of_version(etag).once()).await {
             Ok(()) => Ok(Withdrawal::Withdrawn),
-            Err(MailError::Graph(refusal)) if matches!(refusal.status, 404 | 409 | 412) => {
-                Ok(Withdrawal::Overtaken)
+            Err(MailError::Graph(refusal)) if refusal.status == 404 => Ok(Withdrawal::Gone),
+            Err(MailError::Graph(refusal)) if matches!(refusal.status, 409 | 412) => {
+                Ok(match self.draft_fate(id).await? {
+                    DraftFate::Sent => Withdrawal::Sent,
+                    DraftFate::Gone => Withdrawal::Gone,
+                    DraftFate::Unsent => Withdrawal::Changed,
+                })
             }
+            Err(error) if error.next().is_retry() => match self.draft_fate(id).await {
+                // Our own question did it, and only its answer did not come.
+                Ok(DraftFate::Gone) => Ok(Withdrawal::Withdrawn),
+                Ok(DraftFate::Sent) => Ok(Withdrawal::Sent),
+                Ok(DraftFate::Unsent) | Err(_) => Err(error),
+            },
             Err(error) => Err(error),
         }
     }

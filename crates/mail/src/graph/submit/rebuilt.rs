@@ -8,6 +8,7 @@ use super::files::Files;
 use super::plan::{Plan, Unplanned};
 use super::{Header, Session, not_sent};
 use crate::graph::client::Graph;
+use crate::graph::drafts::Withdrawal;
 use crate::graph::refusal::GraphMeaning;
 use crate::{Departure, MailError, Outgoing, Receipt, SubmitError, Trace};
 
@@ -51,7 +52,15 @@ impl Graph {
         if let Some(left) = departure.left_draft() {
             // Whoever tried before was killed before it could, or was not let.
             match self.withdraw_draft(left).await {
-                Ok(_) => {}
+                Ok(Withdrawal::Sent) => {
+                    let id = left.to_owned();
+                    return self.was_sent_by_a_person(id, departure).await;
+                }
+                Ok(Withdrawal::Withdrawn | Withdrawal::Gone) => {}
+                Ok(Withdrawal::Changed) => tracing::warn!(
+                    mailbox = self.mailbox(),
+                    "a draft that is not sent is left: somebody changed it meanwhile"
+                ),
                 // Another would be noted in its place, and nobody knew of this one any more.
                 Err(error) if error.next().is_retry() => return Err(self.of_draft(error)),
                 Err(error) => self.warn_of_left(&error),
@@ -78,6 +87,25 @@ impl Graph {
                 Err(error)
             }
         }
+    }
+
+    /// The draft that an earlier try left was sent from Drafts as it was then. It is not sent once
+    /// more.
+    async fn was_sent_by_a_person(
+        &self,
+        id: String,
+        departure: &mut dyn Departure,
+    ) -> Result<Receipt, SubmitError> {
+        let said = format!(
+            "somebody sent its draft from the mailbox, with the immutable id {id}; files that did \
+             not hang on it yet did not go with it"
+        );
+        tracing::warn!(mailbox = self.mailbox(), "a message is not sent: {said}");
+        departure.begins(Trace::Draft { id }).await?;
+        Ok(Receipt {
+            said,
+            refused: Vec::new(),
+        })
     }
 
     fn warn_of_left(&self, error: &MailError) {

@@ -408,35 +408,87 @@ async fn a_draft_that_a_killed_process_left_is_taken_away_first() {
 async fn a_draft_is_withdrawn_only_as_it_was_seen() {
     let draft = || Answer::json(r#"{"id":"D","isDraft":true,"@odata.etag":"W/\"v1\""}"#);
     let sent = || Answer::json(r#"{"id":"D","isDraft":false,"@odata.etag":"W/\"v2\""}"#);
-    for (seen, answer, expected) in [
-        (draft(), Some(Answer::empty(204)), Withdrawal::Withdrawn),
+    let gone = || Answer::refusal(404, "ErrorItemNotFound");
+    let changed = || Answer::refusal(412, "ErrorIrresolvableConflict");
+    for (looks, answer, expected) in [
         (
-            draft(),
-            Some(Answer::refusal(412, "ErrorIrresolvableConflict")),
-            Withdrawal::Overtaken,
+            vec![draft()],
+            Some(Answer::empty(204)),
+            Withdrawal::Withdrawn,
         ),
-        (
-            draft(),
-            Some(Answer::refusal(404, "ErrorItemNotFound")),
-            Withdrawal::Overtaken,
-        ),
-        (sent(), None, Withdrawal::Overtaken),
-        (
-            Answer::refusal(404, "ErrorItemNotFound"),
-            None,
-            Withdrawal::Overtaken,
-        ),
+        (vec![draft(), sent()], Some(changed()), Withdrawal::Sent),
+        (vec![draft(), gone()], Some(changed()), Withdrawal::Gone),
+        (vec![draft(), draft()], Some(changed()), Withdrawal::Changed),
+        (vec![draft()], Some(gone()), Withdrawal::Gone),
+        (vec![sent()], None, Withdrawal::Sent),
+        (vec![gone()], None, Withdrawal::Gone),
     ] {
-        let mut script = vec![("GET /messages/D", seen)];
+        let looks = looks.into_iter().map(|seen| ("GET /messages/D", seen));
+        let mut script: Vec<_> = looks.collect();
         script.extend(answer.map(|answer| ("DELETE /messages/D", answer)));
         let (withdrawn, server) =
             asked(&script, async |graph, _| graph.withdraw_draft("D").await).await;
         assert_eq!(withdrawn.expect("it is told"), expected);
-        let heads = server.seen().into_iter().skip(1).map(|seen| seen.head);
-        for head in heads {
-            assert!(head.contains("if-match: W/\"v1\""), "{head}");
+        let seen = server.seen().into_iter();
+        for one in seen.filter(|one| one.question.starts_with("DELETE")) {
+            assert!(one.head.contains("if-match: W/\"v1\""), "{}", one.head);
         }
     }
+}
+
+/// What we deleted ourselves is gone at the next look, which must not be taken for somebody else's
+/// doing.
+#[tokio::test]
+async fn a_draft_whose_deletion_was_not_answered_is_withdrawn_if_it_is_gone() {
+    let draft = || Answer::json(r#"{"id":"D","isDraft":true,"@odata.etag":"W/\"v1\""}"#);
+    let gone = || Answer::refusal(404, "ErrorItemNotFound");
+    let hangs_up = || Answer {
+        hangs_up: true,
+        ..Answer::default()
+    };
+    for lost in [
+        Answer::refusal(503, ""),
+        Answer::refusal(504, "").header("retry-after", "0.01"),
+        hangs_up(),
+    ] {
+        for (second, is_withdrawn) in [(gone(), true), (draft(), false), (hangs_up(), false)] {
+            let script = [
+                ("GET /messages/D", draft()),
+                ("DELETE /messages/D", lost.clone()),
+                ("GET /messages/D", second),
+            ];
+            let (withdrawn, server) =
+                asked(&script, async |graph, _| graph.withdraw_draft("D").await).await;
+            match withdrawn {
+                Ok(fate) => assert_eq!((fate, is_withdrawn), (Withdrawal::Withdrawn, true)),
+                Err(error) => assert!(error.next().is_retry() && !is_withdrawn, "{error}"),
+            }
+            let asked = server.questions();
+            let deleted = asked.iter().filter(|one| one.starts_with("DELETE"));
+            assert_eq!(deleted.count(), 1, "{asked:?}");
+        }
+    }
+}
+
+/// A person saw it in Drafts, and sent it there.
+#[tokio::test]
+async fn a_left_draft_that_was_sent_from_the_mailbox_is_not_sent_once_more() {
+    let script = [(
+        "GET /messages/OLD",
+        Answer::json(r#"{"id":"OLD","isDraft":false,"@odata.etag":"v2"}"#),
+    )];
+    let told = Told {
+        left_draft: Some("OLD".to_owned()),
+        ..Told::default()
+    };
+    let (sent, begun, server) = rebuilt(&script, told).await;
+    let said = sent.expect("it was sent").said;
+    assert!(said.contains("somebody sent its draft"), "{said}");
+    assert!(said.contains("OLD"), "{said}");
+    assert_eq!(begun, Some(Trace::Draft { id: "OLD".into() }));
+    let asked = server.questions();
+    let changes = asked.iter().filter(|one| !one.starts_with("GET"));
+    assert_eq!(changes.count(), 0, "{asked:?}");
 }
 
 /// Each try would leave another in the mailbox, and a person could send it.
