@@ -3,9 +3,9 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
-use crate::stand::{Running, SUPPORT, Stand, ran};
+use crate::stand::{SUPPORT, Stand, ran};
 
 /// It is sent as a draft whose file goes in ranges, arrives in the same mailbox, and streams from
 /// there into a Maildir: one process does both.
@@ -16,17 +16,54 @@ fn the_largest_message_of_exchange_goes_out_and_comes_in_by_graph() {
     send(&stand, "small", SMALL);
     while serve.subject() != "small" {}
     arrived(&stand, 1);
-    let before = peak_of(&serve);
+    let before = peak_of(serve.id());
     send(&stand, "large", LARGE);
     while serve.subject() != "large" {}
     let largest = arrived(&stand, 2);
-    let more = peak_of(&serve).saturating_sub(before);
+    let more = told(peak_of(serve.id()), before);
     assert!(
         more <= MOST_MORE,
         "{more} KiB more than the {before} KiB without a large message"
     );
     assert_eq!(serve.stop(), 0, "{}", stand.log());
     assert!(holds_the_file(&largest), "octet by octet");
+}
+
+/// Without this nobody would know that the other test can fail: `tail` holds what it may have to
+/// write.
+#[test]
+fn whoever_holds_a_message_whole_is_noticed() {
+    let mut holds = Command::new("tail")
+        .args(["-c", &(2 * LARGE).to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("every Unix has it");
+    let mut stdin = holds.stdin.take().expect("it is a pipe");
+    let lines = LINE.repeat(1000);
+    stdin.write_all(&lines).expect("it reads");
+    let before = peak_of(holds.id());
+    for _ in 0..LARGE / lines.len() {
+        stdin.write_all(&lines).expect("it reads");
+    }
+    let more = told(peak_of(holds.id()), before);
+    drop(stdin);
+    assert!(holds.wait().expect("it ends").success());
+    assert!(
+        more > MOST_MORE,
+        "it held 150 MB, and no more than {more} KiB were seen"
+    );
+}
+
+/// How much more memory, in KiB, a large message took, which is also said.
+#[expect(clippy::print_stderr, reason = "a test is known by its figures")]
+fn told(large: u64, before: u64) -> u64 {
+    let more = large.saturating_sub(before);
+    eprintln!(
+        "peak {large} KiB with a large message, {before} KiB before: {more} KiB more, and \
+         {MOST_MORE} KiB may be"
+    );
+    more
 }
 
 /// Whether a message holds the letters that were sent, in lines of whatever length.
@@ -107,9 +144,9 @@ fn arrived(stand: &Stand, count: usize) -> PathBuf {
     panic!("it does not arrive: {}", stand.log());
 }
 
-/// The most memory, in KiB, that it has held until now.
-fn peak_of(running: &Running) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", running.id()));
+/// The most memory, in KiB, that a process has held until now.
+fn peak_of(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status"));
     let status = status.expect("Linux tells of processes");
     let peak = status
         .lines()

@@ -142,6 +142,29 @@ fn a_large_message_is_recoded_while_it_is_sent() -> Result<(), Failure> {
     Ok(())
 }
 
+/// Without this nobody would know that the other tests here can fail.
+#[test]
+fn a_sender_that_holds_a_message_whole_is_noticed() -> Result<(), Failure> {
+    let folder = tempfile::tempdir()?;
+    let held = |size: usize| -> Result<u64, Failure> {
+        let (input, output) = (folder.path().join("in"), folder.path().join("out"));
+        fs::write(&input, of_whole_lines(size))?;
+        let mut holds = Command::new("python3");
+        holds.args(["-c", HOLDS_IT_WHOLE]);
+        let files = (File::open(&input)?.into(), File::create(&output)?);
+        let peak = peak_of_a_command(&holds, files)?;
+        assert!(fs::read(&output)? == fs::read(&input)?, "octet by octet");
+        Ok(peak)
+    };
+    let (small, large) = (held(SMALL)?, held(LARGE)?);
+    let more = told(large, small);
+    assert!(
+        more > MOST_MORE,
+        "it held 150 MB, and no more than {more} KiB were seen"
+    );
+    Ok(())
+}
+
 fn eight_bit_text(octets: usize) -> Vec<u8> {
     let line = "Größe, und sonst nichts, was nicht auch in ASCII ginge.\r\n";
     let head = "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\
@@ -178,11 +201,22 @@ fn of_whole_lines(octets: usize) -> Vec<u8> {
 
 #[track_caller]
 fn assert_little_more(large: u64, small: u64) {
-    let more = large.saturating_sub(small);
+    let more = told(large, small);
     assert!(
         more <= MOST_MORE,
         "{more} KiB more than the {small} KiB without a large message"
     );
+}
+
+/// How much more memory, in KiB, a large message took, which is also said.
+#[expect(clippy::print_stderr, reason = "a test is known by its figures")]
+fn told(large: u64, small: u64) -> u64 {
+    let more = large.saturating_sub(small);
+    eprintln!(
+        "peak {large} KiB with a large message, {small} KiB without: {more} KiB more, and \
+         {MOST_MORE} KiB may be"
+    );
+    more
 }
 
 /// The most memory, in KiB, that a process has held until now.
@@ -207,14 +241,21 @@ fn peak_of_a_fed_run(
     arguments: &[&str],
     (input, output): (Stdio, File),
 ) -> Result<u64, Failure> {
-    let folder = program.folder();
-    let program = program.command();
-    let output = Command::new("python3")
+    let mut command = program.command();
+    command.args(arguments).current_dir(program.folder());
+    peak_of_a_command(&command, (input, output))
+}
+
+/// The same of any program.
+fn peak_of_a_command(measured: &Command, (input, output): (Stdio, File)) -> Result<u64, Failure> {
+    let mut command = Command::new("python3");
+    if let Some(folder) = measured.get_current_dir() {
+        command.current_dir(folder);
+    }
+    let output = command
         .args(["-c", TELLS_THE_PEAK])
-        .arg(program.get_program())
-        .args(program.get_args())
-        .args(arguments)
-        .current_dir(folder)
+        .arg(measured.get_program())
+        .args(measured.get_args())
         .stdin(input)
         .stdout(output)
         .stderr(Stdio::piped())
@@ -222,7 +263,7 @@ fn peak_of_a_fed_run(
         .wait_with_output()?;
     let said = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
-        return Err(format!("{arguments:?} ended with {}: {said}", output.status).into());
+        return Err(format!("{measured:?} ended with {}: {said}", output.status).into());
     }
     let peak = said.lines().last().ok_or("the peak is told")?;
     Ok(peak.trim().parse()?)
@@ -256,6 +297,11 @@ import resource, subprocess, sys
 ended = subprocess.run(sys.argv[1:])
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
 sys.exit(ended.returncode)
+";
+const HOLDS_IT_WHOLE: &str = "
+import sys
+message = sys.stdin.buffer.read()
+sys.stdout.buffer.write(message)
 ";
 const SMALL: usize = 1024 * 1024;
 /// What Exchange Online lets a tenant allow at most.
