@@ -117,15 +117,43 @@ impl Heard {
             .map(|(subject, said)| (subject.clone(), said.is_over(now)))
             .partition(|(_, is_over)| *is_over);
         for (subject, _) in over {
-            self.said.remove(&subject);
+            self.forget(&subject);
         }
         heard.len() < LOGINS
     }
 
     fn sweep(&mut self, now: Timestamp) {
         if self.swept.is_none_or(|at| is_past(at, SWEEP, now)) {
-            self.said.retain(|_, said| !said.is_over(now));
+            let over = self.said.iter().filter(|(_, said)| said.is_over(now));
+            let over: Vec<Subject> = over.map(|(subject, _)| subject.clone()).collect();
+            for subject in over {
+                self.forget(&subject);
+            }
             self.swept = Some(now);
+        }
+    }
+
+    /// Makes room. What was left out counts for those of its neighbourhood together, and then for
+    /// those of all: the next line that stands for these tells it.
+    fn forget(&mut self, subject: &Subject) {
+        let (reason, address, login) = subject;
+        let heir = if login.is_empty() {
+            (*reason, Ipv4Addr::UNSPECIFIED.into(), String::new())
+        } else {
+            (*reason, *address, String::new())
+        };
+        let Some(said) = self.said.get(subject).copied() else {
+            return;
+        };
+        if said.left_out > 0 && heir != *subject {
+            let heir = self.said.entry(heir).or_insert(Said {
+                left_out: 0,
+                ..said
+            });
+            heir.left_out = heir.left_out.saturating_add(said.left_out);
+        }
+        if said.left_out == 0 || !is_of_all(subject) {
+            self.said.remove(subject);
         }
     }
 }
@@ -134,6 +162,11 @@ impl Said {
     fn is_over(&self, now: Timestamp) -> bool {
         is_past(self.at, QUIET, now)
     }
+}
+
+/// Whether it stands for all neighbourhoods.
+fn is_of_all((_, address, login): &Subject) -> bool {
+    login.is_empty() && *address == IpAddr::from(Ipv4Addr::UNSPECIFIED)
 }
 
 /// Whether so much time has passed. A clock that was set back ends it, too.
@@ -225,6 +258,35 @@ mod tests {
             say("192.0.2.9", &number.to_string(), 20_000);
         }
         assert_eq!(say("192.0.2.9", "new", 20_000).as_deref(), Some(more));
+    }
+
+    /// Every one is in a line or counted by one, though there was no room to tell them apart.
+    #[test]
+    fn what_was_left_out_is_told_though_its_neighbourhood_is_forgotten() {
+        let quiet = Quiet::default();
+        let (mut caused, mut told) = (0_u64, 0_u64);
+        let mut cause = |number: u32, time: i64| {
+            let from = IpAddr::from((number + 1).to_be_bytes());
+            caused += 1;
+            if let Some(LeftOut(left_out)) = quiet.may_say("crowded", from, at(time)) {
+                told += left_out + 1;
+            }
+        };
+        for number in 0..500 {
+            for _ in 0..3 {
+                cause(number, 0);
+            }
+        }
+        // Others come when these are over, and more than there is room for.
+        for time in [20_000, 40_000, 60_000] {
+            for number in 0..3_000 {
+                cause(number + 10_000, time);
+            }
+        }
+        let heard = quiet.0.lock().expect("nobody panics");
+        assert!(heard.said.len() <= MOST + 1);
+        let waiting: u64 = heard.said.values().map(|said| said.left_out).sum();
+        assert_eq!(told + waiting, caused);
     }
 
     #[test]

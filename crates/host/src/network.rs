@@ -55,6 +55,13 @@ impl Network {
     }
 }
 
+impl Network {
+    /// Whether there is an address that both hold.
+    pub fn overlaps(self, other: Self) -> bool {
+        self.holds(other.address) || other.holds(self.address)
+    }
+}
+
 impl FromStr for Network {
     type Err = NetworkError;
 

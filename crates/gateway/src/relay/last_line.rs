@@ -8,6 +8,8 @@ pub(super) struct LastLine {
     length: Option<u8>,
     /// Whether the line has ended.
     ended: bool,
+    /// Whether nothing came in front of it at the same time.
+    alone: bool,
 }
 
 impl LastLine {
@@ -16,6 +18,7 @@ impl LastLine {
         head: [0; HEAD],
         length: Some(0),
         ended: true,
+        alone: true,
     };
 
     /// These octets have passed. Of many, only the last few are looked at.
@@ -37,6 +40,7 @@ impl LastLine {
                 continue;
             }
             if begins_here {
+                self.alone = begin == 0 && !is_cut;
                 self.length = Some(0);
                 self.append(&line[begin..]);
             } else if is_cut {
@@ -71,21 +75,28 @@ fn is_done(line: &[u8]) -> bool {
 /// Whether an IMAP server has said what it had to say: then another line, such as `* BYE`, is
 /// understood (RFC 9051 §7.1.5). Between two lines is not enough, since a literal has lines, too,
 /// and may stall at the end of one: the last line of the server must be the answer to the last
-/// command, or that command be IDLE, whose answers hold no literals.
+/// command; or that command be IDLE, whose own answers hold no literals, and which was sent by itself
+/// and is being answered: what was asked together with it may be what stalls.
 pub(super) fn is_between_answers(asked: &LastLine, said: &LastLine) -> bool {
+    let is_alone = asked.alone;
     let (Some(asked), Some(said)) = (asked.whole(), said.whole()) else {
         return false;
     };
     let mut words = asked.trim_ascii_end().split(|octet| *octet == b' ');
     let (tag, command) = (words.next().unwrap_or_default(), words.next());
+    let is_answered = || {
+        let answer = said.strip_prefix(tag);
+        !tag.is_empty() && answer.is_some_and(|rest| rest.starts_with(b" "))
+    };
     match command {
         // Nothing was asked yet, or what was is no command: the end of a literal.
         None => asked.is_empty() && said.is_empty(),
-        Some(command) if command.eq_ignore_ascii_case(b"IDLE") => true,
-        Some(_) => {
-            let answer = said.strip_prefix(tag);
-            !tag.is_empty() && answer.is_some_and(|rest| rest.starts_with(b" "))
+        Some(command) if command.eq_ignore_ascii_case(b"IDLE") => {
+            // "+ idling", or what is new (RFC 2177 §3).
+            let is_idling = said.starts_with(b"+") || said.starts_with(b"* ");
+            is_answered() || (is_alone && is_idling)
         }
+        Some(_) => is_answered(),
     }
 }
 
@@ -114,6 +125,7 @@ mod tests {
             (&["a IDLE\r\n"], &["+ idling\r\n"]),
             (&["a idle\r\n", "DONE\r\n"], &["+ idling\r\n* 2 EXISTS\r\n"]),
             (&["a IDLE\r\nDONE\r\n"], &["+ idling\r\na OK done\r\n"]),
+            (&["a NOOP\r\n", "b ID", "LE\r\n"], &["a OK\r\n", "+ \r\n"]),
             (&[], &[]),
         ] {
             assert!(
@@ -136,6 +148,18 @@ mod tests {
                 &["* 1 FETCH (BODY[] {99}\r\n* BYE\r\n"],
             ),
             (&["a FETCH 1 BODY[]\r\nb NOOP\r\n"], &["a OK done\r\n"]),
+            (
+                &["a FETCH 1 BODY[]\r\nb IDLE\r\n"],
+                &["* 1 FETCH (BODY[] {99}\r\n", "Hello\r\n"],
+            ),
+            (
+                &["a FETCH 1 BODY[]\r\nb IDLE\r\n"],
+                &["* 1 FETCH (BODY[] {99}\r\n", "* a list\r\n"],
+            ),
+            (
+                &["a FETCH 1 BODY[]\r\n", "b IDLE\r\n"],
+                &["* 1 FETCH (BODY[] {99}\r\n", "Hello\r\n"],
+            ),
             (&["a NOOP\r\n"], &["a OK do"]),
             (&["a NOOP\r\n"], &["ab OK done\r\n"]),
             (&["a NOOP\r\n"], &[&long]),
