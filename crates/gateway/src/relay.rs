@@ -77,21 +77,32 @@ where
     }
 
     /// Relays until something ends it. When it is stopped, what is under way comes to its end
-    /// first, within bounds; `goodbye` is told to the client of IMAP that has heard the answer to
-    /// everything it asked.
-    pub(crate) async fn run(&mut self, clock: &Clock, bounds: Bounds<'_>, goodbye: &[u8]) -> Ended {
+    /// first, within bounds. Where it ends of our own accord, `goodbye` is told to the client of
+    /// IMAP that has heard the answer to everything it asked.
+    pub(crate) async fn run(
+        &mut self,
+        clock: &Clock,
+        bounds: Bounds<'_>,
+        goodbye: impl Fn(&Ended) -> &'static [u8],
+    ) -> Ended {
         let ended = tokio::select! {
             biased;
             () = bounds.revoked.cancelled() => Ended::Revoked,
             () = bounds.stop.requested() => Ended::Stopped,
             ended = self.until_idle(clock, bounds.idle) => ended,
         };
-        if matches!(ended, Ended::Stopped) {
-            let quiet = clock.within(STOPPING, self.until_quiet(clock)).await;
-            let is_quiet = quiet.unwrap_or(false);
-            if is_quiet && !goodbye.is_empty() && self.is_between_answers() {
-                let _ = clock.within(PARTING, self.client.write_all(goodbye)).await;
+        let is_quiet = match &ended {
+            Ended::Stopped => {
+                let quiet = clock.within(STOPPING, self.until_quiet(clock)).await;
+                quiet.unwrap_or(false)
             }
+            // Whoever may not stay hears nothing more of the server.
+            Ended::Revoked => true,
+            Ended::Closed | Ended::Broken(_) | Ended::Idle => false,
+        };
+        let goodbye = goodbye(&ended);
+        if is_quiet && !goodbye.is_empty() && self.is_between_answers() {
+            let _ = clock.within(PARTING, self.client.write_all(goodbye)).await;
         }
         let parting = async {
             let _ = tokio::join!(self.client.shutdown(), self.server.shutdown());

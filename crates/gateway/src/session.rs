@@ -5,6 +5,7 @@
 //! while the password was looked at; from then on octets are relayed.
 
 mod conversation;
+mod ending;
 mod imap;
 mod letting_in;
 mod pop3;
@@ -23,12 +24,14 @@ use gatepost_wire::smtp::server::SignIn;
 use rustls::ServerConfig;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
+use tokio_util::sync::CancellationToken;
 
 use crate::admission::Guest;
 use crate::door::{Devices, DoorSettings, LeadsTo};
 use crate::relay::{Bounds, Ended, Relay};
 use crate::{ClientAddress, Gateway, Protocol};
 use conversation::{Conversation, Machine, Next};
+use ending::Whose;
 use refusal::Refusal;
 
 pub(crate) use conversation::{Bye, protect};
@@ -56,7 +59,8 @@ struct LetIn {
 /// Two connections that are relayed, and for whom.
 struct Relayed {
     relay: Relay<ClientStream, Box<TlsStream<ReadAhead<TcpStream>>>>,
-    guest: Guest,
+    revoked: CancellationToken,
+    whose: Whose,
 }
 
 /// A machine that lets people in.
@@ -108,13 +112,7 @@ pub(crate) async fn serve(
             acceptance: &**acceptance,
             rewrite_from,
         };
-        if let Err(error) = Box::pin(spool::take(place, spool, arrival, stop)).await {
-            tracing::debug!(
-                door = door.name,
-                client = %place.from,
-                "the client left: {error}"
-            );
-        }
+        Box::pin(spool::take(place, spool, arrival, stop)).await;
         return;
     }
     // What is needed to let somebody in is large, and not needed any more behind the login.
@@ -190,7 +188,8 @@ async fn talk<M: Greeter>(
                     let server = (passage.stream, &*passage.read);
                     Box::new(Relayed {
                         relay: Relay::new((stream, &first), server),
-                        guest,
+                        whose: Whose::of(&guest, place.gateway.clock.now()),
+                        revoked: guest.revoked,
                     })
                 }));
             }
@@ -202,33 +201,29 @@ async fn talk<M: Greeter>(
 /// What is relayed comes in a box: a session that idles would hold each place that it was handed
 /// through.
 async fn relay(place: Place<'_>, mut relayed: Box<Relayed>, stop: &Stop) {
-    let Relayed { relay, guest } = &mut *relayed;
-    let goodbye: &[u8] = match place.door.protocol {
-        Protocol::Imap => b"* BYE Gatepost is being stopped, connect again in a moment\r\n",
-        // These say nothing that was not asked for.
-        Protocol::Pop3 | Protocol::Smtp => b"",
-    };
+    let Relayed {
+        relay,
+        revoked,
+        whose,
+    } = &mut *relayed;
     let bounds = Bounds {
         idle: place.door.idle,
-        revoked: &guest.revoked,
+        revoked,
         stop,
     };
+    let protocol = place.door.protocol;
+    let goodbye = move |ended: &Ended| goodbye(protocol, ended);
     let ended = relay.run(&place.gateway.clock, bounds, goodbye).await;
-    let (up, down) = relay.passed();
-    let why = match &ended {
-        Ended::Closed => "closed".to_owned(),
-        Ended::Broken(error) => format!("broken: {error}"),
-        Ended::Idle => "idle for too long".to_owned(),
-        Ended::Revoked => "what let it in does not hold any more".to_owned(),
-        Ended::Stopped => "stopped".to_owned(),
-    };
-    tracing::debug!(
-        door = place.door.name,
-        client = %place.from,
-        login = guest.login,
-        mailbox = guest.mailbox,
-        up,
-        down,
-        "the session ended: {why}"
-    );
+    whose.tell(place, relay.passed(), None, &ended.into());
+}
+
+fn goodbye(protocol: Protocol, ended: &Ended) -> &'static [u8] {
+    match (protocol, ended) {
+        (Protocol::Imap, Ended::Stopped) => {
+            b"* BYE Gatepost is being stopped, connect again in a moment\r\n"
+        }
+        (Protocol::Imap, Ended::Revoked) => b"* BYE Authentication is not valid any more\r\n",
+        // The others say nothing that was not asked for.
+        _ => b"",
+    }
 }

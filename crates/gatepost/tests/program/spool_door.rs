@@ -73,6 +73,73 @@ fn what_a_scanner_hands_in_is_repaired_and_sent_once() {
     assert_eq!(serve.stop(), 0, "{}", stand.log());
 }
 
+/// What one line of the log says that has all of these words, once it is there.
+fn logged(stand: &Stand, words: &[&str]) -> String {
+    loop {
+        let log = stand.log();
+        let mut lines = log.lines();
+        let line = lines.find(|line| words.iter().all(|word| line.contains(word)));
+        if let Some(line) = line {
+            return line.to_owned();
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn each_session_that_ends_is_one_line_of_the_log() {
+    let doors = format!("{IMAP}{SCANNERS}");
+    let (stand, password) = stand(&doors);
+    sending(&stand, &doors);
+    let serve = stand.serve();
+    let mut reader = Client::idles(place(&stand, "imap"), SUPPORT, &password);
+    reader.say("DONE");
+    reader.say("d LOGOUT");
+    drop(reader);
+    let whose = format!("login=\"{SUPPORT}\" mailbox=\"{SUPPORT}\"");
+    let ended = [
+        "INFO",
+        "the session ended: ",
+        "protocol=imap",
+        "client=127.0.0.1",
+        &whose,
+    ];
+    let line = logged(&stand, &ended);
+    for word in [
+        "the session ended: closed",
+        "door=\"imap\"",
+        " up=",
+        " down=",
+        " lasted=",
+    ] {
+        assert!(line.contains(word), "{word}: {line}");
+    }
+    assert!(
+        !line.contains(" up=0") && !line.contains("accepted"),
+        "{line}"
+    );
+
+    let mut scanner = scanner(&stand, &password);
+    hand_in(&mut scanner, "page 1");
+    let mut idles = Client::idles(place(&stand, "imap"), SUPPORT, &password);
+    stand.printed(&["password", "revoke", "printer"]);
+    // Both hear why.
+    let said = scanner.line();
+    assert!(
+        said.starts_with("421 ") && said.contains("not valid any more"),
+        "{said}"
+    );
+    idles.until("* BYE Authentication is not valid any more");
+    let revoked = "the session ended: its app password was revoked or is over";
+    logged(&stand, &[revoked, "door=\"imap\"", &whose]);
+    let line = logged(&stand, &[revoked, "door=\"scanners\"", &whose]);
+    assert!(line.contains(" accepted=1 "), "{line}");
+    // Whoever never was anybody ends without a line.
+    drop(Client::knock(place(&stand, "imap")));
+    assert_eq!(serve.stop(), 0, "{}", stand.log());
+    assert_eq!(stand.log().matches("the session ended").count(), 3);
+}
+
 #[test]
 fn a_mailbox_that_does_not_send_says_so_before_the_message_comes() {
     let (stand, password) = stand(SCANNERS);

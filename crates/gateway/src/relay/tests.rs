@@ -33,12 +33,16 @@ fn bounds<'a>(revoked: &'a CancellationToken, stop: &'a Stop) -> Bounds<'a> {
     }
 }
 
+fn says(line: &'static str) -> impl Fn(&Ended) -> &'static [u8] {
+    move |_| line.as_bytes()
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_was_read_before_goes_first_and_the_end_is_handed_on() {
     let (mut far, mut relay) = stage(64, (b"a1 NOOP\r\n", b"* early\r\n"));
     let (revoked, stop) = (CancellationToken::new(), Stop::never());
     let clock = far.clock.clone();
-    let relaying = relay.run(&clock, bounds(&revoked, &stop), b"");
+    let relaying = relay.run(&clock, bounds(&revoked, &stop), says(""));
     let talking = async {
         far.client
             .write_all(b"a2 IDLE\r\n")
@@ -68,7 +72,7 @@ async fn a_reader_that_is_slow_slows_the_writer_down() {
     let (mut far, mut relay) = stage(1024, (b"", b""));
     let (revoked, stop) = (CancellationToken::new(), Stop::never());
     let clock = far.clock.clone();
-    let relaying = relay.run(&clock, bounds(&revoked, &stop), b"");
+    let relaying = relay.run(&clock, bounds(&revoked, &stop), says(""));
     let talking = async {
         let mut accepted = 0;
         let flood = async {
@@ -92,7 +96,7 @@ async fn nothing_for_too_long_ends_it_and_something_does_not() {
     let clock = far.clock.clone();
     let began = clock.now();
     let relaying = async {
-        let ended = relay.run(&clock, bounds(&revoked, &stop), b"").await;
+        let ended = relay.run(&clock, bounds(&revoked, &stop), says("")).await;
         (ended, clock.now().duration_since(began))
     };
     let talking = async {
@@ -116,7 +120,7 @@ async fn whoever_is_revoked_is_cut_off_at_once() {
     let (mut far, mut relay) = stage(64, (b"", b""));
     let (revoked, stop) = (CancellationToken::new(), Stop::never());
     let clock = far.clock.clone();
-    let relaying = relay.run(&clock, bounds(&revoked, &stop), b"* BYE x\r\n");
+    let relaying = relay.run(&clock, bounds(&revoked, &stop), says("* BYE x\r\n"));
     let talking = async {
         far.client
             .write_all(b"a NOOP\r\n")
@@ -154,7 +158,7 @@ async fn a_stop_waits_for_what_is_under_way_and_says_goodbye_between_answers() {
         let tasks = gatepost_host::Tasks::new();
         let (revoked, stop) = (CancellationToken::new(), tasks.stop());
         let clock = far.clock.clone();
-        let relaying = relay.run(&clock, bounds(&revoked, &stop), b"* BYE x\r\n");
+        let relaying = relay.run(&clock, bounds(&revoked, &stop), says("* BYE x\r\n"));
         let talking = async {
             far.client
                 .write_all(asked.as_bytes())
@@ -194,7 +198,7 @@ async fn whoever_is_never_quiet_is_told_no_goodbye() {
     let tasks = gatepost_host::Tasks::new();
     let (revoked, stop) = (CancellationToken::new(), tasks.stop());
     let clock = far.clock.clone();
-    let relaying = relay.run(&clock, bounds(&revoked, &stop), b"* BYE x\r\n");
+    let relaying = relay.run(&clock, bounds(&revoked, &stop), says("* BYE x\r\n"));
     let talking = async {
         far.client
             .write_all(b"a IDLE\r\n")
@@ -230,9 +234,39 @@ async fn a_client_that_does_not_close_is_not_waited_for_long() {
     let clock = far.clock.clone();
     let began = clock.now();
     drop(far.server);
-    let ended = relay.run(&clock, bounds(&revoked, &stop), b"").await;
+    let ended = relay.run(&clock, bounds(&revoked, &stop), says("")).await;
     assert!(matches!(ended, Ended::Closed), "{ended:?}");
     let after = clock.now().duration_since(began);
     assert!(after < jiff::SignedDuration::from_mins(1), "{after}");
     drop(far.client);
+}
+
+/// Whoever is revoked hears so between two answers, and within one nothing more.
+#[tokio::test(start_paused = true)]
+async fn who_is_revoked_is_told_so_where_that_is_understood() {
+    for (said, heard) in [
+        ("a1 OK done\r\n", "a1 OK done\r\n* BYE x\r\n"),
+        ("* 1 FETCH (BODY[] {99}\r\n", "* 1 FETCH (BODY[] {99}\r\n"),
+    ] {
+        let (mut far, mut relay) = stage(64, (b"a1 NOOP\r\n", said.as_bytes()));
+        let (revoked, stop) = (CancellationToken::new(), Stop::never());
+        let clock = far.clock.clone();
+        let relaying = relay.run(&clock, bounds(&revoked, &stop), says("* BYE x\r\n"));
+        let talking = async {
+            let mut asked = [0; 9];
+            far.server
+                .read_exact(&mut asked)
+                .await
+                .expect("it is asked");
+            let mut first = vec![0; said.len()];
+            far.client.read_exact(&mut first).await.expect("it is said");
+            revoked.cancel();
+            let mut rest = String::new();
+            far.client.read_to_string(&mut rest).await.expect("text");
+            String::from_utf8(first).expect("text") + &rest
+        };
+        let (ended, all) = tokio::join!(relaying, talking);
+        assert!(matches!(ended, Ended::Revoked), "{ended:?}");
+        assert_eq!(all, heard);
+    }
 }

@@ -72,6 +72,9 @@ pub(crate) struct Conversation<M> {
     patience: Countdown,
     stop: Stop,
     received: usize,
+    sent: usize,
+    /// Why the gateway closes it, if it does so of its own accord.
+    ended: Option<Bye>,
     /// How long it may be silent, if it is known who it is: then it may take its time, and send
     /// as much as it likes.
     known: Option<Duration>,
@@ -103,6 +106,8 @@ impl<M: Machine> Conversation<M> {
             clock,
             stop,
             received: 0,
+            sent: 0,
+            ended: None,
             known: None,
         }
     }
@@ -115,6 +120,22 @@ impl<M: Machine> Conversation<M> {
     /// It is not known any more; it still has the time that is left.
     pub(crate) fn is_unknown(&mut self) {
         self.known = None;
+    }
+
+    /// Says this and closes.
+    pub(crate) fn bye(&mut self, why: Bye) {
+        self.ended = Some(why);
+        self.machine.bye(why);
+    }
+
+    /// Why the gateway closes it, if it does so of its own accord.
+    pub(crate) fn ended(&self) -> Option<Bye> {
+        self.ended
+    }
+
+    /// How many octets came from the client, and went to it.
+    pub(crate) fn passed(&self) -> (u64, u64) {
+        (self.received as u64, self.sent as u64)
     }
 
     /// Goes on until the owner is needed. An error is a connection that broke.
@@ -157,7 +178,9 @@ impl<M: Machine> Conversation<M> {
             stream.flush().await
         };
         let written = clock.within(WRITING, writing).await;
-        written.unwrap_or_else(|Elapsed| Err(io::ErrorKind::TimedOut.into()))
+        written.unwrap_or_else(|Elapsed| Err(io::ErrorKind::TimedOut.into()))?;
+        self.sent = self.sent.saturating_add(octets.len());
+        Ok(())
     }
 
     async fn read(&mut self) -> io::Result<()> {
@@ -174,13 +197,13 @@ impl<M: Machine> Conversation<M> {
         let mut reading = stream.take(READ_AT_ONCE as u64);
         let came = stop.or(clock.within(left, reading.read_buf(buffer))).await;
         match came {
-            None => self.machine.bye(Bye::Stopping),
-            Some(Err(Elapsed)) => self.machine.bye(Bye::TooSlow),
+            None => self.bye(Bye::Stopping),
+            Some(Err(Elapsed)) => self.bye(Bye::TooSlow),
             Some(Ok(Ok(0))) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Some(Ok(Ok(octets))) => {
                 self.received = self.received.saturating_add(octets);
                 if self.received > MOST && self.known.is_none() {
-                    self.machine.bye(Bye::TooMuch);
+                    self.bye(Bye::TooMuch);
                 }
             }
             Some(Ok(Err(error))) => return Err(error),

@@ -13,12 +13,15 @@ use tokio::select;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::conversation::{Bye, Conversation, Machine, Next};
+use super::ending::{Whose, Why};
 use super::imap::MOST_ERRORS;
 use super::refusal::Refusal;
 use super::{Arrival, Place, letting_in, smtp};
 use crate::Gateway;
 use crate::admission::Guest;
-use crate::spool::{self, Acceptance, Beginning, HeaderRules, Intake, Parcel, Refused, Why};
+use crate::spool::{
+    self, Acceptance, Beginning, HeaderRules, Intake, Parcel, Refused, Why as NotTaken,
+};
 
 /// Where the messages go.
 #[derive(Clone, Copy)]
@@ -34,7 +37,7 @@ pub(super) async fn take(
     spool: Spool<'_>,
     arrival: Arrival,
     stop: &gatepost_host::Stop,
-) -> std::io::Result<()> {
+) {
     let known = letting_in::device(place);
     let persona = Manners {
         is_protectable: arrival.tls.is_some(),
@@ -54,39 +57,26 @@ pub(super) async fn take(
         guest: known,
         signed_in: false,
         letter: None,
+        whose: None,
+        accepted: 0,
     };
     if counter.guest.is_some() {
         conversation.is_known(place.door.idle);
     }
-    loop {
-        let revoked = counter.guest.as_ref().map(|guest| guest.revoked.clone());
-        let next = select! {
-            biased;
-            () = until(revoked) => {
-                conversation.machine.bye(Bye::Revoked);
-                counter.guest = None;
-                continue;
-            }
-            next = conversation.next() => next?,
-        };
-        match next {
-            Next::Asked(ask) => {
-                let stranger = !conversation.machine.server.is_signed_in();
-                if stranger && !matches!(ask, Ask::SignIn(_)) {
-                    counter.forget();
-                    if counter.guest.is_none() {
-                        conversation.is_unknown();
-                    }
-                }
-                let answer = counter.answer(ask).await;
-                if counter.guest.is_some() {
-                    conversation.is_known(place.door.idle);
-                }
-                conversation.machine.server.answer(answer);
-            }
-            // Nobody is ever handed over here.
-            Next::HandOver(..) | Next::Over => return Ok(()),
-        }
+    let ended = Box::pin(counter.serve(&mut conversation)).await;
+    let why = match (conversation.ended(), ended) {
+        (Some(bye), _) => Why::from(bye),
+        (None, Ok(())) => Why::Closed,
+        (None, Err(error)) => Why::from(error),
+    };
+    if let Some(whose) = &counter.whose {
+        whose.tell(place, conversation.passed(), Some(counter.accepted), &why);
+    } else {
+        tracing::debug!(
+            door = place.door.name,
+            client = %place.from,
+            "the client left before it was anybody: {why:?}"
+        );
     }
 }
 
@@ -105,6 +95,10 @@ struct Counter<'a> {
     /// Whether that is by its password.
     signed_in: bool,
     letter: Option<Letter>,
+    /// Whose session it is, once it signed in or began to send.
+    whose: Option<Whose>,
+    /// How many messages were accepted.
+    accepted: u64,
 }
 
 /// A message that is being handed in.
@@ -123,6 +117,40 @@ enum Content {
 }
 
 impl Counter<'_> {
+    /// Serves until the connection ends.
+    async fn serve(&mut self, conversation: &mut Conversation<Spooling>) -> std::io::Result<()> {
+        loop {
+            let revoked = self.guest.as_ref().map(|guest| guest.revoked.clone());
+            let next = select! {
+                biased;
+                () = until(revoked) => {
+                    conversation.bye(Bye::Revoked);
+                    self.guest = None;
+                    continue;
+                }
+                next = conversation.next() => next?,
+            };
+            match next {
+                Next::Asked(ask) => {
+                    let stranger = !conversation.machine.server.is_signed_in();
+                    if stranger && !matches!(ask, Ask::SignIn(_)) {
+                        self.forget();
+                        if self.guest.is_none() {
+                            conversation.is_unknown();
+                        }
+                    }
+                    let answer = self.answer(ask).await;
+                    if self.guest.is_some() {
+                        conversation.is_known(self.place.door.idle);
+                    }
+                    conversation.machine.server.answer(answer);
+                }
+                // Nobody is ever handed over here.
+                Next::HandOver(..) | Next::Over => return Ok(()),
+            }
+        }
+    }
+
     /// Whoever signed in before TLS was started is forgotten: it may have been somebody on the way
     /// (RFC 3207 §4.2).
     fn forget(&mut self) {
@@ -166,6 +194,7 @@ impl Counter<'_> {
                     mailbox = guest.mailbox,
                     "signed in"
                 );
+                self.whose = Some(Whose::of(&guest, self.place.gateway.clock.now()));
                 self.guest = Some(guest);
                 self.signed_in = true;
                 Answer::Done
@@ -177,6 +206,8 @@ impl Counter<'_> {
     /// MAIL FROM: whether this sender may begin.
     async fn begin(&mut self, sender: &Sender) -> Result<(), Refused> {
         let guest = self.guest.as_ref().ok_or_else(nobody)?;
+        self.whose
+            .get_or_insert_with(|| Whose::of(guest, self.place.gateway.clock.now()));
         self.spool.acceptance.permits(guest).await?;
         let rules = self.rules(guest);
         let sender = match &sender.path {
@@ -191,7 +222,7 @@ impl Counter<'_> {
                     guest.login,
                     path.as_str()
                 );
-                return Err(Refused::new(Why::Sender, &said));
+                return Err(Refused::new(NotTaken::Sender, &said));
             }
         };
         self.letter = Some(Letter {
@@ -251,6 +282,7 @@ impl Counter<'_> {
     async fn end(&mut self) -> Answer {
         match self.finish().await {
             Ok(id) => {
+                self.accepted += 1;
                 let status = EnhancedStatus::new(2, 0, 0);
                 Answer::Accepted(Reply::with_status(250, status, format!("Queued as {id}")))
             }
@@ -300,7 +332,7 @@ async fn room_for_large(place: Place<'_>) -> Result<OwnedSemaphorePermit, Refuse
     match clock.within(WAIT_FOR_ROOM, waiting).await {
         Ok(Ok(room)) => Ok(room),
         _ => Err(Refused::new(
-            Why::Temporary,
+            NotTaken::Temporary,
             "Too many messages with a large header at once, try again later",
         )),
     }
@@ -311,7 +343,7 @@ const WAIT_FOR_ROOM: Duration = Duration::from_secs(30);
 
 /// The machine asks in its order, so that this is heard by nobody.
 fn nobody() -> Refused {
-    Refused::new(Why::Temporary, "Nobody is signed in")
+    Refused::new(NotTaken::Temporary, "Nobody is signed in")
 }
 
 /// The SMTP server of a door that takes messages itself.
