@@ -11,6 +11,7 @@
 //! and its contract in `tests`. Statements keep to what SQLite and PostgreSQL have in common.
 
 mod app_passwords;
+mod batch;
 mod cursors;
 mod deliveries;
 mod error;

@@ -196,13 +196,20 @@ pub(crate) const STATEMENTS: &[&str] = &[
     turn::NEXT_DUE,
     turn::WAITING,
     turn::TRAFFIC,
-    settle::IN_HAND,
+    settle::DROP_OCTETS,
+    settle::FORGET_FILE,
     look::RETRIABLE,
     look::CANCEL,
     look::RESOLVABLE,
     look::FORGET,
     look::FORGET_DEPARTURES,
 ];
+/// Statements that are written for the number of things they are about.
+#[cfg(test)]
+pub(crate) fn built() -> String {
+    settle::in_hand_among(["a", "b"].into_iter()).into_string()
+}
+
 /// Those that run for each claim and for each round of a dispatcher.
 #[cfg(test)]
 pub(crate) const OF_EACH_ROUND: [&str; 3] = [turn::IN_TURN, turn::UNKNOWN, turn::NEXT_DUE];

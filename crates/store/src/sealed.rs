@@ -1,5 +1,7 @@
 //! What is sealed, and the places that it is bound to: table, column and the names of the row.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use gatepost_host::SealingKey;
 use gatepost_mailroom::{Event, EventId, Kept};
 use zeroize::Zeroizing;
@@ -87,6 +89,23 @@ impl ReasonSeal<'_> {
         Ok(Some(String::from_utf8_lossy(&text).into_owned()))
     }
 }
+
+/// Seals or opens so many octets: away from the reactor, unless that takes less time than to hand
+/// it over would. A panic is answered as one.
+pub(crate) async fn away<T: Send + 'static>(
+    octets: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Undone> {
+    let worked = if octets <= AT_ONCE {
+        catch_unwind(AssertUnwindSafe(work)).map_err(drop)
+    } else {
+        tokio::task::spawn_blocking(work).await.map_err(drop)
+    };
+    worked.map_err(|()| Undone::Panicked)
+}
+
+/// Octets that are sealed within some 20 µs.
+const AT_ONCE: usize = 32 * 1024;
 
 /// A place in the database.
 pub(crate) fn place(table: &str, column: &str, row: &dyn std::fmt::Display) -> String {

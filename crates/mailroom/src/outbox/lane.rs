@@ -191,11 +191,13 @@ impl Lane {
 
     /// A message begins.
     pub(super) fn begins(&mut self, now: Timestamp) {
+        self.forget(now);
         self.begun.push_back(now);
     }
 
     /// A message was transmitted to so many. One that was not counts nowhere.
     pub(super) fn departed(&mut self, recipients: usize, now: Timestamp) {
+        self.forget(now);
         match self.sent_to.back_mut() {
             // One entry a minute is exact enough for a day.
             Some((at, count)) if later(*at, MINUTE) > now => *count += recipients as u64,
@@ -267,16 +269,29 @@ impl Lane {
         self.closed_until = self.closed_until.max(Some(until));
     }
 
-    /// What is over, and what a clock wrote that was ahead.
+    /// What is over, and what a clock wrote that was ahead. Nothing is added before, so what is
+    /// over stands first, and what is ahead last.
     fn forget(&mut self, now: Timestamp) {
-        let is_over = |at: Timestamp, time| later(at, time) <= now || at > later(now, MINUTE);
-        self.begun.retain(|at| !is_over(*at, MINUTE));
-        self.sent_to.retain(|(at, _)| !is_over(*at, DAY));
+        let (minute_ago, day_ago) = (earlier(now, MINUTE), earlier(now, DAY));
+        let ahead = later(now, MINUTE);
+        while self.begun.pop_front_if(|at| *at <= minute_ago).is_some() {}
+        while self.begun.pop_back_if(|at| *at > ahead).is_some() {}
+        while self
+            .sent_to
+            .pop_front_if(|(at, _)| *at <= day_ago)
+            .is_some()
+        {}
+        while self.sent_to.pop_back_if(|(at, _)| *at > ahead).is_some() {}
         let believed = later(now, DAY + DAY / 10);
         self.closed_until = self
             .closed_until
             .filter(|until| *until > now && *until <= believed);
     }
+}
+
+fn earlier(at: Timestamp, time: Duration) -> Timestamp {
+    let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+    at.checked_sub(time).unwrap_or(Timestamp::MIN)
 }
 
 fn later(at: Timestamp, time: Duration) -> Timestamp {

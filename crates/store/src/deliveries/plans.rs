@@ -38,7 +38,8 @@ fn built() -> Vec<String> {
         forget::files_among(&names),
         cursors::fingerprints_among(&watch, &[[0; 32], [1; 32]]),
     ];
-    built.into_iter().map(QueryBuilder::into_string).collect()
+    let built = built.into_iter().map(QueryBuilder::into_string);
+    built.chain([outbox::built()]).collect()
 }
 
 const ROWS: [i64; 2] = [1, 2];

@@ -10,7 +10,9 @@ use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
 use super::row::{Standing, SubmissionSeal, columns, id};
+use crate::batch::Batch;
 use crate::events::{self, Numbers};
+use crate::sealed;
 use crate::undone::Undone;
 
 /// A message that is sealed and ready to be stored.
@@ -31,10 +33,14 @@ pub(super) struct Sealed {
 }
 
 impl Sealed {
-    /// Seals a message away from the reactor.
+    /// Seals a message.
     pub(super) async fn seal(key: Arc<SealingKey>, new: NewSubmission) -> Result<Self, Undone> {
-        let sealed = tokio::task::spawn_blocking(move || Self::seal_now(&key, new)).await;
-        sealed.map_err(|_| Undone::Panicked)?
+        let message = match &new.message {
+            Kept::Inline(octets) => octets.len(),
+            Kept::File { .. } => 0,
+        };
+        let octets = message + new.recipients.iter().map(String::len).sum::<usize>();
+        sealed::away(octets, move || Self::seal_now(&key, new)).await?
     }
 
     fn seal_now(key: &SealingKey, new: NewSubmission) -> Result<Self, Undone> {
@@ -92,7 +98,9 @@ pub(super) async fn accept(db: &mut SqliteConnection, new: Sealed) -> Result<Acc
     } else {
         SubmissionState::Queued
     };
-    let position: i64 = sqlx::query_scalar(INSERT)
+    let mut batch = Batch::default();
+    batch
+        .push(INSERT)
         .bind(new.id.as_str())
         .bind(&new.mailbox)
         .bind(state.as_str())
@@ -104,16 +112,11 @@ pub(super) async fn accept(db: &mut SqliteConnection, new: Sealed) -> Result<Acc
         .bind(new.octets)
         .bind(&new.spool_file)
         .bind(&new.letter)
-        .bind(&new.standing)
-        .fetch_one(&mut *db)
-        .await?;
+        .bind(&new.standing);
     if let Some(message) = &new.message {
-        sqlx::query("INSERT INTO submission_messages (submission, message) VALUES ($1, $2)")
-            .bind(position)
-            .bind(message)
-            .execute(&mut *db)
-            .await?;
+        batch.push(INSERT_OCTETS).bind(message);
     }
+    batch.run(db).await?;
     events::insert(db, new.reports, Numbers::None, new.accepted_at).await?;
     Ok(Accepted::New)
 }
@@ -132,5 +135,8 @@ pub(super) const BY_KEY: &str =
 const INSERT: &str = "
     INSERT INTO submissions (id, mailbox, state, priority, due_at, not_before, idempotency_key,
         digest, octets, spool_file, letter, standing)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-    RETURNING position";
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+/// Runs right behind [`INSERT`].
+const INSERT_OCTETS: &str =
+    "INSERT INTO submission_messages (submission, message) VALUES (last_insert_rowid(), ?)";

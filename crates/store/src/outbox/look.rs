@@ -15,7 +15,8 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::accept::{Sealed, accept};
 use super::row::{SubmissionSeal, columns, state, view};
-use super::settle::drop_message;
+use super::settle::drop_if_done;
+use crate::batch::Batch;
 use crate::deliveries::forget::GIVE_BACK;
 use crate::events::{self, Numbers};
 use crate::undone::Undone;
@@ -156,7 +157,9 @@ pub(super) async fn cancel(
             .fetch_optional(&mut *db)
             .await?;
         let Some(position) = position else { continue };
-        drop_message(db, position, SubmissionState::Cancelled).await?;
+        let mut batch = Batch::default();
+        drop_if_done(&mut batch, position);
+        batch.run(&mut *db).await?;
         cancelled += 1;
     }
     Ok(cancelled)
@@ -222,7 +225,9 @@ pub(super) async fn resolve(
         .bind(now.as_microsecond())
         .execute(&mut *db)
         .await?;
-    drop_message(db, position, state).await?;
+    let mut batch = Batch::default();
+    drop_if_done(&mut batch, position);
+    batch.run(&mut *db).await?;
     events::insert(db, decided.reports, Numbers::None, now).await?;
     if let Some(bounce) = decided.bounce {
         accept(db, bounce).await?;

@@ -1,16 +1,19 @@
 //! Writes what became of messages.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gatepost_host::SealingKey;
-use gatepost_mailroom::{Accepted, Addressee, Fate, SendLease, Settlement, SubmissionState};
+use gatepost_mailroom::{Accepted, Addressee, Fate, SendLease, Settlement};
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::accept::{Sealed, accept};
 use super::row::{SubmissionSeal, columns};
+use crate::batch::Batch;
 use crate::events::{self, Numbers};
-use crate::undone::Undone;
+use crate::undone::{Columns, Undone};
 
 /// A settlement whose reports are sealed.
 pub(super) struct Prepared {
@@ -48,95 +51,139 @@ pub(super) async fn settle_all(
     now: Timestamp,
 ) -> Result<Vec<bool>, Undone> {
     let mut counted = Vec::with_capacity(settlements.len());
+    let mut group = Vec::<Prepared>::with_capacity(settlements.len().min(TOGETHER));
     for settlement in settlements {
-        counted.push(settle(db, key, settlement, now).await?);
+        let id = &settlement.lease.id;
+        // Whether the second of a message counts depends on what the first left.
+        let is_again = group.iter().any(|one| one.lease.id == *id);
+        if is_again || group.len() == TOGETHER {
+            counted.extend(settle(db, key, std::mem::take(&mut group), now).await?);
+        }
+        group.push(settlement);
+    }
+    if !group.is_empty() {
+        counted.extend(settle(db, key, group, now).await?);
     }
     Ok(counted)
 }
 
+/// Writes settlements of different messages at once.
 async fn settle(
     db: &mut SqliteConnection,
     key: &SealingKey,
-    settlement: Prepared,
+    settlements: Vec<Prepared>,
     now: Timestamp,
-) -> Result<bool, Undone> {
-    let Prepared {
-        lease,
-        recipients,
-        fate,
-        code,
-        mailbox_waits_until,
-        reports,
-        bounce,
-    } = settlement;
-    let row = sqlx::query(IN_HAND)
-        .bind(lease.id.as_str())
-        .bind(lease.claim)
-        .fetch_optional(&mut *db)
-        .await?;
-    let Some(row) = row else { return Ok(false) };
-    let row = columns(&row);
-    let position: i64 = row.get("position")?;
-    // What cannot be opened any more stays as it is, and is no obstacle to its end.
-    let seal = SubmissionSeal(key);
-    let standing = match seal.open_standing(&row) {
-        Ok(mut standing) if fate != Fate::Released => {
-            standing.recipients = recipients;
-            standing.reason = fate.words().map(ToOwned::to_owned);
-            standing.code = code.map(ToOwned::to_owned);
-            standing.mailbox_waits_until = mailbox_waits_until;
-            standing.looks_in_vain = fate.looks_in_vain();
-            standing.untold = 0;
-            Some(seal.standing(&lease.id, &standing)?)
-        }
-        _ => None,
-    };
-    let state = fate.state();
-    sqlx::query(SETTLE)
-        .bind(position)
-        .bind(state.as_str())
-        .bind(fate.due_at(now).map(Timestamp::as_microsecond))
-        .bind(state.is_settled().then_some(now.as_microsecond()))
-        .bind(standing)
-        .bind(i64::from(fate == Fate::Released))
-        .bind(now.as_microsecond())
-        .execute(&mut *db)
-        .await?;
-    drop_message(db, position, state).await?;
-    events::insert(db, reports, Numbers::None, now).await?;
-    if let Some(bounce) = bounce {
-        let accepted = accept(db, bounce).await?;
-        debug_assert_ne!(accepted, Accepted::Other(lease.id), "a bounce has no key");
+) -> Result<Vec<bool>, Undone> {
+    let rows = in_hand(db, &settlements).await?;
+    let mut rows: BTreeMap<&str, Columns<'_>> = rows
+        .iter()
+        .map(|row| Ok((columns(row).get("id")?, columns(row))))
+        .collect::<Result<_, Undone>>()?;
+    let mut counted = Vec::with_capacity(settlements.len());
+    let mut batch = Batch::default();
+    let (mut reports, mut bounces) = (Vec::new(), Vec::new());
+    for settlement in settlements {
+        let row = rows.remove(settlement.lease.id.as_str());
+        let row = match row {
+            Some(row) if row.get::<i64>("claim")? == settlement.lease.claim => row,
+            _ => {
+                counted.push(false);
+                continue;
+            }
+        };
+        settlement.write(&mut batch, &row, (key, now))?;
+        reports.extend(settlement.reports);
+        bounces.extend(settlement.bounce);
+        counted.push(true);
     }
-    Ok(true)
+    batch.run(db).await?;
+    events::insert(db, reports, Numbers::None, now).await?;
+    for bounce in bounces {
+        let accepted = accept(db, bounce).await?;
+        debug_assert_eq!(accepted, Accepted::New, "a bounce has no key");
+    }
+    Ok(counted)
+}
+
+/// The rows of those messages that are in somebody's hand, or of which nobody knows.
+async fn in_hand(
+    db: &mut SqliteConnection,
+    settlements: &[Prepared],
+) -> Result<Vec<SqliteRow>, Undone> {
+    let ids = settlements.iter().map(|one| one.lease.id.as_str());
+    Ok(in_hand_among(ids).build().fetch_all(db).await?)
+}
+
+pub(super) fn in_hand_among<'a>(ids: impl Iterator<Item = &'a str>) -> QueryBuilder<Sqlite> {
+    let mut sql = QueryBuilder::new(
+        "SELECT position, id, claim, standing FROM submissions
+         WHERE state IN ('claimed', 'transmitting', 'unknown') AND id IN (",
+    );
+    let mut list = sql.separated(", ");
+    for id in ids {
+        list.push_bind(id.to_owned());
+    }
+    sql.push(")");
+    sql
+}
+
+impl Prepared {
+    fn write(
+        &self,
+        batch: &mut Batch,
+        row: &Columns<'_>,
+        (key, now): (&SealingKey, Timestamp),
+    ) -> Result<(), Undone> {
+        let fate = &self.fate;
+        // What cannot be opened any more stays as it is, and is no obstacle to its end.
+        let seal = SubmissionSeal(key);
+        let standing = match seal.open_standing(row) {
+            Ok(mut standing) if *fate != Fate::Released => {
+                standing.recipients.clone_from(&self.recipients);
+                standing.reason = fate.words().map(ToOwned::to_owned);
+                standing.code = self.code.map(ToOwned::to_owned);
+                standing.mailbox_waits_until = self.mailbox_waits_until;
+                standing.looks_in_vain = fate.looks_in_vain();
+                standing.untold = 0;
+                Some(seal.standing(&self.lease.id, &standing)?)
+            }
+            _ => None,
+        };
+        let (position, state) = (row.get::<i64>("position")?, fate.state());
+        batch
+            .push(SETTLE)
+            .bind(state.as_str())
+            .bind(fate.due_at(now).map(Timestamp::as_microsecond))
+            .bind(state.is_settled().then_some(now.as_microsecond()))
+            .bind(standing)
+            .bind(i64::from(*fate == Fate::Released))
+            .bind(now.as_microsecond())
+            .bind(now.as_microsecond())
+            .bind(position);
+        drop_if_done(batch, position);
+        Ok(())
+    }
 }
 
 /// What was sent, or is never sent, needs its octets no longer.
-pub(super) async fn drop_message(
-    db: &mut SqliteConnection,
-    position: i64,
-    state: SubmissionState,
-) -> Result<(), Undone> {
-    if !matches!(state, SubmissionState::Sent | SubmissionState::Cancelled) {
-        return Ok(());
-    }
-    sqlx::query("DELETE FROM submission_messages WHERE submission = $1")
-        .bind(position)
-        .execute(&mut *db)
-        .await?;
-    sqlx::query("UPDATE submissions SET spool_file = NULL WHERE position = $1")
-        .bind(position)
-        .execute(db)
-        .await?;
-    Ok(())
+pub(super) fn drop_if_done(batch: &mut Batch, position: i64) {
+    batch.push(DROP_OCTETS).bind(position);
+    batch.push(FORGET_FILE).bind(position);
 }
 
-pub(super) const IN_HAND: &str = "
-    SELECT * FROM submissions
-    WHERE id = $1 AND claim = $2 AND state IN ('claimed', 'transmitting', 'unknown')";
-
 const SETTLE: &str = "
-    UPDATE submissions SET state = $2, due_at = $3, settled_at = $4,
-        standing = COALESCE($5, standing), attempts = MAX(attempts - $6, 0),
-        overdue = overdue + MAX(0, $7 - COALESCE(due_at, $7))
-    WHERE position = $1";
+    UPDATE submissions SET state = ?, due_at = ?, settled_at = ?,
+        standing = COALESCE(?, standing), attempts = MAX(attempts - ?, 0),
+        overdue = overdue + MAX(0, ? - COALESCE(due_at, ?))
+    WHERE position = ?";
+
+pub(super) const DROP_OCTETS: &str = "
+    DELETE FROM submission_messages WHERE submission IN (
+        SELECT position FROM submissions WHERE position = ? AND state IN ('sent', 'cancelled'))";
+
+pub(super) const FORGET_FILE: &str = "
+    UPDATE submissions SET spool_file = NULL
+    WHERE position = ? AND state IN ('sent', 'cancelled') AND spool_file IS NOT NULL";
+
+/// Settlements that are written in one go at most.
+const TOGETHER: usize = 32;

@@ -8,10 +8,12 @@ use gatepost_mailroom::{
 };
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqlitePool};
+use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection, SqlitePool};
 
 use super::row::{SubmissionSeal, WITH_MESSAGE, columns, damaged, due};
 use crate::Store;
+use crate::batch::Batch;
+use crate::sealed;
 use crate::undone::{Columns, Undone};
 
 /// Which messages a claim is about.
@@ -72,6 +74,7 @@ impl Store {
             return Ok(DueNow::default());
         }
         let store = self.clone();
+        let octets = rows.iter().map(sealed_octets).sum();
         let opening = move || {
             let key = store.key();
             let (seal, mut opened) = (SubmissionSeal(&key), DueNow::default());
@@ -86,8 +89,7 @@ impl Store {
             }
             Ok(opened)
         };
-        let opened = tokio::task::spawn_blocking(opening).await;
-        opened.map_err(|_| Undone::Panicked)?
+        sealed::away(octets, opening).await?
     }
 }
 
@@ -204,22 +206,19 @@ pub(super) async fn depart(
         .filter(|one| one.fate == RecipientFate::Open);
     let open = i64::try_from(open.count()).unwrap_or(i64::MAX);
     standing.recipients = recipients;
-    sqlx::query(
-        "UPDATE submissions SET state = 'transmitting', departed_at = $2, standing = $3, due_at = $4
-         WHERE position = $1",
-    )
-    .bind(row.get::<i64>("position")?)
-    .bind(now.as_microsecond())
-    .bind(seal.standing(&lease.id, &standing)?)
-    .bind(until.as_microsecond())
-    .execute(&mut *db)
-    .await?;
-    sqlx::query("INSERT INTO departures (mailbox, at, recipients) VALUES ($1, $2, $3)")
+    let mut batch = Batch::default();
+    batch
+        .push(DEPART)
+        .bind(now.as_microsecond())
+        .bind(seal.standing(&lease.id, &standing)?)
+        .bind(until.as_microsecond())
+        .bind(row.get::<i64>("position")?);
+    batch
+        .push("INSERT INTO departures (mailbox, at, recipients) VALUES (?, ?, ?)")
         .bind(row.get::<&str>("mailbox")?)
         .bind(now.as_microsecond())
-        .bind(open)
-        .execute(&mut *db)
-        .await?;
+        .bind(open);
+    batch.run(db).await?;
     Ok(true)
 }
 
@@ -333,6 +332,15 @@ pub(super) async fn traffic(
     minutes.collect()
 }
 
+/// How many octets are sealed in a row.
+fn sealed_octets(row: &SqliteRow) -> usize {
+    ["message", "letter", "standing"]
+        .into_iter()
+        .filter_map(|column| row.try_get::<Option<&[u8]>, _>(column).ok().flatten())
+        .map(<[u8]>::len)
+        .sum()
+}
+
 /// What is due of a mailbox, by priority and then the oldest first. The plus keeps SQLite from
 /// walking by time, which would sort the whole backlog at every claim.
 pub(super) const IN_TURN: &str = "
@@ -352,11 +360,16 @@ pub(super) const ONE_DUE: &str = "
     SELECT position FROM submissions
     WHERE id = $1 AND state IN ('queued', 'scheduled') AND due_at <= $2";
 
-pub(super) const CLAIMED: &str =
-    "SELECT * FROM submissions WHERE id = $1 AND claim = $2 AND state = 'claimed'";
+pub(super) const CLAIMED: &str = "
+    SELECT position, id, mailbox, standing FROM submissions
+    WHERE id = $1 AND claim = $2 AND state = 'claimed'";
+
+const DEPART: &str = "
+    UPDATE submissions SET state = 'transmitting', departed_at = ?, standing = ?, due_at = ?
+    WHERE position = ?";
 
 pub(super) const DRAFTED: &str = "
-    SELECT * FROM submissions
+    SELECT position, id, standing FROM submissions
     WHERE id = $1 AND claim = $2 AND state IN ('claimed', 'transmitting')";
 
 pub(super) const IN_HAND: &str =
