@@ -126,8 +126,8 @@ async fn claim(
         .push_bind(now)
         .push(")");
     push_positions(&mut sql, "position", &positions);
-    sql.build().execute(&mut *db).await?;
-    let mut sql = QueryBuilder::<Sqlite>::new(WITH_MESSAGE);
+    // In one go with what is read then.
+    sql.push("; ").push(WITH_MESSAGE);
     push_positions(&mut sql, "s.position", &positions);
     sql.push(" ORDER BY s.priority, s.position");
     Ok(sql.build().fetch_all(&mut *db).await?)
