@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use crate::Store;
 use crate::outbox::accept::Sealed;
 use crate::outbox::turn::Whose;
+use crate::writer::Haste;
 
 #[async_trait]
 impl Outbox for Store {
@@ -95,7 +96,8 @@ impl Outbox for Store {
             prepared.push(self.answer(one)?);
         }
         let key = self.key();
-        let settled = self.write(move |db| {
+        // What is sent next departs right behind this.
+        let settled = self.write_in(Haste::InCompany, move |db| {
             Box::pin(async move { settle::settle_all(db, &key, prepared, now).await })
         });
         self.answer(settled.await)

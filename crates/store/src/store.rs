@@ -16,7 +16,7 @@ use crate::outage::Outage;
 use crate::rotation::put_into_place;
 use crate::state_folder::ServeLock;
 use crate::undone::Undone;
-use crate::writer::{Work, Writer};
+use crate::writer::{Haste, Work, Writer};
 use crate::{KeySource, StateFolder, StoreError, key, schema};
 
 /// Answers the storage traits of `oauth` and `mailroom` from one SQLite database.
@@ -127,12 +127,21 @@ impl Store {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
     {
+        self.write_in(Haste::AtOnce, work).await
+    }
+
+    /// Runs one transaction, for which others wait or nobody does.
+    pub(crate) async fn write_in<T, F>(&self, haste: Haste, work: F) -> Result<T, Undone>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
+    {
         let written = if self.0.lock.is_some() {
-            self.0.writer.run(work).await
+            self.0.writer.run(haste, work).await
         } else {
             // Beside nobody who holds the lock, the key may be changed between two transactions.
             let key = self.key();
-            let guarded = self.0.writer.run(move |db| {
+            let guarded = self.0.writer.run(haste, move |db| {
                 Box::pin(async move {
                     is_in_force(&key, db).await?;
                     work(db).await
@@ -269,7 +278,7 @@ async fn proof(readers: &SqlitePool) -> Result<Option<Vec<u8>>, Undone> {
 async fn prove(key: &SealingKey, readers: &SqlitePool, writer: &Writer) -> Result<Vec<u8>, Undone> {
     let sealed = key.seal(PROOF_PLACE, b"");
     writer
-        .run(move |db| {
+        .run(Haste::AtOnce, move |db| {
             Box::pin(async move {
                 sqlx::query("INSERT INTO proofs (name, sealed) VALUES ('key', $1) ON CONFLICT (name) DO NOTHING")
                     .bind(sealed)
@@ -290,6 +299,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY)
         .pragma("journal_size_limit", LARGEST_JOURNAL)
+        .pragma("wal_autocheckpoint", CHECKPOINT)
         .disable_statement_logging()
 }
 
@@ -299,5 +309,8 @@ pub(crate) const PROOF_PLACE: &str = "proofs/sealed/key";
 const BUSY: Duration = Duration::from_secs(10);
 /// What the write-ahead log is cut back to after a burst, in octets.
 const LARGEST_JOURNAL: &str = "16777216";
+/// How many pages of the write-ahead log are copied back together, about as many as are in it when
+/// it is cut back. A page that was written often is copied once.
+const CHECKPOINT: &str = "4000";
 /// Reading connections at most; each is a thread.
 const READERS: u32 = 4;

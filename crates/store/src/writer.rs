@@ -8,6 +8,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::thread;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
@@ -16,11 +17,22 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use crate::undone::Undone;
 
 /// What a transaction does with the connection.
 pub(crate) type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, Undone>> + Send + 'c>>;
+
+/// Whether somebody waits for a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Haste {
+    /// It is begun as soon as the one before it is done.
+    AtOnce,
+    /// A moment sooner or later is the same to everybody: it waits that long for one that cannot,
+    /// with which it is committed.
+    InCompany,
+}
 
 /// Takes transactions and runs them one after another.
 #[derive(Debug, Clone)]
@@ -38,7 +50,7 @@ impl Writer {
     }
 
     /// Runs `work` as one transaction. It is durable when this returns `Ok`.
-    pub(crate) async fn run<T, F>(&self, work: F) -> Result<T, Undone>
+    pub(crate) async fn run<T, F>(&self, haste: Haste, work: F) -> Result<T, Undone>
     where
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
@@ -47,6 +59,7 @@ impl Writer {
         let transaction = Waiting {
             work: Some(work),
             outcome: None,
+            haste,
             answer,
         };
         self.queue
@@ -63,6 +76,8 @@ trait Transaction: Send {
     /// Does the work; says whether it is to be kept.
     async fn work(&mut self, db: &mut SqliteConnection) -> Result<(), Undone>;
 
+    fn haste(&self) -> Haste;
+
     /// Answers the one who waits: with the outcome of the work, or with why it was not kept.
     fn answer(self: Box<Self>, committed: Result<(), Undone>);
 }
@@ -70,6 +85,7 @@ trait Transaction: Send {
 struct Waiting<T, F> {
     work: Option<F>,
     outcome: Option<Result<T, Undone>>,
+    haste: Haste,
     answer: oneshot::Sender<Result<T, Undone>>,
 }
 
@@ -86,6 +102,10 @@ where
         let kept = outcome.as_ref().map(|_| ()).map_err(Undone::clone);
         self.outcome = Some(outcome);
         kept
+    }
+
+    fn haste(&self) -> Haste {
+        self.haste
     }
 
     fn answer(self: Box<Self>, committed: Result<(), Undone>) {
@@ -136,10 +156,7 @@ async fn run(
         };
         let Some(first) = first else { break };
         group.push(first);
-        while group.len() < GROUP {
-            let Ok(next) = waiting.try_recv() else { break };
-            group.push(next);
-        }
+        gather(&mut waiting, &mut group).await;
         while !group.is_empty() {
             let ran = run_group(&options, &mut connection, &mut group).await;
             let (count, done) = match ran {
@@ -153,6 +170,29 @@ async fn run(
     }
     if let Some(connection) = connection {
         let _ = SqliteConnection::close(connection).await;
+    }
+}
+
+/// Adds what waits already; and if nobody is in haste, what comes within a moment.
+async fn gather(
+    waiting: &mut mpsc::Receiver<Box<dyn Transaction>>,
+    group: &mut Vec<Box<dyn Transaction>>,
+) {
+    let mut until = None;
+    loop {
+        while group.len() < GROUP {
+            let Ok(next) = waiting.try_recv() else { break };
+            group.push(next);
+        }
+        let is_patient = group.iter().all(|one| one.haste() == Haste::InCompany);
+        if !is_patient || group.len() == GROUP {
+            return;
+        }
+        let until = *until.get_or_insert_with(|| Instant::now() + MOMENT);
+        match tokio::time::timeout_at(until, waiting.recv()).await {
+            Ok(Some(next)) => group.push(next),
+            Ok(None) | Err(_) => return,
+        }
     }
 }
 
@@ -211,13 +251,14 @@ async fn run_group(
 const THREAD: &str = "store writer";
 /// Transactions that may wait; more make their callers wait.
 const QUEUE: usize = 256;
+/// How long a transaction waits for company.
+const MOMENT: Duration = Duration::from_millis(2);
 /// Transactions committed together at most.
 const GROUP: usize = 64;
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
-    use std::time::Duration;
 
     use super::*;
     use crate::undone::DatabaseFault;
@@ -241,7 +282,7 @@ mod tests {
     }
 
     async fn execute(writer: &Writer, sql: &'static str) -> Result<(), Undone> {
-        let work = writer.run(move |db| {
+        let work = writer.run(Haste::AtOnce, move |db| {
             Box::pin(async move {
                 db.execute(sql).await?;
                 Ok(())
@@ -251,7 +292,7 @@ mod tests {
     }
 
     async fn notes(writer: &Writer) -> Vec<String> {
-        let read = writer.run(|db| {
+        let read = writer.run(Haste::AtOnce, |db| {
             Box::pin(async move {
                 let notes = sqlx::query_scalar("SELECT text FROM notes ORDER BY text");
                 Ok(notes.fetch_all(db).await?)
@@ -276,10 +317,42 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn one_that_is_not_in_haste_waits_for_company_and_not_for_ever() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (writer, _tasks) = started(options(folder.path())).await;
+        let patient = |text: &'static str| {
+            let writer = &writer;
+            async move {
+                let work = writer.run(Haste::InCompany, move |db| {
+                    Box::pin(async move {
+                        db.execute(sqlx::query("INSERT INTO notes VALUES ($1)").bind(text))
+                            .await?;
+                        Ok(())
+                    })
+                });
+                work.await
+            }
+        };
+        let mut first = Box::pin(patient("b"));
+        assert!(poll_once(&mut first).await.is_none(), "it waits");
+        // The one in haste takes it along.
+        execute(
+            &writer,
+            "INSERT INTO notes SELECT 'a' FROM notes WHERE text = 'b'",
+        )
+        .await
+        .expect("the first is in the same group");
+        first.await.expect("it was committed");
+        assert_eq!(notes(&writer).await, ["a", "b"]);
+        patient("c").await.expect("nobody came");
+        assert_eq!(notes(&writer).await, ["a", "b", "c"]);
+    }
+
+    #[tokio::test]
     async fn a_panic_undoes_one_transaction_and_the_rest_goes_on() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (writer, _tasks) = started(options(folder.path())).await;
-        let clumsy = writer.run::<(), _>(|db| {
+        let clumsy = writer.run::<(), _>(Haste::AtOnce, |db| {
             Box::pin(async move {
                 db.execute("INSERT INTO notes VALUES ('b')").await?;
                 // Without the hook, which would fill the output of the test.
