@@ -30,7 +30,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq as _;
 
-use crate::faults::{FaultKind, FaultOrder, Faults};
+use crate::faults::{FaultKind, FaultOrder, Faults, Reach};
 use crate::mailboxes::{DepartedUnknown, Mailbox, MailboxKind, Mailboxes};
 use crate::tenant::Tenant;
 
@@ -108,6 +108,12 @@ async fn faults(State(control): State<Arc<Control>>) -> Response {
 async fn order_fault(State(control): State<Arc<Control>>, text: String) -> Response {
     match text.trim().parse::<FaultOrder>() {
         Ok(order) => {
+            if let Reach::Mailbox(address) = &order.reach
+                && control.tenant.directory().person(address).is_none()
+                && let Err(unknown) = control.mailboxes.open(address)
+            {
+                return refused(StatusCode::NOT_FOUND, &unknown);
+            }
             control.faults.order(order);
             Json(json!({"faults": standing(&control.faults)})).into_response()
         }

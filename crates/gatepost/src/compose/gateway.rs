@@ -68,9 +68,6 @@ impl Sockets {
                 if is_clear && matches!(key.0, Listen::Systemd(_)) {
                     on_this_machine(name, &sockets)?;
                 }
-                for address in sockets.iter().filter_map(Socket::address) {
-                    tracing::info!(door = name, protocol = %door.protocol, %address, "the door listens");
-                }
                 bound.insert(key, sockets);
             }
         }
@@ -166,6 +163,11 @@ impl DoorMadeOf {
     /// The name of the door.
     pub fn name(&self) -> &str {
         &self.settings.name
+    }
+
+    /// What is spoken there.
+    pub fn protocol(&self) -> Protocol {
+        self.settings.protocol
     }
 }
 

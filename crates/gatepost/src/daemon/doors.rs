@@ -75,6 +75,12 @@ impl Doors {
         let mut doors = Vec::new();
         for OpenedDoor { door, made_of } in described {
             let name = made_of.name().to_owned();
+            if !self.open.has(&name, &made_of) {
+                for address in door.addresses() {
+                    let protocol = made_of.protocol();
+                    tracing::info!(door = name, %protocol, %address, "the door listens");
+                }
+            }
             let sessions = self.sessions.entry(name.clone());
             let sessions = sessions.or_insert_with(|| Sessions {
                 tasks: supervisor.tasks.child(),
@@ -92,7 +98,8 @@ impl Doors {
                 },
             ));
         }
+        let gone = |name: &String| tracing::info!(door = name, "the door is closed");
         self.open
-            .become_those(doors, supervisor, (|_: &_| {}, |_: &_| false))
+            .become_those(doors, supervisor, (gone, |_: &_| false))
     }
 }

@@ -68,6 +68,12 @@ pub struct Changes {
 }
 
 impl<K: Ord + Clone, M: Same> Parts<K, M> {
+    /// Whether a part of this name runs that is made of the same.
+    pub(super) fn has(&self, key: &K, made_of: &M) -> bool {
+        let running = self.running.get(key);
+        running.is_some_and(|(before, _)| before.is_same(made_of))
+    }
+
     /// Goes over to `wanted`: ends what is not in it, starts what is new, replaces what is made of
     /// something else or idles, and leaves the rest alone. A successor begins when its predecessor has
     /// ended. `gone` is told of those that end for good.

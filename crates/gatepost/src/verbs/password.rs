@@ -98,6 +98,7 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
 fn add(arguments: &AddArguments, config: Config) -> Result<(), Failure> {
     let mailbox = mailbox(&config, &arguments.mailbox)?;
     let login = login(&config, arguments.login.as_deref(), &mailbox)?;
+    let name = arguments.name.as_deref().map(name).transpose()?;
     let senders = arguments.from.iter().map(|sender| {
         address::normal(sender).map_err(|reason| UsageError::Argument {
             argument: "--from".to_owned(),
@@ -113,7 +114,7 @@ fn add(arguments: &AddArguments, config: Config) -> Result<(), Failure> {
     let told = Told::of(&config, login.as_deref(), &mailbox);
     let (made, password) = beside(config, async |gatepost| {
         let wanted = Wanted {
-            name: arguments.name.clone(),
+            name,
             login,
             protocols: protocols(&arguments.protocol),
             networks: arguments.network.clone(),
@@ -199,11 +200,21 @@ impl Told {
 
 fn list(mailbox: Option<&str>, form: Form, config: Config) -> Result<(), Failure> {
     let only = mailbox.map(str::to_lowercase);
+    let known = mailbox.map(|named| self::mailbox(&config, named));
     let (all, waiting, now) = beside(config, async |gatepost| {
         let (_, all) = gatepost.store.all().await?;
         let waiting = gatepost.store.waiting().await?;
         Ok((all, waiting, gatepost.clock.now()))
     })?;
+    // One that is not in the configuration any more may have some all the same.
+    let has_any = only.as_ref().is_none_or(|one| {
+        waiting.contains(one) || all.iter().any(|password| password.mailbox == *one)
+    });
+    if let Some(Err(unknown)) = known
+        && !has_any
+    {
+        return Err(unknown.into());
+    }
     for mailbox in waiting {
         if only.as_ref().is_none_or(|one| *one == mailbox) {
             screen::warn(&format!(
@@ -287,6 +298,25 @@ fn mailbox(config: &Config, named: &str) -> Result<String, UsageError> {
         });
     }
     named_mailbox(config, named).map(|mailbox| mailbox.address.clone())
+}
+
+/// A name that can be read in the list and written behind `revoke`.
+fn name(named: &str) -> Result<String, UsageError> {
+    let is_odd = |c: char| c.is_control() || (c.is_whitespace() && c != ' ');
+    let is_usable = !named.is_empty()
+        && named.trim() == named
+        && named.chars().count() <= LONGEST_NAME
+        && !named.chars().any(is_odd);
+    if is_usable {
+        return Ok(named.to_owned());
+    }
+    Err(UsageError::Argument {
+        argument: "--name".to_owned(),
+        reason: format!(
+            "a name has 1 to {LONGEST_NAME} characters that can be typed, and no blank around \
+             them; such as printer-3"
+        ),
+    })
 }
 
 /// The login name in lower case, if it leads to no other mailbox.
@@ -385,6 +415,7 @@ impl Shown {
     }
 }
 
+const LONGEST_NAME: usize = 100;
 const HEADS: [&str; 8] = [
     "ID",
     "NAME",

@@ -111,6 +111,12 @@ fn what_cannot_be_is_refused_with_what_can() {
         &["called printer-3 already", SUPPORT],
     );
     refused(&["adda@contoso.com"], 65, &["no mailbox adda@contoso.com"]);
+    for name in ["", " ", "printer\n4", " x", "a\tb", &"x".repeat(101)] {
+        refused(&[ADA, "--name", name], 65, &["--name: a name has 1 to 100"]);
+    }
+    stand
+        .run(&["password", "list", "--mailbox", "adda@contoso.com"])
+        .assert_fails(65, &["no mailbox adda@contoso.com"]);
     refused(
         &[ADA, "--login", "printer3"],
         65,

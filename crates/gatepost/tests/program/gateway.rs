@@ -196,6 +196,16 @@ fn a_reload_drops_no_session_and_a_revoked_password_ends_them() {
         said.contains("doors:        1 started, 0 ended, 1 replaced, 0 unchanged"),
         "{said}"
     );
+    // Of the doors, those are told that changed.
+    let told = |door: &str| {
+        let log = stand.log();
+        let lines = log.lines().filter(|line| line.contains("the door listens"));
+        let named = format!("door=\"{door}\"");
+        lines.filter(|line| line.contains(&named)).count()
+    };
+    assert_eq!((told("imap"), told("other")), (2, 1));
+    stand.printed(&["reload"]);
+    assert_eq!((told("imap"), told("other")), (2, 1));
     stand.deliver(SUPPORT, "news");
     for client in &mut clients[..15] {
         assert!(client.line().contains("EXISTS"), "it is still connected");
@@ -228,6 +238,11 @@ fn who_came_through_a_door_that_is_gone_has_to_leave() {
     stand.write("gatepost.toml", &configuration(&stand, ""));
     let said = stand.printed(&["reload"]);
     assert!(said.contains("doors:        0 started, 1 ended"), "{said}");
+    assert!(
+        stand.log().contains("the door is closed door=\"imap\""),
+        "{}",
+        stand.log()
+    );
     client.until("* BYE");
     assert_eq!(client.line(), "");
     assert_eq!(serve.stop(), 0, "{}", stand.log());

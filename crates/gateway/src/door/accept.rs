@@ -40,6 +40,11 @@ impl Door {
         door.in_place_of(Behind::default())
     }
 
+    /// Where it listens.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.sockets.iter().filter_map(Socket::address)
+    }
+
     /// The same door in the place of one with these behind it: they are counted as if they had come
     /// through this one. Devices that this one would not let in have to leave at once.
     #[must_use]

@@ -3,6 +3,7 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use gatepost_mail::Address;
 use gatepost_mail::content::envelope;
 
 use super::{Refused, Why, may_send};
@@ -101,46 +102,70 @@ pub(crate) struct Rules<'a> {
 }
 
 impl Rules<'_> {
-    /// The header as it may be sent. Nothing but From is ever changed.
+    /// The header as it may be sent. Nothing but From and Sender is ever changed.
     pub(crate) fn apply(&self, header: Vec<u8>) -> Result<Vec<u8>, Refused> {
-        let fields: Vec<(usize, usize)> = fields(&header)
-            .filter(|(begin, end)| is_from(&header[*begin..*end]))
-            .collect();
-        let Some(&(begin, end)) = fields.first() else {
-            return Ok(header);
+        let all: Vec<(usize, usize)> = fields(&header).collect();
+        let called = |name: &'static str| {
+            let all = all.iter().copied();
+            all.filter(|(begin, end)| is_called(&header[*begin..*end], name))
         };
-        let from = envelope(&header[begin..end]).from;
-        let good = fields.len() == 1
-            && !from.is_empty()
-            && from.iter().all(|one| may_send(self.guest, &one.address));
-        if good {
-            return Ok(header);
-        }
-        if !self.rewrite_from {
-            if fields.len() > 1 {
-                let said = "The message has more than one From field (RFC 5322 §3.6)";
-                return Err(Refused::new(Why::Sender, said));
+        let mut changes: Vec<Change> = Vec::new();
+        let from: Vec<_> = called("from").collect();
+        if let Some(&(begin, end)) = from.first() {
+            let people = envelope(&header[begin..end]).from;
+            let may_all = people.iter().all(|one| may_send(self.guest, &one.address));
+            let is_good = from.len() == 1 && !people.is_empty() && may_all;
+            if !is_good && !self.rewrite_from {
+                return Err(self.refusal(&people, from.len()));
             }
-            let who = from.iter().map(|one| one.address.as_str());
-            let said = format!(
-                "{} may not send messages from {}",
-                self.guest.login,
-                who.collect::<Vec<_>>().join(", ")
-            );
-            return Err(Refused::new(Why::Sender, &said));
+            if !is_good {
+                changes.push((begin, end, self.rewritten(&people)));
+                // Whatever other From there is goes.
+                let others = from[1..].iter();
+                changes.extend(others.map(|(begin, end)| (*begin, *end, String::new())));
+            }
         }
-        let first = from.first();
-        let name = first.map(|one| one.name.as_deref().unwrap_or(&one.address));
-        let mut rewritten = header[..begin].to_vec();
-        rewritten.extend_from_slice(from_line(name.unwrap_or(""), self.sender()).as_bytes());
-        // Whatever other From there is goes.
-        let mut at = end;
-        for (begin, end) in &fields[1..] {
-            rewritten.extend_from_slice(&header[at..*begin]);
-            at = *end;
+        if self.rewrite_from {
+            // From says who writes, and nobody else hands it in (RFC 5322 §3.6.2).
+            let foreign = called("sender").filter(|(begin, end)| {
+                let named = sender_of(&header[*begin..*end]);
+                !named.is_some_and(|address| may_send(self.guest, &address))
+            });
+            changes.extend(foreign.map(|(begin, end)| (begin, end, String::new())));
         }
-        rewritten.extend_from_slice(&header[at..]);
-        Ok(rewritten)
+        Ok(changed(header, changes))
+    }
+
+    fn refusal(&self, people: &[Address], fields: usize) -> Refused {
+        if fields > 1 {
+            let said = "The message has more than one From field (RFC 5322 §3.6)";
+            return Refused::new(Why::Sender, said);
+        }
+        let who = people.iter().map(|one| one.address.as_str());
+        let said = format!(
+            "{} may not send messages from {}",
+            self.guest.login,
+            who.collect::<Vec<_>>().join(", ")
+        );
+        Refused::new(Why::Sender, &said)
+    }
+
+    /// The From field in the place of one of these: the first who may be written from, or else
+    /// whoever writes instead, under a name that is nobody's address.
+    fn rewritten(&self, people: &[Address]) -> String {
+        let mut may = people
+            .iter()
+            .filter(|one| may_send(self.guest, &one.address));
+        if let Some(one) = may.next() {
+            return from_line(&named(one).unwrap_or_default(), &one.address);
+        }
+        let name = people.first().map(|one| {
+            named(one).unwrap_or_else(|| {
+                let local = one.address.rsplit_once('@').map(|(local, _)| local);
+                local.unwrap_or_default().to_owned()
+            })
+        });
+        from_line(&name.unwrap_or_default(), self.sender())
     }
 
     /// Who writes instead of somebody who may not.
@@ -193,9 +218,47 @@ fn fields(header: &[u8]) -> impl Iterator<Item = (usize, usize)> {
     })
 }
 
-fn is_from(field: &[u8]) -> bool {
+/// A field that gives way: where it begins and ends, and what stands there then.
+type Change = (usize, usize, String);
+
+fn changed(header: Vec<u8>, mut changes: Vec<Change>) -> Vec<u8> {
+    if changes.is_empty() {
+        return header;
+    }
+    changes.sort_unstable();
+    let mut written = Vec::with_capacity(header.len());
+    let mut at = 0;
+    for (begin, end, instead) in changes {
+        written.extend_from_slice(&header[at..begin]);
+        written.extend_from_slice(instead.as_bytes());
+        at = end;
+    }
+    written.extend_from_slice(&header[at..]);
+    written
+}
+
+fn is_called(field: &[u8], wanted: &str) -> bool {
     let name = field.split(|octet| *octet == b':').next();
-    name.is_some_and(|name| name.trim_ascii_end().eq_ignore_ascii_case(b"from"))
+    name.is_some_and(|name| {
+        name.trim_ascii_end()
+            .eq_ignore_ascii_case(wanted.as_bytes())
+    })
+}
+
+/// The address in a Sender field, which is written as one in From is.
+fn sender_of(field: &[u8]) -> Option<String> {
+    let colon = memchr::memchr(b':', field)?;
+    let as_from = [b"From", &field[colon..]].concat();
+    let mut people = envelope(&as_from).from.into_iter();
+    people.next().map(|one| one.address)
+}
+
+/// What somebody is called, without what is an address: one of another domain than the message is
+/// from is what deceivers write there, and filters punish it.
+fn named(one: &Address) -> Option<String> {
+    let words = one.name.as_deref()?.split_whitespace();
+    let words: Vec<&str> = words.filter(|word| !word.contains('@')).collect();
+    (!words.is_empty()).then(|| words.join(" "))
 }
 
 /// `From: "Name" <address>`, whatever the name is made of (RFC 5322 §3.4, RFC 2047 §5).

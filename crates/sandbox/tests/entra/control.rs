@@ -42,6 +42,12 @@ async fn a_message_is_delivered_with_whole_line_ends() {
     let nowhere = control(&visitor, Method::POST, "/deliver?to=x@contoso.com", raw).await;
     assert_eq!(nowhere.status, StatusCode::NOT_FOUND);
     assert_eq!(nowhere.text("code"), "sandbox_mailbox_unknown");
+    let fault = "throttle,mailbox=nobody@contoso.com";
+    let nobody = control(&visitor, Method::POST, "/faults", fault).await;
+    assert_eq!(nobody.status, StatusCode::NOT_FOUND);
+    assert_eq!(nobody.text("code"), "sandbox_mailbox_unknown");
+    let ordered = control(&visitor, Method::GET, "/faults", "").await;
+    assert_eq!(ordered.body["faults"], json!([]));
 }
 
 #[tokio::test]

@@ -25,6 +25,20 @@ pub(super) fn check(raw: &RawConfig, check: &mut Check<'_>) -> Named {
             );
             check.report(name, "config_contradiction", sentence);
         }
+        let is_odd = match lower.strip_prefix("*@") {
+            Some(domain) => {
+                domain.contains('*') || crate::address::normal(&format!("any@{domain}")).is_err()
+            }
+            None => lower.contains('*'),
+        };
+        if is_odd {
+            let sentence = format!(
+                "`*` stands for all addresses of one domain and for nothing else: write \
+                 \"*@contoso.com\", once for each domain, instead of `{}`",
+                **name
+            );
+            check.report(name, "config_wrong_value", sentence);
+        }
         if let Some(domain) = lower.strip_prefix("*@") {
             if let Some(registration) = of_domain(name, login, raw, check) {
                 domains.insert(domain.to_owned(), registration);

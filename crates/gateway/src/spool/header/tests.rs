@@ -98,7 +98,15 @@ fn what_may_not_is_refused_or_rewritten_with_its_name() {
         ),
         (
             "From: scan@old.local\r\n",
-            "From: \"scan@old.local\" <support@contoso.com>\r\n",
+            "From: \"scan\" <support@contoso.com>\r\n",
+        ),
+        (
+            "From: \"scan@old.local\" <scan@old.local>\r\n",
+            "From: \"scan\" <support@contoso.com>\r\n",
+        ),
+        (
+            "From: \"Third floor (scan@old.local)\" <scan@old.local>\r\n",
+            "From: \"Third floor\" <support@contoso.com>\r\n",
         ),
         (
             "From: \"A \\\"B\\\" C\" <scan@old.local>\r\n",
@@ -129,9 +137,29 @@ fn a_second_from_does_not_slip_through() {
     let one = applied(header, true).expect("rewritten");
     assert_eq!(
         one,
-        "From: \"support@contoso.com\" <support@contoso.com>\r\nTo: a@x.test\r\nX: y\r\n"
+        "From: <support@contoso.com>\r\nTo: a@x.test\r\nX: y\r\n"
     );
     applied("From: support@contoso.com, boss@contoso.com\r\n", false).expect_err("two in one");
+}
+
+#[test]
+fn a_foreign_sender_goes_where_from_is_repaired() {
+    let ours = "From: support@contoso.com\r\nTo: a@x.test\r\n";
+    for (sender, stays) in [
+        ("Sender: scan@old.local\r\n", false),
+        ("SENDER : Scanner\r\n <scan@old.local>\r\n", false),
+        ("Sender:\r\n", false),
+        ("Sender: Support <Support@contoso.com>\r\n", true),
+        ("X-Sender: scan@old.local\r\n", true),
+    ] {
+        let header = format!("{sender}{ours}");
+        assert_eq!(applied(&header, false).expect("From is good"), header);
+        let expected = if stays { &header } else { ours };
+        assert_eq!(&applied(&header, true).expect("it is repaired"), expected);
+    }
+    let both = "Sender: s@y.test\r\nFrom: Scan <scan@old.local>\r\nSender: t@y.test\r\n";
+    let expected = "From: \"Scan\" <support@contoso.com>\r\n";
+    assert_eq!(applied(both, true).expect("it is repaired"), expected);
 }
 
 #[test]
