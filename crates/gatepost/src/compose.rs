@@ -7,6 +7,7 @@
 
 mod acceptance;
 mod admission;
+mod consents;
 mod credentials;
 mod drafts;
 mod gateway;
@@ -34,6 +35,7 @@ use gatepost_store::{Access, KeySource, Opening, Store};
 use crate::config::{Config, GrantSettings, MailboxSettings, ProofSource};
 use crate::failure::Failure;
 pub use admission::rules as admission_rules;
+pub use consents::LackingConsent;
 pub use credentials::{formerly as former_credential_ids, id as credential_id};
 pub use gateway::{DoorMadeOf, OpenedDoor, Sockets, certificate_in_files};
 use reach::Reach;

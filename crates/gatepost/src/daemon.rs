@@ -103,6 +103,7 @@ impl Daemon {
         running.learn_secret_ends(&present);
         running.keep_clerk(&office);
         running.keep_gate(&gatekeeper);
+        present.get().warn_of_lacking_consents().await;
         running.change(&present, described, (&mailroom, &office));
         let daemon = Self {
             mailroom,
@@ -144,6 +145,7 @@ impl Daemon {
         let sockets = running.doors.sockets(&recomposed.gatepost)?;
         let described = Described::by(&recomposed.gatepost, &sockets)?;
         let mailboxes = described.mailboxes();
+        recomposed.gatepost.warn_of_lacking_consents().await;
         self.gatekeeper
             .go_by(admission_rules(&recomposed.gatepost.config));
         self.present.replace(recomposed.into_force());

@@ -12,6 +12,6 @@ mod script;
 
 pub use error::SetupError;
 pub use manifest::{Manifest, ManifestFormat};
-pub use needs::{Needs, SmtpWay, Unasked, asked_of_person, unasked};
+pub use needs::{Needs, SmtpWay, Unasked, asked_of_person, permission_of, unasked};
 pub use permission::{Kind, Permission, Resource};
 pub use script::{Extent, Setup, Style};

@@ -88,7 +88,7 @@ pub use form::{By, Form};
 pub use grants::{Attendance, GRANTS, Grant, Means, Opening, Renew};
 pub use keeper::{
     Brought, Credential, CredentialStanding, CredentialState, PasswordFrom, Surroundings,
-    TokenKeeper,
+    TokenKeeper, permitted_scopes,
 };
 pub use loopback::Loopback;
 pub use managed_identity::{IdentityHost, ManagedIdentity, WhichIdentity};

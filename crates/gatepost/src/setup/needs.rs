@@ -235,6 +235,15 @@ pub fn asked_of_person(
     exchange.chain(graph_needs::of_person(config, mailbox))
 }
 
+/// The name of what a person permits for a way.
+pub fn permission_of(way: AskFor) -> &'static str {
+    match way {
+        AskFor::Imap => IMAP_AS_USER.name,
+        AskFor::Pop3 => POP_AS_USER.name,
+        AskFor::Smtp => SMTP_AS_USER.name,
+    }
+}
+
 /// A permission that nobody is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unasked {

@@ -3,7 +3,8 @@
 use gatepost_host::Clock;
 
 use crate::cli::Settings;
-use crate::config::schema;
+use crate::compose::{LackingConsent, Scope};
+use crate::config::{Config, schema};
 use crate::examine::{self, Look, examine};
 use crate::failure::Failure;
 use crate::screen::{self, Form, Paint, painted};
@@ -32,7 +33,7 @@ enum ConfigVerb {
 #[derive(Debug, Clone, Copy, clap::Args)]
 struct CheckArguments {
     /// Fetch every secret as `serve` would, from variables, files, programs and systemd, and
-    /// print none.
+    /// print none; and look whether people permitted what is asked of them now.
     #[arg(long)]
     secrets: bool,
 }
@@ -54,6 +55,30 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     }
 }
 
+/// Says whose sign-in permits less than is asked for now. Where nobody signed in yet, nothing is
+/// made to find that out.
+fn consents(config: &Config) {
+    if !config.state.database().exists() {
+        return;
+    }
+    let looked = runtime::briefly(async {
+        let gatepost = compose::compose(config.clone(), Scope::Store).await?;
+        let lacking = gatepost.lacking_consents().await;
+        gatepost.end().await;
+        Ok::<_, Failure>(lacking)
+    });
+    match looked {
+        Ok(lacking) => {
+            for one in lacking {
+                screen::warn(&format!("{one} ({})", LackingConsent::CODE));
+            }
+        }
+        Err(failure) => screen::warn(&format!(
+            "what people permitted is not known, since the state folder cannot be read: {failure}"
+        )),
+    }
+}
+
 fn check(arguments: CheckArguments, settings: &Settings) -> Result<(), Failure> {
     let config = configuration(settings)?;
     let clock = Clock::system();
@@ -67,6 +92,9 @@ fn check(arguments: CheckArguments, settings: &Settings) -> Result<(), Failure> 
     })?;
     for problem in examine::strictly(doubts)? {
         screen::warn(&problem.to_string());
+    }
+    if arguments.secrets {
+        consents(&config);
     }
     let count = |number: usize, one: &str, many: &str| {
         format!("{number} {}", if number == 1 { one } else { many })

@@ -108,6 +108,52 @@ fn a_person_permits_what_the_mailbox_needs_and_no_more() {
     );
 }
 
+/// A door asks each person for more. Whoever permitted less is named before anybody is shut out.
+#[test]
+fn who_permitted_less_than_a_new_door_needs_is_named() {
+    let stand = Stand::new();
+    let (mut signing_in, url) = login(&stand);
+    let browser = Browser::new(&stand);
+    browser.get(browser.sign_in(&url).as_str());
+    while signing_in.line().is_some() {}
+    stand.printed(&["token", ADA, "--for", "imap"]);
+    let check = ["config", "check", "--secrets"];
+    let said = stand.run(&check);
+    assert!(!said.stderr.contains("consent_missing"), "{}", said.stderr);
+
+    let door = "[gateway.pop3]\nlisten = \"127.0.0.1:0\"\n";
+    stand.configure(door);
+    let words = [
+        "consent_missing",
+        "did not permit POP.AccessAsUser.All",
+        &format!("gatepost login {ADA}"),
+        &format!("add ask_for = [\"imap\"] to [mailbox.\"{ADA}\"]"),
+    ];
+    let said = stand.run(&check);
+    assert_eq!(said.exit, 0, "it is a warning: {}", said.stderr);
+    assert!(
+        words.iter().all(|word| said.stderr.contains(word)),
+        "{}",
+        said.stderr
+    );
+    let serve = stand.serve();
+    let log = stand.log();
+    let mut lines = log.lines().filter(|line| line.contains("WARN"));
+    let is_told = lines.any(|line| words.iter().all(|word| line.contains(word)));
+    assert!(is_told, "{log}");
+    assert_eq!(serve.stop(), 0, "{}", stand.log());
+
+    let person = format!("[mailbox.\"{ADA}\"]\n");
+    let less =
+        stand
+            .configuration()
+            .replacen(&person, &format!("{person}ask_for = [\"imap\"]\n"), 1);
+    stand.write("gatepost.toml", &format!("{less}{door}"));
+    let said = stand.run(&check);
+    assert_eq!(said.exit, 0, "{}", said.stderr);
+    assert!(!said.stderr.contains("consent_missing"), "{}", said.stderr);
+}
+
 #[test]
 fn a_shared_mailbox_is_opened_by_a_person() {
     let stand = Stand::with_mail();
