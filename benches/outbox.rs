@@ -175,8 +175,8 @@ impl Stand {
         tasks.end().await;
         let filter = SubmissionFilter {
             state: Some(SubmissionState::Sent),
-            mailbox: None,
             limit: 2 * MESSAGES as usize,
+            ..SubmissionFilter::default()
         };
         let done = store.submissions(&filter).await?.len();
         let departures = store.traffic(ADA, began).await?;
