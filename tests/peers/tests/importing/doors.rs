@@ -1,7 +1,6 @@
 //! Doors of every kind, an app that shows a certificate, a person who signs in on a device, and tokens
 //! that are kept in a file of their own.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::net::TcpListener;
 
@@ -37,31 +36,16 @@ fn every_door_and_grant_goes_on_as_with_the_real_program() -> Result<(), Failure
         "config": file,
         "cache_store": cache,
         "person_password": person_password,
-        "consents": [{ "user": JUN, "url": consent(&stand)? }],
+        "consents": [{ "user": JUN, "url": stand.consent_of_jun()? }],
         "logins": logins,
     });
     stand.clients(&order)?;
     assert!(!fs::read_to_string(&file)?.contains("refresh_token"));
     assert!(fs::read_to_string(&cache)?.contains("refresh_token"));
 
-    let mut passwords = String::new();
-    for account in [ADA, JUN, SUPPORT] {
-        writeln!(passwords, "{account} {}", stand.password(account)?)?;
-    }
-    stand.write("passwords", &passwords)?;
-    let told = stand.gatepost(&[
-        "import",
-        "emailproxy",
-        "emailproxy.config",
-        "--cache-store",
-        "tokens.cache",
-        "--passwords",
-        "passwords",
-        "--write",
-        "gatepost.toml",
-        "--json",
-    ])?;
-    let told: Value = serde_json::from_str(&told)?;
+    let passwords = stand.write_passwords()?;
+    let kept = ["--cache-store", "tokens.cache", "--write", "gatepost.toml"];
+    let told = stand.import(&[&passwords[..], &kept].concat())?;
     assert_eq!(told["not_taken"], json!([]), "{told:#}");
     let expected = [
         ("device_code", "sign_in"),
@@ -128,24 +112,8 @@ impl Ports {
     }
 }
 
-fn endpoints(stand: &Stand) -> Result<String, Failure> {
-    let (login, tenant) = (stand.variable("LOGIN")?, stand.variable("TENANT")?);
-    Ok(format!("{login}/{tenant}/oauth2/v2.0"))
-}
-
-/// A page where Jun consents, since nobody asks him when his password is exchanged.
-fn consent(stand: &Stand) -> Result<String, Failure> {
-    Ok(format!(
-        "{}/authorize?client_id={}&response_type=code&scope={}\
-         &redirect_uri=http%3A%2F%2Flocalhost%3A1&login_hint={JUN}",
-        endpoints(stand)?,
-        stand.variable("CLIENT_ID")?,
-        SCOPE.replace(' ', "%20"),
-    ))
-}
-
 fn configuration(stand: &Stand, ports: &Ports) -> Result<String, Failure> {
-    let endpoints = endpoints(stand)?;
+    let endpoints = stand.endpoints()?;
     let server = |section: String, variable: &str, options: &str| {
         let (host, port) = stand.variable(variable)?.rsplit_once(':').ok_or("a port")?;
         Ok::<_, Failure>(format!(

@@ -1,6 +1,7 @@
 //! An imaginary tenant, and email-oauth2-proxy in front of it.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -82,14 +83,28 @@ impl Stand {
         Ok(path)
     }
 
+    /// Where people sign in, and tokens are asked for.
+    pub(crate) fn endpoints(&self) -> Result<String, Failure> {
+        let (login, tenant) = (self.variable("LOGIN")?, self.variable("TENANT")?);
+        Ok(format!("{login}/{tenant}/oauth2/v2.0"))
+    }
+
+    /// A page where Jun consents, since nobody asks him when his password is exchanged.
+    pub(crate) fn consent_of_jun(&self) -> Result<String, Failure> {
+        Ok(format!(
+            "{}/authorize?client_id={}&response_type=code&scope={}\
+             &redirect_uri=http%3A%2F%2Flocalhost%3A{}&login_hint={JUN}",
+            self.endpoints()?,
+            self.variable("CLIENT_ID")?,
+            SCOPE.replace(' ', "%20"),
+            self.redirect
+        ))
+    }
+
     /// The configuration of the proxy, before anybody signed in.
     pub(crate) fn proxy_configuration(&self) -> Result<String, Failure> {
         let (host, port) = self.variable("IMAP")?.rsplit_once(':').ok_or("host:port")?;
-        let endpoints = format!(
-            "{}/{}/oauth2/v2.0",
-            self.variable("LOGIN")?,
-            self.variable("TENANT")?
-        );
+        let endpoints = self.endpoints()?;
         let app = format!(
             "token_url = {endpoints}/token\nclient_id = {}\nclient_secret = {}\n",
             self.variable("CLIENT_ID")?,
@@ -117,6 +132,25 @@ impl Stand {
         })
     }
 
+    /// Writes the passwords that clients show, as `--passwords` takes them; gives the options that
+    /// name them.
+    pub(crate) fn write_passwords(&self) -> Result<[&'static str; 2], Failure> {
+        let mut passwords = String::new();
+        for account in [ADA, JUN, SUPPORT] {
+            writeln!(passwords, "{account} {}", self.password(account)?)?;
+        }
+        self.write("passwords", &passwords)?;
+        Ok(["--passwords", "passwords"])
+    }
+
+    /// Has Gatepost take the place of the proxy whose configuration was written, and gives what it
+    /// tells of that.
+    pub(crate) fn import(&self, options: &[&str]) -> Result<Value, Failure> {
+        let words = ["import", "emailproxy", "emailproxy.config", "--json"];
+        let told = self.gatepost(&[&words[..], options].concat())?;
+        Ok(serde_json::from_str(&told)?)
+    }
+
     /// Has the real proxy sign in each account, and gives the clear tokens that it kept.
     pub(crate) fn use_proxy(&self, config: &Path) -> Result<Value, Failure> {
         let mut logins = Vec::new();
@@ -125,20 +159,11 @@ impl Stand {
             logins.push(json!({ "user": account, "password": password, "expected": true }));
         }
         logins.push(json!({ "user": SUPPORT, "password": "another", "expected": false }));
-        let consent = format!(
-            "{}/{}/oauth2/v2.0/authorize?client_id={}&response_type=code&scope={}\
-             &redirect_uri=http%3A%2F%2Flocalhost%3A{}&login_hint={JUN}",
-            self.variable("LOGIN")?,
-            self.variable("TENANT")?,
-            self.variable("CLIENT_ID")?,
-            SCOPE.replace(' ', "%20"),
-            self.redirect
-        );
         let order = json!({
             "config": config,
             "port": self.port,
             "person_password": self.variable("PASSWORD")?,
-            "consents": [{ "user": JUN, "url": consent }],
+            "consents": [{ "user": JUN, "url": self.consent_of_jun()? }],
             "logins": logins,
         });
         let said = self.clients(&order)?;

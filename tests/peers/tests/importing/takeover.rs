@@ -1,6 +1,5 @@
 //! The place of a proxy that was in use is taken.
 
-use std::fmt::Write as _;
 use std::fs;
 
 use gatepost_import::emailproxy::{EmailProxy, NotOpened};
@@ -17,31 +16,12 @@ fn what_the_real_program_sealed_opens_and_opens_the_mailboxes_here() -> Result<(
     let kept = stand.use_proxy(&file)?;
     same_tokens(&stand, &fs::read(&file)?, &kept["tokens"])?;
 
-    let mut passwords = String::new();
-    for account in [ADA, JUN, SUPPORT] {
-        writeln!(passwords, "{account} {}", stand.password(account)?)?;
-    }
-    stand.write("passwords", &passwords)?;
-    let dry = stand.gatepost(&[
-        "import",
-        "emailproxy",
-        "emailproxy.config",
-        "--passwords",
-        "passwords",
-    ])?;
-    assert!(dry.contains("nothing was changed"), "{dry}");
+    let passwords = stand.write_passwords()?;
+    let dry = stand.import(&passwords)?;
+    assert_eq!(dry["written"], Value::Null, "{dry:#}");
     assert!(!stand.path("gatepost.toml").exists());
-    let told = stand.gatepost(&[
-        "import",
-        "emailproxy",
-        "emailproxy.config",
-        "--passwords",
-        "passwords",
-        "--write",
-        "gatepost.toml",
-        "--json",
-    ])?;
-    let told: Value = serde_json::from_str(&told)?;
+    let written = [&passwords[..], &["--write", "gatepost.toml"]].concat();
+    let told = stand.import(&written)?;
     for (index, carried) in ["sign_in", "sign_in", "password"].iter().enumerate() {
         assert_eq!(told["accounts"][index]["carried"], *carried, "{told:#}");
     }
@@ -61,21 +41,13 @@ fn the_first_login_at_the_same_port_opens_what_the_real_program_sealed() -> Resu
     let stand = Stand::new()?;
     let file = stand.write("emailproxy.config", &stand.proxy_configuration()?)?;
     stand.use_proxy(&file)?;
-    let arguments = [
-        "import",
-        "emailproxy",
-        "emailproxy.config",
-        "--write",
-        "lazy.toml",
-        "--json",
-    ];
-    let told: Value = serde_json::from_str(&stand.gatepost(&arguments)?)?;
+    let told = stand.import(&["--write", "lazy.toml"])?;
     for index in 0..3 {
         assert_eq!(told["accounts"][index]["carried"], "waits", "{told:#}");
     }
     stand.trust_sandbox("lazy.toml")?;
     leaves_for_good(&stand, "lazy.toml", JUN)?;
-    stand.gatepost(&[&arguments[..3], &["--write", "again.toml"]].concat())?;
+    stand.import(&["--write", "again.toml"])?;
     goes_on(&stand, "lazy.toml")?;
     let listed = stand.gatepost(&["--config", "lazy.toml", "password", "list", "--json"])?;
     let listed: Vec<Value> = serde_json::from_str(&listed)?;
