@@ -253,7 +253,7 @@ fn seed() -> u64 {
     clippy::print_stderr,
     reason = "a failure is repeated with its seed, and a run is known by its figures"
 )]
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     eprintln!("{line}");
 }
 

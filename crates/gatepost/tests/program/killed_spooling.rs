@@ -11,6 +11,7 @@ use gatepost_host::{Chance, environment};
 use serde_json::Value;
 
 use crate::gateway::Client;
+use crate::killed_sending::say;
 use crate::spool_door::{SCANNERS, scanner, sending};
 use crate::stand::{SUPPORT, Stand};
 
@@ -31,7 +32,9 @@ fn killed_while_messages_are_taken_none_is_lost_and_none_is_there_twice() {
         &good.replace(stand.variable("SMTP"), &nowhere()),
     );
     let mut handed = Handed::new();
-    for life in 0..kills.unwrap_or(KILLS) {
+    let mut unanswered = 0;
+    let kills = kills.unwrap_or(KILLS);
+    for life in 0..kills {
         let serve = stand.serve();
         hand_in_again(&stand, &password, &mut handed);
         let mut scanners: Vec<(String, Client)> = Vec::new();
@@ -47,9 +50,16 @@ fn killed_while_messages_are_taken_none_is_lost_and_none_is_there_twice() {
         pause(chance.up_to(LONGEST_LIFE));
         drop(serve);
         for (subject, mut scanner) in scanners {
-            handed.insert(subject, queued(&scanner.line()));
+            let id = queued(&scanner.line());
+            unanswered += usize::from(id.is_none());
+            handed.insert(subject, id);
         }
     }
+    say(&format!(
+        "{kills} kills: of {} messages {unanswered} were handed in again, of which {kills} were not \
+         whole",
+        handed.len()
+    ));
     let serve = stand.serve();
     hand_in_again(&stand, &password, &mut handed);
     let most = (2 * handed.len()).to_string();
