@@ -1,5 +1,5 @@
 //! 10,000 messages from Dovecot to a Maildir: `gatepost serve` against `mbsync`, and over POP3
-//! against `getmail`; `gatepost export` against `mbsync`.
+//! against `fetchmail`; `gatepost export` against `mbsync`.
 //!
 //! All start with nothing and end when the last message is in its place. The comparisons are
 //! `imap`, `export` and `pop3`.
@@ -13,7 +13,7 @@ fn main() -> anyhow::Result<()> {
     let mut samples: [Sample; 5] = std::array::from_fn(|_| Sample::default());
     let [by_imap, by_export, by_pop3] = ["imap", "export", "pop3"].map(is_chosen);
     for _ in 0..ROUNDS {
-        let [served, exported, popped, mbsync, getmail] = &mut samples;
+        let [served, exported, popped, mbsync, fetchmail] = &mut samples;
         if by_imap {
             served.push(downloads.serve("imap")?);
         }
@@ -25,10 +25,10 @@ fn main() -> anyhow::Result<()> {
         }
         if by_pop3 {
             popped.push(downloads.serve("pop3")?);
-            getmail.push(downloads.getmail()?);
+            fetchmail.push(downloads.fetchmail()?);
         }
     }
-    let [served, exported, popped, mbsync, getmail] = &samples;
+    let [served, exported, popped, mbsync, fetchmail] = &samples;
     let what = format!("{} messages to a Maildir", Downloads::MESSAGES);
     if by_imap {
         let ratio = compare(&what, ("gatepost", served), ("mbsync", mbsync));
@@ -41,7 +41,7 @@ fn main() -> anyhow::Result<()> {
     }
     if by_pop3 {
         let what = format!("{what} over POP3");
-        let ratio = compare(&what, ("gatepost", popped), ("getmail", getmail));
+        let ratio = compare(&what, ("gatepost", popped), ("fetchmail", fetchmail));
         judge("at least 5 times as fast", ratio >= 5.0);
     }
     Ok(())

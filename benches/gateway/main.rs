@@ -7,8 +7,9 @@
 //! measured, an [`Origin`](gatepost_benches::Origin) takes Dovecot's place: see [`reading`].
 //!
 //! Arguments choose among the parts: `logins`, `first-logins`, `downloads`, `light`, `commands`,
-//! `submissions`, `spool`, `idle`, `idle-clear`, `idle-many`, `idle-many-clear`, `slow`. Each has processes of its
-//! own: memory that one part has used and given back would be there for the next.
+//! `submissions`, `spool`, `spool-sending`, `idle`, `idle-clear`, `idle-many`, `idle-many-clear`,
+//! `slow`. Each has processes of its own: memory that one part has used and given back would be
+//! there for the next.
 
 mod idling;
 mod logins;
@@ -43,7 +44,7 @@ fn main() -> anyhow::Result<()> {
 
 type Part = fn(&Stand) -> anyhow::Result<()>;
 
-const PARTS: [(&str, Part); 12] = [
+const PARTS: [(&str, Part); 13] = [
     ("logins", logins::logins),
     ("first-logins", logins::first_logins),
     ("downloads", reading::downloads),
@@ -51,6 +52,7 @@ const PARTS: [(&str, Part); 12] = [
     ("commands", reading::commands),
     ("submissions", sending::submissions),
     ("spool", sending::spool),
+    ("spool-sending", sending::spool_sending),
     ("idle", idling::some),
     ("idle-clear", idling::some_in_clear),
     ("idle-many", idling::many),

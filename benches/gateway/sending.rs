@@ -3,8 +3,9 @@
 use std::fs::File;
 use std::time::Duration;
 
+use anyhow::bail;
 use gatepost_benches::{
-    Caller, Place, Sample, SignIn, Stopwatch, compare, durable_writes, judge, report,
+    Caller, Place, Sample, SignIn, Stopwatch, compare, durable_writes, judge, report, until,
 };
 use gatepost_peers::large_message;
 
@@ -29,10 +30,33 @@ pub(crate) fn submissions(stand: &Stand) -> anyhow::Result<()> {
 
 /// Messages that are durable when they are accepted. They leave at the pace that Exchange allows.
 pub(crate) fn spool(stand: &Stand) -> anyhow::Result<()> {
+    report("The outbox sends 30 messages in a minute meanwhile.");
+    taken(stand, |_| Ok(()))
+}
+
+/// The same where all of them leave as fast as they can, over three sessions to Postfix on the same
+/// machine, while others are taken.
+pub(crate) fn spool_sending(stand: &Stand) -> anyhow::Result<()> {
+    report("The outbox sends as fast as it can meanwhile.");
+    let mut left = Vec::new();
+    taken(stand, |handed_in| {
+        left.push(sent(stand)? + SENT - handed_in);
+        until("the rest to leave", || Ok(sent(stand)? == handed_in))
+    })?;
+    left.sort_unstable();
+    report(&format!(
+        "  of {SENT} messages {} had left when the last was taken",
+        left[left.len() / 2]
+    ));
+    Ok(())
+}
+
+/// `between` rounds it is told how many messages were handed in so far.
+fn taken(stand: &Stand, mut between: impl FnMut(u32) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let text = dotted(SMALL_OCTETS);
     let mut sample = Sample::default();
     let mut limits = Vec::new();
-    for _ in 0..ROUNDS {
+    for round in 1..=ROUNDS {
         limits.push(durable_writes(
             &mut File::create(stand.program.folder().join("written"))?,
             &text,
@@ -43,6 +67,7 @@ pub(crate) fn spool(stand: &Stand) -> anyhow::Result<()> {
             submit(place, SENT / SEVERAL, &text).map(drop)
         })?;
         sample.push(watch.elapsed());
+        between(round * SENT)?;
     }
     limits.sort_by(f64::total_cmp);
     let limit = limits[limits.len() / 2];
@@ -54,6 +79,19 @@ pub(crate) fn spool(stand: &Stand) -> anyhow::Result<()> {
     ));
     judge("1,000, or what the disk takes", rate >= limit.min(1_000.0));
     Ok(())
+}
+
+/// How many messages have left.
+fn sent(stand: &Stand) -> anyhow::Result<u32> {
+    let listing = [
+        "outbox", "list", "--state", "sent", "--top", "1000000", "--json",
+    ];
+    let listed = stand.program.run(&listing)?;
+    if !listed.status.success() {
+        bail!("{}", String::from_utf8_lossy(&listed.stderr));
+    }
+    let listed: Vec<serde_json::Value> = serde_json::from_slice(&listed.stdout)?;
+    Ok(u32::try_from(listed.len())?)
 }
 
 fn submit(

@@ -93,27 +93,17 @@ impl Downloads {
         self.fetched(command, folder, "Mail/INBOX/new")
     }
 
-    /// `getmail` fetches them by POP3 into a Maildir. It syncs its files, which is its default.
-    pub fn getmail(&mut self) -> anyhow::Result<Duration> {
+    /// `fetchmail` fetches them by POP3, and has a shell put each into a Maildir, which is the least
+    /// that can be done with one. It syncs nothing.
+    pub fn fetchmail(&mut self) -> anyhow::Result<Duration> {
         let folder = tempfile::tempdir()?;
-        let file = folder.path().join("getmailrc");
-        for part in ["Mail/new", "Mail/cur", "Mail/tmp"] {
-            std::fs::create_dir_all(folder.path().join(part))?;
-        }
-        let mut owner = "";
-        if rustix::process::geteuid().is_root() {
-            // It delivers to no Maildir of root's.
-            owner = "user = nobody\n";
-            let mut chown = Command::new("chown");
-            chown.args(["-R", "nobody"]).arg(folder.path());
-            if !chown.status()?.success() {
-                bail!("the Maildir cannot be given away");
-            }
-        }
-        std::fs::write(&file, self.getmailrc(folder.path(), owner))?;
-        let mut command = Command::new("getmail");
-        command.arg("--quiet").arg("--getmaildir");
-        command.arg(folder.path()).arg("--rcfile").arg(&file);
+        std::fs::create_dir_all(folder.path().join("Mail/new"))?;
+        let file = folder.path().join("fetchmailrc");
+        let text = self.fetchmailrc(folder.path());
+        gatepost_host::files::write_private(&file, text.as_bytes())?;
+        let mut command = Command::new("fetchmail");
+        command.args(["--nosyslog", "--nodetach", "--silent", "--fetchmailrc"]);
+        command.arg(&file).env("FETCHMAILHOME", folder.path());
         self.fetched(command, folder, "Mail/new")
     }
 
@@ -161,12 +151,11 @@ impl Downloads {
         )
     }
 
-    fn getmailrc(&self, folder: &Path, owner: &str) -> String {
+    fn fetchmailrc(&self, folder: &Path) -> String {
         format!(
-            "[retriever]\ntype = SimplePOP3SSLRetriever\nserver = localhost\nport = {}\n\
-             username = {USER}\npassword = {}\nca_certs = {}\n\n\
-             [destination]\ntype = Maildir\n{owner}path = {}/Mail/\n\n\
-             [options]\nread_all = true\ndelivered_to = false\nreceived = false\n",
+            "poll localhost service {} protocol pop3\nuser \"{USER}\" password \"{}\"\n\
+             ssl sslcertck sslcertfile \"{}\"\nkeep fetchall norewrite\n\
+             mda \"exec cat >{}/Mail/new/$$\"\n",
             self.dovecot.pop3s().port(),
             Dovecot::PASSWORD,
             self.identity.authority().certificate_file().display(),
