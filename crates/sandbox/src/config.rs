@@ -25,6 +25,9 @@ pub struct SandboxConfig {
     /// How many requests an app may send to Graph for one mailbox in ten minutes; `usize::MAX`
     /// for any number.
     pub graph_requests: usize,
+    /// How many octets a request to Graph may have that brings a message as MIME; `usize::MAX` for
+    /// any number.
+    pub graph_mime: usize,
 }
 
 /// The ports of a sandbox, all on loopback.
@@ -46,12 +49,16 @@ impl Default for SandboxConfig {
             token_lifetime: TOKEN_LIFETIME,
             sending: SendingLimits::EXCHANGE_ONLINE,
             graph_requests: GRAPH_REQUESTS,
+            graph_mime: LARGEST_REQUEST,
         }
     }
 }
 
 /// Per app and mailbox (<https://learn.microsoft.com/graph/throttling-limits>).
 const GRAPH_REQUESTS: usize = 10_000;
+
+/// What Graph takes at once (<https://learn.microsoft.com/graph/outlook-large-attachments>).
+pub(crate) const LARGEST_REQUEST: usize = 4_000_000;
 
 /// What Entra says most often: an hour less a second.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(3599);

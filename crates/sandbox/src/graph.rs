@@ -73,6 +73,8 @@ pub(crate) struct Exchange {
     pub(crate) places: Places,
     /// How many there were.
     pub(crate) rate: Rate,
+    /// How many octets a request may have that brings a message as MIME.
+    pub(crate) largest_mime: usize,
     /// How much each mailbox has sent, by whatever way.
     pub(crate) meter: Meter,
     /// Attachments that come in ranges.

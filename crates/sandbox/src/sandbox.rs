@@ -126,6 +126,7 @@ impl Sandbox {
         let meter = Meter::new(config.sending);
         let limits = GraphLimits {
             requests: config.graph_requests,
+            mime: config.graph_mime,
             meter: meter.clone(),
         };
         sandbox.serve_https(listener, platform, (config.mail, limits));
@@ -275,6 +276,7 @@ impl Sandbox {
             tasks: self.tasks.clone(),
             places: Places::of(MAILBOX_CONCURRENCY),
             rate: Rate::of(limits.requests),
+            largest_mime: limits.mime,
             meter: limits.meter,
             uploads: Uploads::default(),
             agendas,
@@ -322,6 +324,7 @@ impl Sandbox {
 /// What limits those who ask Graph.
 struct GraphLimits {
     requests: usize,
+    mime: usize,
     meter: Meter,
 }
 

@@ -41,8 +41,8 @@ struct Start {
     /// Begin with empty mailboxes.
     #[arg(long)]
     empty: bool,
-    /// Let mailboxes send, and Graph be asked, as much and as fast as anybody likes, where Exchange
-    /// Online would not.
+    /// Let mailboxes send, and Graph be asked, as much, as fast and in as large requests as anybody
+    /// likes, where Exchange Online would not.
     #[arg(long)]
     unlimited: bool,
 }
@@ -88,6 +88,11 @@ async fn serve(start: &Start) -> Result<(), Failure> {
             usize::MAX
         } else {
             SandboxConfig::default().graph_requests
+        },
+        graph_mime: if start.unlimited {
+            usize::MAX
+        } else {
+            SandboxConfig::default().graph_mime
         },
         ..SandboxConfig::default()
     };

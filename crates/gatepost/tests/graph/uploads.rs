@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gatepost_mail::contract::{Letter, Told, envelope};
-use gatepost_mail::graph::{Graph, MailBody, NewAttachment, NewMail};
+use gatepost_mail::graph::{Graph, GraphSettings, MailBody, NewAttachment, NewMail};
 use gatepost_mail::{Address, SubmitOpener as _, Trace};
 
 use crate::stand::{ADA, JUN, Stand};
@@ -99,6 +99,35 @@ async fn an_upload_that_always_expires_is_given_up() {
     let error = error.expect_err("it never gets anywhere").to_string();
     assert!(error.contains("3 uploads of it expired"), "{error}");
     assert!(hung(&ada, &draft).await.is_empty());
+    stand.sandbox.end().await;
+}
+
+/// The largest message that Graph takes in one request goes as it is, and one more octet makes it a
+/// draft: neither is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_goes_as_it_is_as_long_as_one_request_holds_it() {
+    let stand = Stand::new().await;
+    let head = format!(
+        "From: <{ADA}>\r\nTo: <{JUN}>\r\nSubject: at the border\r\nMIME-Version: 1.0\r\n\
+         Content-Type: application/octet-stream; name=a.bin\r\n\r\n"
+    );
+    for (more, as_it_is) in [(0, true), (1, false)] {
+        let octets = usize::try_from(GraphSettings::LARGEST_MIME).expect("a few million") + more;
+        let mut message = head.clone().into_bytes();
+        message.resize(octets, b'x');
+        let mut letter = Letter::new([message.clone()]);
+        let mut told = Told::default();
+        let mut session = stand.submitter(ADA).open().await.expect("it lets us in");
+        let sent = session
+            .submit(&envelope(ADA, &[JUN]), &mut letter, &mut told)
+            .await;
+        sent.expect("it is taken");
+        assert_eq!(told.begun == Some(Trace::MessageId), as_it_is, "{octets}");
+        let arrived = stand.folder(JUN, "Inbox");
+        let arrived = arrived.last().expect("it arrived");
+        assert_eq!(arrived.raw.ends_with(&message[head.len()..]), as_it_is);
+    }
+    assert_eq!(stand.folder(JUN, "Inbox").len(), 2);
     stand.sandbox.end().await;
 }
 

@@ -24,7 +24,8 @@ pub(super) async fn create(mail: Mail<'_>, place: Where, incoming: Incoming) -> 
         Where::Root => return Err(Refusal::folder_not_found()),
     };
     let (raw, given) = if is_mime(call) {
-        (incoming.mime(clock).await?, Map::new())
+        let most = call.graph.largest_mime;
+        (incoming.mime(most, clock).await?, Map::new())
     } else {
         let given = incoming.object(clock).await?;
         let mut letter = fresh(call, mail.owner);

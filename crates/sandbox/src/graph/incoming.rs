@@ -12,6 +12,7 @@ use gatepost_host::{Clock, Elapsed};
 use serde_json::{Map, Value};
 
 use super::refusal::Refusal;
+use crate::config::LARGEST_REQUEST;
 
 /// What comes with a request: over the network, or within a batch.
 #[derive(Debug)]
@@ -35,20 +36,31 @@ impl Incoming {
         }
     }
 
-    /// A message that comes as MIME in base64, decoded as it arrives.
-    pub(super) async fn mime(self, clock: &Clock) -> Result<Bytes, Refusal> {
+    /// A message that comes as MIME in base64, of at most `most` octets, decoded as it arrives.
+    pub(super) async fn mime(self, most: usize, clock: &Clock) -> Result<Bytes, Refusal> {
         let mut decoder = Decoder::default();
         match self {
-            Self::Given(octets) => decoder.push(&octets)?,
+            Self::Given(octets) if octets.len() <= most => decoder.push(&octets)?,
+            Self::Given(_) => return Err(too_large()),
             Self::Network(body) => {
                 let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+                if announced > most {
+                    return Err(too_large());
+                }
+                let mut came = 0;
                 decoder
                     .octets
                     .reserve_exact((announced / 4 * 3).min(LARGEST_MESSAGE));
                 let mut chunks = body.into_data_stream();
                 loop {
                     match clock.within(LONGEST_PAUSE, chunks.next()).await {
-                        Ok(Some(Ok(chunk))) => decoder.push(&chunk)?,
+                        Ok(Some(Ok(chunk))) => {
+                            came += chunk.len();
+                            if came > most {
+                                return Err(too_large());
+                            }
+                            decoder.push(&chunk)?;
+                        }
                         Ok(None) => break,
                         Ok(Some(Err(_))) | Err(Elapsed) => return Err(too_late()),
                     }
@@ -143,10 +155,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// The largest message by policy.
 pub(super) const LARGEST_MESSAGE: usize = 150 * 1024 * 1024;
-
-/// The largest request, as the documentation has it
-/// (<https://learn.microsoft.com/graph/outlook-large-attachments>).
-const LARGEST_REQUEST: usize = 4_000_000;
 
 #[cfg(test)]
 mod tests {

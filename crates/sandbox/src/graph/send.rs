@@ -25,7 +25,10 @@ pub(super) async fn send_mail(call: &Call, owner: &Owner, incoming: Incoming) ->
     let mailbox = owner.open(call, Need::Send)?;
     let clock = &call.graph.clock;
     let (raw, kept) = if is_mime(call) {
-        (incoming.mime(clock).await?, Kept::InSentItems)
+        (
+            incoming.mime(call.graph.largest_mime, clock).await?,
+            Kept::InSentItems,
+        )
     } else {
         let given = incoming.object(clock).await?;
         let message = property(&given, "message").and_then(Value::as_object);

@@ -1,9 +1,12 @@
 //! How much one app may ask of one mailbox, and how much a mailbox may send.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use gatepost_sandbox::{SandboxConfig, SendingLimits};
+use reqwest::Method;
 use serde_json::json;
 
-use super::client::{ADA, Client, INBOX, Told};
+use super::client::{ADA, Client, INBOX, Told, told};
 
 #[track_caller]
 fn assert_waits(told: &Told, limit: &str, most: u64) {
@@ -54,6 +57,25 @@ async fn a_request_has_four_million_octets_at_most() {
         let subject = "x".repeat(octets - around);
         let answer = client.post(&path, json!({"subject": subject})).await;
         assert_eq!(answer.status, status, "{octets}");
+    }
+}
+
+/// A message as MIME is one, in base64.
+#[tokio::test]
+async fn a_message_in_one_request_has_three_million_octets_at_most() {
+    let client = Client::app().await;
+    let head = "From: ada.berg@contoso.com\r\nTo: jun.tanaka@contoso.com\r\n\r\n";
+    for (octets, taken) in [(3_000_000, true), (3_000_001, false)] {
+        let message = format!("{head}{}", "x".repeat(octets - head.len()));
+        let message = STANDARD.encode(message);
+        for (path, success) in [("sendMail", 202), ("messages", 201)] {
+            let request = client
+                .request(Method::POST, &format!("{ADA}/{path}"))
+                .header("Content-Type", "text/plain");
+            let answer = told(request.body(message.clone())).await;
+            let status = if taken { success } else { 413 };
+            assert_eq!(answer.status, status, "{path}: {octets}");
+        }
     }
 }
 
