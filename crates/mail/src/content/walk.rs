@@ -26,6 +26,12 @@ pub(crate) trait Visitor {
     /// Octets within a line: of a body, or around parts.
     fn text(&mut self, octets: &[u8]);
 
+    /// Octets within a line that stand around parts.
+    fn around(&mut self, octets: &[u8], around: Around) {
+        let _ = around;
+        self.text(octets);
+    }
+
     /// The end of a line.
     fn line_end(&mut self);
 
@@ -37,8 +43,11 @@ pub(crate) trait Visitor {
     /// The body of a leaf is over. The end of the line before a delimiter belongs to that.
     fn body_end(&mut self);
 
-    /// A multipart has its first part: what stood before it is shown to nobody.
-    fn parts_begin(&mut self) {}
+    /// A multipart is over and has no part, but text: that was no preamble, which is shown to
+    /// nobody, and somebody meant it to be read.
+    fn without_parts(&mut self, text: Stray) {
+        let _ = text;
+    }
 
     /// Octets between parts: the line of a delimiter, with the end of the line before it.
     fn delimiter(&mut self, octets: &[u8]);
@@ -70,6 +79,21 @@ pub(crate) enum Unwalkable {
         /// The most.
         limit: usize,
     },
+}
+
+/// Where text stands that is in no part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Around {
+    /// In a multipart that has no part yet.
+    Before,
+    /// Behind the last part.
+    Behind,
+}
+
+/// What of the text of a multipart without parts is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stray {
+    pub(crate) is_ascii: bool,
 }
 
 /// Where a header stands.
@@ -119,6 +143,8 @@ struct Open {
     sort: Multipart,
     /// How many parts of it were begun.
     parts: usize,
+    /// What stood in it before them, if that was more than blanks.
+    stray: Option<Stray>,
     choice: Option<u32>,
     depth: usize,
 }
@@ -183,15 +209,8 @@ impl Walker {
         let is_whole = !std::mem::take(&mut self.is_told);
         if is_whole && let Some(found) = self.delimiter(&line) {
             self.delimit((&line, b""), found, visitor)?;
-        } else if let At::Header(header, place) = &mut self.at {
-            header.extend_from_slice(&line);
-            let (header, place) = (std::mem::take(header), *place);
-            self.header_ends(&header, place, visitor)?;
         } else {
-            if is_whole {
-                self.tell_end(visitor);
-            }
-            visitor.text(&line);
+            self.end_with(&line, is_whole, visitor)?;
         }
         // A part that began with the last line has no octets.
         if let At::Header(header, place) = &mut self.at {
@@ -201,6 +220,32 @@ impl Walker {
         if matches!(self.at, At::Leaf) {
             visitor.body_end();
         }
+        self.close(0, visitor);
+        Ok(())
+    }
+
+    /// The last line has no end, and delimits nothing.
+    fn end_with<V: Visitor>(
+        &mut self,
+        line: &[u8],
+        is_whole: bool,
+        visitor: &mut V,
+    ) -> Result<(), V::Error> {
+        while let At::Header(header, place) = &mut self.at {
+            let is_of_it = is_of_header(header, line);
+            if is_of_it {
+                header.extend_from_slice(line);
+            }
+            let (header, place) = (std::mem::take(header), *place);
+            self.header_ends(&header, place, visitor)?;
+            if is_of_it {
+                return Ok(());
+            }
+        }
+        if is_whole {
+            self.tell_end(visitor);
+        }
+        self.tell(line, visitor);
         Ok(())
     }
 
@@ -218,12 +263,11 @@ impl Walker {
             if is_whole {
                 self.tell_end(visitor);
             }
-            visitor.text(line);
+            self.tell(line, visitor);
             self.has_end = true;
             return Ok(());
         };
-        let goes_on = !header.is_empty() && matches!(line.first(), Some(b' ' | b'\t'));
-        if line.is_empty() || goes_on || is_field(line) {
+        if is_of_header(header, line) {
             header.extend_from_slice(line);
             header.extend_from_slice(END);
             if header.len() > LONGEST_HEADER {
@@ -261,6 +305,7 @@ impl Walker {
                     boundary,
                     sort,
                     parts: 0,
+                    stray: None,
                     choice,
                     depth: self.depth,
                 });
@@ -314,19 +359,14 @@ impl Walker {
         if matches!(self.at, At::Leaf) {
             visitor.body_end();
         }
-        let is_innermost = number + 1 == self.open.len();
-        if !is_last && is_innermost && self.open[number].parts == 0 {
-            visitor.parts_begin();
-        }
+        self.depth = self.open[number].depth;
+        self.close(number + usize::from(!is_last), visitor);
         if std::mem::take(&mut self.has_end) {
             visitor.delimiter(END);
         }
         visitor.delimiter(line);
         visitor.delimiter(end);
-        self.open.truncate(number + 1);
-        self.depth = self.open[number].depth;
         if is_last {
-            self.open.pop();
             self.at = At::Around;
             return Ok(());
         }
@@ -352,9 +392,37 @@ impl Walker {
         // A CR may belong to the end of the line.
         let ends = usize::from(self.line.ends_with(b"\r"));
         let told = self.line.len() - ends;
-        visitor.text(&self.line[..told]);
+        let line = std::mem::take(&mut self.line);
+        self.tell(&line[..told], visitor);
+        self.line = line;
         self.line.drain(..told);
         self.is_told = true;
+    }
+
+    /// Tells text, and what it stands around if it is in no part.
+    fn tell(&mut self, octets: &[u8], visitor: &mut impl Visitor) {
+        if !matches!(self.at, At::Around) {
+            visitor.text(octets);
+            return;
+        }
+        let Some(open) = self.open.last_mut().filter(|open| open.parts == 0) else {
+            visitor.around(octets, Around::Behind);
+            return;
+        };
+        if !octets.trim_ascii().is_empty() {
+            let stray = open.stray.get_or_insert(Stray { is_ascii: true });
+            stray.is_ascii &= octets.is_ascii();
+        }
+        visitor.around(octets, Around::Before);
+    }
+
+    /// Ends all multiparts but the first `left`.
+    fn close(&mut self, left: usize, visitor: &mut impl Visitor) {
+        for open in self.open.drain(left..).rev() {
+            if let (0, Some(stray)) = (open.parts, open.stray) {
+                visitor.without_parts(stray);
+            }
+        }
     }
 
     fn tell_end(&mut self, visitor: &mut impl Visitor) {
@@ -362,6 +430,12 @@ impl Walker {
             visitor.line_end();
         }
     }
+}
+
+/// Whether this line belongs to the header that has begun so: a field, the rest of one, or its end.
+fn is_of_header(header: &[u8], line: &[u8]) -> bool {
+    let goes_on = !header.is_empty() && matches!(line.first(), Some(b' ' | b'\t'));
+    line.is_empty() || goes_on || is_field(line)
 }
 
 /// Whether this line begins a field (RFC 5322 §2.2).
@@ -400,3 +474,71 @@ const END: &[u8] = b"\r\n";
 const LONGEST_LINE: usize = 4096;
 const LONGEST_HEADER: usize = 1024 * 1024;
 const DEEPEST: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was told of multiparts without parts.
+    #[derive(Default)]
+    struct Told(Vec<bool>);
+
+    impl Visitor for Told {
+        type Error = Unwalkable;
+
+        fn header(&mut self, _: &[u8], _: &Entity, _: Place) -> Result<(), Unwalkable> {
+            Ok(())
+        }
+
+        fn text(&mut self, _: &[u8]) {}
+
+        fn line_end(&mut self) {}
+
+        fn body_end(&mut self) {}
+
+        fn without_parts(&mut self, text: Stray) {
+            self.0.push(text.is_ascii);
+        }
+
+        fn delimiter(&mut self, _: &[u8]) {}
+    }
+
+    #[test]
+    fn a_multipart_with_text_and_no_part_is_told_however_it_ends() {
+        let multi =
+            |boundary: &str| format!("Content-Type: multipart/mixed; boundary={boundary}\r\n\r\n");
+        let (a, b) = (multi("a"), multi("b"));
+        for (message, told) in [
+            (format!("{a}Hi"), vec![true]),
+            (format!("{a}Hi\r\nGr\u{fc}\u{df}e\r\n"), vec![false]),
+            (format!("{a}Hi\r\n--a--\r\nbehind\r\n"), vec![true]),
+            (format!("{a}preamble\r\n--a\r\n\r\nHi\r\n--a--\r\n"), vec![]),
+            (format!("{a}preamble\r\n--a"), vec![]),
+            (format!("{a} \r\n\t\r\n"), vec![]),
+            (a.clone(), vec![]),
+            // Within another, whose next part, or end, ends it.
+            (
+                format!("{a}--a\r\n{b}Hi\r\n--a\r\n\r\nx\r\n--a--"),
+                vec![true],
+            ),
+            (
+                format!("{a}--a\r\n{b}\u{fc}\r\n--a--\r\nbehind"),
+                vec![false],
+            ),
+            (format!("{a}--a\r\n{b}Hi"), vec![true]),
+            // The text behind it is the outer one's, which has parts.
+            (format!("{a}--a\r\n{b}--b--\r\nbehind\r\n--a--\r\n"), vec![]),
+            (format!("{a}{}", "x".repeat(3 * LONGEST_LINE)), vec![true]),
+        ] {
+            for size in [1, 7, message.len()] {
+                let mut walker = Walker::new(Purpose::Recoding);
+                let mut seen = Told::default();
+                for octets in message.as_bytes().chunks(size) {
+                    walker.feed(octets, &mut seen).expect("it is gone through");
+                }
+                walker.finish(&mut seen).expect("it is gone through");
+                assert_eq!(seen.0, told, "{size}: {message}");
+            }
+        }
+    }
+}

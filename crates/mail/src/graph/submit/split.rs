@@ -1,6 +1,8 @@
 //! Takes a message apart into the parts that hold no parts.
 
-use crate::content::walk::{Entity, Kind, Multipart, Place, Purpose, Unwalkable, Visitor, Walker};
+use crate::content::walk::{
+    Entity, Kind, Multipart, Place, Purpose, Stray, Unwalkable, Visitor, Walker,
+};
 
 /// Who is told of parts, in the order of the message.
 pub(super) trait Parts {
@@ -34,18 +36,11 @@ pub(super) struct Splitter {
 #[derive(Debug, Default)]
 struct Progress {
     is_within_part: bool,
-    /// A multipart has begun, and none of its parts; and whether there is text in it.
-    before_parts: Option<bool>,
     /// A multipart has ended that holds text and no parts.
     is_without_parts: bool,
 }
 
 impl Progress {
-    /// What no part followed is no preamble: somebody meant it to be read.
-    fn settle(&mut self) {
-        self.is_without_parts |= self.before_parts.take().unwrap_or_default();
-    }
-
     fn check(&self) -> Result<(), String> {
         if self.is_without_parts {
             return Err(NO_PART.to_owned());
@@ -79,7 +74,6 @@ impl Splitter {
             progress: &mut self.progress,
         };
         self.walker.finish(&mut telling)?;
-        self.progress.settle();
         self.progress.check()
     }
 }
@@ -111,9 +105,7 @@ impl<P: Parts> Visitor for Telling<'_, P> {
         if is_sealed(entity, place) {
             return Err(Refused(SEALED.to_owned()));
         }
-        self.progress.settle();
         if !entity.is_leaf() {
-            self.progress.before_parts = Some(false);
             return Ok(());
         }
         self.progress.is_within_part = true;
@@ -125,11 +117,8 @@ impl<P: Parts> Visitor for Telling<'_, P> {
     }
 
     fn text(&mut self, octets: &[u8]) {
-        let progress = &mut *self.progress;
-        if progress.is_within_part && !octets.is_empty() {
+        if self.progress.is_within_part && !octets.is_empty() {
             self.parts.octets(octets);
-        } else if let Some(has_text) = &mut progress.before_parts {
-            *has_text |= !octets.trim_ascii().is_empty();
         }
     }
 
@@ -146,13 +135,11 @@ impl<P: Parts> Visitor for Telling<'_, P> {
         self.parts.ends();
     }
 
-    fn parts_begin(&mut self) {
-        self.progress.before_parts = None;
+    fn without_parts(&mut self, _: Stray) {
+        self.progress.is_without_parts = true;
     }
 
-    fn delimiter(&mut self, _: &[u8]) {
-        self.progress.settle();
-    }
+    fn delimiter(&mut self, _: &[u8]) {}
 }
 
 /// Whether a message with it is only good as it stands. What is sealed as a whole may be a file of

@@ -1,7 +1,9 @@
 //! What a message is made of.
 
 use super::{Obstacle, Recoding};
-use crate::content::walk::{Entity, Kind, Multipart, Place, Purpose, Transfer, Visitor, Walker};
+use crate::content::walk::{
+    Around, Entity, Kind, Multipart, Place, Purpose, Stray, Transfer, Visitor, Walker,
+};
 
 /// What octets something is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -67,7 +69,6 @@ impl Surveyor {
 
     pub(super) fn finish(mut self) -> Result<Survey, Obstacle> {
         self.walker.finish(&mut self.seen)?;
-        self.seen.settle_stray();
         Ok(self.seen.survey)
     }
 }
@@ -78,9 +79,6 @@ struct Seen {
     /// The leaf that is being read.
     leaf: Option<Leaf>,
     has_signature: bool,
-    /// Text that is not ASCII stands before the first part of a multipart, if it has one, or
-    /// belongs to none.
-    has_stray: bool,
 }
 
 struct Leaf {
@@ -129,9 +127,13 @@ impl Visitor for Seen {
     fn text(&mut self, octets: &[u8]) {
         if let Some(leaf) = &mut self.leaf {
             leaf.octets.feed(octets);
-        } else {
-            self.has_stray |= !octets.is_ascii();
-            self.between(octets);
+        }
+    }
+
+    fn around(&mut self, octets: &[u8], around: Around) {
+        self.between(octets);
+        if around == Around::Behind && !octets.is_ascii() {
+            self.belongs_to_no_part();
         }
     }
 
@@ -158,24 +160,24 @@ impl Visitor for Seen {
         }
     }
 
-    fn parts_begin(&mut self) {
-        self.has_stray = false;
+    fn without_parts(&mut self, text: Stray) {
+        if !text.is_ascii {
+            self.belongs_to_no_part();
+        }
     }
 
     fn delimiter(&mut self, octets: &[u8]) {
-        // What its header says of such a boundary would be written otherwise.
-        self.has_stray |= !octets.is_ascii();
-        self.settle_stray();
+        if !octets.is_ascii() {
+            // What its header says of such a boundary would be written otherwise.
+            self.belongs_to_no_part();
+        }
         self.between(octets);
     }
 }
 
 impl Seen {
-    /// What no part followed is no preamble: somebody meant it to be read.
-    fn settle_stray(&mut self) {
-        if std::mem::take(&mut self.has_stray) {
-            self.survey.against_bodies.get_or_insert(Obstacle::NoPart);
-        }
+    fn belongs_to_no_part(&mut self) {
+        self.survey.against_bodies.get_or_insert(Obstacle::NoPart);
     }
 
     /// What stands between parts.

@@ -276,6 +276,19 @@ async fn a_name_before_the_at_is_refused_and_named() {
     }
 }
 
+/// A line that is no field begins the body, also where it is the last and has no end.
+#[tokio::test]
+async fn what_is_no_field_is_recoded_as_a_body() {
+    for message in ["ö:", "Subject: x\r\nö:", "Subject: x\r\nö: y\r\n"] {
+        let found = recoded_by(message.as_bytes(), Recoding::Both, 3).await;
+        let found = String::from_utf8(found.expect("it is recoded")).expect("UTF-8");
+        assert!(found.is_ascii(), "{found}");
+        assert_eq!(found.contains("Subject: x\r\n"), message.len() > 3);
+        let text = parsed(&found).body_text(0).expect("a text").into_owned();
+        assert!(text.starts_with("ö:"), "{found}");
+    }
+}
+
 #[tokio::test]
 async fn a_header_that_is_no_utf_8_says_so() {
     let message = b"Subject: caf\xe9 au lait\r\n\r\nx\r\n";
