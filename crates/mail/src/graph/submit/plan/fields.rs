@@ -121,7 +121,10 @@ fn left_out(message: &Message<'_>, mail: &NewMail) -> Vec<String> {
         .from
         .as_ref()
         .map(|from| from.address.to_ascii_lowercase());
-    if from.is_some_and(|from| !wanted_by.is_empty() && !wanted_by.contains(&from)) {
+    // Addresses stand between these, whatever stands with them.
+    let between = [',', ';', '<', '>', '(', ')', '"', ' ', '\t'];
+    let is_named = |from: &String| wanted_by.split(between).any(|one| one == from);
+    if from.is_some_and(|from| !wanted_by.is_empty() && !is_named(&from)) {
         left_out.push(format!("the address in {READ_RECEIPT}"));
     }
     left_out

@@ -183,6 +183,26 @@ async fn a_header_that_no_request_takes_is_refused_with_a_way_out() {
     assert!(refused.contains("send it by SMTP"), "{refused}");
 }
 
+/// Exchange sends receipts to whoever it is from, and to nobody whose address only looks like his.
+#[tokio::test]
+async fn who_else_wanted_a_receipt_is_named() {
+    for (wanted_by, is_left_out) in [
+        ("Ada <ADA@contoso.com>", false),
+        ("desk@contoso.com, ada@contoso.com", false),
+        ("(her) \"Ada\" <ada@contoso.com>", false),
+        ("not-ada@contoso.com", true),
+        ("ada@contoso.com.example", true),
+    ] {
+        let message = format!(
+            "From: Ada <ada@contoso.com>\r\nTo: Bob <bob@contoso.com>\r\n\
+             Disposition-Notification-To: {wanted_by}\r\n\r\nHi\r\n"
+        );
+        let plan = planned(&message).await.expect("it can be");
+        let named = "the address in Disposition-Notification-To".to_owned();
+        assert_eq!(plan.left_out.contains(&named), is_left_out, "{wanted_by}");
+    }
+}
+
 #[tokio::test]
 async fn what_a_draft_has_a_place_for_is_kept_and_the_rest_is_named() {
     let message = "From: Ada <ada@contoso.com>, Eve <eve@contoso.com>\r\nSender: Bot <bot@contoso.com>\r\nTo: Bob <bob@contoso.com>\r\nSubject: x\r\nDate: Thu, 26 Nov 2026 08:00:00 +0000\r\nMIME-Version: 1.0\r\nX-Priority: 1 (Highest)\r\nX-MSMail-Priority: High\r\nDisposition-Notification-To: Desk <desk@contoso.com>\r\nReturn-Receipt-To: ada@contoso.com\r\nAuto-Submitted: auto-generated\r\nList-Unsubscribe: <https://contoso.com/>\r\nX-1: 1\r\nX-2: 2\r\nX-3: 3\r\nX-4: 4\r\nX-5: 5\r\nX-6: 6\r\nauto-submitted: no\r\nContent-Type: multipart/alternative; boundary=a\r\n\r\n--a\r\n\r\nHi\r\n--a\r\nContent-Type: text/html\r\n\r\n<b>Hi</b>\r\n--a--\r\n";
