@@ -150,7 +150,12 @@ pub fn tell_failure(failure: &Failure) {
     };
     note(&format!("{mark} {}", clean(&format!("{failure:#}"))));
     let fault = failure.fault();
-    note(&format!("  {}", whose_move(fault.owner(), fault.next())));
+    let next = match fault.code() {
+        // It is nobody's fault, and only a person can find out.
+        "submission_unknown" => "somebody must look whether it arrived".to_owned(),
+        _ => whose_move(fault.owner(), fault.next()),
+    };
+    note(&format!("  {next}"));
     note(&format!("  more: gatepost explain {}", fault.code()));
 }
 
@@ -160,6 +165,10 @@ fn whose_move(owner: Owner, next: Next) -> String {
         (Owner::Gatepost, _) => "this is a bug in Gatepost; please report it".to_owned(),
         (_, Next::Retry(After::AtLeast(time))) => {
             format!("try again in {}", duration(time))
+        }
+        (Owner::TenantAdmin, Next::Retry(After::Backoff)) => {
+            "an administrator of the Microsoft 365 tenant must act, and then it works again"
+                .to_owned()
         }
         (_, Next::Retry(After::Backoff)) => "trying again may help".to_owned(),
         (_, Next::SignIn) => "a person must sign in: gatepost login MAILBOX".to_owned(),

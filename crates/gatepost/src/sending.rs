@@ -65,15 +65,15 @@ pub enum SendError {
     },
     /// It waits.
     #[error(
-        "the message {id} is kept in the outbox and was not sent yet: {reason}{why}; do not hand it over again: {then}"
+        "the message {id} is kept in the outbox and was not sent yet: {reason}{}; do not hand it over again: {then}", explained(*.code)
     )]
     Waits {
         /// Its name in the outbox.
         id: SubmissionId,
         /// Why.
         reason: String,
-        /// Where the reason is explained; empty if nowhere.
-        why: String,
+        /// The code of what it waits for, if that has a page.
+        code: Option<&'static str>,
         /// Who sends it.
         then: String,
     },
@@ -130,7 +130,12 @@ impl Fault for SendError {
             Self::OtherWish { .. } => "idempotency_conflict",
             Self::Failed { .. } => "message_not_sent",
             Self::SendAsDenied { .. } => SEND_AS_DENIED,
-            Self::Waits { .. } => "message_waits",
+            Self::Waits { code, .. } => {
+                match code.filter(|code| codes::is_for_an_administrator(code)) {
+                    Some(code) => code,
+                    None => "message_waits",
+                }
+            }
             Self::Unknown { .. } => "submission_unknown",
             Self::Missing { .. } | Self::NothingToDo { .. } => "submission_missing",
             Self::Option { .. } => "sendmail_option",
@@ -139,7 +144,10 @@ impl Fault for SendError {
 
     fn owner(&self) -> Owner {
         match self {
-            Self::Failed { .. } | Self::Unknown { .. } | Self::Waits { .. } => Owner::Remote,
+            Self::Waits {
+                code: Some(code), ..
+            } if codes::is_for_an_administrator(code) => Owner::TenantAdmin,
+            Self::Failed { .. } | Self::Waits { .. } | Self::Unknown { .. } => Owner::Remote,
             Self::SendAsDenied { .. } => Owner::TenantAdmin,
             _ => Owner::Operator,
         }
@@ -362,14 +370,15 @@ pub fn told(seen: &Submission, is_served: bool) -> Result<(), SendError> {
                     seen.id
                 )
             },
-            why: seen
-                .code
-                .as_deref()
-                .and_then(codes::known)
-                .map(|code| format!(" (gatepost explain {code} says what to do)"))
-                .unwrap_or_default(),
+            code: seen.code.as_deref().and_then(codes::known),
         }),
     }
+}
+
+fn explained(code: Option<&str>) -> String {
+    code.map_or_else(String::new, |code| {
+        format!(" (gatepost explain {code} says what to do)")
+    })
 }
 
 fn whole_seconds(at: Timestamp) -> Timestamp {

@@ -12,11 +12,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use gatepost_fault::{Fault, Next};
+use gatepost_wire::smtp::Envelope;
 
 pub use no_way::NoWay;
 
 use crate::pop3;
-use crate::{MailError, Mailbox, Opener, Submit, SubmitError, SubmitOpener, Transport};
+use crate::{
+    Departure, MailError, Mailbox, Opener, Outgoing, Receipt, Submit, SubmitError, SubmitOpener,
+    Transport,
+};
 
 /// Opens a mailbox by the first of several ways that is open to it.
 #[derive(Debug)]
@@ -63,7 +67,7 @@ impl Opener for AutoOpener {
 pub struct AutoSubmitOpener {
     mailbox: String,
     ways: Vec<(&'static Transport, Arc<dyn SubmitOpener>)>,
-    choice: Choice,
+    choice: Arc<Choice>,
 }
 
 impl AutoSubmitOpener {
@@ -72,7 +76,7 @@ impl AutoSubmitOpener {
         Self {
             mailbox,
             ways,
-            choice: Choice::default(),
+            choice: Arc::default(),
         }
     }
 }
@@ -86,7 +90,13 @@ impl SubmitOpener for AutoSubmitOpener {
             match opener.open().await {
                 Ok(session) => {
                     self.choice.settle(at, (&self.mailbox, transport), &closed);
-                    return Ok(session);
+                    return Ok(Box::new(Chosen {
+                        mailbox: self.mailbox.clone(),
+                        way: transport.name,
+                        closed,
+                        choice: Arc::clone(&self.choice),
+                        session: Some(session),
+                    }));
                 }
                 Err(error) if self.choice.is_a_blip(at, &error) => return Err(error),
                 Err(error) if leads_on(&error, &closed) => closed.push((transport.name, error)),
@@ -94,6 +104,68 @@ impl SubmitOpener for AutoSubmitOpener {
             }
         }
         Err(NoWay::of(&self.mailbox, closed).into())
+    }
+}
+
+/// A session of the way that was found. Whether a way is open to a mailbox may show only when a
+/// message is handed over: Graph lets in who may not send.
+struct Chosen {
+    mailbox: String,
+    way: &'static str,
+    /// Why the ways before it were not taken.
+    closed: Closed<SubmitError>,
+    choice: Arc<Choice>,
+    /// `None` once this way turned out to be closed, too.
+    session: Option<Box<dyn Submit>>,
+}
+
+#[async_trait]
+impl Submit for Chosen {
+    async fn submit(
+        &mut self,
+        envelope: &Envelope,
+        message: &mut dyn Outgoing,
+        departure: &mut dyn Departure,
+    ) -> Result<Receipt, SubmitError> {
+        let Some(session) = &mut self.session else {
+            return Err(SubmitError::Session(MailError::Disconnected {
+                host: self.way.to_owned(),
+                mailbox: self.mailbox.clone(),
+                reason: "the way is closed".to_owned(),
+            }));
+        };
+        match session.submit(envelope, message, departure).await {
+            Err(error @ SubmitError::Session(_)) if leads_on(&error, &self.closed) => {
+                // The next session begins with the first way, so that all are known and told.
+                self.choice.forget();
+                self.session = None;
+                let mut closed = std::mem::take(&mut self.closed);
+                if closed.is_empty() {
+                    return Err(error);
+                }
+                closed.push((self.way, error));
+                Err(NoWay::of(&self.mailbox, closed).into())
+            }
+            ended => ended,
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.session
+            .as_ref()
+            .is_some_and(|session| session.is_open())
+    }
+
+    fn takes_turns(&self) -> bool {
+        self.session
+            .as_ref()
+            .is_none_or(|session| session.takes_turns())
+    }
+
+    async fn close(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.close().await;
+        }
     }
 }
 
@@ -135,6 +207,11 @@ impl Choice {
         found == Some(at)
             && error.code().ends_with("_not_connected")
             && self.blips.fetch_add(1, Ordering::Relaxed) < MOST_BLIPS
+    }
+
+    /// Begins with the first way again.
+    fn forget(&self) {
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Keeps the way, and says so if it was another before.
@@ -224,11 +301,19 @@ mod tests {
     impl Submit for Opened {
         async fn submit(
             &mut self,
-            _: &gatepost_wire::smtp::Envelope,
-            _: &mut dyn crate::Outgoing,
-            _: &mut dyn crate::Departure,
-        ) -> Result<crate::Receipt, SubmitError> {
-            unreachable!("nothing is sent")
+            _: &Envelope,
+            _: &mut dyn Outgoing,
+            _: &mut dyn Departure,
+        ) -> Result<Receipt, SubmitError> {
+            // Graph lets in who may not send.
+            let (host, mailbox) = ("mail.test".to_owned(), "ada@contoso.com".to_owned());
+            Err(MailError::SwitchedOff {
+                protocol: Protocol::Smtp,
+                host,
+                mailbox,
+                said: "nobody may send".to_owned(),
+            }
+            .into())
         }
 
         fn is_open(&self) -> bool {
@@ -291,6 +376,26 @@ mod tests {
         }
         assert!(auto.open().await.is_ok(), "it is more than a moment");
         assert_eq!(chosen(&auto), Some(1));
+    }
+
+    #[tokio::test]
+    async fn a_way_that_is_closed_only_to_messages_is_told_with_those_before_it() {
+        let auto = auto(&[Answer::SwitchedOff], &[Answer::Open]);
+        let ada = crate::contract::envelope("ada@contoso.com", &["bob@contoso.com"]);
+        for _ in 0..2 {
+            let mut session = auto.open().await.expect("the second way lets us in");
+            let mut letter = crate::contract::Letter::new([&b"x"[..]]);
+            let mut told = crate::contract::Told::default();
+            let sent = session.submit(&ada, &mut letter, &mut told).await;
+            let error = sent.expect_err("it may not send");
+            assert_eq!(error.code(), "imap_switched_off");
+            let words = error.to_string();
+            for word in ["imap: ", "graph: ", "nobody may send"] {
+                assert!(words.contains(word), "{words}");
+            }
+            assert!(!session.is_open());
+            assert_eq!(chosen(&auto), None, "all are tried anew");
+        }
     }
 
     #[test]

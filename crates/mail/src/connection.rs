@@ -215,6 +215,9 @@ fn tls_error((host, port, mailbox): (&str, u16, &str), error: &io::Error) -> Mai
 
 /// What the operating system or TLS says, without the address of somebody's manual.
 pub(crate) fn words_of(error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        return "the other side hung up".to_owned();
+    }
     let said = error.to_string();
     let words = said.split("http").next().unwrap_or_default();
     words.trim_end_matches([' ', ':', '(', ';', ',']).to_owned()
@@ -355,8 +358,9 @@ mod tests {
     fn a_lost_connection_is_told_without_the_address_of_a_manual() {
         let rustls = "peer closed connection without sending TLS close_notify: https://docs.rs/rustls/latest/rustls/manual/_03_howto/index.html#unexpected-eof";
         let error = io::Error::new(io::ErrorKind::UnexpectedEof, rustls);
-        let words = "peer closed connection without sending TLS close_notify";
-        assert_eq!(words_of(&error), words);
+        assert_eq!(words_of(&error), "the other side hung up");
+        let manual = io::Error::other("it is wrong: https://docs.rs/rustls#wrong");
+        assert_eq!(words_of(&manual), "it is wrong");
         let reset = io::Error::other("connection reset by peer");
         assert_eq!(words_of(&reset), "connection reset by peer");
     }

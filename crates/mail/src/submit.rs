@@ -7,6 +7,7 @@ use bytes::Bytes;
 use gatepost_wire::smtp::{Envelope, Path};
 
 pub use error::SubmitError;
+pub(crate) use error::how_it_was_lost;
 
 /// One signed-in session that takes messages on their way out (RFC 6409).
 #[async_trait]
@@ -103,6 +104,8 @@ pub enum Trace {
 /// The server has taken a message.
 #[derive(Debug)]
 pub struct Receipt {
+    /// By which way it left, as `send` of a mailbox names it: `smtp` or `graph`.
+    pub by: &'static str,
     /// What the server said, or the number under which it can be asked about the message.
     pub said: String,
     /// Who will not get it; everybody else of the envelope will.

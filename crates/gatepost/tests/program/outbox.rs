@@ -27,6 +27,7 @@ fn of_what_nobody_knows_a_person_decides() {
                 "gatepost outbox resolve",
             ],
         );
+        assert_told_once(&ran.stderr);
         let listed = stand.listed(&["outbox", "list", "--state", "unknown"]);
         let newest = listed.iter().find(|one| one["subject"] == subject);
         let id = newest.expect("it is listed")["id"].as_str();
@@ -87,6 +88,21 @@ fn of_what_nobody_knows_a_person_decides() {
         let ran = stand.run(&["outbox"].into_iter().chain(words).collect::<Vec<_>>());
         ran.assert_fails(65, &["there is no message"]);
     }
+}
+
+/// Why nobody knows is said, and once, and whose move it is.
+#[track_caller]
+fn assert_told_once(stderr: &str) {
+    let told = stderr.matches("nobody knows").count();
+    assert_eq!(told, 1, "it is said once: {stderr}");
+    for words in [
+        "somebody must look whether it arrived",
+        "as POP3 is",
+        "the answer of localhost did not come",
+    ] {
+        assert!(stderr.contains(words), "{stderr}");
+    }
+    assert!(!stderr.contains("opened again"), "{stderr}");
 }
 
 /// Nobody can send what nobody can read: it is told once, keeps no other message back, and can be

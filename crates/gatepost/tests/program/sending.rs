@@ -28,6 +28,8 @@ fn send_tells_what_became_of_a_message() {
     assert!(!text.contains("elsewhere@example.com"), "{text}");
     let listed = stand.listed(&["outbox", "list"]);
     assert_eq!(listed[0]["state"], "sent");
+    let why = listed[0]["reason"].as_str().unwrap_or_default();
+    assert!(why.starts_with("by smtp: 250 "), "{why}");
     assert_eq!(listed[0]["recipients"].as_array().map(Vec::len), Some(2));
 
     let refused = stand.run(&["send", "--to", "nobody", "--text", "x"]);
@@ -168,7 +170,11 @@ fn what_waits_is_accepted_and_says_what_it_waits_for() {
     let waited = stand.run(&["send", "--to", SUPPORT, "--text", "x", "--wait"]);
     waited.assert_fails(
         75,
-        &["kept in the outbox", "gatepost explain smtp_switched_off"],
+        &[
+            "kept in the outbox",
+            "gatepost explain smtp_switched_off",
+            "an administrator of the Microsoft 365 tenant must act",
+        ],
     );
     stand.clear_fault("smtp-off");
     // One that is refused keeps no other back.

@@ -115,7 +115,17 @@ impl Reply<'_> {
     pub(super) async fn json<T: DeserializeOwned>(self) -> Result<T, MailError> {
         let (graph, what) = (self.graph, self.what);
         let body = self.whole().await?;
-        serde_json::from_slice(&body).map_err(|error| graph.garbled(what, &error.to_string()))
+        serde_json::from_slice(&body).map_err(|error| {
+            let reason = match body.trim_ascii_start().first() {
+                Some(b'<') => {
+                    "it sent a web page: is the address right, and is there a proxy that \
+                               wants to be signed in to?"
+                        .to_owned()
+                }
+                _ => error.to_string(),
+            };
+            graph.garbled(what, &reason)
+        })
     }
 
     /// Reads what is left, so that the connection can be used again.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::address::quoted;
+use super::answer::Answer;
 use super::call::Call;
 use super::client::Graph;
 use super::refusal::GraphMeaning;
@@ -20,6 +21,11 @@ impl Graph {
         if query.top == 0 {
             return Ok(Vec::new());
         }
+        if let Some(text) = &query.text
+            && words(text).is_none()
+        {
+            return Err(self.wordless());
+        }
         let found = self
             .sifted(self.question(folder, query, Filter::Whole), query)
             .await;
@@ -33,6 +39,20 @@ impl Graph {
             }
             found => found,
         }
+    }
+
+    /// What Graph would say in the words of KQL.
+    fn wordless(&self) -> MailError {
+        let answer = Answer {
+            status: 400,
+            code: String::new(),
+            message: "it was not asked".to_owned(),
+            request_id: None,
+            retry_after: None,
+        };
+        let mut refusal = self.refusal("list messages", answer, "not asked".to_owned());
+        refusal.meaning = GraphMeaning::Wordless;
+        refusal.into()
     }
 
     /// Pages are asked for until there are enough: each may lose some to the sieve.
@@ -65,7 +85,7 @@ impl Graph {
         if let Some(text) = &query.text {
             // A search takes neither filter nor order.
             return address
-                .with("$search", &words(text))
+                .with("$search", &words(text).unwrap_or_default())
                 .with("$top", PAGE_OF_A_SEARCH)
                 .url();
         }
@@ -136,10 +156,10 @@ pub(super) fn whole_seconds(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
-/// The words of a search, whatever they are. The quotes are those of the option; within them KQL
+/// The words of a search, whatever they are; `None` if there is none. The quotes are those of the option; within them KQL
 /// knows properties, and operators in capitals
 /// (<https://learn.microsoft.com/graph/search-query-parameter>).
-fn words(text: &str) -> String {
+fn words(text: &str) -> Option<String> {
     let marks = ['"', '\\', ':', '=', '<', '>', '(', ')', '*', '+', '-'];
     let plain = text.replace(marks, " ");
     let words = plain.split_whitespace().map(|word| {
@@ -149,7 +169,8 @@ fn words(text: &str) -> String {
             word.to_owned()
         }
     });
-    format!("\"{}\"", words.collect::<Vec<_>>().join(" "))
+    let words = words.collect::<Vec<_>>().join(" ");
+    (!words.is_empty()).then(|| format!("\"{words}\""))
 }
 
 fn summary(message: &Message) -> Summary {
@@ -224,8 +245,11 @@ mod tests {
 
     #[test]
     fn a_search_is_for_words_and_never_an_operator() {
-        assert_eq!(words("from:boss"), "\"from boss\"");
-        assert_eq!(words("Re: NOT paid OR not"), "\"Re not paid or not\"");
-        assert_eq!(words("say \"hi\" \\"), "\"say hi\"");
+        assert_eq!(words("from:boss").as_deref(), Some("\"from boss\""));
+        assert_eq!(
+            words("Re: NOT paid OR not").as_deref(),
+            Some("\"Re not paid or not\"")
+        );
+        assert_eq!(words("say \"hi\" \\").as_deref(), Some("\"say hi\""));
     }
 }

@@ -60,6 +60,8 @@ pub enum GraphMeaning {
     SendAsDenied,
     /// A search is more than the store can do at once.
     InefficientFilter,
+    /// A search has no word to look for.
+    Wordless,
     /// Somebody changed it meanwhile.
     Conflict,
     /// Anything else.
@@ -142,6 +144,9 @@ impl GraphRefusal {
             GraphMeaning::InefficientFilter => {
                 format!("{host} refused to {what} in {mailbox}: that search is too much at once")
             }
+            GraphMeaning::Wordless => {
+                format!("{host} looks for words, and what {mailbox} is to be searched for has none")
+            }
             GraphMeaning::Conflict => {
                 format!("{host} refused to {what} in {mailbox}: somebody changed it meanwhile")
             }
@@ -151,7 +156,9 @@ impl GraphRefusal {
 
     fn wait(&self) -> String {
         self.retry_after.map_or_else(String::new, |wait| {
-            format!(" and asks to wait for {} seconds", wait.as_secs().max(1))
+            // Whoever comes a part of a second early is refused again.
+            let seconds = wait.as_millis().div_ceil(1_000).max(1);
+            format!(" and asks to wait for {seconds} seconds")
         })
     }
 
@@ -209,6 +216,7 @@ impl Fault for GraphRefusal {
             | GraphMeaning::QuotaExceeded
             | GraphMeaning::InvalidRecipients
             | GraphMeaning::InefficientFilter
+            | GraphMeaning::Wordless
             | GraphMeaning::Conflict
             | GraphMeaning::Refused => "graph_refused",
         }
@@ -222,6 +230,7 @@ impl Fault for GraphRefusal {
             GraphMeaning::MailboxMissing
             | GraphMeaning::ItemMissing
             | GraphMeaning::InvalidRecipients
+            | GraphMeaning::Wordless
             | GraphMeaning::TooLarge => Owner::Operator,
             GraphMeaning::QuotaExceeded => Owner::Person,
             GraphMeaning::SyncStateLost
@@ -257,6 +266,7 @@ impl Fault for GraphRefusal {
                 GraphMeaning::ItemMissing
                 | GraphMeaning::TooLarge
                 | GraphMeaning::InvalidRecipients
+                | GraphMeaning::Wordless
                 | GraphMeaning::InefficientFilter
                 | GraphMeaning::Refused,
                 _,
@@ -395,6 +405,24 @@ mod tests {
         ] {
             let meaning = GraphMeaning::of(status, code);
             assert_eq!(meaning, GraphMeaning::SyncStateLost, "{status} {code}");
+        }
+    }
+
+    /// Whoever comes back a part of a second early is throttled again.
+    #[test]
+    fn a_wait_is_told_in_whole_seconds_that_are_enough() {
+        for (wait, told) in [(2_415, 3), (2_000, 2), (10, 1)] {
+            let answer = Answer {
+                status: 429,
+                code: String::new(),
+                message: String::new(),
+                request_id: None,
+                retry_after: Some(Duration::from_millis(wait)),
+            };
+            let place = ("graph.test".to_owned(), "ada@contoso.com".to_owned());
+            let refusal = GraphRefusal::new(place, "list messages", answer, "1".to_owned());
+            let words = format!("asks to wait for {told} seconds");
+            assert!(refusal.to_string().contains(&words), "{refusal}");
         }
     }
 

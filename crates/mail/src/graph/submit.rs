@@ -26,6 +26,7 @@ use gatepost_wire::smtp::{Envelope, Phase};
 use super::client::Graph;
 use super::refusal::{GraphMeaning, GraphRefusal};
 use super::settings::GraphSettings;
+use crate::submit::how_it_was_lost;
 use crate::{
     Departure, MailError, Outgoing, OutgoingError, Receipt, Submit, SubmitError, SubmitOpener,
 };
@@ -160,7 +161,7 @@ impl Graph {
             Ok(()) => Ok(()),
             Err(MailError::Graph(refusal)) if !may_be_sent(&refusal) => Err(not_sent(refusal)),
             Err(error @ (MailError::Unreachable { .. } | MailError::Token(_))) => Err(error.into()),
-            Err(error) => Err(self.unknown(error.to_string())),
+            Err(error) => Err(self.unknown(how_it_was_lost(&error))),
         }
     }
 
@@ -184,6 +185,7 @@ fn not_sent(refusal: Box<GraphRefusal>) -> SubmitError {
         }
         GraphMeaning::QuotaExceeded => Some(Meaning::MailboxFull),
         GraphMeaning::InvalidRecipients
+        | GraphMeaning::Wordless
         | GraphMeaning::Refused
         | GraphMeaning::Conflict
         | GraphMeaning::ItemMissing

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use gatepost_wire::smtp::client::{Event, Unsendable};
 use gatepost_wire::smtp::{Body, Envelope, Extension, Path, Phase};
 
+use super::TRANSPORT;
 use super::fitting::{self, Fitted, fit};
 use super::link::{Link, Place};
 use super::seven_bit::{RecodeError, SevenBit};
@@ -79,7 +80,11 @@ impl Session {
         departure.refused(&refused);
         departure.begins(Trace::MessageId).await?;
         let said = transmission::send(&mut self.link, transfer, message).await?;
-        let receipt = Receipt { said, refused };
+        let receipt = Receipt {
+            by: TRANSPORT.name,
+            said,
+            refused,
+        };
         if self.offers(&Extension::Dsn) {
             return Ok(receipt);
         }

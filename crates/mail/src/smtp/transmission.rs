@@ -6,6 +6,7 @@ use gatepost_wire::smtp::{Body, Extension, Phase, Reply, Sender, Severity, Trans
 
 use super::link::Link;
 use super::verdict::{refusal, words};
+use crate::submit::how_it_was_lost;
 use crate::{MailError, Outgoing, SubmitError};
 
 /// Comes so far that the next octet is the first of the message, and answers how it is sent: with
@@ -133,7 +134,7 @@ fn unknown(link: &Link, lost: &MailError) -> SubmitError {
     SubmitError::Unknown {
         host: link.place.host.clone(),
         mailbox: link.place.mailbox.clone(),
-        reason: lost.to_string(),
+        reason: how_it_was_lost(lost),
     }
 }
 

@@ -190,6 +190,15 @@ impl Fault for SubmitError {
     }
 }
 
+/// How an answer was lost, for [`SubmitError::Unknown`]: a submission is never taken up again by
+/// itself, as a connection may be.
+pub(crate) fn how_it_was_lost(error: &MailError) -> String {
+    match error {
+        MailError::Disconnected { reason, .. } => format!("the connection was lost: {reason}"),
+        other => other.to_string(),
+    }
+}
+
 fn advice(meaning: Option<Meaning>) -> String {
     meaning.map_or_else(String::new, |meaning| {
         format!(": {}", meaning.advice().trim_end_matches('.'))

@@ -150,7 +150,11 @@ impl Draft {
             clean(name, value)?;
         }
         for attached in &self.attachments {
-            clean("the name of an attachment", &attached.name)?;
+            let visible = attached.name.escape_debug();
+            clean(
+                &format!("the name of the attachment \"{visible}\""),
+                &attached.name,
+            )?;
         }
         Ok(())
     }

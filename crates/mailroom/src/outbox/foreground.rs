@@ -247,11 +247,15 @@ impl Sending {
             .unwrap_or("its process ended while it was handed over");
         let then = self.policy.on_unknown;
         let follows = match then {
-            UnknownThen::Hold => "`gatepost outbox resolve` decides",
+            UnknownThen::Hold => "a person is to decide",
             UnknownThen::Resend => "it is sent again, and may arrive twice",
             UnknownThen::Drop => "it is not sent again",
         };
-        let reason = format!("nobody knows whether it was sent: {lost}; {why}; {follows}");
+        let mut reason = format!("{lost}; {why}; {follows}");
+        if then != UnknownThen::Hold {
+            // Its state does not say so.
+            reason.insert_str(0, "nobody knows whether it was sent: ");
+        }
         tracing::warn!(
             submission = %due.lease.id, mailbox = %due.letter.mailbox,
             "nobody knows whether a message was sent; {follows}"

@@ -61,7 +61,7 @@ pub(super) fn judge(
     moment: Moment<'_>,
 ) -> Judged {
     match tried {
-        Tried::Taken(receipt) => taken(due, receipt, moment),
+        Tried::Taken(receipt) => taken(due, &receipt, moment),
         Tried::CutOff { reason } => Judged {
             fate: if departed {
                 unknown(reason, moment)
@@ -77,12 +77,13 @@ pub(super) fn judge(
     }
 }
 
-fn taken(due: &mut DueSubmission, receipt: Receipt, moment: Moment<'_>) -> Judged {
+fn taken(due: &mut DueSubmission, receipt: &Receipt, moment: Moment<'_>) -> Judged {
     let in_turn = turn_of(due);
     let counts = note_refusals(&mut due.recipients, &receipt.refused);
     let taken = in_turn.saturating_sub(counts.refused + counts.deferred + counts.waiting);
     let code = receipt.refused.first().map(|one| one.error.code());
-    let fate = handed_over(due, receipt.said, moment);
+    let said = format!("by {}: {}", receipt.by, receipt.said);
+    let fate = handed_over(due, said, moment);
     Judged {
         fate,
         lesson: match u32::try_from(taken) {
@@ -169,7 +170,11 @@ fn failed(
     let lesson = lesson(error);
     let mut refused = 0;
     let fate = match error {
-        SubmitError::Unknown { .. } => unknown(reason, moment),
+        // Whoever tells it says first that nobody knows.
+        SubmitError::Unknown { host, reason, .. } => unknown(
+            format!("the answer of {host} did not come: {reason}"),
+            moment,
+        ),
         SubmitError::NoRecipient(all) => {
             refused = note_refusals(&mut due.recipients, all).refused;
             match next_envelope(due, moment) {

@@ -93,7 +93,11 @@ impl SentItems {
             .find(|folder| folder.special_use == Some(SpecialUse::Sent));
         let sent = sent.map(|folder| folder.name);
         sent.ok_or_else(|| {
-            LookError::Never("the mailbox has no folder of sent messages".to_owned())
+            LookError::Never(
+                "the mailbox is read by a way that shows no folder of sent messages, as POP3 is; \
+                 `read = \"imap\"` or `\"graph\"` shows it"
+                    .to_owned(),
+            )
         })
     }
 }

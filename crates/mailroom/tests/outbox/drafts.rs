@@ -92,6 +92,7 @@ impl Submit for Drafting {
             });
         }
         Ok(Receipt {
+            by: "graph",
             said: "sent".to_owned(),
             refused: Vec::new(),
         })
@@ -227,6 +228,7 @@ impl Submit for BreakingDown {
         assert!(left.is_some(), "it breaks down");
         departure.begins(Trace::MessageId).await?;
         Ok(Receipt {
+            by: "graph",
             said: "sent".to_owned(),
             refused: Vec::new(),
         })

@@ -221,6 +221,7 @@ impl Submit for Session {
             });
         }
         Ok(Receipt {
+            by: "smtp",
             said: "250 2.0.0 OK".to_owned(),
             refused: refusals,
         })

@@ -11,8 +11,10 @@ use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use tokio::sync::mpsc;
 
 use super::{may_be_sent, not_sent, of_another_size};
+use crate::graph::TRANSPORT;
 use crate::graph::client::Graph;
 use crate::graph::settings::GraphSettings;
+use crate::submit::how_it_was_lost;
 use crate::{Departure, MailError, Outgoing, Receipt, SubmitError, Trace};
 
 /// A message on its way: what was read of it, and the rest.
@@ -86,7 +88,9 @@ impl Graph {
                 Err(self.unknown(refusal.words()))
             }
             Ok(Err(refusal)) => Err(not_sent(refusal)),
-            Err(error) if departed && !is_unreached(&error) => Err(self.unknown(error.to_string())),
+            Err(error) if departed && !is_unreached(&error) => {
+                Err(self.unknown(how_it_was_lost(&error)))
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -153,6 +157,7 @@ fn receipt(response: &reqwest::Response) -> Receipt {
     let id = id.and_then(|id| id.to_str().ok());
     let status = response.status().as_u16();
     Receipt {
+        by: TRANSPORT.name,
         said: match id {
             Some(id) => format!("HTTP {status}, request-id {id}"),
             None => format!("HTTP {status}"),

@@ -7,6 +7,7 @@ use gatepost_wire::smtp::Envelope;
 use super::files::Files;
 use super::plan::{Plan, Unplanned};
 use super::{Header, Session, not_sent};
+use crate::graph::TRANSPORT;
 use crate::graph::client::Graph;
 use crate::graph::drafts::Withdrawal;
 use crate::graph::refusal::GraphMeaning;
@@ -71,6 +72,7 @@ impl Graph {
         match self.finish(&draft, (&plan, message), departure).await {
             Ok(()) => {
                 let receipt = Receipt {
+                    by: TRANSPORT.name,
                     said: format!("sent, with the immutable id {draft}"),
                     refused: Vec::new(),
                 };
@@ -103,6 +105,7 @@ impl Graph {
         tracing::warn!(mailbox = self.mailbox(), "a message is not sent: {said}");
         departure.begins(Trace::Draft { id }).await?;
         Ok(Receipt {
+            by: TRANSPORT.name,
             said,
             refused: Vec::new(),
         })

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use gatepost_fault::{After, Fault as _, Next};
+use gatepost_fault::{After, Fault as _, Next, Owner};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -363,6 +363,38 @@ async fn a_question_asks_the_store_and_the_rest_is_sifted_here() {
         "{}",
         asked[3]
     );
+}
+
+/// Graph would refuse it in the words of its query language.
+#[tokio::test]
+async fn a_search_without_words_is_refused_before_it_is_asked() {
+    for text in ["\"", "", " ( : * ) "] {
+        let query = Query {
+            text: Some(text.into()),
+            ..Query::newest(1)
+        };
+        let (found, _) = opened(&[], |mut session| async move {
+            session.list(&FolderName::inbox(), &query).await
+        })
+        .await;
+        let error = found.expect_err("there is no word in it");
+        assert_eq!(error.owner(), Owner::Operator);
+        assert_eq!(error.next(), Next::Discard, "{error}");
+        assert!(error.to_string().contains("looks for words"), "{error}");
+    }
+}
+
+/// A proxy that wants to be signed in to answers everything with its page.
+#[tokio::test]
+async fn a_web_page_is_told_as_one() {
+    let page = Answer::json("\n<!DOCTYPE html><html>Sign in</html>");
+    let script = [("GET /mailFolders/IN/messages", page)];
+    let (found, _) = opened(&script, |mut session| async move {
+        session.list(&FolderName::inbox(), &Query::newest(1)).await
+    })
+    .await;
+    let error = found.expect_err("it is no JSON");
+    assert!(error.to_string().contains("it sent a web page"), "{error}");
 }
 
 #[tokio::test]

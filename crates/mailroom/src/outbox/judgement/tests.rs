@@ -167,7 +167,13 @@ fn every_refusal_has_its_consequence_for_message_and_mailbox() {
         (unknown, "unknown", Lesson::Trouble),
         (too_large, "failed", Lesson::Nothing),
     ] {
-        let words = error.to_string();
+        // Whoever tells it says first that nobody knows.
+        let words = match &error {
+            SubmitError::Unknown { host, reason, .. } => {
+                format!("the answer of {host} did not come: {reason}")
+            }
+            other => other.to_string(),
+        };
         let mut due = due(&["a@example.com"]);
         let judged = judged(&mut due, Tried::Failed(error), 0);
         assert_eq!(judged.fate.state().as_str(), state, "{words}");
@@ -183,6 +189,7 @@ fn every_refusal_has_its_consequence_for_message_and_mailbox() {
 fn some_recipients_are_done_some_come_later_and_some_never() {
     let mut due = due(&["a@example.com", "b@example.com", "c@example.com"]);
     let receipt = Receipt {
+        by: "smtp",
         said: "250 OK".to_owned(),
         refused: vec![
             recipient("b@example.com", LATER),
@@ -203,6 +210,7 @@ fn some_recipients_are_done_some_come_later_and_some_never() {
     ));
     // Next time it is sent to the second alone.
     let receipt = Receipt {
+        by: "smtp",
         said: "250 OK".to_owned(),
         refused: Vec::new(),
     };
@@ -334,6 +342,7 @@ fn without_room(address: &str) -> RefusedRecipient {
 fn for_whom_an_envelope_had_no_room_has_his_turn_at_once() {
     let mut due = due(&["a@example.com", "b@example.com", "c@example.com"]);
     let receipt = Receipt {
+        by: "smtp",
         said: "250 OK".to_owned(),
         refused: vec![without_room("c@example.com")],
     };

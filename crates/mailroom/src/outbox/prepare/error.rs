@@ -15,7 +15,7 @@ pub enum PrepareError {
     #[error("the message has no sender: write an address into From")]
     NoFrom,
     /// An address is none.
-    #[error("{field} {address:?} cannot be sent to or from: {source}")]
+    #[error("{address:?} in {field} is no address that mail is sent to or from: {source}")]
     Address {
         /// Where it stands.
         field: String,

@@ -306,10 +306,12 @@ async fn no_part_of_a_draft_writes_a_field() {
         },
     ] {
         let mut preparation = stand.begin(wishes());
-        draft
-            .write_to(&mut preparation)
-            .await
-            .expect_err("it would write a field");
+        let error = draft.write_to(&mut preparation).await;
+        let error = error.expect_err("it would write a field").to_string();
+        if !draft.attachments.is_empty() {
+            let which = r#"the name of the attachment "a\r\nBcc: evil@x.test\r\n.pdf" holds"#;
+            assert!(error.starts_with(which), "{error}");
+        }
     }
 }
 
