@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use gatepost_benches::{
-    Sample, SmtpSource, Stopwatch, compare, durable_writes, is_chosen, judge, processor,
+    Content, Sample, SmtpSource, Stopwatch, compare, durable_writes, is_chosen, judge, processor,
     processor_of_children, report,
 };
 use gatepost_host::{Chance, Clock, Tasks};
@@ -191,7 +191,7 @@ impl Stand {
     fn smtp_source(&self, sessions: u32) -> anyhow::Result<Duration> {
         let source = SmtpSource {
             messages: MESSAGES as usize,
-            octets: OCTETS,
+            content: Content::MadeUp(OCTETS),
             sessions: sessions as usize,
             from: ADA,
             to: BOB,

@@ -23,5 +23,5 @@ pub use measure::{Sample, Stopwatch, Workload, compare, durable_writes, judge, r
 pub use origin::Origin;
 pub use relays::{CertificateFiles, Passage, Relay, certificate, free_address};
 pub use sandbox::{SandboxProcess, text_of};
-pub use smtp_source::SmtpSource;
+pub use smtp_source::{Content, SmtpSource};
 pub use waiting::{count_files, pause, until};

@@ -1,5 +1,4 @@
-//! `smtp-source`, which comes with Postfix: it speaks SMTP in clear, signs in nowhere and makes
-//! up its octets as it goes.
+//! `smtp-source`, which comes with Postfix: it speaks SMTP in clear and signs in nowhere.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -15,14 +14,23 @@ use crate::Stopwatch;
 pub struct SmtpSource<'a> {
     /// Messages in all.
     pub messages: usize,
-    /// Octets of each.
-    pub octets: usize,
+    /// What it sends.
+    pub content: Content<'a>,
     /// Sessions at the same time, each kept for as many messages as there are.
     pub sessions: usize,
     /// From whom.
     pub from: &'a str,
     /// To whom.
     pub to: &'a str,
+}
+
+/// What a message holds.
+#[derive(Debug, Clone, Copy)]
+pub enum Content<'a> {
+    /// So many octets that cost nothing to make.
+    MadeUp(usize),
+    /// The lines of a file, each of which it ends with CRLF.
+    File(&'a Path),
 }
 
 impl SmtpSource<'_> {
@@ -36,11 +44,14 @@ impl SmtpSource<'_> {
         let mut command = Command::new(program);
         command
             .args(["-m", &self.messages.to_string()])
-            .args(["-l", &self.octets.to_string()])
             .args(["-s", &self.sessions.to_string()])
             .args(["-d", "-f", self.from, "-t", self.to])
-            .arg(format!("inet:{address}"))
             .stdin(Stdio::null());
+        match self.content {
+            Content::MadeUp(octets) => command.args(["-l", &octets.to_string()]),
+            Content::File(file) => command.arg("-F").arg(file),
+        };
+        command.arg(format!("inet:{address}"));
         let watch = Stopwatch::start();
         let output = command.output().context("cannot run smtp-source")?;
         let elapsed = watch.elapsed();
