@@ -83,6 +83,6 @@ impl Stand {
 
 const ADA: &str = "ada@contoso.com";
 const BOB: &str = "bob@contoso.com";
-const MESSAGES: usize = 5;
+const MESSAGES: usize = 20;
 const OCTETS: usize = 25 * 1024 * 1024;
 const ROUNDS: usize = 3;

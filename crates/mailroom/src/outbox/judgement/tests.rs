@@ -97,6 +97,16 @@ fn a_message_that_needs_a_draft_fails_alone_where_none_may_be_written() {
     assert_eq!(judged.code, Some("graph_access_denied"));
 }
 
+/// What the fate says of an error. Whoever tells it says first that nobody knows.
+fn told(error: &SubmitError) -> String {
+    match error {
+        SubmitError::Unknown { host, reason, .. } => {
+            format!("the answer of {host} did not come: {reason}")
+        }
+        other => other.to_string(),
+    }
+}
+
 /// The phase and the meaning decide, and not the first digit of a code.
 #[test]
 fn every_refusal_has_its_consequence_for_message_and_mailbox() {
@@ -167,13 +177,7 @@ fn every_refusal_has_its_consequence_for_message_and_mailbox() {
         (unknown, "unknown", Lesson::Trouble),
         (too_large, "failed", Lesson::Nothing),
     ] {
-        // Whoever tells it says first that nobody knows.
-        let words = match &error {
-            SubmitError::Unknown { host, reason, .. } => {
-                format!("the answer of {host} did not come: {reason}")
-            }
-            other => other.to_string(),
-        };
+        let words = told(&error);
         let mut due = due(&["a@example.com"]);
         let judged = judged(&mut due, Tried::Failed(error), 0);
         assert_eq!(judged.fate.state().as_str(), state, "{words}");
