@@ -152,7 +152,7 @@ impl Post {
         Answer::None
     }
 
-    /// Runs it until it is decided of every message.
+    /// Runs it until it is decided of every message, and told.
     fn finish(&self) {
         let serve = self.stand.serve();
         let most = (self.lives * (BATCH + 1)).to_string();
@@ -160,12 +160,22 @@ impl Post {
             let listed = self.stand.listed(&["outbox", "list", "--top", &most]);
             listed.iter().filter(|one| one["state"] != "sent").count()
         };
+        // What was told of the last of them may be on its way to the sink yet.
+        let untold = || {
+            let of = |state| {
+                self.stand
+                    .listed(&["deliveries", "list", "--state", state])
+                    .len()
+            };
+            of("pending") + of("claimed")
+        };
         let mut looks = (0..LOOKS).inspect(|_| pause(LOOK));
-        let is_over = looks.any(|_| undecided() == 0);
+        let is_over = looks.any(|_| undecided() == 0 && untold() == 0);
         assert!(
             is_over,
-            "{} are undecided\n{}",
+            "{} are undecided, {} events on their way\n{}",
             undecided(),
+            untold(),
             self.stand.log()
         );
         assert_eq!(serve.stop(), 0, "{}", self.stand.log());

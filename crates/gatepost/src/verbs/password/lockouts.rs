@@ -69,10 +69,12 @@ pub(super) fn run(arguments: &Arguments, config: &Config) -> Result<(), Failure>
     Ok(())
 }
 
+/// The login is whatever a stranger said.
 fn words(lockout: &Lockout) -> String {
-    match (&lockout.login, lockout.address) {
+    let login = lockout.login.as_deref().map(screen::clean_line);
+    match (login, lockout.address) {
         (Some(login), Some(address)) => format!("{login} from {}", place(address)),
-        (Some(login), None) => login.clone(),
+        (Some(login), None) => login,
         (None, address) => address.map(place).unwrap_or_default(),
     }
 }
@@ -97,3 +99,22 @@ fn place(address: IpAddr) -> String {
 
 const EACH: &str = "(each)";
 const HEADS: [&str; 4] = ["ADDRESS", "LOGIN", "WRONG", "ENDS"];
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn what_a_stranger_said_does_nothing_to_the_terminal() {
+        let lockout = Lockout {
+            login: Some("ada\u{1b}[2J\r\nlifted: bob".to_owned()),
+            address: Some(Ipv4Addr::LOCALHOST.into()),
+            wrong: 2,
+            until: Timestamp::UNIX_EPOCH,
+        };
+        let words = words(&lockout);
+        assert_eq!(words, "ada\u{fffd}[2J  lifted: bob from 127.0.0.1");
+    }
+}
