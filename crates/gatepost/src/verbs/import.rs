@@ -20,6 +20,7 @@ use crate::import::{
 };
 use crate::import::{carry, plan, written};
 use crate::screen::{self, Form};
+use crate::usage::UsageError;
 use crate::{logging, runtime};
 
 /// What `import` takes.
@@ -158,18 +159,18 @@ fn planned(arguments: &EmailproxyArguments) -> Result<Plan, Failure> {
         let file = file.to_owned();
         move |source| TakeoverError::Unreadable { file, source }
     };
-    let octets = files::read_public(&arguments.file, MOST)?;
+    let octets = files::read_public(&arguments.file, MOST).map_err(UsageError::named)?;
     let ini = Ini::parse(&decode(&octets)).map_err(unreadable(&arguments.file))?;
     let cache = match &arguments.cache_store {
         Some(file) => {
-            let octets = files::read_public(file, MOST)?;
+            let octets = files::read_public(file, MOST).map_err(UsageError::named)?;
             Some(CacheStore::parse(&decode(&octets)).map_err(unreadable(file))?)
         }
         None => None,
     };
     let passwords = match &arguments.passwords {
         Some(file) => {
-            let octets = files::read_private(file, MOST)?;
+            let octets = files::read_private(file, MOST).map_err(UsageError::named)?;
             passwords::read(&decode(&octets)).map_err(unreadable(file))?
         }
         None => Passwords::default(),

@@ -193,6 +193,30 @@ fn a_dry_run_ends_as_the_import_would() {
     is_untouched(folder);
 }
 
+/// What the command line names is wrong, and not a configuration of ours.
+#[test]
+fn a_file_that_cannot_be_read_is_to_be_named_anew() {
+    let folder = folder();
+    let folder = folder.path();
+    write(folder, "open", "printer0@contoso.com password-0\n");
+    let for_all = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(folder.join("open"), for_all).expect("our own file");
+    let file = "emailproxy.config";
+    for (arguments, words) in [
+        (&["nope.config"][..], ["nope.config", "file_missing"]),
+        (&[file, "--cache-store", "nope"], ["nope", "file_missing"]),
+        (&[file, "--passwords", "nope"], ["nope", "file_missing"]),
+        (
+            &[file, "--passwords", "open"],
+            ["chmod 600", "file_readable_by_others"],
+        ),
+    ] {
+        let refused = run(folder, &[&["import", "emailproxy"], arguments].concat());
+        refused.assert_fails(65, &words);
+        refused.assert_fails(65, &["correct what was asked for"]);
+    }
+}
+
 /// An app with and without a secret, and a domain without any account of its own.
 #[test]
 fn twins_of_an_app_and_domains_alone_are_configurations() {
