@@ -10,7 +10,9 @@ use super::{Gatepost, credentials};
 use crate::config::AskFor;
 use crate::setup::permission_of;
 
-/// A person permitted less than is asked for now, which keeps everybody out of the mailbox.
+/// A person permitted less than is asked for now, which keeps everybody out of the mailbox unless
+/// somebody has permitted the rest besides: what the sign-in server told with the last token is no
+/// promise of what it will answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LackingConsent {
     /// The address of the mailbox.
@@ -35,9 +37,10 @@ impl fmt::Display for LackingConsent {
         } = self;
         write!(
             f,
-            "nothing will open {mailbox}: {person} did not permit {} at the last sign-in, which \
-             the configuration asks for since it has a door or another way for that; to permit it: \
-             gatepost login {mailbox}",
+            "it may be that nothing opens {mailbox} any more: what {person} permitted at the last \
+             sign-in was without {}, which the configuration asks for since it has a door or \
+             another way for that; unless an administrator has permitted it for everybody, which \
+             gatepost token {mailbox} tells, permit it: gatepost login {mailbox}",
             self.lacking.join(" and ")
         )?;
         if self.given.is_empty() {

@@ -125,7 +125,10 @@ fn who_permitted_less_than_a_new_door_needs_is_named() {
     stand.configure(door);
     let words = [
         "consent_missing",
-        "did not permit POP.AccessAsUser.All",
+        "may be that nothing opens",
+        "without POP.AccessAsUser.All",
+        "unless an administrator has permitted it for everybody",
+        &format!("gatepost token {ADA} tells"),
         &format!("gatepost login {ADA}"),
         &format!("add ask_for = [\"imap\"] to [mailbox.\"{ADA}\"]"),
     ];
@@ -142,6 +145,10 @@ fn who_permitted_less_than_a_new_door_needs_is_named() {
     let is_told = lines.any(|line| words.iter().all(|word| line.contains(word)));
     assert!(is_told, "{log}");
     assert_eq!(serve.stop(), 0, "{}", stand.log());
+    // It tells, and does not show what was given for less.
+    stand
+        .run(&["token", ADA])
+        .assert_fails(77, &["consent_missing"]);
 
     let person = format!("[mailbox.\"{ADA}\"]\n");
     let less =
