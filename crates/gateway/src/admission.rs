@@ -34,6 +34,7 @@ pub use app_password::{AppPassword, LastUse, PasswordId, Verifier};
 pub use error::PasswordError;
 pub use failures::Lockout;
 pub use gatekeeper::{Gatehouse, Gatekeeper, Rules};
+pub use guests::Presence;
 pub use hashing::Cost;
 pub use inheritance::{Inheritance, Inherited};
 pub use legacies::{Legacies, Legacy};
@@ -74,6 +75,8 @@ pub struct Guest {
     /// Cancelled when the app password is revoked, or the name opens something else: the session
     /// ends then.
     pub revoked: CancellationToken,
+    /// Kept for as long as the session lasts.
+    pub presence: Presence,
 }
 
 /// Decides who may come in.

@@ -56,6 +56,19 @@ pub(crate) enum Ended {
     Revoked,
     /// The program stops.
     Stopped,
+    /// The door is gone, and the program goes on.
+    DoorGone,
+}
+
+impl Ended {
+    /// That it was told to stop.
+    fn of(stop: &Stop) -> Self {
+        if stop.is_for_these_alone() {
+            Self::DoorGone
+        } else {
+            Self::Stopped
+        }
+    }
 }
 
 impl<C, S> Relay<C, S>
@@ -88,11 +101,11 @@ where
         let ended = tokio::select! {
             biased;
             () = bounds.revoked.cancelled() => Ended::Revoked,
-            () = bounds.stop.requested() => Ended::Stopped,
+            () = bounds.stop.requested() => Ended::of(bounds.stop),
             ended = self.until_idle(clock, bounds.idle) => ended,
         };
         let is_quiet = match &ended {
-            Ended::Stopped => {
+            Ended::Stopped | Ended::DoorGone => {
                 let quiet = clock.within(STOPPING, self.until_quiet(clock)).await;
                 quiet.unwrap_or(false)
             }
@@ -157,7 +170,11 @@ where
     }
 
     fn poll_pass(&mut self, cx: &mut Context<'_>, was_over: bool) -> Poll<io::Result<Passed>> {
+        let before = *self.up.last();
         let up = self.up.poll_pass(&mut self.client, &mut self.server, cx);
+        self.up
+            .last_mut()
+            .was_asked_after(&before, self.down.last());
         let down = self.down.poll_pass(&mut self.server, &mut self.client, cx);
         match (up, down) {
             // A server that reads no more: what it said before is still to be heard.

@@ -5,6 +5,8 @@
 //! while the password was looked at; from then on octets are relayed.
 
 mod conversation;
+#[macro_use]
+mod telling;
 mod ending;
 mod imap;
 mod letting_in;
@@ -26,7 +28,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::admission::Guest;
+use crate::admission::{Guest, Presence};
 use crate::door::{Devices, DoorSettings, LeadsTo};
 use crate::relay::{Bounds, Ended, Relay};
 use crate::{ClientAddress, Gateway, Protocol};
@@ -61,6 +63,8 @@ struct Relayed {
     relay: Relay<ClientStream, Box<TlsStream<ReadAhead<TcpStream>>>>,
     revoked: CancellationToken,
     whose: Whose,
+    /// Counts the session for as long as it lasts.
+    _presence: Presence,
 }
 
 /// A machine that lets people in.
@@ -190,6 +194,7 @@ async fn talk<M: Greeter>(
                         relay: Relay::new((stream, &first), server),
                         whose: Whose::of(&guest, place.gateway.clock.now()),
                         revoked: guest.revoked,
+                        _presence: guest.presence,
                     })
                 }));
             }
@@ -205,6 +210,7 @@ async fn relay(place: Place<'_>, mut relayed: Box<Relayed>, stop: &Stop) {
         relay,
         revoked,
         whose,
+        ..
     } = &mut *relayed;
     let bounds = Bounds {
         idle: place.door.idle,
@@ -221,6 +227,9 @@ fn goodbye(protocol: Protocol, ended: &Ended) -> &'static [u8] {
     match (protocol, ended) {
         (Protocol::Imap, Ended::Stopped) => {
             b"* BYE Gatepost is being stopped, connect again in a moment\r\n"
+        }
+        (Protocol::Imap, Ended::DoorGone) => {
+            b"* BYE Gatepost does not listen here any more, ask whoever runs it\r\n"
         }
         (Protocol::Imap, Ended::Revoked) => b"* BYE Authentication is not valid any more\r\n",
         // The others say nothing that was not asked for.

@@ -91,6 +91,7 @@ mod tests {
             mailbox: "support@contoso.com".to_owned(),
             senders: vec!["sales@contoso.com".to_owned(), "*@fabrikam.com".to_owned()],
             revoked: CancellationToken::new(),
+            presence: crate::admission::Presence::default(),
         };
         for yes in ["Sales@Contoso.com", "anybody@fabrikam.com"] {
             assert!(may_send(&guest, yes), "{yes}");

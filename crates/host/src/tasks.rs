@@ -12,12 +12,16 @@ pub struct Tasks {
     tracker: TaskTracker,
     /// Those that these are children of: they wait for these too.
     parents: Vec<TaskTracker>,
-    stop: CancellationToken,
+    stop: Stop,
 }
 
 /// Tells a task when it should come to an end.
-#[derive(Debug, Clone)]
-pub struct Stop(CancellationToken);
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    own: CancellationToken,
+    /// Of those that the task's owner is a child of, if it is one.
+    above: Option<CancellationToken>,
+}
 
 impl Tasks {
     /// Owns no task yet.
@@ -46,7 +50,7 @@ impl Tasks {
 
     /// What a task watches to know when to end.
     pub fn stop(&self) -> Stop {
-        Stop(self.stop.clone())
+        self.stop.clone()
     }
 
     /// Owns tasks that end with these, and can be ended before them.
@@ -56,13 +60,16 @@ impl Tasks {
         Self {
             tracker: TaskTracker::new(),
             parents: own.chain(&self.parents).cloned().collect(),
-            stop: self.stop.child_token(),
+            stop: Stop {
+                own: self.stop.own.child_token(),
+                above: Some(self.stop.own.clone()),
+            },
         }
     }
 
     /// Tells all tasks to end, without waiting.
     pub fn cancel(&self) {
-        self.stop.cancel();
+        self.stop.own.cancel();
     }
 
     /// Whether none runs any more.
@@ -72,7 +79,7 @@ impl Tasks {
 
     /// Tells all tasks to end and waits until they have.
     pub async fn end(&self) {
-        self.stop.cancel();
+        self.cancel();
         self.tracker.close();
         self.tracker.wait().await;
     }
@@ -81,24 +88,30 @@ impl Tasks {
 impl Stop {
     /// A signal that never comes.
     pub fn never() -> Self {
-        Self(CancellationToken::new())
+        Self::default()
     }
 
     /// Waits for the signal.
     pub async fn requested(&self) {
-        self.0.cancelled().await;
+        self.own.cancelled().await;
     }
 
     /// Whether the signal has come.
     pub fn is_requested(&self) -> bool {
-        self.0.is_cancelled()
+        self.own.is_cancelled()
+    }
+
+    /// Whether the signal came to these tasks alone, and what they are a part of goes on.
+    pub fn is_for_these_alone(&self) -> bool {
+        let goes_on = |above: &CancellationToken| !above.is_cancelled();
+        self.is_requested() && self.above.as_ref().is_some_and(goes_on)
     }
 
     /// Runs `future` until it is ready or the signal comes, which gives `None`.
     pub async fn or<F: Future>(&self, future: F) -> Option<F::Output> {
         tokio::select! {
             biased;
-            () = self.0.cancelled() => None,
+            () = self.own.cancelled() => None,
             output = future => Some(output),
         }
     }
@@ -142,6 +155,19 @@ mod tests {
         });
         tasks.end().await;
         ended.try_recv().expect("it ended before its owner");
+    }
+
+    #[test]
+    fn a_part_that_ends_alone_is_told_from_the_end_of_all() {
+        let tasks = Tasks::new();
+        let (part, other) = (tasks.child(), tasks.child());
+        part.cancel();
+        assert!(part.stop().is_for_these_alone());
+        assert!(!other.stop().is_for_these_alone(), "it goes on");
+        tasks.cancel();
+        for stop in [part.stop(), other.stop(), tasks.stop()] {
+            assert!(stop.is_requested() && !stop.is_for_these_alone());
+        }
     }
 
     #[tokio::test]

@@ -38,7 +38,10 @@ pub enum Question {
         urgent: bool,
     },
     /// That it is looked at once which app passwords there are.
-    Passwords,
+    Passwords {
+        /// The id of one that was revoked, and whose sessions are to be counted.
+        revoked: Option<String>,
+    },
     /// Who is locked out at the doors.
     Lockouts {
         /// Whose wrong logins are counted anew before: an address or a login name.
@@ -60,7 +63,7 @@ impl Question {
             | Self::Health
             | Self::Credentials
             | Self::Deliver
-            | Self::Passwords
+            | Self::Passwords { .. }
             | Self::Lockouts { .. }
             | Self::Send { .. } => Duration::from_secs(40),
         }
@@ -108,6 +111,11 @@ pub enum Answer {
         holding: Vec<Lockout>,
         /// How many more there are.
         more: usize,
+    },
+    /// The app passwords were looked at, and with the one that was revoked so many sessions ended.
+    Revoked {
+        /// How many.
+        sessions: usize,
     },
     /// The configuration was read again.
     Reloaded(Reloaded),

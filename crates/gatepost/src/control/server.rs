@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatepost_gateway::admission::Pardoned;
+use gatepost_gateway::admission::{Pardoned, PasswordId};
 use gatepost_host::{Clock, Elapsed};
 use gatepost_mailroom::Call;
 use gatepost_oauth::TokenSource as _;
@@ -137,9 +137,12 @@ async fn answered(question: Question, daemon: &Daemon) -> Answer {
             daemon.office.ring_all(call);
             Answer::Done
         }
-        Question::Passwords => match daemon.gatekeeper.look().await {
-            Ok(()) => Answer::Done,
-            Err(error) => Answer::Fault(RelayedFault::of(&error)),
+        Question::Passwords { revoked } => match (daemon.gatekeeper.look().await, revoked) {
+            (Ok(()), None) => Answer::Done,
+            (Ok(()), Some(id)) => Answer::Revoked {
+                sessions: daemon.gatekeeper.left_with(&PasswordId::new(id)),
+            },
+            (Err(error), _) => Answer::Fault(RelayedFault::of(&error)),
         },
         Question::Lockouts { lift } => lockouts(daemon, lift.as_deref()),
         Question::Reload => match daemon.reload().await {

@@ -1,7 +1,7 @@
 //! `gatepost password add|list|revoke|lockouts`: who may come in at the doors of the gateway.
 
 use gatepost_gateway::admission::{
-    AppPassword, AppPasswords as _, Cost, Legacies as _, Maker, PasswordError, Wanted,
+    AppPassword, AppPasswords as _, Cost, Legacies as _, Maker, PasswordError, PasswordId, Wanted,
 };
 use gatepost_gateway::{Protocol, Protocols};
 use gatepost_host::Network;
@@ -141,7 +141,7 @@ fn add(arguments: &AddArguments, config: Config) -> Result<(), Failure> {
     })?;
     // The password is shown once, whatever serve says.
     let said = told.say(&made, password.as_ref(), arguments.form);
-    tell_serve(&told.config);
+    tell_serve(&told.config, None);
     said
 }
 
@@ -247,29 +247,40 @@ fn revoke(which: &str, config: Config) -> Result<(), Failure> {
             Err(PasswordError::Missing { name }.into())
         }
     })?;
-    let said = screen::line(&match revoked {
+    let id = revoked.as_ref().map(|revoked| &revoked.id);
+    let ended = match tell_serve(&state, id) {
+        None => String::new(),
+        Some(0) => "; no session of it was open".to_owned(),
+        Some(1) => "; the session that it had opened ended".to_owned(),
+        Some(sessions) => format!("; the {sessions} sessions that it had opened ended"),
+    };
+    screen::line(&match revoked {
         Some(revoked) => format!(
-            "revoked {} (id {}), which opened {}",
+            "revoked {} (id {}), which opened {}{ended}",
             revoked.name, revoked.id, revoked.mailbox
         ),
         None => {
             format!("forgot what was imported for {which}: its old password opens nothing any more")
         }
-    });
-    tell_serve(&state);
-    said
+    })
 }
 
 /// Has a running `serve` look at once what was changed. It would notice by itself, a little later.
-fn tell_serve(config: &Config) {
-    let why = match ask(&config.state, &Question::Passwords) {
+/// Answers how many sessions ended with `revoked`, where one is running that knows.
+fn tell_serve(config: &Config, revoked: Option<&PasswordId>) -> Option<usize> {
+    let question = Question::Passwords {
+        revoked: revoked.map(PasswordId::to_string),
+    };
+    let why = match ask(&config.state, &question) {
+        Ok(Some(Answer::Revoked { sessions })) => return Some(sessions),
         Ok(Some(Answer::Fault(fault))) => fault.to_string(),
         Err(error) => error.to_string(),
-        Ok(Some(_) | None) => return,
+        Ok(Some(_) | None) => return None,
     };
     screen::warn(&format!(
         "the running serve was not told, and notices by itself: {why}"
     ));
+    None
 }
 
 /// Works on the store, beside a `serve` that may be running.
@@ -385,15 +396,19 @@ impl Shown {
             created: password.created,
             expires: password.expires,
             last_used: last.map(|last| last.at),
-            last_address: last.map(|last| last.address.to_string()),
+            // Those of whom no proxy knows where they are have no address of their own.
+            last_address: last
+                .filter(|last| !last.address.is_unspecified())
+                .map(|last| last.address.to_string()),
             last_protocol: last.map(|last| last.protocol.name()),
         }
     }
 
     fn cells(&self, now: Timestamp) -> [String; 8] {
-        let last = match (self.last_used, &self.last_address, self.last_protocol) {
-            (Some(at), Some(address), Some(protocol)) => {
-                format!("{} by {protocol} from {address}", times::seen_from(now, at))
+        let last = match (self.last_used, self.last_protocol) {
+            (Some(at), Some(protocol)) => {
+                let place = self.last_address.as_deref().unwrap_or("behind a proxy");
+                format!("{} by {protocol} from {place}", times::seen_from(now, at))
             }
             _ => "never".to_owned(),
         };

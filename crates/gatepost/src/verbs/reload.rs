@@ -27,6 +27,7 @@ pub fn run(_arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
         | Answer::Health { .. }
         | Answer::Credentials { .. }
         | Answer::Lockouts { .. }
+        | Answer::Revoked { .. }
         | Answer::Done => Err(not_serving().into()),
     }
 }

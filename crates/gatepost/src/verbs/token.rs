@@ -127,6 +127,7 @@ fn asked(
         | Answer::Credentials { .. }
         | Answer::Lockouts { .. }
         | Answer::Reloaded(_)
+        | Answer::Revoked { .. }
         | Answer::Done => None,
     }
 }

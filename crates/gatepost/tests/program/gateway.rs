@@ -220,7 +220,9 @@ fn a_reload_drops_no_session_and_a_revoked_password_ends_them() {
     stand.run(&["reload"]).assert_fails(64, &["gatepost.toml"]);
     stand.write("gatepost.toml", &changed);
     assert!(Client::knock(first).line().starts_with("* OK"));
-    stand.printed(&["password", "revoke", "printer"]);
+    let said = stand.printed(&["password", "revoke", "printer"]);
+    let ended = "which opened support@contoso.com; the 15 sessions that it had opened ended\n";
+    assert!(said.ends_with(ended), "{said}");
     for client in &mut clients[..15] {
         while !client.line().is_empty() {}
     }
@@ -230,22 +232,36 @@ fn a_reload_drops_no_session_and_a_revoked_password_ends_them() {
 }
 
 #[test]
-fn who_came_through_a_door_that_is_gone_has_to_leave() {
-    let (stand, password) = stand(IMAP);
+fn who_came_through_a_door_that_is_gone_has_to_leave_and_hears_why() {
+    let others = "[gateway.pop3]\nlisten = \"127.0.0.1:0\"\n\
+                  [gateway.smtp]\nlisten = \"127.0.0.1:0\"\n";
+    let (stand, password) = stand(&format!("{IMAP}{others}"));
     let serve = stand.serve();
     let address = place(&stand, "imap");
     let mut client = Client::idles(address, SUPPORT, &password);
+    let [mut pop3, mut smtp] = ["pop3", "smtp"].map(|door| {
+        let mut stranger = Client::knock(place(&stand, door));
+        stranger.line();
+        stranger
+    });
     stand.write("gatepost.toml", &configuration(&stand, ""));
     let said = stand.printed(&["reload"]);
-    assert!(said.contains("doors:        0 started, 1 ended"), "{said}");
+    assert!(said.contains("doors:        0 started, 3 ended"), "{said}");
     assert!(
         stand.log().contains("the door is closed door=\"imap\""),
         "{}",
         stand.log()
     );
-    client.until("* BYE");
-    assert_eq!(client.line(), "");
+    let words = "Gatepost does not listen here any more, ask whoever runs it\r\n";
+    assert_eq!(client.until("* BYE"), format!("* BYE {words}"));
+    assert_eq!(pop3.line(), format!("-ERR [SYS/PERM] {words}"));
+    assert_eq!(smtp.line(), format!("421 4.3.2 {words}"));
+    for client in [&mut client, &mut pop3, &mut smtp] {
+        assert_eq!(client.line(), "");
+    }
     assert_eq!(serve.stop(), 0, "{}", stand.log());
+    let ended = "the session ended: its door is gone from the configuration door=\"imap\"";
+    assert!(stand.log().contains(ended), "{}", stand.log());
 }
 
 #[test]
@@ -298,7 +314,7 @@ fn a_flood_of_connections_is_no_flood_in_the_log() {
 #[test]
 fn a_proxy_that_does_not_say_for_whom_it_connects_is_complained_of() {
     let doors = "[gateway.imap]\nlisten = \"127.0.0.1:0\"\nproxy_protocol_from = [\"127.0.0.1\"]\n";
-    let (stand, _) = stand(doors);
+    let (stand, password) = stand(doors);
     let serve = stand.serve();
     let address = place(&stand, "imap");
     // Whoever looks whether the door is there is no proxy.
@@ -327,7 +343,13 @@ fn a_proxy_that_does_not_say_for_whom_it_connects_is_complained_of() {
     assert!(said.starts_with("a NO "), "{said}");
     let refused = "login refused from somebody behind 127.0.0.1 by imap: wrong password";
     assert!(stand.log().contains(refused), "{}", stand.log());
+    let said = nameless.say(&format!("b LOGIN {SUPPORT} {password}"));
+    assert!(said.starts_with("b OK"), "{said}");
     assert_eq!(serve.stop(), 0, "{}", stand.log());
+    let listed = stand.printed(&["password", "list"]);
+    assert!(listed.contains(" by imap from behind a proxy"), "{listed}");
+    let listed = stand.listed(&["password", "list"]);
+    assert_eq!(listed[0]["last_address"], serde_json::Value::Null);
 }
 
 #[test]

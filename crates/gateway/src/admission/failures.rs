@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{LockedOut, Turned};
+use super::{LockedOut, Pardoned, Turned};
 use crate::neighbourhood::neighbourhood;
 
 /// When logins that are wrong too often are not looked at any more.
@@ -70,9 +70,14 @@ impl Suspect {
     pub(super) fn new(address: IpAddr, login: &str) -> Self {
         Self {
             address: neighbourhood(address),
-            login: login.chars().take(LONGEST).collect(),
+            login: counted_as(login),
         }
     }
+}
+
+/// Login names are counted by so much of them, and shown so.
+pub(super) fn counted_as(login: &str) -> String {
+    login.chars().take(LONGEST).collect()
 }
 
 impl Failures {
@@ -152,17 +157,22 @@ impl Failures {
         addresses.chain(logins).chain(both)
     }
 
-    /// Counts anew for this address.
-    pub(super) fn forget_address(&mut self, address: IpAddr) {
-        let address = neighbourhood(address);
-        self.addresses.remove(&address);
-        self.both.retain(|suspect, _| suspect.address != address);
-    }
-
-    /// Counts anew for this login name, in lower case.
-    pub(super) fn forget_login(&mut self, login: &str) {
-        self.logins.remove(login);
-        self.both.retain(|suspect, _| suspect.login != login);
+    /// Ends the lockouts of somebody, which are answered, and counts anew for it where there were
+    /// any.
+    pub(super) fn pardon(&mut self, whom: &Pardoned, now: Timestamp) -> Vec<LockedOut> {
+        let mut lifted = self.locked_out(now);
+        lifted.retain(|one| whom.covers(one.address, one.login.as_deref()));
+        if !lifted.is_empty() {
+            self.addresses
+                .retain(|address, _| !whom.covers(Some(*address), None));
+            self.logins
+                .retain(|login, _| !whom.covers(None, Some(login)));
+            self.both.retain(|suspect, _| {
+                let Suspect { address, login } = suspect;
+                !whom.covers(Some(*address), Some(login))
+            });
+        }
+        lifted
     }
 
     /// How many counters there are.
@@ -239,7 +249,7 @@ impl Count {
 
 /// Counters of each kind.
 pub(super) const MOST: usize = 10_000;
-/// Login names are counted by this many characters.
+/// Characters.
 const LONGEST: usize = 255;
 const SHORTEST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(4);

@@ -20,10 +20,12 @@ use super::making::{Maker, Wanted, hashed};
 use super::proven::{Proof, Proven};
 use super::record::Record;
 use super::{
-    Admission, AppPasswords, Edition, Guest, Inheritance, Inherited, LastUse, LockedOut, Login,
-    Logins, Opens, Pardoned, PasswordError, PasswordId, Turned, Use,
+    Admission, AppPasswords, Edition, Guest, Inheritance, Inherited, LastUse, Login, Logins, Opens,
+    PasswordError, PasswordId, Turned, Use,
 };
 use crate::Protocol;
+
+mod asked;
 
 /// Decides who may come in, by the app passwords that are stored. Clones are the same one.
 ///
@@ -112,23 +114,6 @@ impl Gatekeeper {
     pub fn go_by(&self, rules: Rules) {
         *write(&self.0.rules) = Arc::new(rules);
         lock(&self.0.guests).keep_names(|name| self.0.opens(name));
-    }
-
-    /// Who is locked out at present, who is so for longest first.
-    pub fn locked_out(&self) -> Vec<LockedOut> {
-        lock(&self.0.failures).locked_out(self.0.house.clock.now())
-    }
-
-    /// Counts wrong logins of somebody anew, and answers which lockouts that ended.
-    pub fn pardon(&self, whom: &Pardoned) -> Vec<LockedOut> {
-        let mut lifted = self.locked_out();
-        lifted.retain(|one| whom.covers(one));
-        let mut failures = lock(&self.0.failures);
-        match whom {
-            Pardoned::Address(address) => failures.forget_address(*address),
-            Pardoned::Login(login) => failures.forget_login(login),
-        }
-        lifted
     }
 
     /// Looks at once which app passwords there are, and ends the sessions of those that are gone;
@@ -469,7 +454,8 @@ impl Inside {
                 opens.senders.clone()
             },
         };
-        let revoked = lock(&self.guests).enter(&password.id, (&candidate.name, opened.clone()));
+        let (revoked, presence) =
+            lock(&self.guests).enter(&password.id, (&candidate.name, opened.clone()));
         // Revoked between the look and here, or the rules changed: then nobody would cancel it any
         // more.
         if !read(&self.known).has(&password.id) {
@@ -493,6 +479,7 @@ impl Inside {
             mailbox: opens.mailbox.clone(),
             senders: senders.clone(),
             revoked,
+            presence,
         })
     }
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
+use super::failures::counted_as;
 use crate::neighbourhood::neighbourhood;
 
 /// An address, a login name, or both together, of which no password is looked at.
@@ -20,30 +21,34 @@ pub struct LockedOut {
     pub until: Timestamp,
 }
 
-/// Of whom wrong logins are counted anew.
+/// Of whom wrong logins are counted anew: whoever connects from the address, or the /64 that it is
+/// of, and whoever says the login name. A name may read as an address, as where devices log in
+/// under theirs, and then means both.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Pardoned {
-    /// Whoever connects from this address, or the /64 that it is of.
-    Address(IpAddr),
-    /// Whoever says this login name, in lower case.
-    Login(String),
+pub struct Pardoned {
+    address: Option<IpAddr>,
+    login: String,
 }
 
 impl Pardoned {
     /// Whom `text` names: an address, a network of IPv6 as it is listed, or a login name.
     pub fn named(text: &str) -> Self {
-        let address = text.strip_suffix("/64").unwrap_or(text);
-        match address.parse() {
-            Ok(address) => Self::Address(neighbourhood(address)),
-            Err(_) => Self::Login(text.to_lowercase()),
+        let network = text.strip_suffix("/64");
+        let network = network.and_then(|network| network.parse().ok());
+        let address = match network {
+            Some(IpAddr::V6(network)) => Some(IpAddr::V6(network)),
+            // Of IPv4 each address is counted by itself.
+            Some(IpAddr::V4(_)) => None,
+            None => text.parse().ok(),
+        };
+        Self {
+            address: address.map(neighbourhood),
+            login: counted_as(&text.to_lowercase()),
         }
     }
 
-    /// Whether a lockout is of it.
-    pub(super) fn covers(&self, one: &LockedOut) -> bool {
-        match self {
-            Self::Address(address) => one.address == Some(*address),
-            Self::Login(login) => one.login.as_ref() == Some(login),
-        }
+    /// Whether what is counted under this address and this login name is of it.
+    pub(super) fn covers(&self, address: Option<IpAddr>, login: Option<&str>) -> bool {
+        (self.address.is_some() && self.address == address) || login == Some(&self.login)
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct Flow {
     unflushed: bool,
     passed: u64,
     last: LastLine,
+    /// Why nothing more can be read, once everything is written that was read before.
+    broken: Option<io::Error>,
 }
 
 #[derive(Debug)]
@@ -60,6 +62,7 @@ impl Flow {
             unflushed: false,
             passed: 0,
             last: LastLine::NOTHING,
+            broken: None,
         }
     }
 
@@ -75,6 +78,15 @@ impl Flow {
     /// Whether nothing is on its way.
     pub(super) fn is_empty(&self) -> bool {
         self.early.is_empty() && self.held.is_none()
+    }
+
+    /// The last line that was written.
+    pub(super) fn last(&self) -> &LastLine {
+        &self.last
+    }
+
+    pub(super) fn last_mut(&mut self) -> &mut LastLine {
+        &mut self.last
     }
 
     /// The last line that was written, if nothing is on its way and more may come.
@@ -168,6 +180,9 @@ impl Flow {
     /// Reads as much as is there while another piece as large as the last has room: records of TLS
     /// are alike, and none is to be left in the reader in part. Pending if nothing is there.
     fn poll_fill<R: Source>(&mut self, from: &mut R, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Err(error));
+        }
         let mut buffer = Buffer::take();
         let mut reading = ReadBuf::new(buffer.octets_mut());
         let mut piece = 1;
@@ -187,8 +202,12 @@ impl Flow {
                     break;
                 }
                 Poll::Ready(Err(error)) if before == 0 => return Poll::Ready(Err(error)),
-                // What was read goes first; the error comes again.
-                Poll::Ready(Err(_)) | Poll::Pending => break,
+                // What was read goes first. A reset is told once (`read(2)`), so it is kept.
+                Poll::Ready(Err(error)) => {
+                    self.broken = Some(error);
+                    break;
+                }
+                Poll::Pending => break,
             }
         }
         let end = reading.filled().len();
@@ -242,6 +261,35 @@ mod tests {
         }
 
         fn reduce(&mut self) {}
+    }
+
+    /// What gives these octets, and then is reset, which is told once.
+    struct Reset(Option<&'static [u8]>, Option<io::ErrorKind>);
+
+    impl Source for Reset {
+        fn poll_some(&mut self, _: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            if let Some(octets) = self.0.take() {
+                to.put_slice(octets);
+                return Poll::Ready(Ok(()));
+            }
+            Poll::Ready(self.1.take().map_or(Ok(()), |kind| Err(kind.into())))
+        }
+
+        fn reduce(&mut self) {}
+    }
+
+    #[tokio::test]
+    async fn a_reset_behind_octets_is_told_once_they_are_written() {
+        let mut from = Reset(Some(b"half"), Some(io::ErrorKind::ConnectionReset));
+        let (mut to, mut heard) = tokio::io::duplex(ROOM);
+        let mut flow = Flow::beginning_with(b"");
+        let ended = poll_fn(|cx| flow.poll_pass(&mut from, &mut to, cx)).await;
+        let error = ended.expect_err("it was reset");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+        let mut written = [0; 4];
+        let reading = tokio::io::AsyncReadExt::read_exact(&mut heard, &mut written);
+        reading.await.expect("it was written");
+        assert_eq!(&written, b"half");
     }
 
     #[tokio::test]

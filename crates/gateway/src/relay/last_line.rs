@@ -8,8 +8,10 @@ pub(super) struct LastLine {
     length: Option<u8>,
     /// Whether the line has ended.
     ended: bool,
-    /// Whether nothing came in front of it at the same time.
-    alone: bool,
+    /// How many lines began since it was looked at last; more than one count as two.
+    begun: u8,
+    /// Of a command, whether everything that was asked before was answered when it passed.
+    in_turn: bool,
 }
 
 impl LastLine {
@@ -18,7 +20,8 @@ impl LastLine {
         head: [0; HEAD],
         length: Some(0),
         ended: true,
-        alone: true,
+        begun: 0,
+        in_turn: true,
     };
 
     /// These octets have passed. Of many, only the last few are looked at.
@@ -40,7 +43,8 @@ impl LastLine {
                 continue;
             }
             if begins_here {
-                self.alone = begin == 0 && !is_cut;
+                let is_first = self.begun == 0 && begin == 0 && !is_cut;
+                self.begun = if is_first { 1 } else { 2 };
                 self.length = Some(0);
                 self.append(&line[begin..]);
             } else if is_cut {
@@ -50,6 +54,16 @@ impl LastLine {
             }
             self.ended = ends;
             return;
+        }
+    }
+
+    /// Of what is asked: `asked` was the last line of it before what passed just now, and `said`
+    /// that of the answers.
+    pub(super) fn was_asked_after(&mut self, asked: &Self, said: &Self) {
+        match std::mem::take(&mut self.begun) {
+            0 => {}
+            1 => self.in_turn = is_between_answers(asked, said),
+            _ => self.in_turn = false,
         }
     }
 
@@ -75,10 +89,10 @@ fn is_done(line: &[u8]) -> bool {
 /// Whether an IMAP server has said what it had to say: then another line, such as `* BYE`, is
 /// understood (RFC 9051 §7.1.5). Between two lines is not enough, since a literal has lines, too,
 /// and may stall at the end of one: the last line of the server must be the answer to the last
-/// command; or that command be IDLE, whose own answers hold no literals, and which was sent by itself
-/// and is being answered: what was asked together with it may be what stalls.
+/// command; or that command be IDLE, whose own answers hold no literals, and which was asked when
+/// everything before it was answered: otherwise that may be what stalls.
 pub(super) fn is_between_answers(asked: &LastLine, said: &LastLine) -> bool {
-    let is_alone = asked.alone;
+    let is_in_turn = asked.in_turn;
     let (Some(asked), Some(said)) = (asked.whole(), said.whole()) else {
         return false;
     };
@@ -94,7 +108,7 @@ pub(super) fn is_between_answers(asked: &LastLine, said: &LastLine) -> bool {
         Some(command) if command.eq_ignore_ascii_case(b"IDLE") => {
             // "+ idling", or what is new (RFC 2177 §3).
             let is_idling = said.starts_with(b"+") || said.starts_with(b"* ");
-            is_answered() || (is_alone && is_idling)
+            is_answered() || (is_in_turn && is_idling)
         }
         Some(_) => is_answered(),
     }
@@ -109,69 +123,132 @@ const LOOK: usize = 512;
 mod tests {
     use super::*;
 
-    fn line(parts: &[&str]) -> LastLine {
-        let mut line = LastLine::NOTHING;
-        for part in parts {
-            line.saw(part.as_bytes());
+    /// What passes, each by itself.
+    enum Passes<'a> {
+        /// From the client, of one look or of several that nobody answers in between.
+        Asked(&'a str),
+        Said(&'a str),
+    }
+
+    use Passes::{Asked, Said};
+
+    fn is_between(passing: &[Passes<'_>]) -> bool {
+        let (mut asked, mut said) = (LastLine::NOTHING, LastLine::NOTHING);
+        for octets in passing {
+            match octets {
+                Asked(octets) => {
+                    let before = asked;
+                    asked.saw(octets.as_bytes());
+                    asked.was_asked_after(&before, &said);
+                }
+                Said(octets) => said.saw(octets.as_bytes()),
+            }
         }
-        line
+        is_between_answers(&asked, &said)
     }
 
     #[test]
     fn an_answer_to_the_last_command_is_the_end_of_what_is_said() {
-        for (asked, said) in [
-            (&["a NOOP\r\n"][..], &["* 1 EXISTS\r\na OK done\r\n"][..]),
-            (&["a NO", "OP\r\n"], &["a O", "K done\r", "\n"]),
-            (&["a IDLE\r\n"], &["+ idling\r\n"]),
-            (&["a idle\r\n", "DONE\r\n"], &["+ idling\r\n* 2 EXISTS\r\n"]),
-            (&["a IDLE\r\nDONE\r\n"], &["+ idling\r\na OK done\r\n"]),
-            (&["a NOOP\r\n", "b ID", "LE\r\n"], &["a OK\r\n", "+ \r\n"]),
-            (&[], &[]),
-        ] {
-            assert!(
-                is_between_answers(&line(asked), &line(said)),
-                "{asked:?} {said:?}"
-            );
+        for (number, passing) in [
+            &[Asked("a NOOP\r\n"), Said("* 1 EXISTS\r\na OK done\r\n")][..],
+            &[
+                Asked("a NO"),
+                Asked("OP\r\n"),
+                Said("a O"),
+                Said("K done\r"),
+                Said("\n"),
+            ],
+            &[Asked("a IDLE\r\n"), Said("+ idling\r\n")],
+            &[
+                Asked("a idle\r\n"),
+                Said("+ idling\r\n* 2 EXISTS\r\n"),
+                Asked("DONE\r\n"),
+            ],
+            &[
+                Asked("a IDLE\r\nDONE\r\n"),
+                Said("+ idling\r\na OK done\r\n"),
+            ],
+            &[
+                Asked("a NOOP\r\n"),
+                Said("a OK\r\n"),
+                Asked("b ID"),
+                Asked("LE\r\n"),
+                Said("+ \r\n"),
+            ],
+            // The end of one IDLE, and the next.
+            &[
+                Asked("a IDLE\r\n"),
+                Said("+ \r\n"),
+                Asked("DONE\r\n"),
+                Said("a OK\r\n"),
+                Asked("b IDLE\r\n"),
+                Said("+ \r\n"),
+            ],
+            &[],
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            assert!(is_between(passing), "{number}");
         }
     }
 
     #[test]
     fn what_may_be_within_a_literal_is_not() {
         let long = format!("{} a OK\r\n", "x".repeat(2 * LOOK));
-        for (asked, said) in [
-            (
-                &["a FETCH 1 BODY[]\r\n"][..],
-                &["* 1 FETCH (BODY[] {99}\r\n", "Hello\r\n"][..],
-            ),
-            (
-                &["a FETCH 1 BODY[]\r\n"],
-                &["* 1 FETCH (BODY[] {99}\r\n* BYE\r\n"],
-            ),
-            (&["a FETCH 1 BODY[]\r\nb NOOP\r\n"], &["a OK done\r\n"]),
-            (
-                &["a FETCH 1 BODY[]\r\nb IDLE\r\n"],
-                &["* 1 FETCH (BODY[] {99}\r\n", "Hello\r\n"],
-            ),
-            (
-                &["a FETCH 1 BODY[]\r\nb IDLE\r\n"],
-                &["* 1 FETCH (BODY[] {99}\r\n", "* a list\r\n"],
-            ),
-            (
-                &["a FETCH 1 BODY[]\r\n", "b IDLE\r\n"],
-                &["* 1 FETCH (BODY[] {99}\r\n", "Hello\r\n"],
-            ),
-            (&["a NOOP\r\n"], &["a OK do"]),
-            (&["a NOOP\r\n"], &["ab OK done\r\n"]),
-            (&["a NOOP\r\n"], &[&long]),
-            (&["a APPEND x {3+}\r\nabc\r\n\r\n"], &["* 1 EXISTS\r\n"]),
-            (&["a LOGOUT"], &["a OK done\r\n"]),
-            (&["a NOOP\r\n"], &[]),
-            (&[], &["half"]),
-        ] {
-            assert!(
-                !is_between_answers(&line(asked), &line(said)),
-                "{asked:?} {said:?}"
-            );
+        let (fetch, literal) = ("a FETCH 1 BODY[]\r\n", "* 1 FETCH (BODY[] {99}\r\n");
+        for (number, passing) in [
+            &[Asked(fetch), Said(literal), Said("Hello\r\n")][..],
+            &[Asked(fetch), Said("* 1 FETCH (BODY[] {99}\r\n* BYE\r\n")],
+            &[
+                Asked("a FETCH 1 BODY[]\r\nb NOOP\r\n"),
+                Said("a OK done\r\n"),
+            ],
+            &[
+                Asked("a FETCH 1 BODY[]\r\nb IDLE\r\n"),
+                Said(literal),
+                Said("Hello\r\n"),
+            ],
+            &[
+                Asked("a FETCH 1 BODY[]\r\nb IDLE\r\n"),
+                Said(literal),
+                Said("* a list\r\n"),
+            ],
+            // A client that does not wait, and a literal that has lines like an answer to IDLE.
+            &[
+                Asked(fetch),
+                Asked("b IDLE\r\n"),
+                Said(literal),
+                Said("* a list\r\n"),
+            ],
+            &[
+                Asked(fetch),
+                Said(literal),
+                Asked("b IDLE\r\n"),
+                Said("+ a list\r\n"),
+            ],
+            &[
+                Asked(fetch),
+                Asked("b ID"),
+                Said(literal),
+                Asked("LE\r\n"),
+                Said("+ a list\r\n"),
+            ],
+            &[Asked("a NOOP\r\n"), Said("a OK do")],
+            &[Asked("a NOOP\r\n"), Said("ab OK done\r\n")],
+            &[Asked("a NOOP\r\n"), Said(&long)],
+            &[
+                Asked("a APPEND x {3+}\r\nabc\r\n\r\n"),
+                Said("* 1 EXISTS\r\n"),
+            ],
+            &[Asked("a LOGOUT"), Said("a OK done\r\n")],
+            &[Asked("a NOOP\r\n")],
+            &[Said("half")],
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            assert!(!is_between(passing), "{number}");
         }
     }
 }

@@ -40,6 +40,8 @@ pub(crate) enum Bye {
     TooMuch,
     /// The program stops.
     Stopping,
+    /// The door is gone, and the program goes on.
+    DoorGone,
     /// Too many connections are open.
     Crowded,
     /// The app password was revoked.
@@ -55,6 +57,7 @@ impl Bye {
             Self::TooSlow => "Too long without a login, closing",
             Self::TooMuch => "Too much without a login, closing",
             Self::Stopping => "Gatepost is being stopped, try again in a moment",
+            Self::DoorGone => "Gatepost does not listen here any more, ask whoever runs it",
             Self::Crowded => "Too many connections, try again later",
             Self::Revoked => "Authentication is not valid any more",
             Self::Unprotected => "Nobody signs in here without TLS",
@@ -197,6 +200,7 @@ impl<M: Machine> Conversation<M> {
         let mut reading = stream.take(READ_AT_ONCE as u64);
         let came = stop.or(clock.within(left, reading.read_buf(buffer))).await;
         match came {
+            None if self.stop.is_for_these_alone() => self.bye(Bye::DoorGone),
             None => self.bye(Bye::Stopping),
             Some(Err(Elapsed)) => self.bye(Bye::TooSlow),
             Some(Ok(Ok(0))) => return Err(io::ErrorKind::UnexpectedEof.into()),

@@ -30,8 +30,12 @@ pub(super) enum Why {
     Idle,
     /// What let the guest in does not hold any more.
     Revoked,
-    /// The program stops, or the door is gone.
+    /// The program stops.
     Stopped,
+    /// The door is gone.
+    DoorGone,
+    /// It was somebody's no more, and sent too much for a stranger.
+    TooMuch,
 }
 
 impl Whose {
@@ -54,12 +58,10 @@ impl Whose {
         accepted: Option<u64>,
         why: &Why,
     ) {
-        tracing::info!(
-            door = place.door.name,
-            protocol = %place.door.protocol,
-            client = %place.from,
-            login = self.login,
-            mailbox = self.mailbox,
+        tell_of!(
+            info,
+            place,
+            self,
             up,
             down,
             accepted,
@@ -81,7 +83,9 @@ impl Whose {
             Why::Revoked => {
                 "its network is not let in any more, or sends for another mailbox".to_owned()
             }
-            Why::Stopped => "gatepost is being stopped, or the door is gone".to_owned(),
+            Why::Stopped => "gatepost is being stopped".to_owned(),
+            Why::DoorGone => "its door is gone from the configuration".to_owned(),
+            Why::TooMuch => "it sent too much without a login".to_owned(),
         }
     }
 }
@@ -94,6 +98,7 @@ impl From<Ended> for Why {
             Ended::Idle => Self::Idle,
             Ended::Revoked => Self::Revoked,
             Ended::Stopped => Self::Stopped,
+            Ended::DoorGone => Self::DoorGone,
         }
     }
 }
@@ -104,7 +109,10 @@ impl From<Bye> for Why {
             Bye::TooSlow => Self::Idle,
             Bye::Revoked => Self::Revoked,
             Bye::Stopping => Self::Stopped,
-            Bye::TooMuch | Bye::Crowded | Bye::Unprotected => Self::Closed,
+            Bye::DoorGone => Self::DoorGone,
+            Bye::TooMuch => Self::TooMuch,
+            // Said at the door, before there is a session.
+            Bye::Crowded | Bye::Unprotected => Self::Closed,
         }
     }
 }

@@ -11,8 +11,8 @@ use gatepost_wire::sasl::Credentials;
 use tokio::select;
 
 use super::refusal::{Kind, Refusal};
-use super::{LetIn, Place, Wish};
-use crate::admission::{Guest, Login, Turned};
+use super::{LetIn, Place, Wish, telling};
+use crate::admission::{Guest, Login, Presence, Turned};
 use crate::upstream::NoDestination;
 
 /// Why somebody is not let in.
@@ -33,14 +33,11 @@ pub(super) async fn let_in(place: Place<'_>, wish: Wish) -> Result<LetIn, Refusa
     };
     match came {
         Ok(let_in) => {
-            tracing::info!(
-                door = place.door.name,
-                protocol = %place.door.protocol,
-                client = %place.from,
-                login = let_in.guest.login,
-                mailbox = let_in.guest.mailbox,
-                "signed in"
-            );
+            if let_in.guest.password.is_none() {
+                telling::signed_in_without_login(place, &let_in.guest);
+            } else {
+                telling::signed_in(place, &let_in.guest);
+            }
             if let Told::Smtp(extensions) = &let_in.passage.told {
                 place.gateway.offers.learn(Some(extensions));
             }
@@ -80,6 +77,7 @@ pub(super) fn device(place: Place<'_>) -> Option<Guest> {
         mailbox: mailbox.to_owned(),
         senders: vec![mailbox.to_owned()],
         revoked,
+        presence: Presence::default(),
     })
 }
 
@@ -185,12 +183,10 @@ fn tell(place: Place<'_>, stopped: Stopped) -> Refusal {
             (guest, refusal, "mail_server_silent")
         }
     };
-    tracing::warn!(
-        door = place.door.name,
-        protocol = %place.door.protocol,
-        client = %place.from,
-        login = guest.login,
-        mailbox = guest.mailbox,
+    tell_of!(
+        warn,
+        place,
+        guest,
         code,
         "the login is good, and there is no way on: {}",
         refusal.said

@@ -39,8 +39,11 @@ impl Machine for Pop3 {
     }
 
     fn bye(&mut self, why: Bye) {
-        self.0
-            .bye(&Reply::err(why.words()).with_code(Code::SysTemp));
+        let code = match why {
+            Bye::DoorGone => Code::SysPerm,
+            _ => Code::SysTemp,
+        };
+        self.0.bye(&Reply::err(why.words()).with_code(code));
     }
 }
 

@@ -16,7 +16,7 @@ use super::conversation::{Bye, Conversation, Machine, Next};
 use super::ending::{Whose, Why};
 use super::imap::MOST_ERRORS;
 use super::refusal::Refusal;
-use super::{Arrival, Place, letting_in, smtp};
+use super::{Arrival, Place, letting_in, smtp, telling};
 use crate::Gateway;
 use crate::admission::Guest;
 use crate::spool::{
@@ -156,6 +156,8 @@ impl Counter<'_> {
     fn forget(&mut self) {
         if std::mem::take(&mut self.signed_in) {
             self.guest = letting_in::device(self.place);
+            // What is sent now is told under its own name.
+            self.whose = None;
         }
     }
 
@@ -186,14 +188,7 @@ impl Counter<'_> {
     async fn sign_in(&mut self, credentials: gatepost_wire::sasl::Credentials) -> Answer {
         match letting_in::admit(self.place, credentials).await {
             Ok(guest) => {
-                tracing::info!(
-                    door = self.place.door.name,
-                    protocol = "smtp",
-                    client = %self.place.from,
-                    login = guest.login,
-                    mailbox = guest.mailbox,
-                    "signed in"
-                );
+                telling::signed_in(self.place, &guest);
                 self.whose = Some(Whose::of(&guest, self.place.gateway.clock.now()));
                 self.guest = Some(guest);
                 self.signed_in = true;
@@ -206,8 +201,10 @@ impl Counter<'_> {
     /// MAIL FROM: whether this sender may begin.
     async fn begin(&mut self, sender: &Sender) -> Result<(), Refused> {
         let guest = self.guest.as_ref().ok_or_else(nobody)?;
-        self.whose
-            .get_or_insert_with(|| Whose::of(guest, self.place.gateway.clock.now()));
+        if self.whose.is_none() {
+            telling::signed_in_without_login(self.place, guest);
+            self.whose = Some(Whose::of(guest, self.place.gateway.clock.now()));
+        }
         self.spool.acceptance.permits(guest).await?;
         let rules = self.rules(guest);
         let sender = match &sender.path {
@@ -313,6 +310,7 @@ impl Counter<'_> {
         let login = self.guest.as_ref().map(|guest| guest.login.as_str());
         tracing::warn!(
             door = self.place.door.name,
+            protocol = %self.place.door.protocol,
             client = %self.place.from,
             login,
             "a message was not accepted: {refused}"

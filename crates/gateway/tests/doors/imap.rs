@@ -136,26 +136,35 @@ async fn news_reach_a_client_that_idles_and_a_revoked_password_ends_its_session(
 }
 
 #[tokio::test]
-async fn an_open_session_survives_its_door_and_hears_a_goodbye_when_all_ends() {
-    let stand = Stand::new().await;
-    let address = stand.open(door(Protocol::Imap, Tls::Off));
-    let mut client = stand.knock(address).await;
-    client.line().await;
-    client.say(&format!("a LOGIN {USER} \"{PASSWORD}\"")).await;
-    let mut stranger = stand.knock(address).await;
-    stranger.line().await;
-    stand.accepting.end().await;
-    let said = client.say("b NOOP").await;
-    assert!(said.starts_with("b OK"), "{said}");
-    let (client_heard, stranger_heard, ()) =
-        tokio::join!(client.rest(), stranger.rest(), stand.sessions.end());
-    assert_eq!(
-        client_heard,
-        "* BYE Gatepost is being stopped, connect again in a moment\r\n"
-    );
-    assert_eq!(
-        stranger_heard,
-        "* BYE Gatepost is being stopped, try again in a moment\r\n"
-    );
-    stand.end().await;
+async fn an_open_session_survives_its_door_and_hears_a_goodbye_that_is_true() {
+    let gone = "* BYE Gatepost does not listen here any more, ask whoever runs it\r\n";
+    for (of_door, to_client, to_stranger) in [
+        (true, gone, gone),
+        (
+            false,
+            "* BYE Gatepost is being stopped, connect again in a moment\r\n",
+            "* BYE Gatepost is being stopped, try again in a moment\r\n",
+        ),
+    ] {
+        let stand = Stand::new().await;
+        let address = stand.open(door(Protocol::Imap, Tls::Off));
+        let mut client = stand.knock(address).await;
+        client.line().await;
+        client.say(&format!("a LOGIN {USER} \"{PASSWORD}\"")).await;
+        let mut stranger = stand.knock(address).await;
+        stranger.line().await;
+        stand.accepting.end().await;
+        let said = client.say("b NOOP").await;
+        assert!(said.starts_with("b OK"), "{said}");
+        let ending = if of_door {
+            stand.sessions.clone()
+        } else {
+            stand.program.clone()
+        };
+        let (client_heard, stranger_heard, ()) =
+            tokio::join!(client.rest(), stranger.rest(), ending.end());
+        assert_eq!(client_heard, to_client);
+        assert_eq!(stranger_heard, to_stranger);
+        stand.end().await;
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gatepost_gateway::admission::{Admission, Guest, Login, Turned};
+use gatepost_gateway::admission::{Admission, Guest, Login, Presence, Turned};
 use gatepost_gateway::door::{
     Behind, Certificate, CertificateFiles, Door, DoorSettings, LeadsTo, Socket, Tls,
 };
@@ -40,6 +40,8 @@ pub(crate) struct Stand {
     pub(crate) sandbox: Sandbox,
     pub(crate) gateway: Gateway,
     pub(crate) sessions: Tasks,
+    /// What the sessions of the door are a part of.
+    pub(crate) program: Tasks,
     pub(crate) accepting: Tasks,
     pub(crate) revoked: CancellationToken,
     pub(crate) tokens: Arc<Minted>,
@@ -90,13 +92,14 @@ impl Stand {
             limits,
             asked,
         };
-        let revoked = CancellationToken::new();
+        let (revoked, program) = (CancellationToken::new(), tasks.child());
         let admission = OnePassword {
             revoked: revoked.clone(),
         };
         Self {
             gateway: Gateway::new(Arc::new(admission), Arc::new(upstream), Clock::system()),
-            sessions: tasks.child(),
+            sessions: program.child(),
+            program,
             accepting: tasks.child(),
             folder: tempfile::tempdir().expect("a temporary folder"),
             sandbox,
@@ -299,6 +302,7 @@ impl Admission for OnePassword {
             mailbox: mailbox.to_owned(),
             senders: vec![USER.to_owned()],
             revoked: self.revoked.clone(),
+            presence: Presence::default(),
         })
     }
 

@@ -43,6 +43,7 @@ pub(super) fn run(arguments: &Arguments, config: &Config) -> Result<(), Failure>
         | Answer::Health { .. }
         | Answer::Credentials { .. }
         | Answer::Reloaded(_)
+        | Answer::Revoked { .. }
         | Answer::Done => return Err(not_serving().into()),
     };
     if let Some(whom) = &arguments.lift {
@@ -63,6 +64,10 @@ pub(super) fn run(arguments: &Arguments, config: &Config) -> Result<(), Failure>
     arguments
         .form
         .list(&holding, HEADS, |lockout| cells(lockout, now))?;
+    let is_nameless = |one: &Lockout| one.address.is_some_and(|address| address.is_unspecified());
+    if !arguments.form.is_json() && holding.iter().any(is_nameless) {
+        screen::note(NAMELESS);
+    }
     if more > 0 {
         screen::note(&format!("and {more} more"));
     }
@@ -91,12 +96,12 @@ fn cells(lockout: &Lockout, now: Timestamp) -> [String; 4] {
 /// As it is given to `--lift`.
 fn place(address: IpAddr) -> String {
     match address {
-        address if address.is_unspecified() => format!("{address} (behind a proxy)"),
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => format!("{address}/64"),
     }
 }
 
+const NAMELESS: &str = "(0.0.0.0 is everybody of whom no proxy says from where they connect)";
 const EACH: &str = "(each)";
 const HEADS: [&str; 4] = ["ADDRESS", "LOGIN", "WRONG", "ENDS"];
 

@@ -362,6 +362,27 @@ async fn a_neighbour_of_a_guesser_cannot_guess_either() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn those_who_have_to_leave_with_a_password_are_counted() {
+    let stand = Stand::new();
+    let (id, password) = stand.make(Wanted::of(ADA)).await;
+    let (other, _) = stand.make(Wanted::of(ADA)).await;
+    let mut guests = Vec::new();
+    for _ in 0..3 {
+        let guest = stand.try_from(HERE, (ADA, &password)).await;
+        guests.push(guest.expect("it is right"));
+    }
+    // One has left of its own accord.
+    guests.pop();
+    for id in [&id, &other] {
+        assert!(stand.passwords.revoke(id).await.expect("memory"));
+    }
+    stand.gatekeeper.look().await.expect("memory");
+    assert!(guests.iter().all(|guest| guest.revoked.is_cancelled()));
+    assert_eq!(stand.gatekeeper.left_with(&id), 2);
+    assert_eq!(stand.gatekeeper.left_with(&other), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_name_that_others_made_suspect_is_let_in_from_where_it_was_used() {
     let stand = Stand::new();
     let (id, password) = stand.make(Wanted::of(ADA)).await;

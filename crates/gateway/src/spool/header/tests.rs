@@ -10,6 +10,7 @@ fn guest() -> Guest {
         mailbox: "support@contoso.com".to_owned(),
         senders: vec!["support@contoso.com".to_owned()],
         revoked: CancellationToken::new(),
+        presence: crate::admission::Presence::default(),
     }
 }
 
