@@ -99,6 +99,12 @@ pub enum Trace {
         /// The immutable id.
         id: String,
     },
+    /// A person sent the draft with this immutable id, which was not all of the message. No look
+    /// says more.
+    Altered {
+        /// The immutable id.
+        id: String,
+    },
 }
 
 /// The server has taken a message.

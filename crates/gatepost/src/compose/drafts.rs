@@ -35,9 +35,16 @@ impl<L: Lookout> Lookout for Drafts<L> {
         match self.graph.withdraw_draft(id).await? {
             Withdrawal::Withdrawn => Ok(()),
             // The next look finds out.
-            Withdrawal::Sent | Withdrawal::Gone | Withdrawal::Changed => Err(LookError::NotNow(
-                "it was a draft and is none any more, so it may have been sent just now".to_owned(),
+            Withdrawal::Sent => Err(LookError::NotNow(
+                "it was a draft and was sent just now".to_owned(),
             )),
+            Withdrawal::Gone => Err(LookError::NotNow(
+                "it was a draft and is gone, so somebody sent or deleted it just now".to_owned(),
+            )),
+            Withdrawal::Changed => Err(LookError::NotNow(format!(
+                "it is a draft still, and somebody changes it, so it is not taken away, and not \
+                 sent anew; the draft has the immutable id {id}"
+            ))),
         }
     }
 }

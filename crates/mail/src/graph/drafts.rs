@@ -1,6 +1,9 @@
 //! Messages that are being written, answered and passed on
 //! (<https://learn.microsoft.com/graph/api/resources/message>).
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use gatepost_fault::Fault as _;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
@@ -8,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::call::Call;
 use super::client::Graph;
+use super::resources::Recipient;
 use super::session::is_missing;
 use crate::{Address, MailError};
 
@@ -172,7 +176,8 @@ pub enum Withdrawal {
     Sent,
     /// Nothing is there: somebody deleted it, before or after it was sent.
     Gone,
-    /// It was changed meanwhile, so it was left alone. It may be about to be sent.
+    /// It is a draft, and somebody changed it meanwhile, so it was left alone. It may be about to
+    /// be sent.
     Changed,
 }
 
@@ -239,38 +244,82 @@ impl Graph {
     /// Microsoft does not say that deleting heeds `If-Match`
     /// (<https://learn.microsoft.com/graph/api/message-delete>), and its versions are weak ones. So
     /// the guard is the look right before; the condition narrows the moment between the two where
-    /// it is heeded, and where it never holds the draft stays, and a person decides.
+    /// it is heeded. Where a version twice does not match itself it is not, and the look alone is
+    /// the guard. A draft that has another version at the next look is changed by somebody, and
+    /// left alone.
     ///
     /// Where the answer does not say whether it was deleted, a look behind it does.
     pub async fn withdraw_draft(&self, id: &str) -> Result<Withdrawal, MailError> {
-        let found = match self.drafted(id).await? {
-            Some(found) if found.is_draft => found,
-            Some(_) => return Ok(Withdrawal::Sent),
-            None => return Ok(Withdrawal::Gone),
+        let seen = match self.version(id).await? {
+            Ok(version) => version,
+            Err(ended) => return Ok(ended),
         };
-        let Some(etag) = found.etag else {
-            return Err(self.garbled(LOOK, "a draft without `@odata.etag`"));
-        };
-        let url = self.at(&["messages", id]).url();
-        let call = Call::new(Method::DELETE, url, "withdraw a draft");
-        match self.done(call.of_version(etag).once()).await {
-            Ok(()) => Ok(Withdrawal::Withdrawn),
-            Err(MailError::Graph(refusal)) if refusal.status == 404 => Ok(Withdrawal::Gone),
-            Err(MailError::Graph(refusal)) if matches!(refusal.status, 409 | 412) => {
-                Ok(match self.draft_fate(id).await? {
-                    DraftFate::Sent => Withdrawal::Sent,
-                    DraftFate::Gone => Withdrawal::Gone,
-                    DraftFate::Unsent => Withdrawal::Changed,
-                })
+        for condition in [Some(&seen), Some(&seen), None] {
+            let url = self.at(&["messages", id]).url();
+            let mut call = Call::new(Method::DELETE, url, "withdraw a draft").once();
+            if let Some(version) = condition {
+                call = call.of_version(version.clone());
             }
-            Err(error) if error.next().is_retry() => match self.draft_fate(id).await {
-                // Our own question did it, and only its answer did not come.
-                Ok(DraftFate::Gone) => Ok(Withdrawal::Withdrawn),
-                Ok(DraftFate::Sent) => Ok(Withdrawal::Sent),
-                Ok(DraftFate::Unsent) | Err(_) => Err(error),
-            },
-            Err(error) => Err(error),
+            let refusal = match self.done(call).await {
+                Ok(()) => return Ok(Withdrawal::Withdrawn),
+                Err(MailError::Graph(refusal)) => refusal,
+                Err(error) => return self.perhaps_withdrawn(id, error).await,
+            };
+            match refusal.status {
+                404 => return Ok(Withdrawal::Gone),
+                409 | 412 => {}
+                _ => return self.perhaps_withdrawn(id, MailError::Graph(refusal)).await,
+            }
+            match self.version(id).await? {
+                Ok(version) if version == seen && refusal.status == 412 => {}
+                Ok(_) => break,
+                Err(ended) => return Ok(ended),
+            }
         }
+        Ok(Withdrawal::Changed)
+    }
+
+    /// Behind an answer that does not say whether a draft was deleted. Exchange may need a moment
+    /// for it, and what is seen then is not there any more at the next look.
+    async fn perhaps_withdrawn(&self, id: &str, error: MailError) -> Result<Withdrawal, MailError> {
+        if !error.next().is_retry() {
+            return Err(error);
+        }
+        for wait in [None, Some(A_MOMENT)] {
+            if let Some(wait) = wait {
+                self.settings().clock.sleep(wait).await;
+            }
+            match self.draft_fate(id).await {
+                // Our own question did it, and only its answer did not come.
+                Ok(DraftFate::Gone) => return Ok(Withdrawal::Withdrawn),
+                Ok(DraftFate::Sent) => return Ok(Withdrawal::Sent),
+                Ok(DraftFate::Unsent) => {}
+                Err(_) => break,
+            }
+        }
+        Err(error)
+    }
+
+    /// The version of a draft, or what became of it if it is none any more.
+    async fn version(&self, id: &str) -> Result<Result<String, Withdrawal>, MailError> {
+        let etag = match self.drafted(id).await? {
+            Some(found) if found.is_draft => found.etag,
+            Some(_) => return Ok(Err(Withdrawal::Sent)),
+            None => return Ok(Err(Withdrawal::Gone)),
+        };
+        let missing = || self.garbled(LOOK, "a draft without `@odata.etag`");
+        etag.map(Ok).ok_or_else(missing)
+    }
+
+    /// To whom a message is addressed, in small letters.
+    pub(super) async fn addressees(&self, id: &str) -> Result<BTreeSet<String>, MailError> {
+        let address = self.at(&["messages", id]);
+        let address = address.with("$select", "toRecipients,ccRecipients,bccRecipients");
+        let found: Addressed = self.object(Call::get(address.url(), LOOK)).await?;
+        let all = [found.to, found.cc, found.bcc];
+        let all = all.into_iter().flatten();
+        let addresses = all.filter_map(|one| one.email_address?.address);
+        Ok(addresses.map(|one| one.to_lowercase()).collect())
     }
 
     async fn drafted(&self, id: &str) -> Result<Option<Drafted>, MailError> {
@@ -375,7 +424,18 @@ struct Drafted {
     etag: Option<String>,
 }
 
+#[derive(Deserialize)]
+struct Addressed {
+    #[serde(default, rename = "toRecipients")]
+    to: Vec<Recipient>,
+    #[serde(default, rename = "ccRecipients")]
+    cc: Vec<Recipient>,
+    #[serde(default, rename = "bccRecipients")]
+    bcc: Vec<Recipient>,
+}
+
 const LOOK: &str = "look for a draft";
+const A_MOMENT: Duration = Duration::from_secs(1);
 
 /// What the fields are called in the store (MS-OXPROPS, `PidTagInReplyToId`,
 /// `PidTagInternetReferences`).

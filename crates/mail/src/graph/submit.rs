@@ -11,6 +11,7 @@
 
 mod files;
 mod json;
+mod left;
 mod mime;
 mod plan;
 mod rebuilt;

@@ -4,6 +4,7 @@ mod asking;
 mod cuts;
 mod items;
 mod large;
+mod left;
 mod sending;
 mod server;
 mod silence;

@@ -198,6 +198,8 @@ fn left_behind(error: &SubmitError, link: &mut Link) -> Standing {
         SubmitError::TooLarge { .. }
         | SubmitError::DraftDenied { .. }
         | SubmitError::UploadExpired { .. }
+        | SubmitError::DraftAltered { .. }
+        | SubmitError::DraftChanged { .. }
         | SubmitError::Unsendable { .. } => Standing::Ready,
         SubmitError::Refused { .. } | SubmitError::NoRecipient(_) => Standing::Begun,
         // Within DATA only the end of the message or of the connection ends it.

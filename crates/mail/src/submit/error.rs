@@ -48,6 +48,33 @@ pub enum SubmitError {
         /// How the answer was lost.
         reason: String,
     },
+    /// A person sent the draft that an earlier try left, and it was not all of the message.
+    #[error(
+        "somebody sent a draft of this message from {mailbox} that an earlier try had left in {host}, and {lacks}; the draft had the immutable id {draft}"
+    )]
+    DraftAltered {
+        /// The server.
+        host: String,
+        /// The mailbox in whose name it was sent.
+        mailbox: String,
+        /// The immutable id of the draft.
+        draft: String,
+        /// How what was sent differs from the message, as a clause.
+        lacks: String,
+    },
+    /// Somebody changes the draft that an earlier try left, so it was not taken away; nothing was
+    /// sent.
+    #[error(
+        "an earlier try left a draft of this message in {mailbox}, and somebody changes it, so {host} did not take it away; nothing was sent, since both might be, and it is tried again later: close that draft and delete it, or send it; it has the immutable id {draft}"
+    )]
+    DraftChanged {
+        /// The server.
+        host: String,
+        /// The mailbox in whose name it was to be sent.
+        mailbox: String,
+        /// The immutable id of the draft.
+        draft: String,
+    },
     /// The message is larger than the server says it takes; nothing was sent.
     #[error("the message has {size} octets, and {host} takes {limit} from {mailbox}")]
     TooLarge {
@@ -110,6 +137,8 @@ impl SubmitError {
     pub const CODES: &'static [&'static str] = &[
         "submission_refused",
         "submission_unknown",
+        "submission_draft_altered",
+        "submission_draft_changed",
         "submission_too_large",
         "submission_unsendable",
         "submission_upload_expired",
@@ -131,7 +160,7 @@ impl SubmitError {
 
     /// Whether the message may have been sent all the same.
     pub fn is_unknown(&self) -> bool {
-        matches!(self, Self::Unknown { .. })
+        matches!(self, Self::Unknown { .. } | Self::DraftAltered { .. })
     }
 }
 
@@ -148,6 +177,8 @@ impl Fault for SubmitError {
             },
             Self::NoRecipient(_) => "recipients_refused",
             Self::Unknown { .. } => "submission_unknown",
+            Self::DraftAltered { .. } => "submission_draft_altered",
+            Self::DraftChanged { .. } => "submission_draft_changed",
             Self::TooLarge { .. } => "submission_too_large",
             Self::DraftDenied { .. } => "graph_access_denied",
             Self::UploadExpired { .. } => "submission_upload_expired",
@@ -164,7 +195,11 @@ impl Fault for SubmitError {
             Self::Refused { meaning, .. } => meaning.map_or(Owner::Remote, Meaning::owner),
             Self::Unknown { .. } | Self::UploadExpired { .. } => Owner::Remote,
             Self::DraftDenied { .. } => Owner::TenantAdmin,
-            Self::NoRecipient(_) | Self::TooLarge { .. } | Self::Unsendable { .. } => Owner::Person,
+            Self::NoRecipient(_)
+            | Self::TooLarge { .. }
+            | Self::Unsendable { .. }
+            | Self::DraftAltered { .. }
+            | Self::DraftChanged { .. } => Owner::Person,
             Self::Outgoing(_) | Self::Departure(_) => Owner::Operator,
         }
     }
@@ -183,6 +218,8 @@ impl Fault for SubmitError {
             Self::Outgoing(_)
             | Self::Departure(_)
             | Self::Unknown { .. }
+            | Self::DraftAltered { .. }
+            | Self::DraftChanged { .. }
             | Self::UploadExpired { .. } => Next::Retry(gatepost_fault::After::Backoff),
             Self::TooLarge { .. } | Self::Unsendable { .. } => Next::Discard,
             Self::DraftDenied { .. } => Next::Reconfigure,

@@ -175,6 +175,8 @@ fn failed(
             format!("the answer of {host} did not come: {reason}"),
             moment,
         ),
+        // A person decides; what is kept of it says so to whoever looks.
+        SubmitError::DraftAltered { .. } => unknown(reason, moment),
         SubmitError::NoRecipient(all) => {
             refused = note_refusals(&mut due.recipients, all).refused;
             match next_envelope(due, moment) {
@@ -402,6 +404,8 @@ fn is_about_mailbox(error: &SubmitError) -> bool {
         SubmitError::NoRecipient(_)
         | SubmitError::Unknown { .. }
         | SubmitError::TooLarge { .. }
+        | SubmitError::DraftAltered { .. }
+        | SubmitError::DraftChanged { .. }
         | SubmitError::DraftDenied { .. }
         | SubmitError::UploadExpired { .. }
         | SubmitError::Unsendable { .. }

@@ -61,6 +61,13 @@ impl From<MailError> for LookError {
     }
 }
 
+impl LookError {
+    /// There is nothing to look for: a person sent a draft of it that was not all of it.
+    pub fn of_altered() -> Self {
+        Self::Never("what somebody sent is not the whole message".to_owned())
+    }
+}
+
 /// Looks into Sent Items for the message's `Message-ID`. Exchange Online files there what is
 /// submitted by SMTP, and what Graph sends if it is asked to.
 #[derive(Debug)]
@@ -105,8 +112,12 @@ impl SentItems {
 #[async_trait]
 impl Lookout for SentItems {
     async fn look(&self, due: &DueSubmission) -> Result<Sighting, LookError> {
-        if let Some(Trace::Draft { .. }) = due.trace {
-            tracing::debug!(submission = %due.lease.id, "the draft is looked for by its Message-ID");
+        match due.trace {
+            Some(Trace::Altered { .. }) => return Err(LookError::of_altered()),
+            Some(Trace::Draft { .. }) => tracing::debug!(
+                submission = %due.lease.id, "the draft is looked for by its Message-ID"
+            ),
+            Some(Trace::MessageId) | None => {}
         }
         let mut session = self.opener.open().await?;
         let found = Self::find(session.as_mut(), due).await;

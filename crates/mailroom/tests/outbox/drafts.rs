@@ -6,9 +6,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gatepost_mail::submission::Envelope;
-use gatepost_mail::{Departure, Outgoing, Receipt, Submit, SubmitError, SubmitOpener, Trace};
-use gatepost_mailroom::outbox::{LookError, Lookout, Sending, Sighting};
-use gatepost_mailroom::{DueSubmission, EventType, Outbox as _, Submission, SubmissionState};
+use gatepost_mail::{
+    Departure, MailError, Mailbox, Opener, Outgoing, Receipt, Submit, SubmitError, SubmitOpener,
+    Trace,
+};
+use gatepost_mailroom::outbox::{LookError, Lookout, Sending, SentItems, Sighting};
+use gatepost_mailroom::{
+    DueSubmission, EventType, Outbox as _, Resolution, Submission, SubmissionState,
+};
 
 use crate::seed;
 use crate::stand::Stand;
@@ -257,6 +262,108 @@ async fn a_try_is_told_of_the_draft_that_the_one_before_it_left() {
     assert_eq!(seen.state, SubmissionState::Sent, "{seen:#?}");
     let told = server.0.lock().expect("nobody panicked").clone();
     assert_eq!(told, [None, Some("draft 0".to_owned())]);
+}
+
+/// Somebody sent the draft of an earlier try, and not all files hung on it.
+#[derive(Debug, Clone, Default)]
+struct SentByAPerson(Arc<Mutex<u32>>);
+
+#[async_trait]
+impl SubmitOpener for SentByAPerson {
+    async fn open(&self) -> Result<Box<dyn Submit>, SubmitError> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+#[async_trait]
+impl Submit for SentByAPerson {
+    async fn submit(
+        &mut self,
+        _: &Envelope,
+        _: &mut dyn Outgoing,
+        departure: &mut dyn Departure,
+    ) -> Result<Receipt, SubmitError> {
+        if departure.left_draft().is_none() && *self.0.lock().expect("nobody panicked") == 0 {
+            departure.drafted("draft 0").await?;
+            return Err(SubmitError::DraftChanged {
+                host: "graph.test".to_owned(),
+                mailbox: ADA.to_owned(),
+                draft: "draft 0".to_owned(),
+            });
+        }
+        let draft = departure.left_draft().map(str::to_owned);
+        *self.0.lock().expect("nobody panicked") += 1;
+        if let Some(id) = draft {
+            departure.begins(Trace::Altered { id: id.clone() }).await?;
+            return Err(SubmitError::DraftAltered {
+                host: "graph.test".to_owned(),
+                mailbox: ADA.to_owned(),
+                draft: id,
+                lacks: "it went without 1 of its 2 files".to_owned(),
+            });
+        }
+        departure.begins(Trace::MessageId).await?;
+        Ok(Receipt {
+            by: "graph",
+            said: "sent".to_owned(),
+            refused: Vec::new(),
+        })
+    }
+
+    fn is_open(&self) -> bool {
+        true
+    }
+
+    async fn close(&mut self) {}
+}
+
+/// Nobody looks for it, since what would be found is not the message.
+#[tokio::test(start_paused = true)]
+async fn a_draft_that_a_person_sent_in_part_is_told_and_for_a_person_to_decide() {
+    let server = SentByAPerson::default();
+    let stand = Stand::new(seed());
+    let office = stand.office();
+    let sending = Sending {
+        opener: Arc::new(server.clone()),
+        lookout: Some(Arc::new(SentItems::new(Arc::new(Unopened)))),
+        ..stand.sending(ADA)
+    };
+    let id = stand.accept(&office, ADA).await;
+    let patience = Duration::from_hours(1);
+    let seen = sending.send_now(&id, (&office, patience)).await;
+    let seen = seen.expect("it is stored").expect("it is there");
+    assert_eq!(seen.state, SubmissionState::Unknown, "{seen:#?}");
+    assert_eq!(seen.next_attempt_at, None);
+    let reason = seen.reason.clone().unwrap_or_default();
+    for words in [
+        "without 1 of its 2 files",
+        "draft 0",
+        "a person is to decide",
+    ] {
+        assert!(reason.contains(words), "{reason}");
+    }
+    assert_eq!(stand.told(&seen.id, EventType::SendUnknown).await.len(), 1);
+    assert!(stand.told(&seen.id, EventType::SendSent).await.is_empty());
+
+    let now = (&office.chance, office.clock.now());
+    let decision = sending.policy.resolved(&seen, Resolution::Resend, now);
+    let decided = office.outbox.resolve(&seen.id, decision, now.1).await;
+    decided.expect("it is stored");
+    let seen = sending.send_now(&id, (&office, patience)).await;
+    let seen = seen.expect("it is stored").expect("it is there");
+    assert_eq!(seen.state, SubmissionState::Sent, "{seen:#?}");
+    assert_eq!(*server.0.lock().expect("nobody panicked"), 2);
+}
+
+/// A mailbox that nobody is to look into.
+#[derive(Debug)]
+struct Unopened;
+
+#[async_trait]
+impl Opener for Unopened {
+    async fn open(&self) -> Result<Box<dyn Mailbox>, MailError> {
+        panic!("nobody is to look")
+    }
 }
 
 const ADA: &str = "ada@contoso.com";

@@ -1,7 +1,6 @@
 //! Sends a message that is too large for one request: as a draft with the same fields, text and
 //! files.
 
-use gatepost_fault::Fault as _;
 use gatepost_wire::smtp::Envelope;
 
 use super::files::Files;
@@ -9,7 +8,6 @@ use super::plan::{Plan, Unplanned};
 use super::{Header, Session, not_sent};
 use crate::graph::TRANSPORT;
 use crate::graph::client::Graph;
-use crate::graph::drafts::Withdrawal;
 use crate::graph::refusal::GraphMeaning;
 use crate::{Departure, MailError, Outgoing, Receipt, SubmitError, Trace};
 
@@ -50,22 +48,11 @@ impl Graph {
         (plan, message): (Plan, &mut dyn Outgoing),
         departure: &mut dyn Departure,
     ) -> Result<Receipt, SubmitError> {
-        if let Some(left) = departure.left_draft() {
-            // Whoever tried before was killed before it could, or was not let.
-            match self.withdraw_draft(left).await {
-                Ok(Withdrawal::Sent) => {
-                    let id = left.to_owned();
-                    return self.was_sent_by_a_person(id, departure).await;
-                }
-                Ok(Withdrawal::Withdrawn | Withdrawal::Gone) => {}
-                Ok(Withdrawal::Changed) => tracing::warn!(
-                    mailbox = self.mailbox(),
-                    "a draft that is not sent is left: somebody changed it meanwhile"
-                ),
-                // Another would be noted in its place, and nobody knew of this one any more.
-                Err(error) if error.next().is_retry() => return Err(self.of_draft(error)),
-                Err(error) => self.warn_of_left(&error),
-            }
+        let left = departure.left_draft().map(str::to_owned);
+        if let Some(left) = left
+            && let Some(receipt) = self.of_left(left, &plan, departure).await?
+        {
+            return Ok(receipt);
         }
         let draft = self.write_draft(&plan.mail).await;
         let draft = draft.map_err(|error| self.of_draft(error))?;
@@ -82,7 +69,7 @@ impl Graph {
             Err(error @ SubmitError::Unknown { .. }) => Err(error),
             Err(error) => {
                 if let Err(left) = self.discard_draft(&draft).await {
-                    self.warn_of_left(&left);
+                    self.warn_of_left(&draft, &left);
                     // Whoever tries next takes it away. That it is not sent is known all the same.
                     let _ = departure.drafted(&draft).await;
                 }
@@ -91,29 +78,10 @@ impl Graph {
         }
     }
 
-    /// The draft that an earlier try left was sent from Drafts as it was then. It is not sent once
-    /// more.
-    async fn was_sent_by_a_person(
-        &self,
-        id: String,
-        departure: &mut dyn Departure,
-    ) -> Result<Receipt, SubmitError> {
-        let said = format!(
-            "somebody sent its draft from the mailbox, with the immutable id {id}; files that did \
-             not hang on it yet did not go with it"
-        );
-        tracing::warn!(mailbox = self.mailbox(), "a message is not sent: {said}");
-        departure.begins(Trace::Draft { id }).await?;
-        Ok(Receipt {
-            by: TRANSPORT.name,
-            said,
-            refused: Vec::new(),
-        })
-    }
-
-    fn warn_of_left(&self, error: &MailError) {
+    pub(super) fn warn_of_left(&self, draft: &str, error: &MailError) {
         tracing::warn!(
             mailbox = self.mailbox(),
+            draft,
             "a draft that is not sent is left: {error}"
         );
     }
@@ -151,7 +119,7 @@ impl Graph {
 
     /// What a refusal means before anything departed. Who may send need not be allowed to write
     /// drafts, so it says nothing of smaller messages.
-    fn of_draft(&self, error: MailError) -> SubmitError {
+    pub(super) fn of_draft(&self, error: MailError) -> SubmitError {
         match error {
             MailError::Graph(refusal) if refusal.meaning == GraphMeaning::AccessDenied => {
                 SubmitError::DraftDenied {

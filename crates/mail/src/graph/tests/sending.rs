@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use gatepost_fault::{After, Fault, Next, Owner};
 use serde_json::Value;
 
-use super::super::drafts::{NewMail, SentCopy, Withdrawal};
+use super::super::drafts::{NewMail, SentCopy};
 use super::super::submit::GraphSubmitter;
 use super::server::{Answer, Server};
 use super::{ADA, INBOX, Tokens, asked, settings};
@@ -211,7 +211,7 @@ async fn a_message_that_is_too_large_is_not_begun() {
 }
 
 /// A message of more than a thousand octets, which is more than these settings send at once.
-fn large() -> Letter {
+pub(super) fn large() -> Letter {
     let file = STANDARD.encode([b'x'; 900]);
     Letter::new([format!(
         "From: <{ADA}>\r\nTo: <{BOB}>\r\nSubject: large\r\nPrecedence: bulk\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHello.\r\n--b\r\nContent-Type: application/pdf; name=a.pdf\r\nContent-Disposition: attachment\r\nContent-Transfer-Encoding: base64\r\n\r\n{file}\r\n--b--\r\n"
@@ -219,7 +219,7 @@ fn large() -> Letter {
 }
 
 /// What became of a large message, answered in this way.
-async fn rebuilt(
+pub(super) async fn rebuilt(
     script: &[(&str, Answer)],
     mut told: Told,
 ) -> (Result<Receipt, SubmitError>, Option<Trace>, Server) {
@@ -358,137 +358,6 @@ async fn a_draft_that_cannot_be_thrown_away_is_noted_for_the_next_try() {
         ["D", "D"],
         "when it was made, and when it was left"
     );
-}
-
-/// Nobody else knows of it, and it may have files of a hundred megabytes.
-#[tokio::test]
-async fn a_draft_that_a_killed_process_left_is_taken_away_first() {
-    let lost = Answer::refusal(413, "ErrorMessageSizeExceeded");
-    let script = [
-        (
-            "GET /messages/OLD",
-            Answer::json(r#"{"id":"OLD","isDraft":true,"@odata.etag":"v1"}"#),
-        ),
-        ("DELETE /messages/OLD", Answer::empty(204)),
-        ("POST /messages", Answer::json(r#"{"id":"D"}"#)),
-        ("POST /messages/D/attachments", lost),
-    ];
-    let server = Server::new(&script).await;
-    server.knows("GET /mailFolders/inbox?", Answer::json(INBOX));
-    server.knows("DELETE /messages/D", Answer::empty(204));
-    let opener = GraphSubmitter::new(settings(&server, &Arc::new(Tokens::default())));
-    let mut told = Told {
-        left_draft: Some("OLD".to_owned()),
-        ..Told::default()
-    };
-    let talk = async {
-        let mut session = opener.open().await.expect("the token is taken");
-        let all = envelope(ADA, &[BOB]);
-        session.submit(&all, &mut large(), &mut told).await
-    };
-    server.serve(talk).await.expect_err("it is too large");
-    let asked = server.questions();
-    let place = |question: &str| asked.iter().position(|one| one == question);
-    assert!(
-        place("DELETE /messages/OLD") < place("POST /messages"),
-        "{asked:?}"
-    );
-    assert!(place("DELETE /messages/OLD").is_some(), "{asked:?}");
-    assert_eq!(
-        told.drafts,
-        ["D"],
-        "it is noted before its files hang on it"
-    );
-    assert_eq!(told.begun, None);
-}
-
-/// Between a look and the act behind it Exchange may send it, and what is taken away then is the
-/// copy of what was sent.
-#[tokio::test]
-async fn a_draft_is_withdrawn_only_as_it_was_seen() {
-    let draft = || Answer::json(r#"{"id":"D","isDraft":true,"@odata.etag":"W/\"v1\""}"#);
-    let sent = || Answer::json(r#"{"id":"D","isDraft":false,"@odata.etag":"W/\"v2\""}"#);
-    let gone = || Answer::refusal(404, "ErrorItemNotFound");
-    let changed = || Answer::refusal(412, "ErrorIrresolvableConflict");
-    for (looks, answer, expected) in [
-        (
-            vec![draft()],
-            Some(Answer::empty(204)),
-            Withdrawal::Withdrawn,
-        ),
-        (vec![draft(), sent()], Some(changed()), Withdrawal::Sent),
-        (vec![draft(), gone()], Some(changed()), Withdrawal::Gone),
-        (vec![draft(), draft()], Some(changed()), Withdrawal::Changed),
-        (vec![draft()], Some(gone()), Withdrawal::Gone),
-        (vec![sent()], None, Withdrawal::Sent),
-        (vec![gone()], None, Withdrawal::Gone),
-    ] {
-        let looks = looks.into_iter().map(|seen| ("GET /messages/D", seen));
-        let mut script: Vec<_> = looks.collect();
-        script.extend(answer.map(|answer| ("DELETE /messages/D", answer)));
-        let (withdrawn, server) =
-            asked(&script, async |graph, _| graph.withdraw_draft("D").await).await;
-        assert_eq!(withdrawn.expect("it is told"), expected);
-        let seen = server.seen().into_iter();
-        for one in seen.filter(|one| one.question.starts_with("DELETE")) {
-            assert!(one.head.contains("if-match: W/\"v1\""), "{}", one.head);
-        }
-    }
-}
-
-/// What we deleted ourselves is gone at the next look, which must not be taken for somebody else's
-/// doing.
-#[tokio::test]
-async fn a_draft_whose_deletion_was_not_answered_is_withdrawn_if_it_is_gone() {
-    let draft = || Answer::json(r#"{"id":"D","isDraft":true,"@odata.etag":"W/\"v1\""}"#);
-    let gone = || Answer::refusal(404, "ErrorItemNotFound");
-    let hangs_up = || Answer {
-        hangs_up: true,
-        ..Answer::default()
-    };
-    for lost in [
-        Answer::refusal(503, ""),
-        Answer::refusal(504, "").header("retry-after", "0.01"),
-        hangs_up(),
-    ] {
-        for (second, is_withdrawn) in [(gone(), true), (draft(), false), (hangs_up(), false)] {
-            let script = [
-                ("GET /messages/D", draft()),
-                ("DELETE /messages/D", lost.clone()),
-                ("GET /messages/D", second),
-            ];
-            let (withdrawn, server) =
-                asked(&script, async |graph, _| graph.withdraw_draft("D").await).await;
-            match withdrawn {
-                Ok(fate) => assert_eq!((fate, is_withdrawn), (Withdrawal::Withdrawn, true)),
-                Err(error) => assert!(error.next().is_retry() && !is_withdrawn, "{error}"),
-            }
-            let asked = server.questions();
-            let deleted = asked.iter().filter(|one| one.starts_with("DELETE"));
-            assert_eq!(deleted.count(), 1, "{asked:?}");
-        }
-    }
-}
-
-/// A person saw it in Drafts, and sent it there.
-#[tokio::test]
-async fn a_left_draft_that_was_sent_from_the_mailbox_is_not_sent_once_more() {
-    let script = [(
-        "GET /messages/OLD",
-        Answer::json(r#"{"id":"OLD","isDraft":false,"@odata.etag":"v2"}"#),
-    )];
-    let told = Told {
-        left_draft: Some("OLD".to_owned()),
-        ..Told::default()
-    };
-    let (sent, begun, server) = rebuilt(&script, told).await;
-    let said = sent.expect("it was sent").said;
-    assert!(said.contains("somebody sent its draft"), "{said}");
-    assert!(said.contains("OLD"), "{said}");
-    assert_eq!(begun, Some(Trace::Draft { id: "OLD".into() }));
-    let asked = server.questions();
-    let changes = asked.iter().filter(|one| !one.starts_with("GET"));
-    assert_eq!(changes.count(), 0, "{asked:?}");
 }
 
 /// Each try would leave another in the mailbox, and a person could send it.
