@@ -18,6 +18,7 @@ mod read_ahead;
 mod seal;
 mod secret;
 mod tasks;
+mod time_zone;
 mod tls;
 
 pub use buffer::Buffer;
@@ -36,4 +37,5 @@ pub use read_ahead::ReadAhead;
 pub use seal::{SealError, SealingKey};
 pub use secret::{SecretError, SecretSource};
 pub use tasks::{Stop, Tasks};
+pub use time_zone::time_zone;
 pub use tls::{Trust, TrustError};

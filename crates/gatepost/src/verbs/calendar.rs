@@ -1,9 +1,9 @@
 //! `gatepost calendar MAILBOX`: what stands in a calendar between two times.
 
-use gatepost_host::Clock;
+use gatepost_host::{Clock, time_zone};
 use gatepost_mail::graph::{CalendarEvent, ZonedTime};
 use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
+use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Span, Timestamp};
 
 use crate::cli::Settings;
@@ -18,14 +18,16 @@ pub struct Arguments {
     #[command(flatten)]
     chosen: Chosen,
     /// From this time on: 2026-11-26, 2026-11-26T09:00, 2026-11-26T08:00:00Z, yesterday, today,
-    /// tomorrow, 2d (two days from now), -7d (seven days ago); today if it is left away.
+    /// tomorrow, 2d (two days from now), -7d (seven days ago); today if it is left away. One that
+    /// happens twice when clocks are put back is the first; one with its offset says which it is
+    /// (2026-10-25T02:30:00+01:00).
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     from: Option<String>,
     /// Until this time; seven days later if it is left away.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     to: Option<String>,
-    /// The time zone of what is written and of what is shown, such as Europe/Berlin; the one of
-    /// this machine if it is left away.
+    /// The time zone of what is written and of what is shown, such as Europe/Berlin or "W. Europe
+    /// Standard Time"; the one of this machine if it is left away.
     #[arg(long, value_name = "ZONE")]
     tz: Option<String>,
     /// The calendar of this name; the default one if it is left away.
@@ -85,10 +87,10 @@ fn zone(name: Option<&str>) -> Result<TimeZone, String> {
         let is_named = system.iana_name().is_some();
         return Ok(if is_named { system } else { TimeZone::UTC });
     };
-    TimeZone::get(name).map_err(|_| {
+    time_zone(name).ok_or_else(|| {
         format!(
             "`{name}` is no time zone; write a name of the IANA list, such as Europe/Berlin, \
-             America/New_York or UTC"
+             America/New_York or UTC, or one of Windows, such as `W. Europe Standard Time`"
         )
     })
 }
@@ -99,7 +101,8 @@ fn range(
     now: Timestamp,
 ) -> Result<(Timestamp, Timestamp), UsageError> {
     let read = |argument: &str, text: &str| {
-        time(text, zone, now).ok_or_else(|| {
+        let at = time(text, zone, now).map_err(|gap| wrong(argument, gap))?;
+        at.ok_or_else(|| {
             let reason = format!(
                 "`{text}` is no time; write 2026-11-26, 2026-11-26T09:00, 2026-11-26T08:00:00Z, \
                  today, tomorrow, 2d or -7d"
@@ -126,16 +129,31 @@ fn range(
     Ok((from, to))
 }
 
-fn time(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
-    let here = now.to_zoned(zone.clone());
-    let day = match text {
-        "yesterday" => Some(here.date().yesterday().ok()?),
-        "today" => Some(here.date()),
-        "tomorrow" => Some(here.date().tomorrow().ok()?),
-        _ => None,
+/// The time that is written; `None` if none is. The error is a sentence on a time that no clock of
+/// the zone shows.
+fn time(text: &str, zone: &TimeZone, now: Timestamp) -> Result<Option<Timestamp>, String> {
+    if let Some(at) = time_apart_from_clocks(text, zone, now) {
+        return Ok(Some(at));
+    }
+    let Ok(time) = text.parse::<DateTime>() else {
+        return Ok(None);
     };
-    if let Some(day) = day {
-        return midnight(day, zone);
+    let ambiguous = zone.to_ambiguous_timestamp(time);
+    if let AmbiguousOffset::Gap { .. } = ambiguous.offset() {
+        return Err(gap(text, time, zone));
+    }
+    // Of two the first.
+    Ok(ambiguous.compatible().ok())
+}
+
+/// One that is what it is whatever the clocks of the zone do.
+fn time_apart_from_clocks(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
+    let here = now.to_zoned(zone.clone());
+    match text {
+        "yesterday" => return midnight(here.date().yesterday().ok()?, zone),
+        "today" => return midnight(here.date(), zone),
+        "tomorrow" => return midnight(here.date().tomorrow().ok()?, zone),
+        _ => {}
     }
     if let Ok(span) = text.parse::<Span>() {
         return Some(here.checked_add(span).ok()?.timestamp());
@@ -143,13 +161,37 @@ fn time(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Some(at);
     }
-    if let Ok(date) = text.parse::<Date>()
-        && !text.contains(['T', 't', ' '])
-    {
-        return midnight(date, zone);
-    }
-    let time = text.parse::<DateTime>().ok()?;
-    Some(time.to_zoned(zone.clone()).ok()?.timestamp())
+    let date = text.parse::<Date>().ok()?;
+    let is_alone = !text.contains(['T', 't', ' ']);
+    is_alone.then(|| midnight(date, zone)).flatten()
+}
+
+/// What is said of a time that clocks leave out.
+fn gap(text: &str, time: DateTime, zone: &TimeZone) -> String {
+    let name = zone.iana_name().unwrap_or(UTC);
+    let missing = format!("`{text}` does not exist in {name}");
+    let ambiguous = zone.to_ambiguous_timestamp(time);
+    let before = ambiguous.earlier().ok();
+    let change = before.and_then(|before| zone.following(before).next());
+    let Some(change) = change else {
+        return missing;
+    };
+    let after = zone.to_datetime(change.timestamp());
+    let last = change.timestamp().checked_sub(Span::new().nanoseconds(1));
+    let Ok(last) = last else {
+        return missing;
+    };
+    let offset = zone.to_offset(last);
+    let until = offset.to_datetime(change.timestamp());
+    let minute_before = until.saturating_sub(Span::new().minutes(1));
+    let shown = |at: DateTime| at.strftime("%Y-%m-%dT%H:%M").to_string();
+    format!(
+        "{missing}: clocks go from {} to {} there; the nearest times are {} and {}",
+        shown(until),
+        shown(after),
+        shown(minute_before),
+        shown(after)
+    )
 }
 
 fn midnight(date: Date, zone: &TimeZone) -> Option<Timestamp> {
@@ -225,11 +267,61 @@ mod tests {
             ("-7d", "2026-11-19T23:30:00Z"),
             ("90min", "2026-11-27T01:00:00Z"),
         ] {
-            assert_eq!(time(text, &berlin, now), Some(at(wanted)), "{text}");
+            assert_eq!(time(text, &berlin, now), Ok(Some(at(wanted))), "{text}");
         }
         for text in ["", "the day after", "2026-13-01", "9:00", "d"] {
-            assert_eq!(time(text, &berlin, now), None, "{text}");
+            assert_eq!(time(text, &berlin, now), Ok(None), "{text}");
         }
+    }
+
+    #[test]
+    fn a_time_that_no_clock_shows_is_told_with_the_times_beside_it() {
+        let now = at("2026-11-26T23:30:00Z");
+        for (name, text, words) in [
+            (
+                "Europe/Berlin",
+                "2026-03-29T02:30",
+                "from 2026-03-29T02:00 to 2026-03-29T03:00 there; the nearest times are 2026-03-29T01:59 and 2026-03-29T03:00",
+            ),
+            (
+                "W. Europe Standard Time",
+                "2026-03-29T02:00",
+                "does not exist in Europe/Berlin: clocks go from 2026-03-29T02:00",
+            ),
+            // Half an hour is left out there, and a whole day once.
+            (
+                "Australia/Lord_Howe",
+                "2026-10-04T02:15",
+                "from 2026-10-04T02:00 to 2026-10-04T02:30",
+            ),
+            (
+                "Pacific/Apia",
+                "2011-12-30T12:00",
+                "from 2011-12-30T00:00 to 2011-12-31T00:00",
+            ),
+        ] {
+            let zone = zone(Some(name)).expect("it is on the list");
+            let gap = time(text, &zone, now).expect_err("no clock shows it");
+            assert!(
+                gap.contains(&format!("`{text}` does not exist in")),
+                "{gap}"
+            );
+            assert!(gap.contains(words), "{gap}");
+        }
+        let berlin = zone(Some("Europe/Berlin")).expect("it is on the list");
+        for (text, wanted) in [
+            ("2026-03-29T01:59:59", "2026-03-29T00:59:59Z"),
+            ("2026-03-29T03:00", "2026-03-29T01:00:00Z"),
+            // It happens twice, and the first is meant unless it says otherwise.
+            ("2026-10-25T02:30", "2026-10-25T00:30:00Z"),
+            ("2026-10-25T02:30:00+01:00", "2026-10-25T01:30:00Z"),
+        ] {
+            assert_eq!(time(text, &berlin, now), Ok(Some(at(wanted))), "{text}");
+        }
+        // Midnight was left out there: the day began an hour later.
+        let havana = zone(Some("America/Havana")).expect("it is on the list");
+        let first = time("2026-03-08", &havana, now);
+        assert_eq!(first, Ok(Some(at("2026-03-08T05:00:00Z"))));
     }
 
     #[test]
@@ -238,7 +330,7 @@ mod tests {
             "Europe/Atlantis",
             "",
             "../../etc/passwd",
-            "W. Europe Standard Time",
+            "Mars Standard Time",
         ] {
             let refused = zone(Some(name)).expect_err(name);
             assert!(refused.contains("is no time zone"), "{refused}");

@@ -114,6 +114,19 @@ fn the_calendar_is_shown_in_the_zone_that_is_wanted() {
         let ran = stand.run(&asked);
         assert_eq!(ran.exit, 65, "{option}: {}", ran.stderr);
     }
+    let spring = ["--from", "2026-03-29T02:30", "--tz"];
+    let spring = [&["calendar", ADA, "--as-app", "contoso"], &spring[..]].concat();
+    stand
+        .run(&[&spring[..], &["W. Europe Standard Time"]].concat())
+        .assert_fails(
+            65,
+            &[
+                "--from",
+                "does not exist in Europe/Berlin",
+                "2026-03-29T01:59 and 2026-03-29T03:00",
+            ],
+        );
+    assert_eq!(stand.run(&[&spring[..], &["UTC"]].concat()).exit, 0);
 }
 
 #[test]
