@@ -1,5 +1,7 @@
 //! Handing a message to the outbox, and what verbs say of it.
 
+pub(crate) mod waiting;
+
 use std::time::Duration;
 
 use gatepost_fault::{Fault, Next, Owner};
@@ -12,7 +14,7 @@ use crate::config::{Config, MailboxSettings};
 use crate::control::{Question, ask};
 use crate::failure::Failure;
 use crate::verbs::named_mailbox;
-use crate::{codes, runtime, screen};
+use crate::{codes, runtime, screen, times};
 
 /// Why a message was not sent, or is not yet.
 #[derive(Debug, thiserror::Error)]
@@ -302,29 +304,66 @@ pub fn send_accepted(config: Config, id: &SubmissionId) -> Option<Submission> {
     }
 }
 
-/// Waits until a running `serve` has sent the message, or it is known why not; for `patience` at
-/// most. Answers where it stands then.
+/// Waits until a running `serve` has sent the message, or it is known why it does not within
+/// `patience`. Answers where it stands then. What it waits for meanwhile is told once.
 pub fn wait(config: Config, id: &SubmissionId, patience: Duration) -> Result<Submission, Failure> {
     runtime::briefly(async {
         let gatepost = compose(config, Scope::Store).await?;
-        let clock = &gatepost.clock;
-        let until = clock.now().checked_add(patience).unwrap_or(Timestamp::MAX);
-        let seen = async {
-            loop {
-                let seen = gatepost.store.submission(id).await?;
-                let seen = seen.ok_or_else(|| SendError::Missing { id: id.to_string() })?;
-                let undecided =
-                    seen.state == SubmissionState::Unknown && seen.next_attempt_at.is_none();
-                if seen.state.is_settled() || undecided || clock.now() >= until {
-                    return Ok::<_, Failure>(seen);
-                }
-                clock.sleep(LOOK).await;
-            }
-        };
-        let seen = seen.await;
+        let seen = served(&gatepost, id, patience).await;
         gatepost.end().await;
         seen
     })
+}
+
+async fn served(
+    gatepost: &Gatepost,
+    id: &SubmissionId,
+    patience: Duration,
+) -> Result<Submission, Failure> {
+    let clock = &gatepost.clock;
+    let until = clock.now().checked_add(patience).unwrap_or(Timestamp::MAX);
+    let mut told = None;
+    for looks in 1_u32.. {
+        let seen = gatepost.store.submission(id).await?;
+        let mut seen = seen.ok_or_else(|| SendError::Missing { id: id.to_string() })?;
+        let now = clock.now();
+        // That takes longer, and does not change as fast.
+        if looks.is_multiple_of(LOOKS_BETWEEN) || now >= until {
+            let only = std::slice::from_mut(&mut seen);
+            waiting::with_their_mailboxes(only, gatepost).await?;
+        }
+        if now >= until || !may_be_sent(&seen, (now, until)) {
+            return Ok(seen);
+        }
+        if let (Some(reason), Some(at)) = (&seen.reason, seen.next_attempt_at)
+            && at > now
+            && told.as_ref() != Some(reason)
+        {
+            let next = times::ahead_of(now, at);
+            screen::note(&format!(
+                "the message {id} waits, its next try {next}: {reason}"
+            ));
+            told = Some(reason.clone());
+        }
+        clock.sleep(LOOK).await;
+    }
+    unreachable!("it looks until its patience is over")
+}
+
+/// Whether something may become of a message by itself until then.
+fn may_be_sent(seen: &Submission, (now, until): (Timestamp, Timestamp)) -> bool {
+    let next = seen.next_attempt_at;
+    match seen.state {
+        // What it waits for is known once there is a reason.
+        SubmissionState::Queued if seen.reason.is_some() => {
+            let code = seen.code.as_deref();
+            let is_stuck = code.is_some_and(codes::is_for_an_administrator);
+            next.is_none_or(|at| at <= now || (at <= until && !is_stuck))
+        }
+        SubmissionState::Scheduled => next.is_none_or(|at| at <= until),
+        SubmissionState::Unknown => next.is_some(),
+        state => !state.is_settled(),
+    }
 }
 
 /// What a message that stands so is worth telling.
@@ -390,3 +429,5 @@ const SEND_AS_DENIED: &str = "send_as_denied";
 /// How long somebody waits for a server that is busy.
 const PATIENCE: Duration = Duration::from_secs(40);
 const LOOK: Duration = Duration::from_millis(100);
+/// Looks between two at what its mailbox waits for.
+const LOOKS_BETWEEN: u32 = 10;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Span, Timestamp};
+use jiff::{SignedDuration, Span, Timestamp, Unit};
 
 use crate::screen;
 use crate::usage::UsageError;
@@ -81,6 +81,7 @@ pub fn read(text: &str, now: Timestamp, toward: Toward) -> Result<Timestamp, Str
         format!("`{text}` is no time; write 2027-05-01T08:00:00Z, 2027-05-01, 2d or 90min")
     })?;
     if toward == Toward::Future && at <= now {
+        let at = at.round(Unit::Second).unwrap_or(at);
         return Err(format!("{at} is past"));
     }
     Ok(at)
@@ -104,6 +105,13 @@ mod tests {
 
     fn at(text: &str) -> Timestamp {
         text.parse().expect("a literal timestamp")
+    }
+
+    #[test]
+    fn what_is_past_is_named_to_the_second() {
+        let now = at("2026-11-27T05:38:20.303061804Z");
+        let refused = read("-2h", now, Toward::Future).expect_err("it is past");
+        assert_eq!(refused, "2026-11-27T03:38:20Z is past");
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! `gatepost outbox list|show|retry|cancel|resolve`: what is on its way out.
 
-mod waiting;
-
 use std::num::NonZeroUsize;
 
 use gatepost_mailroom::{
@@ -39,6 +37,9 @@ enum OutboxVerb {
     },
     /// Try messages again at once, also those that gave up. Without a running serve they are sent
     /// in the foreground.
+    #[command(
+        override_usage = "gatepost outbox retry <IDS>...\n       gatepost outbox retry --mailbox <MAILBOX>"
+    )]
     Retry {
         /// Their names in the list.
         #[arg(required_unless_present = "mailbox")]
@@ -129,7 +130,7 @@ async fn act(verb: &OutboxVerb, gatepost: &Gatepost) -> Result<Vec<SubmissionId>
                 ..SubmissionFilter::default()
             };
             let (mut found, damaged) = store.page_of_submissions(&filter).await?;
-            waiting::with_their_mailboxes(&mut found, gatepost).await?;
+            sending::waiting::with_their_mailboxes(&mut found, gatepost).await?;
             let is_empty = found.is_empty() && damaged.is_empty();
             if let (true, Some(mailbox)) = (is_empty, &arguments.mailbox) {
                 named_mailbox(&gatepost.config, mailbox)?;
@@ -193,7 +194,7 @@ async fn show_one(gatepost: &Gatepost, id: &str, form: Form) -> Result<(), Failu
     }
     let mut seen = one(&gatepost.store, id).await?;
     let only = std::slice::from_mut(&mut seen);
-    waiting::with_their_mailboxes(only, gatepost).await?;
+    sending::waiting::with_their_mailboxes(only, gatepost).await?;
     if form.is_json() {
         return screen::json(&seen);
     }

@@ -128,7 +128,7 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
         sending::hand_over(config.clone(), wishes, async |preparation| {
             let input = head.as_slice().chain(tokio::io::stdin());
             if pour(input, preparation).await? == 0 {
-                return Err(unread(std::io::Error::other("it is empty")));
+                return Err(empty());
             }
             Ok(())
         })?
@@ -208,6 +208,11 @@ pub(super) async fn pour(
             return Ok(size);
         }
     }
+}
+
+/// There is no message.
+pub(super) fn empty() -> PrepareError {
+    unread(std::io::Error::other("it is empty"))
 }
 
 pub(super) fn unread(source: std::io::Error) -> PrepareError {

@@ -74,6 +74,9 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
     logging::start_quietly(settings.verbose)?;
     let mut stdin = tokio::io::stdin();
     let head = runtime::briefly(head(&mut stdin)).map_err(send::unread)?;
+    if head.is_empty() {
+        return Err(send::empty().into());
+    }
     let written = envelope(&head);
     let from = written.from.first().map(|from| from.address.clone());
     // Programs name a user of their own machine as readily as a mailbox.

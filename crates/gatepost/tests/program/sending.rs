@@ -3,6 +3,8 @@
 use std::io::Write as _;
 use std::process::{Output, Stdio};
 
+use gatepost_host::Clock;
+
 use crate::stand::{Ran, SUPPORT, Stand, ran};
 
 #[test]
@@ -188,6 +190,62 @@ fn what_waits_is_accepted_and_says_what_it_waits_for() {
     );
     let listed = stand.listed(&["outbox", "list", "--state", "scheduled"]);
     assert_eq!(listed.len(), 1, "{listed:?}");
+}
+
+/// Whoever waits for a `serve` is told what he would be told without one, as soon as it is known.
+#[test]
+fn whoever_waits_beside_a_serve_is_told_what_keeps_the_message() {
+    let stand = sending(Stand::new(), "send = \"smtp\"", "");
+    let serve = stand.serve();
+    stand.fault("smtp-off");
+    let wait = [
+        "send",
+        "--to",
+        SUPPORT,
+        "--text",
+        "x",
+        "--wait",
+        "--timeout",
+        "4m",
+    ];
+    let clock = Clock::system();
+    let begun = clock.now();
+    // The second one is never tried: it waits with its mailbox.
+    for _ in 0..2 {
+        stand.run(&wait).assert_fails(
+            75,
+            &[
+                "kept in the outbox",
+                "Set-CASMailbox",
+                "gatepost explain smtp_switched_off",
+                "an administrator of the Microsoft 365 tenant must act",
+            ],
+        );
+    }
+    let took = clock.now().duration_since(begun);
+    assert!(took.as_secs() < 60, "{took:?}");
+    let listed = stand.listed(&["outbox", "list"]);
+    let codes: Vec<_> = listed.iter().map(|one| &one["code"]).collect();
+    assert_eq!(codes, ["smtp_switched_off", "smtp_switched_off"]);
+    let later = ["--not-before", "2h"];
+    let later = stand.printed(&[&wait[..], &later].concat());
+    assert!(later.starts_with("scheduled "), "{later}");
+    assert_eq!(serve.stop(), 0, "{}", stand.log());
+}
+
+/// Which mailbox would send it is no question then.
+#[test]
+fn what_is_empty_is_called_so_whatever_else_is_wrong() {
+    let stand = sending(Stand::new(), "send = \"smtp\"", "");
+    for words in [&["-t", "-i"][..], &[SUPPORT], &["-f", "www-data", "-t"]] {
+        sendmail(&stand, words, "").assert_fails(65, &["standard input", "it is empty"]);
+    }
+    assert!(stand.listed(&["outbox", "list"]).is_empty());
+    let retry = stand.run(&["outbox", "retry"]);
+    assert_eq!(retry.exit, 65, "{}", retry.stderr);
+    for usage in ["retry <IDS>...", "retry --mailbox <MAILBOX>"] {
+        assert!(retry.stderr.contains(usage), "{}", retry.stderr);
+    }
 }
 
 #[test]

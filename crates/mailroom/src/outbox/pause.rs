@@ -12,6 +12,8 @@ pub struct Pause {
     pub until: Timestamp,
     /// Why.
     pub reason: String,
+    /// The code of that, if it has one.
+    pub code: Option<String>,
 }
 
 impl SendLimits {
@@ -26,7 +28,12 @@ impl SendLimits {
             let until = one.mailbox_waits_until.filter(|until| *until > now)?;
             let is_open = one.state == SubmissionState::Queued;
             let reason = one.reason.clone().filter(|_| is_open)?;
-            Some(Pause { until, reason })
+            let code = one.code.clone();
+            Some(Pause {
+                until,
+                reason,
+                code,
+            })
         });
         waits
             .chain(self.used_up(lately, now))
@@ -48,6 +55,7 @@ impl SendLimits {
                 "the mailbox has sent to {count} recipients in 24 hours, and may to {}",
                 self.recipients_per_day
             ),
+            code: None,
         })
     }
 }

@@ -10,7 +10,7 @@ use crate::compose::Gatepost;
 use crate::failure::Failure;
 
 /// Says of those of `found` that are due until when their mailbox waits, and why.
-pub(super) async fn with_their_mailboxes(
+pub(crate) async fn with_their_mailboxes(
     found: &mut [Submission],
     gatepost: &Gatepost,
 ) -> Result<(), Failure> {
@@ -25,6 +25,7 @@ pub(super) async fn with_their_mailboxes(
         if let Some(Some(pause)) = pauses.get(mailbox) {
             one.next_attempt_at = Some(pause.until);
             one.reason = Some(format!("it waits with its mailbox: {}", pause.reason));
+            one.code = pause.code.clone().or(one.code.take());
         }
     }
     Ok(())
