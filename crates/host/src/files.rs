@@ -17,7 +17,10 @@ pub fn make_private_folder(folder: &Path) -> Result<(), FileError> {
             std::fs::create_dir_all(parent)?;
         }
         match DirBuilder::new().mode(0o700).create(path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let is_file = || io::Error::new(error.kind(), "a file of that name is there");
+                path.is_dir().then_some(()).ok_or_else(is_file)
+            }
             other => other,
         }
     };

@@ -135,6 +135,18 @@ pub struct Arrival {
     pub size_hint: Option<u64>,
     /// Its flags at the time of looking.
     pub flags: Vec<Flag>,
+    /// When its sender wrote it (`Date`), where no server noted when it came.
+    pub written_at: Option<Timestamp>,
+}
+
+impl Arrival {
+    /// Whether it is known to have come before `time`. Where no server noted when it came, the
+    /// sender's date has to do; what has none may always be newer.
+    pub fn is_before(&self, time: Timestamp) -> bool {
+        self.received_at
+            .or(self.written_at)
+            .is_some_and(|at| at < time)
+    }
 }
 
 /// A message flag (RFC 9051 §2.3.2).

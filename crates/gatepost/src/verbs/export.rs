@@ -1,6 +1,6 @@
 //! `gatepost export MAILBOX --to DIR`: every message of a mailbox as files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -41,8 +41,9 @@ pub struct Arguments {
     /// Only this folder. Can be given several times.
     #[arg(long = "folder", value_name = "FOLDER")]
     folders: Vec<String>,
-    /// Only what was received since a time: 2026-11-22T08:00:00Z, 2026-11-22, 2d, 90min. A message
-    /// of which no server noted when it came is exported.
+    /// Only what was received since a time: 2026-11-22T08:00:00Z, 2026-11-22, 2d, 90min. Where no
+    /// server noted when a message came, as over POP3, its own date counts; without one it is
+    /// exported.
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
     /// Read every exported file again in the end, and compare its hash; otherwise its size.
@@ -119,6 +120,7 @@ fn tell(proof: &Proof, arguments: &Arguments) -> Result<(), Failure> {
         for damaged in &proof.damaged {
             screen::warn(damaged);
         }
+        screen::note(&outcome(proof, &arguments.to));
     }
     if proof.complete {
         return Ok(());
@@ -129,6 +131,45 @@ fn tell(proof: &Proof, arguments: &Arguments) -> Result<(), Failure> {
         damaged: proof.damaged.len(),
     }
     .into())
+}
+
+/// What came of it, in a sentence.
+fn outcome(proof: &Proof, to: &Path) -> String {
+    let sum = |of: fn(&FolderProof) -> u64| proof.folders.iter().map(of).sum::<u64>();
+    let skipped = |folder: &FolderProof| u64::try_from(folder.skipped.len()).unwrap_or(u64::MAX);
+    let (new, earlier) = (sum(|one| one.exported), sum(|one| one.earlier));
+    let of_earlier = match earlier {
+        0 => String::new(),
+        earlier => format!(", {} of them by an earlier run", HumanCount(earlier)),
+    };
+    let mut said = vec![format!(
+        "{} of {} in {} as {}{of_earlier}",
+        HumanCount(new + earlier),
+        messages(sum(|one| one.on_server)),
+        to.display(),
+        proof.format
+    )];
+    let left_out = [
+        (sum(|one| one.gone), "gone meanwhile"),
+        (sum(skipped), "skipped"),
+    ];
+    let left_out = left_out.iter().filter(|(count, _)| *count > 0);
+    said.extend(left_out.map(|(count, what)| format!("{} {what}", HumanCount(*count))));
+    let proved = match (proof.hashes_compared, proof.damaged.len()) {
+        (true, 0) => "every file was read again, and its hash is right",
+        (true, _) => "every file was read again, and not every hash is right",
+        (false, 0) => "every file has its size (--verify compares hashes)",
+        (false, _) => "not every file has its size (--verify compares hashes)",
+    };
+    said.push(proved.to_owned());
+    said.join("; ")
+}
+
+fn messages(count: u64) -> String {
+    match count {
+        1 => "1 message".to_owned(),
+        several => format!("{} messages", HumanCount(several)),
+    }
 }
 
 fn row(folder: &FolderProof) -> [String; 7] {
@@ -212,10 +253,7 @@ impl Progress for Shown {
 
 /// What is to be done, in a sentence.
 fn plan(estimate: &Estimate) -> String {
-    let messages = match estimate.messages {
-        1 => "1 message".to_owned(),
-        several => format!("{} messages", HumanCount(several)),
-    };
+    let messages = messages(estimate.messages);
     let folders = match estimate.folders {
         1 => "1 folder".to_owned(),
         several => format!("{several} folders"),
@@ -271,6 +309,9 @@ impl Fault for Incomplete {
 
 #[cfg(test)]
 mod tests {
+    use gatepost_mailroom::Skipped;
+    use jiff::Timestamp;
+
     use super::*;
 
     #[test]
@@ -301,6 +342,48 @@ mod tests {
         ] {
             assert_eq!(plan(&estimate), sentence);
         }
+    }
+
+    #[test]
+    fn what_came_of_it_is_said_with_what_was_proved() {
+        let folder = |name: &str, counts: [u64; 4]| FolderProof {
+            folder: FolderName::new(name),
+            on_server: counts[0],
+            exported: counts[1],
+            earlier: counts[2],
+            gone: counts[3],
+            skipped: Vec::new(),
+            octets: 0,
+        };
+        let mut proof = Proof {
+            mailbox: "ada@contoso.com".to_owned(),
+            format: "maildir",
+            began_at: Timestamp::UNIX_EPOCH,
+            ended_at: Timestamp::UNIX_EPOCH,
+            complete: true,
+            hashes_compared: true,
+            folders: vec![
+                folder("INBOX", [1_000, 900, 100, 0]),
+                folder("A", [8, 8, 0, 0]),
+            ],
+            damaged: Vec::new(),
+        };
+        assert_eq!(
+            outcome(&proof, Path::new("rep")),
+            "1,008 of 1,008 messages in rep as maildir, 100 of them by an earlier run; every file was read again, and its hash is right"
+        );
+        proof.hashes_compared = false;
+        proof.folders = vec![folder("INBOX", [3, 1, 0, 1])];
+        proof.folders[0].skipped = vec![Skipped {
+            message: "UID 7".to_owned(),
+            why: "it cannot be read".to_owned(),
+        }];
+        assert_eq!(
+            outcome(&proof, Path::new("rep")),
+            "1 of 3 messages in rep as maildir; 1 gone meanwhile; 1 skipped; every file has its size (--verify compares hashes)"
+        );
+        proof.damaged = vec!["a file is lost".to_owned()];
+        assert!(outcome(&proof, Path::new("rep")).contains("not every file has its size"));
     }
 
     #[test]

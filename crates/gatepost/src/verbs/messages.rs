@@ -27,7 +27,9 @@ pub struct Arguments {
     /// Only those that nobody has read.
     #[arg(long)]
     unread: bool,
-    /// Only those received since a time: 2026-11-22T08:00:00Z, 2026-11-22, 2d, 90min.
+    /// Only those received since a time: 2026-11-22T08:00:00Z, 2026-11-22, 2d, 90min. Where no
+    /// server noted when a message came, as over POP3, its own date counts; without one it is
+    /// listed.
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
     /// Only those with this text in the sender.

@@ -125,6 +125,16 @@ fn an_export_says_what_it_cannot_do() {
     std::fs::remove_file(&mbox).expect("it is there");
     assert_eq!(run(&["--format", "mbox"]).exit, 0, "it is fetched again");
     assert_eq!(std::fs::read(&mbox).expect("it is there"), before);
+    let proved = run(&["--format", "mbox", "--verify"]).stderr;
+    let last = proved.lines().last().unwrap_or_default();
+    assert!(
+        last.contains(" messages in e as mbox, ") && last.ends_with("its hash is right"),
+        "{proved}"
+    );
+    stand.write("file", "x");
+    let into_file = stand.run(&["export", SUPPORT, "--to", "file"]);
+    let words = "cannot make the folder file: a file of that name is there";
+    assert!(into_file.stderr.contains(words), "{}", into_file.stderr);
 }
 
 #[test]

@@ -446,6 +446,7 @@ fn arrival(message: &Message) -> Arrival {
         received_at: message.received_date_time,
         size_hint: None,
         flags: message.flags(),
+        written_at: None,
     }
 }
 

@@ -359,5 +359,6 @@ pub(super) fn arrival(selected: &Selected, uid: u32, fetched: Fetched) -> Arriva
         received_at: fetched.internal_date,
         size_hint: fetched.size,
         flags: from_wire(fetched.flags.unwrap_or_default()),
+        written_at: None,
     }
 }

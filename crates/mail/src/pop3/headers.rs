@@ -64,11 +64,14 @@ fn may_ask(link: &Link) -> bool {
 /// The message as an arrival. POP3 does not tell when it was received: the server's own line on
 /// top of the header does (RFC 5321 §4.4).
 pub(super) fn arrival(letter: &Letter, header: &[u8]) -> Arrival {
+    let received_at = content::received_at(header);
+    let written_at = || content::envelope(header).date;
     Arrival {
         key: letter.key(),
-        received_at: content::received_at(header),
+        received_at,
         size_hint: letter.octets,
         flags: Vec::new(),
+        written_at: received_at.is_none().then(written_at).flatten(),
     }
 }
 
@@ -143,3 +146,32 @@ impl Taker for Alone {
 
 /// What is longer tells no more. In octets.
 const LONGEST_HEADER: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_server_dated_is_as_old_as_it_says() {
+        let letter = Letter {
+            number: 1,
+            uidl: "one".into(),
+            octets: None,
+        };
+        let since = "2026-11-20T00:00:00Z".parse().expect("a time");
+        let received = "Received: from a by b; Sat, 21 Nov 2026 10:00:00 +0000\r\n";
+        let (old, new) = (
+            "Date: Thu, 1 Jan 2026 10:00:00 +0000\r\n",
+            "Date: Mon, 23 Nov 2026 10:00:00 +0000\r\n",
+        );
+        for (header, is_old) in [
+            (old.to_owned(), true),
+            (new.to_owned(), false),
+            (format!("{received}{old}"), false),
+            ("Subject: x\r\n".to_owned(), false),
+        ] {
+            let arrival = arrival(&letter, header.as_bytes());
+            assert_eq!(arrival.is_before(since), is_old, "{header}");
+        }
+    }
+}

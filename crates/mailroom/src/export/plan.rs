@@ -177,8 +177,7 @@ fn keys_of(arrivals: &[Arrival]) -> Present {
 }
 
 fn is_in_time(export: &Export, arrival: &Arrival) -> bool {
-    let both = arrival.received_at.zip(export.since);
-    both.is_none_or(|(at, since)| at >= since)
+    export.since.is_none_or(|since| !arrival.is_before(since))
 }
 
 fn item(arrival: Arrival) -> Item {

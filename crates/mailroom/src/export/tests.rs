@@ -29,6 +29,8 @@ struct Server {
     renumbered_after: Option<usize>,
     /// It says no sizes.
     sizeless: bool,
+    /// Whether no server noted when messages came.
+    undated: bool,
     /// Whether it is read by Graph now; IMAP is switched off then.
     by_graph: bool,
     /// After so many messages in all it is.
@@ -81,7 +83,8 @@ impl Mailbox for Session {
                     uid: *uid,
                 }
             },
-            received_at: Timestamp::from_second(i64::from(*uid) * 1_000).ok(),
+            received_at: came_at(*uid).filter(|_| !server.undated),
+            written_at: came_at(*uid).filter(|_| server.undated),
             size_hint: u64::try_from(raw.len()).ok().filter(|_| !server.sizeless),
             flags: vec![Flag::Seen, Flag::Flagged],
         };
@@ -567,18 +570,26 @@ async fn a_folder_that_is_renumbered_meanwhile_is_exported_whole_and_once() {
     }
 }
 
+/// Where no server noted when they came, it is their own date that counts.
 #[tokio::test(start_paused = true)]
 async fn only_what_is_wanted_is_fetched() {
-    let (server, folder) = (server(), tempfile::tempdir().expect("a folder"));
-    let mut export = export(&server, folder.path(), Format::Eml);
-    export.folders = vec![FolderName::inbox(), FolderName::inbox()];
-    export.since = Timestamp::from_second(5_000).ok();
-    let proof = export.run(&Quiet).await.expect("it works");
-    assert_eq!(proof.folders.len(), 1);
-    assert_eq!(
-        (proof.folders[0].on_server, proof.folders[0].exported),
-        (3, 3)
-    );
+    for undated in [false, true] {
+        let (server, folder) = (server(), tempfile::tempdir().expect("a folder"));
+        server.lock().expect("nobody panicked").undated = undated;
+        let mut export = export(&server, folder.path(), Format::Eml);
+        export.folders = vec![FolderName::inbox(), FolderName::inbox()];
+        export.since = Timestamp::from_second(5_000).ok();
+        let proof = export.run(&Quiet).await.expect("it works");
+        assert_eq!(proof.folders.len(), 1);
+        assert_eq!(
+            (proof.folders[0].on_server, proof.folders[0].exported),
+            (3, 3)
+        );
+    }
+}
+
+fn came_at(uid: u32) -> Option<Timestamp> {
+    Timestamp::from_second(i64::from(uid) * 1_000).ok()
 }
 
 const MAILBOX: &str = "ada@contoso.com";

@@ -191,6 +191,7 @@ impl Contents {
             received_at: Some(message.received_at),
             size_hint: Some(message.octets.len() as u64),
             flags: message.flags.clone(),
+            written_at: None,
         }
     }
 

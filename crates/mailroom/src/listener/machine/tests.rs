@@ -38,6 +38,7 @@ fn arrival(uid: u32, received: i64) -> Arrival {
         received_at: Some(at(received)),
         size_hint: None,
         flags: Vec::new(),
+        written_at: None,
     }
 }
 
