@@ -14,6 +14,7 @@ use crate::undone::Undone;
 pub(crate) struct Batch {
     sql: String,
     arguments: SqliteArguments,
+    statements: usize,
     fault: Option<sqlx::error::BoxDynError>,
 }
 
@@ -24,6 +25,7 @@ impl Batch {
             self.sql.push(';');
         }
         self.sql.push_str(statement);
+        self.statements += 1;
         self
     }
 
@@ -49,14 +51,21 @@ impl Batch {
         };
         // Made of statements of this program alone.
         let all = sqlx::query_with(AssertSqlSafe(self.sql), arguments);
+        let all = all.persistent(self.statements <= MOST_KEPT);
         all.execute(db).await?;
         Ok(())
     }
 }
 
+/// A batch of up to so many statements stays prepared for the next of its kind. Larger ones come in
+/// too many lengths, of which the connection would hold each.
+const MOST_KEPT: usize = 24;
+
 #[cfg(test)]
 mod tests {
-    use sqlx::{ConnectOptions as _, Executor as _, Row as _, sqlite::SqliteConnectOptions};
+    use sqlx::{
+        ConnectOptions as _, Connection as _, Executor as _, Row as _, sqlite::SqliteConnectOptions,
+    };
 
     use super::*;
     use crate::undone::DatabaseFault;
@@ -99,6 +108,24 @@ mod tests {
         assert_eq!(notes(&mut db).await, all);
         let nothing = Batch::default().run(&mut db).await;
         nothing.expect("no statement at all");
+    }
+
+    #[tokio::test]
+    async fn large_ones_do_not_stay_prepared() {
+        let mut db = database().await;
+        let run = async |count: usize, db: &mut SqliteConnection| {
+            let mut batch = Batch::default();
+            for _ in 0..count {
+                batch.push("DELETE FROM notes WHERE text = ?").bind("x");
+            }
+            batch.run(db).await.expect("they are good");
+            db.cached_statements_size()
+        };
+        let small = run(MOST_KEPT, &mut db).await;
+        for more in 1..10 {
+            assert_eq!(run(MOST_KEPT + more, &mut db).await, small);
+        }
+        assert!(run(1, &mut db).await > small, "small ones do");
     }
 
     #[tokio::test]

@@ -86,6 +86,17 @@ pub enum StoreError {
         /// What SQLite said.
         reason: String,
     },
+    /// No thread can be started that writes.
+    #[error(
+        "nothing can be written to the database {}: no thread can be started for it ({source}); raise the limit of tasks (TasksMax= of the service, or ulimit -u)",
+        path.display()
+    )]
+    NoThread {
+        /// The database.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
     /// The database was sealed with another key.
     #[error(
         "the key from {origin} is not the one that sealed the database {}; put the right key back, nothing was changed. If it is lost: gatepost explain sealed_with_other_key",
@@ -221,7 +232,7 @@ impl Fault for StoreError {
             Self::Newer { .. } => "store_newer",
             Self::Older { .. } => "store_older",
             Self::Damaged { .. } => "store_damaged",
-            Self::Unusable { .. } => "store_unusable",
+            Self::Unusable { .. } | Self::NoThread { .. } => "store_unusable",
             Self::OtherKey { .. } => "sealed_with_other_key",
             Self::KeyMissing { .. } => "sealing_key_missing",
             Self::KeyMalformed { .. } => "sealing_key_malformed",

@@ -85,7 +85,10 @@ impl Store {
             .connect_lazy_with(options.clone().pragma("query_only", "ON"));
         schema::settle(&opening, lock.as_ref(), &readers, &options).await?;
         let tasks = Tasks::new();
-        let writer = Writer::start(options, &tasks);
+        let writer = Writer::start(options, &tasks).map_err(|source| StoreError::NoThread {
+            path: folder.database(),
+            source,
+        })?;
         let key = fetch_key(&opening, &readers, &writer).await?;
         Ok(Self(Arc::new(Shared {
             folder,

@@ -3,8 +3,13 @@
 //!
 //! A transaction runs to its end even if the one who asked for it has gone away meanwhile. One that
 //! panics is undone and answered as a bug; nobody else is harmed by it.
+//!
+//! The writer ends with the tasks of its store (`Store::close`). Its thread cannot be aborted: where
+//! the runtime ends first, a wait for company has no clock any more, and the thread ends with a
+//! panic that is printed and harms nothing, since nothing was begun.
 
 use std::future::Future;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::thread;
@@ -41,12 +46,14 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts the writer; its connection is opened when it is first needed.
-    pub(crate) fn start(options: SqliteConnectOptions, tasks: &Tasks) -> Self {
+    /// Starts the writer; its connection is opened when it is first needed. It fails where no
+    /// thread can be started.
+    pub(crate) fn start(options: SqliteConnectOptions, tasks: &Tasks) -> io::Result<Self> {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let run = run(options, waiting, tasks.stop());
-        tasks.start(THREAD, on_its_own_thread(run));
-        Self { queue }
+        let thread = thread::Builder::new().name(THREAD.to_owned());
+        tasks.start(THREAD, on_its_own(thread, run)?);
+        Ok(Self { queue })
     }
 
     /// Runs `work` as one transaction. It is durable when this returns `Ok`.
@@ -120,23 +127,25 @@ where
     }
 }
 
-/// Runs a task on a thread of its own until it ends. The connection is a thread, too: what two
-/// threads hand to each other with nobody in between takes half the time that it takes with the
-/// scheduler, which wakes further threads to look for work.
-async fn on_its_own_thread(task: impl Future<Output = ()> + Send + 'static) {
+/// Runs a task on a thread of its own; what is answered ends when it does. The connection is a
+/// thread, too: what two threads hand to each other with nobody in between takes half the time that
+/// it takes with the scheduler, which wakes further threads to look for work.
+fn on_its_own(
+    thread: thread::Builder,
+    task: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<impl Future<Output = ()> + Send + 'static> {
     let runtime = Handle::current();
     let (ended, end) = oneshot::channel();
-    let run = move || {
+    thread.spawn(move || {
         let caught = catch_unwind(AssertUnwindSafe(|| runtime.block_on(task)));
         // Nobody listens any more when the runtime ends.
         let _ = ended.send(caught);
-    };
-    if let Err(error) = thread::Builder::new().name(THREAD.to_owned()).spawn(run) {
-        tracing::error!("nothing can be written to the store: no thread can be started: {error}");
-    }
-    if let Ok(Err(panicked)) = end.await {
-        resume_unwind(panicked);
-    }
+    })?;
+    Ok(async move {
+        if let Ok(Err(panicked)) = end.await {
+            resume_unwind(panicked);
+        }
+    })
 }
 
 async fn run(
@@ -272,7 +281,7 @@ mod tests {
 
     async fn started(options: SqliteConnectOptions) -> (Writer, Tasks) {
         let tasks = Tasks::new();
-        let writer = Writer::start(options, &tasks);
+        let writer = Writer::start(options, &tasks).expect("a thread");
         let made = execute(
             &writer,
             "CREATE TABLE IF NOT EXISTS notes (text TEXT UNIQUE)",
@@ -299,6 +308,15 @@ mod tests {
             })
         });
         read.await.expect("the table is there")
+    }
+
+    /// Otherwise everything would go on with a store that takes nothing.
+    #[tokio::test]
+    async fn a_writer_without_a_thread_is_none() {
+        // More than any machine has.
+        let thread = thread::Builder::new().stack_size(1 << 60);
+        let ended = on_its_own(thread, async {}).err();
+        assert!(ended.is_some(), "there is no such thread");
     }
 
     #[tokio::test]

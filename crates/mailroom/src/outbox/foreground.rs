@@ -79,7 +79,9 @@ impl Sending {
         }
     }
 
-    /// The end of a message of which nobody can read what it is or to whom it goes.
+    /// The end of a message of which nobody can read what it is or to whom it goes. Whoever was
+    /// refused by its last departure, and of whom nobody was told before its process ended, stands
+    /// among the recipients of that report with his fate; there is no `send.bounced` besides.
     pub(super) fn given_up(&self, damaged: DamagedDue, office: &PostOffice) -> Settlement {
         let now = office.clock.now();
         let known = if damaged.may_have_been_sent {
@@ -439,6 +441,10 @@ fn next_look(since: Duration) -> Option<Duration> {
 fn log(due: &DueSubmission, judged: &Judged) {
     let (submission, mailbox) = (&due.lease.id, &due.letter.mailbox);
     let (attempts, code) = (due.attempt, judged.code.unwrap_or_default());
+    let whom = match due.recipients[..] {
+        [_] => "",
+        _ => " to everybody",
+    };
     match &judged.fate {
         Fate::Sent { .. } => tracing::info!(%submission, %mailbox, attempts, "a message was sent"),
         Fate::RetryAt { .. } if judged.taken > 0 && is_next_turn(due) => tracing::info!(
@@ -447,11 +453,11 @@ fn log(due: &DueSubmission, judged: &Judged) {
         ),
         Fate::RetryAt { at, .. } => tracing::warn!(
             %submission, %mailbox, attempts, code, next_attempt_at = %at,
-            "a message was not sent to everybody and is tried again: `gatepost outbox show {submission}` says why"
+            "a message was not sent{whom} and is tried again: `gatepost outbox show {submission}` says why"
         ),
         Fate::Failed { .. } | Fate::Dead { .. } => tracing::error!(
             %submission, %mailbox, attempts, code,
-            "a message was not sent to everybody, and is not tried any more: `gatepost outbox show {submission}` says why"
+            "a message was not sent{whom}, and is not tried any more: `gatepost outbox show {submission}` says why"
         ),
         Fate::Unknown { .. } => tracing::warn!(
             %submission, %mailbox, attempts, code,

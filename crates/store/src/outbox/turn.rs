@@ -35,7 +35,7 @@ pub(super) struct Departing<'a> {
 
 impl Store {
     /// Claims, and reads what belongs to the claims. What cannot be opened must not hold up the
-    /// rest.
+    /// rest: it is handed on as damaged, or, where not even its name can be read, left out.
     pub(super) async fn claim_submissions(
         &self,
         whose: Whose,
@@ -83,7 +83,14 @@ impl Store {
                     Ok(due) => opened.whole.push(due),
                     Err(undone) => {
                         let fault = store.fault(undone);
-                        opened.damaged.push(damaged(row, seal, &fault)?);
+                        match damaged(row, seal, &fault) {
+                            Ok(damaged) => opened.damaged.push(damaged),
+                            Err(nameless @ Undone::DamagedRow { .. }) => tracing::error!(
+                                "a message in the outbox is damaged and is left out: {}",
+                                store.fault(nameless)
+                            ),
+                            Err(other) => return Err(other),
+                        }
                     }
                 }
             }

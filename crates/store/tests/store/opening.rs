@@ -333,6 +333,36 @@ async fn a_message_that_cannot_be_read_is_not_sent_and_keeps_its_recipients() {
     }
 }
 
+/// Nobody can settle it, and its neighbours are sent all the same.
+#[tokio::test]
+async fn a_message_without_a_name_is_left_out_and_keeps_no_other_back() {
+    let fixture = fixture().await;
+    let store = &fixture.store;
+    let term = Term {
+        now: at(0),
+        until: at(60),
+        holder: Holder::Serve,
+    };
+    for name in ["2222222222", "3333333333", "4444444444"] {
+        let id = SubmissionId::parse(name).expect("a name");
+        let accepted = store.accept(submission(id, at(0))).await;
+        assert_eq!(accepted.expect("a store"), Accepted::New);
+    }
+    let nameless = "UPDATE submissions SET id = 'nobody' WHERE id = '3333333333'";
+    tamper(&fixture.folder, nameless).await;
+    let claimed = store.claim_for("ada@contoso.com", term, 10).await;
+    let claimed = claimed.expect("the others are claimed");
+    let names = claimed.whole.iter().map(|due| due.lease.id.as_str());
+    assert_eq!(names.collect::<Vec<_>>(), ["2222222222", "4444444444"]);
+    assert!(claimed.damaged.is_empty(), "{claimed:?}");
+
+    let unknown = "UPDATE submissions SET state = 'unknown', due_at = 0";
+    tamper(&fixture.folder, unknown).await;
+    let looked_for = store.unknown_due("ada@contoso.com", at(1), 10).await;
+    let looked_for = looked_for.expect("the others are looked for");
+    assert_eq!(looked_for.whole.len(), 2, "{looked_for:?}");
+}
+
 #[tokio::test]
 async fn a_damaged_row_names_itself_and_holds_up_no_other() {
     let fixture = fixture().await;
