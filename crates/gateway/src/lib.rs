@@ -14,6 +14,7 @@ mod client_address;
 pub mod door;
 mod gateway;
 mod neighbourhood;
+mod one_line;
 mod protocol;
 mod quiet;
 mod relay;

@@ -3,6 +3,7 @@
 use gatepost_fault::{Fault, Next};
 
 use crate::admission::Turned;
+use crate::one_line::one_line;
 
 /// Why a client is not let in, in words for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,14 +47,8 @@ impl Refusal {
             Next::Retry(_) => Kind::Temporary,
             Next::SignIn | Next::Reconfigure | Next::Discard => Kind::Permanent,
         };
-        let sentence = fault.to_string();
         // A line of SMTP has 512 octets (RFC 5321 §4.5.3.1.5), and clients show ASCII.
-        let said = sentence.chars().map(|letter| match letter {
-            ' '..='~' => letter,
-            letter if letter.is_control() => ' ',
-            _ => '?',
-        });
-        let mut said: String = said.take(LONGEST).collect();
+        let mut said = one_line(&fault.to_string(), LONGEST);
         said.extend([" (", fault.code(), ")"]);
         Self {
             kind,
@@ -76,7 +71,7 @@ mod tests {
         let error = MailError::Unavailable {
             host: "imap.example".to_owned(),
             mailbox: "ada@contoso.com".to_owned(),
-            said: format!("käputt\r\n{}", "x".repeat(2000)),
+            said: format!("käputt\r\n[{}", "x ".repeat(2000)),
         };
         let refusal = Refusal::of_fault(&error);
         assert_eq!(refusal.kind, Kind::Temporary);
@@ -89,7 +84,7 @@ mod tests {
         );
         assert!(refusal.said.contains("imap.example"), "{}", refusal.said);
         assert!(
-            refusal.said.ends_with(" (mailbox_unavailable)"),
+            refusal.said.ends_with(" x ... (mailbox_unavailable)"),
             "{}",
             refusal.said
         );

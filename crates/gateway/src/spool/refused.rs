@@ -3,6 +3,8 @@
 use gatepost_fault::{Fault, Next};
 use gatepost_wire::smtp::{EnhancedStatus, Reply};
 
+use crate::one_line::one_line;
+
 /// Why a message is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{said}")]
@@ -32,15 +34,8 @@ impl Refused {
     /// A refusal in one line of ASCII.
     pub fn new(why: Why, said: &str) -> Self {
         // A line of SMTP has 512 octets (RFC 5321 §4.5.3.1.5).
-        let said = said.chars().take(LONGEST).map(|letter| match letter {
-            ' '..='~' => letter,
-            letter if letter.is_control() => ' ',
-            _ => '?',
-        });
-        Self {
-            why,
-            said: said.collect(),
-        }
+        let said = one_line(said, LONGEST);
+        Self { why, said }
     }
 
     /// What a fault comes to.

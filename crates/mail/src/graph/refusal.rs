@@ -9,7 +9,7 @@ use super::answer::Answer;
 /// Graph refused. What it said comes last, with the names under which Microsoft's support finds
 /// the request.
 #[derive(Debug, thiserror::Error)]
-#[error("{}; {host} said: {}", self.sentence(), self.words())]
+#[error("{}{}", self.sentence(), self.said())]
 pub struct GraphRefusal {
     /// Where Graph answers.
     pub host: String,
@@ -145,12 +145,22 @@ impl GraphRefusal {
                 format!("{host} refused to {what} in {mailbox}: that search is too much at once")
             }
             GraphMeaning::Wordless => {
-                format!("{host} looks for words, and what {mailbox} is to be searched for has none")
+                format!(
+                    "{host} looks for words, and what {mailbox} is to be searched for has none: write letters or digits"
+                )
             }
             GraphMeaning::Conflict => {
                 format!("{host} refused to {what} in {mailbox}: somebody changed it meanwhile")
             }
             GraphMeaning::Refused => format!("{host} refused to {what} in {mailbox}"),
+        }
+    }
+
+    /// What Graph said, if it was asked.
+    fn said(&self) -> String {
+        match self.meaning {
+            GraphMeaning::Wordless => String::new(),
+            _ => format!("; {} said: {}", self.host, self.words()),
         }
     }
 

@@ -131,10 +131,7 @@ fn what_may_not_is_refused_or_rewritten_with_its_name() {
 fn a_second_from_does_not_slip_through() {
     let header = "From: support@contoso.com\r\nTo: a@x.test\r\nFrom: boss@contoso.com\r\nX: y\r\n";
     let refused = applied(header, false).expect_err("two of them");
-    assert!(
-        refused.to_string().contains("more than one From field"),
-        "{refused}"
-    );
+    assert!(refused.to_string().ends_with(" section 3.6)"), "{refused}");
     let one = applied(header, true).expect("rewritten");
     assert_eq!(
         one,

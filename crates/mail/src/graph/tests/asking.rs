@@ -381,6 +381,8 @@ async fn a_search_without_words_is_refused_before_it_is_asked() {
         assert_eq!(error.owner(), Owner::Operator);
         assert_eq!(error.next(), Next::Discard, "{error}");
         assert!(error.to_string().contains("looks for words"), "{error}");
+        let told_by_graph = error.to_string().contains("said");
+        assert!(!told_by_graph, "Graph was not asked: {error}");
     }
 }
 
