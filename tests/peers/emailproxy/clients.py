@@ -4,11 +4,14 @@ Standard input is JSON: `config` (its file), `cache_store` (where it keeps token
 another file), `port` (its IMAP server), `person_password` (that of the people at the sign-in page),
 `consents` (addresses of sign-in pages where a person only consents) and `logins`, each with `user`,
 `password` and `expected` (whether it comes in), and `door`, if that is another than IMAP in clear:
-what is spoken, and `port`. Without `config` nothing is started: who listens there is another.
-Standard output is JSON: `tokens`, the clear tokens of every account, opened by the proxy's own
-code, and `log`.
+what is spoken, and `port`. With a `token` in the place of a password it comes in by XOAUTH2. With
+`read` it fetches every message; `message` (Base64) is what it sends, and `to` whom. Without `config`
+nothing is started: who listens there is another.
+Standard output is JSON: `said`, what each login fetched, in Base64, and with `config` `tokens`, the
+clear tokens of every account, opened by the proxy's own code, and `log`.
 """
 
+import base64
 import configparser
 import html
 import http.cookiejar
@@ -107,11 +110,16 @@ def watch(proxy, browser, ready, log):
     ready.set()
 
 
+# A message may have longer lines than the library expects.
+poplib._MAXLINE = imaplib._MAXLINE
+
+
 def log_in(port, login):
+    """What was fetched; None of whoever is not let in."""
     try:
         return DOORS[login.get("door", "imap")](login.get("port", port), login)
     except (imaplib.IMAP4.error, poplib.error_proto, smtplib.SMTPException):
-        return False
+        return None
 
 
 def imaps(port, login):
@@ -119,21 +127,60 @@ def imaps(port, login):
 
 
 def pop3(port, login):
-    client = poplib.POP3("127.0.0.1", port, timeout=60)
-    client.user(login["user"])
-    client.pass_(login["password"])
-    client.stat()
+    return by_pop3(poplib.POP3("127.0.0.1", port, timeout=60), login)
+
+
+def pop3s(port, login):
+    return by_pop3(poplib.POP3_SSL("localhost", port, context=trusting(login), timeout=60), login)
+
+
+def by_pop3(client, login):
+    if "token" in login:
+        client._shortcmd("AUTH XOAUTH2 " + base64.b64encode(xoauth2(login)).decode())
+    else:
+        client.user(login["user"])
+        client.pass_(login["password"])
+    count, _ = client.stat()
+    numbers = range(1, count + 1) if login.get("read") else []
+    fetched = [b"".join(line + b"\r\n" for line in client.retr(number)[1]) for number in numbers]
     client.quit()
-    return True
+    return encoded(fetched)
+
+
+def smtp(port, login):
+    with smtplib.SMTP("localhost", port, timeout=60) as client:
+        return by_smtp(client, login)
+
+
+def smtps(port, login):
+    with smtplib.SMTP_SSL("localhost", port, context=trusting(login), timeout=60) as client:
+        return by_smtp(client, login)
 
 
 def smtp_starttls(port, login):
     with smtplib.SMTP("localhost", port, timeout=60) as client:
         client.starttls(context=trusting(login))
+        return by_smtp(client, login)
+
+
+def by_smtp(client, login):
+    if "token" in login:
+        client.ehlo()
+        client.auth("XOAUTH2", lambda _=None: xoauth2(login).decode())
+    else:
         client.login(login["user"], login["password"])
-        text = "Subject: through the door\r\n\r\nHello.\r\n"
-        client.sendmail(login["user"], [login["user"]], text)
-    return True
+    text = b"Subject: through the door\r\n\r\nHello.\r\n"
+    text = base64.b64decode(login["message"]) if "message" in login else text
+    client.sendmail(login["user"], [login.get("to", login["user"])], text)
+    return []
+
+
+def xoauth2(login):
+    return "user={user}\x01auth=Bearer {token}\x01\x01".format(**login).encode()
+
+
+def encoded(messages):
+    return [base64.b64encode(message).decode() for message in messages]
 
 
 def trusting(login):
@@ -145,14 +192,27 @@ def imap(port, login):
 
 
 def by_imap(client, login):
-    answer = "\0{user}\0{password}".format(**login).encode()
-    client.authenticate("PLAIN", lambda _: answer)
-    client.select("INBOX", readonly=True)
+    if "token" in login:
+        client.authenticate("XOAUTH2", lambda _: xoauth2(login))
+    else:
+        answer = "\0{user}\0{password}".format(**login).encode()
+        client.authenticate("PLAIN", lambda _: answer)
+    _, (count,) = client.select("INBOX", readonly=True)
+    numbers = range(1, int(count) + 1) if login.get("read") else []
+    fetched = [client.fetch(str(number), "(BODY.PEEK[])")[1][0][1] for number in numbers]
     client.logout()
-    return True
+    return encoded(fetched)
 
 
-DOORS = {"imap": imap, "imaps": imaps, "pop3": pop3, "smtp-starttls": smtp_starttls}
+DOORS = {
+    "imap": imap,
+    "imaps": imaps,
+    "pop3": pop3,
+    "pop3s": pop3s,
+    "smtp": smtp,
+    "smtps": smtps,
+    "smtp-starttls": smtp_starttls,
+}
 
 
 def opened(config, logins):
@@ -177,7 +237,7 @@ def opened(config, logins):
 def main():
     order = json.load(sys.stdin)
     if "config" not in order:
-        return use(order, [])
+        return json.dump({"said": use(order, [])}, sys.stdout)
     browser = Browser(order["person_password"])
     for consent in order["consents"]:
         browser.sign_in(consent["user"], consent["url"])
@@ -192,7 +252,7 @@ def main():
     threading.Thread(target=watch, args=(proxy, browser, ready, log), daemon=True).start()
     try:
         ready.wait(60)
-        use(order, log)
+        said = use(order, log)
     finally:
         proxy.send_signal(signal.SIGINT)
         try:
@@ -201,15 +261,18 @@ def main():
             proxy.kill()
     good = [login for login in order["logins"] if login["expected"]]
     kept = opened(order.get("cache_store", order["config"]), good)
-    json.dump({"tokens": kept, "log": "".join(log)}, sys.stdout)
+    json.dump({"said": said, "tokens": kept, "log": "".join(log)}, sys.stdout)
 
 
 def use(order, log):
-    """Logs everybody in."""
+    """Logs everybody in; gives what each fetched."""
+    said = []
     for login in order["logins"]:
-        if log_in(order.get("port"), login) != login["expected"]:
+        said.append(log_in(order.get("port"), login))
+        if (said[-1] is not None) != login["expected"]:
             door = login.get("door", "imap")
             raise SystemExit(f"{login['user']} by {door}:\n{''.join(log)}")
+    return said
 
 
 main()

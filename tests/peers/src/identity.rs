@@ -72,6 +72,8 @@ impl IdentityEndpoint {
     pub const CLIENT_ID: &'static str = "bcdb5ae8-1ab8-47c3-b0b2-6756048e2ddc";
     /// Its secret.
     pub const CLIENT_SECRET: &'static str = "peers-secret~not~a~real~one";
+    /// The password of everybody, for clients that exchange one.
+    pub const PASSWORD: &'static str = "peers-password~not~a~real~one";
 
     /// Starts with one app that has a secret.
     pub fn start() -> Result<Self, PeerError> {

@@ -56,6 +56,23 @@ impl RawImap {
         }
     }
 
+    /// Waits until somebody's INBOX has `count` messages, and returns them as they lie on the disk.
+    pub fn arrived(
+        (identity, dovecot): (&IdentityEndpoint, &Dovecot),
+        user: &str,
+        count: usize,
+    ) -> Result<Vec<Vec<u8>>, PeerError> {
+        let token = identity.app_only_token(IdentityEndpoint::CLIENT_ID)?;
+        let mut imap = Self::connect(identity, dovecot)?;
+        imap.sign_in(user, &token)?;
+        let mut exists = imap.command("EXAMINE INBOX")?;
+        imap.idle()?;
+        while !exists.contains(&format!("* {count} EXISTS")) {
+            exists = imap.line()?;
+        }
+        dovecot.inbox(user)
+    }
+
     /// Signs in with a token, and returns the tagged answer.
     pub fn sign_in(&mut self, user: &str, token: &str) -> Result<String, PeerError> {
         let response = STANDARD.encode(format!("user={user}\x01auth=Bearer {token}\x01\x01"));

@@ -50,6 +50,8 @@ struct Request {
     client_secret: Option<String>,
     client_assertion: Option<String>,
     refresh_token: Option<String>,
+    username: Option<String>,
+    password: Option<String>,
     scope: Option<String>,
 }
 
@@ -71,6 +73,7 @@ async fn token(
     match request.grant_type.as_str() {
         "client_credentials" => app_only(&shared, app, &request),
         "refresh_token" => refreshed(&shared, &request),
+        "password" => by_password(&shared, &request),
         other => refused(
             "unsupported_grant_type",
             70_003,
@@ -125,6 +128,16 @@ fn app_only(shared: &Shared, app: &App, request: &Request) -> Answer {
     }
 }
 
+/// RFC 6749 §4.3.
+fn by_password(shared: &Shared, request: &Request) -> Answer {
+    match (&request.username, request.password.as_deref()) {
+        (Some(user), Some(IdentityEndpoint::PASSWORD)) => {
+            of_person(shared, &request.client_id, user)
+        }
+        _ => refused("invalid_grant", 50_126, "the username or password is wrong"),
+    }
+}
+
 fn refreshed(shared: &Shared, request: &Request) -> Answer {
     let shown = request.refresh_token.as_deref().unwrap_or_default();
     let Some(signed_in) = shared.ledger.redeem(&request.client_id, shown) else {
@@ -134,10 +147,12 @@ fn refreshed(shared: &Shared, request: &Request) -> Answer {
             "the refresh token is used up or revoked",
         );
     };
-    let next = shared
-        .ledger
-        .issue(&shared.chance, &signed_in.client_id, &signed_in.user);
-    match shared.access_token(&signed_in.client_id, Bearer::Person(&signed_in.user)) {
+    of_person(shared, &signed_in.client_id, &signed_in.user)
+}
+
+fn of_person(shared: &Shared, client_id: &str, user: &str) -> Answer {
+    let next = shared.ledger.issue(&shared.chance, client_id, user);
+    match shared.access_token(client_id, Bearer::Person(user)) {
         Ok(token) => granted(
             shared,
             json!({

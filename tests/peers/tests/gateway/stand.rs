@@ -167,15 +167,11 @@ impl Stand {
 
     /// Waits until Bob has `count` messages, and returns them.
     pub(crate) fn arrived(&self, count: usize) -> Result<Vec<Vec<u8>>, Failure> {
-        let token = self.identity.app_only_token(IdentityEndpoint::CLIENT_ID)?;
-        let mut bob = RawImap::connect(&self.identity, &self.dovecot)?;
-        bob.sign_in(BOB, &token)?;
-        let mut exists = bob.command("EXAMINE INBOX")?;
-        bob.idle()?;
-        while !exists.contains(&format!("* {count} EXISTS")) {
-            exists = bob.line()?;
-        }
-        Ok(self.dovecot.inbox(BOB)?)
+        Ok(RawImap::arrived(
+            (&self.identity, &self.dovecot),
+            BOB,
+            count,
+        )?)
     }
 
     fn here(&self, text: &str) -> Result<String, Failure> {

@@ -2,12 +2,11 @@
 //! that are kept in a file of their own.
 
 use std::fs;
-use std::net::TcpListener;
 
 use gatepost_peers::IdentityEndpoint;
 use serde_json::{Value, json};
 
-use crate::stand::{ADA, Failure, JUN, SCOPE, SUPPORT, Stand};
+use crate::stand::{ADA, Failure, JUN, Ports, SCOPE, SUPPORT, Stand};
 
 #[test]
 fn every_door_and_grant_goes_on_as_with_the_real_program() -> Result<(), Failure> {
@@ -16,11 +15,13 @@ fn every_door_and_grant_goes_on_as_with_the_real_program() -> Result<(), Failure
     // The proxy's own certificate, of an authority that its clients trust.
     let identity = IdentityEndpoint::start()?;
     let shown = identity.authority().issue(&["localhost"])?;
-    stand.write("local.pem", &shown.certificate_pem)?;
-    stand.write("local.key", &shown.key_pem)?;
+    stand.place.write("local.pem", &shown.certificate_pem)?;
+    stand.place.write("local.key", &shown.key_pem)?;
     let authority = identity.authority().certificate_file();
-    let file = stand.write("emailproxy.config", &configuration(&stand, &ports)?)?;
-    let cache = stand.path("tokens.cache");
+    let file = stand
+        .place
+        .write("emailproxy.config", &configuration(&stand, &ports)?)?;
+    let cache = stand.place.path("tokens.cache");
 
     let mut logins = Vec::new();
     for (account, door) in LOGINS {
@@ -39,13 +40,13 @@ fn every_door_and_grant_goes_on_as_with_the_real_program() -> Result<(), Failure
         "consents": [{ "user": JUN, "url": stand.consent_of_jun()? }],
         "logins": logins,
     });
-    stand.clients(&order)?;
+    stand.place.clients(&order)?;
     assert!(!fs::read_to_string(&file)?.contains("refresh_token"));
     assert!(fs::read_to_string(&cache)?.contains("refresh_token"));
 
     let passwords = stand.write_passwords()?;
     let kept = ["--cache-store", "tokens.cache", "--write", "gatepost.toml"];
-    let told = stand.import(&[&passwords[..], &kept].concat())?;
+    let told = stand.place.import(&[&passwords[..], &kept].concat())?;
     assert_eq!(told["not_taken"], json!([]), "{told:#}");
     let expected = [
         ("device_code", "sign_in"),
@@ -57,16 +58,18 @@ fn every_door_and_grant_goes_on_as_with_the_real_program() -> Result<(), Failure
         assert_eq!(account["grant"], *grant, "{told:#}");
         assert_eq!(account["carried"], *carried, "{told:#}");
     }
-    stand.gatepost(&["config", "check", "--secrets"])?;
-    stand.trust_sandbox("gatepost.toml")?;
-    let serving = stand.serve("gatepost.toml")?;
+    stand.place.gatepost(&["config", "check", "--secrets"])?;
+    stand.place.trust_servers("gatepost.toml")?;
+    let serving = stand.place.serve("gatepost.toml")?;
     // The same clients at the same ports; who listens there is another.
     let order = order.as_object_mut().ok_or("an object")?;
     order.remove("config");
-    if let Err(failure) = stand.clients(&Value::Object(order.clone())) {
+    if let Err(failure) = stand.place.clients(&Value::Object(order.clone())) {
         return Err(serving.explain(&failure));
     }
-    let sent = stand.gatepost(&["messages", SUPPORT, "--json", "--top", "100"])?;
+    let sent = stand
+        .place
+        .gatepost(&["messages", SUPPORT, "--json", "--top", "100"])?;
     let sent = sent.matches("through the door").count();
     assert_eq!(sent, 2, "once through each program");
     Ok(())
@@ -80,37 +83,6 @@ const LOGINS: [(&str, &str); 5] = [
     (SUPPORT, "pop3"),
     (SUPPORT, "smtp-starttls"),
 ];
-
-/// Where the proxy listens.
-struct Ports {
-    imaps: u16,
-    pop3: u16,
-    smtp: u16,
-}
-
-impl Ports {
-    fn free() -> Result<Self, Failure> {
-        // All are held at the same time, so that they differ.
-        let held = [
-            TcpListener::bind("127.0.0.1:0")?,
-            TcpListener::bind("127.0.0.1:0")?,
-            TcpListener::bind("127.0.0.1:0")?,
-        ];
-        Ok(Self {
-            imaps: held[0].local_addr()?.port(),
-            pop3: held[1].local_addr()?.port(),
-            smtp: held[2].local_addr()?.port(),
-        })
-    }
-
-    fn of(&self, door: &str) -> u16 {
-        match door {
-            "imaps" => self.imaps,
-            "pop3" => self.pop3,
-            _ => self.smtp,
-        }
-    }
-}
 
 fn configuration(stand: &Stand, ports: &Ports) -> Result<String, Failure> {
     let endpoints = stand.endpoints()?;
@@ -132,7 +104,7 @@ fn configuration(stand: &Stand, ports: &Ports) -> Result<String, Failure> {
         stand.variable("PRIVATE_KEY")?
     );
     Ok([
-        server(format!("IMAP-{}", ports.imaps), "IMAP", certificate)?,
+        server(format!("IMAP-{}", ports.imap), "IMAP", certificate)?,
         server(format!("POP-{}", ports.pop3), "POP3", "")?,
         server(format!("SMTP-{}", ports.smtp), "SMTP", &starttls)?,
         format!(

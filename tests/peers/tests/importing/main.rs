@@ -3,5 +3,9 @@
 
 mod configparser;
 mod doors;
+#[path = "../recipes/message.rs"]
+#[expect(dead_code, reason = "the recipes look at bodies alone, too")]
+mod message;
+mod servers;
 mod stand;
 mod takeover;

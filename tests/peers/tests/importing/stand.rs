@@ -24,9 +24,16 @@ pub(crate) const JUN: &str = "jun.tanaka@contoso.com";
 /// Opened by the app in its own name.
 pub(crate) const SUPPORT: &str = "support@contoso.com";
 
-/// A tenant that runs, in a folder of its own.
-pub(crate) struct Stand {
+/// A folder where a proxy was configured, and Gatepost takes its place.
+pub(crate) struct Place {
     folder: TempDir,
+    /// Whom programs trust there.
+    authority: PathBuf,
+}
+
+/// A tenant that runs, and a place of a proxy in front of it.
+pub(crate) struct Stand {
+    pub(crate) place: Place,
     sandbox: Child,
     env: BTreeMap<String, String>,
     /// Where the proxy takes IMAP.
@@ -50,14 +57,16 @@ impl Stand {
             let name = name.strip_prefix("GATEPOST_SANDBOX_")?;
             Some((name.to_owned(), value.trim_matches(['"', '\'']).to_owned()))
         };
-        let env = text.lines().filter_map(variable).collect();
+        let env: BTreeMap<_, _> = text.lines().filter_map(variable).collect();
         // Both are held at the same time, so that they differ.
         let ports = [
             TcpListener::bind("127.0.0.1:0")?,
             TcpListener::bind("127.0.0.1:0")?,
         ];
+        let authority = env.get("CA").map(PathBuf::from);
+        let authority = authority.ok_or("the env file names no authority")?;
         Ok(Self {
-            folder,
+            place: Place { folder, authority },
             sandbox,
             env,
             port: ports[0].local_addr()?.port(),
@@ -69,18 +78,6 @@ impl Stand {
     pub(crate) fn variable(&self, name: &str) -> Result<&str, Failure> {
         let found = self.env.get(name).map(String::as_str);
         found.ok_or_else(|| format!("the env file has no {name}").into())
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Writes a file that only its owner may read.
-    pub(crate) fn write(&self, name: &str, content: &str) -> Result<PathBuf, Failure> {
-        let path = self.path(name);
-        fs::write(&path, content)?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
-        Ok(path)
     }
 
     /// Where people sign in, and tokens are asked for.
@@ -139,16 +136,8 @@ impl Stand {
         for account in [ADA, JUN, SUPPORT] {
             writeln!(passwords, "{account} {}", self.password(account)?)?;
         }
-        self.write("passwords", &passwords)?;
+        self.place.write("passwords", &passwords)?;
         Ok(["--passwords", "passwords"])
-    }
-
-    /// Has Gatepost take the place of the proxy whose configuration was written, and gives what it
-    /// tells of that.
-    pub(crate) fn import(&self, options: &[&str]) -> Result<Value, Failure> {
-        let words = ["import", "emailproxy", "emailproxy.config", "--json"];
-        let told = self.gatepost(&[&words[..], options].concat())?;
-        Ok(serde_json::from_str(&told)?)
     }
 
     /// Has the real proxy sign in each account, and gives the clear tokens that it kept.
@@ -166,14 +155,62 @@ impl Stand {
             "consents": [{ "user": JUN, "url": self.consent_of_jun()? }],
             "logins": logins,
         });
-        let said = self.clients(&order)?;
+        let said = self.place.clients(&order)?;
         Ok(serde_json::from_slice(&said)?)
+    }
+}
+
+impl Stand {
+    /// Whether an account comes in at the port of before, and how many messages it finds.
+    pub(crate) fn log_in(&self, account: &str, password: &str) -> Result<Option<u32>, Failure> {
+        let stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        let mut session = BufReader::new(stream);
+        session.read_line(&mut String::new())?;
+        let answer = BASE64.encode(format!("\0{account}\0{password}"));
+        let said = command(&mut session, &format!("a AUTHENTICATE PLAIN {answer}"))?;
+        if !said.contains("a OK") {
+            return Ok(None);
+        }
+        let said = command(&mut session, "a EXAMINE INBOX")?;
+        let exists = said.lines().find_map(|line| line.strip_suffix(" EXISTS"));
+        let exists = exists.and_then(|line| line.strip_prefix("* "));
+        Ok(Some(exists.ok_or("no EXISTS")?.parse()?))
+    }
+}
+
+impl Place {
+    /// An empty one, where `authority` is trusted.
+    pub(crate) fn trusting(authority: &Path) -> Result<Self, Failure> {
+        Ok(Self {
+            folder: tempfile::tempdir()?,
+            authority: authority.to_owned(),
+        })
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file that only its owner may read.
+    pub(crate) fn write(&self, name: &str, content: &str) -> Result<PathBuf, Failure> {
+        let path = self.path(name);
+        fs::write(&path, content)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+        Ok(path)
+    }
+
+    /// Has Gatepost take the place of the proxy whose configuration was written, and gives what it
+    /// tells of that.
+    pub(crate) fn import(&self, options: &[&str]) -> Result<Value, Failure> {
+        let words = ["import", "emailproxy", "emailproxy.config", "--json"];
+        let told = self.gatepost(&[&words[..], options].concat())?;
+        Ok(serde_json::from_str(&told)?)
     }
 
     /// Has clients use the real proxy, or whoever has taken its place; gives what they say.
     pub(crate) fn clients(&self, order: &Value) -> Result<Vec<u8>, Failure> {
         let mut clients = EmailProxy::installed()?.clients();
-        clients.env("SSL_CERT_FILE", self.variable("CA")?);
+        clients.env("SSL_CERT_FILE", &self.authority);
         clients.current_dir(self.folder.path());
         Ok(told(&mut clients, order)?.stdout)
     }
@@ -187,14 +224,12 @@ impl Stand {
         }
         Ok(String::from_utf8(output.stdout)?)
     }
-}
 
-impl Stand {
-    /// Has a configuration that was written trust the sandbox: its authority is none that the
+    /// Has a configuration that was written trust the servers: their authority is none that the
     /// system trusts.
-    pub(crate) fn trust_sandbox(&self, name: &str) -> Result<(), Failure> {
+    pub(crate) fn trust_servers(&self, name: &str) -> Result<(), Failure> {
         let text = fs::read_to_string(self.path(name))?;
-        let trusting = format!("[cloud.own]\nca_file = \"{}\"\n", self.variable("CA")?);
+        let trusting = format!("[cloud.own]\nca_file = \"{}\"\n", self.authority.display());
         self.write(name, &text.replace("[cloud.own]\n", &trusting))?;
         Ok(())
     }
@@ -218,21 +253,36 @@ impl Stand {
         }
         Ok(serving)
     }
+}
 
-    /// Whether an account comes in at the port of before, and how many messages it finds.
-    pub(crate) fn log_in(&self, account: &str, password: &str) -> Result<Option<u32>, Failure> {
-        let stream = TcpStream::connect(("127.0.0.1", self.port))?;
-        let mut session = BufReader::new(stream);
-        session.read_line(&mut String::new())?;
-        let answer = BASE64.encode(format!("\0{account}\0{password}"));
-        let said = command(&mut session, &format!("a AUTHENTICATE PLAIN {answer}"))?;
-        if !said.contains("a OK") {
-            return Ok(None);
+/// Where the proxy listens.
+pub(crate) struct Ports {
+    pub(crate) imap: u16,
+    pub(crate) pop3: u16,
+    pub(crate) smtp: u16,
+}
+
+impl Ports {
+    pub(crate) fn free() -> Result<Self, Failure> {
+        // All are held at the same time, so that they differ.
+        let held = [
+            TcpListener::bind("127.0.0.1:0")?,
+            TcpListener::bind("127.0.0.1:0")?,
+            TcpListener::bind("127.0.0.1:0")?,
+        ];
+        Ok(Self {
+            imap: held[0].local_addr()?.port(),
+            pop3: held[1].local_addr()?.port(),
+            smtp: held[2].local_addr()?.port(),
+        })
+    }
+
+    pub(crate) fn of(&self, door: &str) -> u16 {
+        match door {
+            "imap" | "imaps" => self.imap,
+            "pop3" => self.pop3,
+            _ => self.smtp,
         }
-        let said = command(&mut session, "a EXAMINE INBOX")?;
-        let exists = said.lines().find_map(|line| line.strip_suffix(" EXISTS"));
-        let exists = exists.and_then(|line| line.strip_prefix("* "));
-        Ok(Some(exists.ok_or("no EXISTS")?.parse()?))
     }
 }
 

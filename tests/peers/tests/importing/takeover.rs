@@ -12,24 +12,26 @@ use crate::stand::{ADA, Failure, JUN, SUPPORT, Stand};
 #[test]
 fn what_the_real_program_sealed_opens_and_opens_the_mailboxes_here() -> Result<(), Failure> {
     let stand = Stand::new()?;
-    let file = stand.write("emailproxy.config", &stand.proxy_configuration()?)?;
+    let file = stand
+        .place
+        .write("emailproxy.config", &stand.proxy_configuration()?)?;
     let kept = stand.use_proxy(&file)?;
     same_tokens(&stand, &fs::read(&file)?, &kept["tokens"])?;
 
     let passwords = stand.write_passwords()?;
-    let dry = stand.import(&passwords)?;
+    let dry = stand.place.import(&passwords)?;
     assert_eq!(dry["written"], Value::Null, "{dry:#}");
-    assert!(!stand.path("gatepost.toml").exists());
+    assert!(!stand.place.path("gatepost.toml").exists());
     let written = [&passwords[..], &["--write", "gatepost.toml"]].concat();
-    let told = stand.import(&written)?;
+    let told = stand.place.import(&written)?;
     for (index, carried) in ["sign_in", "sign_in", "password"].iter().enumerate() {
         assert_eq!(told["accounts"][index]["carried"], *carried, "{told:#}");
     }
     assert_eq!(told["not_taken"], serde_json::json!([]), "{told:#}");
-    stand.gatepost(&["config", "check", "--secrets"])?;
-    stand.trust_sandbox("gatepost.toml")?;
+    stand.place.gatepost(&["config", "check", "--secrets"])?;
+    stand.place.trust_servers("gatepost.toml")?;
     for account in [ADA, JUN, SUPPORT] {
-        let listed = stand.gatepost(&["messages", account, "--json"])?;
+        let listed = stand.place.gatepost(&["messages", account, "--json"])?;
         let listed: Vec<Value> = serde_json::from_str(&listed)?;
         assert!(!listed.is_empty());
     }
@@ -39,17 +41,21 @@ fn what_the_real_program_sealed_opens_and_opens_the_mailboxes_here() -> Result<(
 #[test]
 fn the_first_login_at_the_same_port_opens_what_the_real_program_sealed() -> Result<(), Failure> {
     let stand = Stand::new()?;
-    let file = stand.write("emailproxy.config", &stand.proxy_configuration()?)?;
+    let file = stand
+        .place
+        .write("emailproxy.config", &stand.proxy_configuration()?)?;
     stand.use_proxy(&file)?;
-    let told = stand.import(&["--write", "lazy.toml"])?;
+    let told = stand.place.import(&["--write", "lazy.toml"])?;
     for index in 0..3 {
         assert_eq!(told["accounts"][index]["carried"], "waits", "{told:#}");
     }
-    stand.trust_sandbox("lazy.toml")?;
+    stand.place.trust_servers("lazy.toml")?;
     leaves_for_good(&stand, "lazy.toml", JUN)?;
-    stand.import(&["--write", "again.toml"])?;
+    stand.place.import(&["--write", "again.toml"])?;
     goes_on(&stand, "lazy.toml")?;
-    let listed = stand.gatepost(&["--config", "lazy.toml", "password", "list", "--json"])?;
+    let listed = stand
+        .place
+        .gatepost(&["--config", "lazy.toml", "password", "list", "--json"])?;
     let listed: Vec<Value> = serde_json::from_str(&listed)?;
     assert_eq!(listed.len(), 3, "{listed:?}");
     // What was opened is forgotten, and its passwords go on.
@@ -58,11 +64,14 @@ fn the_first_login_at_the_same_port_opens_what_the_real_program_sealed() -> Resu
 
 /// What waits for somebody's first login is revoked like an app password, once.
 fn leaves_for_good(stand: &Stand, configuration: &str, account: &str) -> Result<(), Failure> {
-    let _serving = stand.serve(configuration)?;
+    let _serving = stand.place.serve(configuration)?;
     let revoke = ["--config", configuration, "password", "revoke", account];
-    let said = stand.gatepost(&revoke)?;
+    let said = stand.place.gatepost(&revoke)?;
     assert!(said.contains("opens nothing any more"), "{said}");
-    assert!(stand.gatepost(&revoke).is_err(), "there is nothing left");
+    assert!(
+        stand.place.gatepost(&revoke).is_err(),
+        "there is nothing left"
+    );
     let password = stand.password(account)?;
     assert_eq!(stand.log_in(account, &password)?, None, "{account}");
     Ok(())
@@ -70,7 +79,7 @@ fn leaves_for_good(stand: &Stand, configuration: &str, account: &str) -> Result<
 
 /// The same ports, names and passwords go on working, and no others.
 fn goes_on(stand: &Stand, configuration: &str) -> Result<(), Failure> {
-    let _serving = stand.serve(configuration)?;
+    let _serving = stand.place.serve(configuration)?;
     for account in [ADA, JUN, SUPPORT] {
         assert_eq!(stand.log_in(account, "another")?, None, "{account}");
         let password = stand.password(account)?;
