@@ -31,6 +31,7 @@ mod memory;
 mod outbox;
 mod own_events;
 mod passwords;
+mod peak;
 mod post_actions;
 mod reading;
 mod receiver;

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::peak::{MOST_MORE, peak_of, told};
 use crate::stand::{SUPPORT, Stand, ran};
 
 /// It is sent as a draft whose file goes in ranges, arrives in the same mailbox, and streams from
@@ -16,11 +17,11 @@ fn the_largest_message_of_exchange_goes_out_and_comes_in_by_graph() {
     send(&stand, "small", SMALL);
     while serve.subject() != "small" {}
     arrived(&stand, 1);
-    let before = peak_of(serve.id());
+    let before = peak(serve.id());
     send(&stand, "large", LARGE);
     while serve.subject() != "large" {}
     let largest = arrived(&stand, 2);
-    let more = told(peak_of(serve.id()), before);
+    let more = told(peak(serve.id()), before);
     assert!(
         more <= MOST_MORE,
         "{more} KiB more than the {before} KiB without a large message"
@@ -42,28 +43,17 @@ fn whoever_holds_a_message_whole_is_noticed() {
     let mut stdin = holds.stdin.take().expect("it is a pipe");
     let lines = LINE.repeat(1000);
     stdin.write_all(&lines).expect("it reads");
-    let before = peak_of(holds.id());
+    let before = peak(holds.id());
     for _ in 0..LARGE / lines.len() {
         stdin.write_all(&lines).expect("it reads");
     }
-    let more = told(peak_of(holds.id()), before);
+    let more = told(peak(holds.id()), before);
     drop(stdin);
     assert!(holds.wait().expect("it ends").success());
     assert!(
         more > MOST_MORE,
         "it held 150 MB, and no more than {more} KiB were seen"
     );
-}
-
-/// How much more memory, in KiB, a large message took, which is also said.
-#[expect(clippy::print_stderr, reason = "a test is known by its figures")]
-fn told(large: u64, before: u64) -> u64 {
-    let more = large.saturating_sub(before);
-    eprintln!(
-        "peak {large} KiB with a large message, {before} KiB before: {more} KiB more, and \
-         {MOST_MORE} KiB may be"
-    );
-    more
 }
 
 /// Whether a message holds the letters that were sent, in lines of whatever length.
@@ -144,15 +134,8 @@ fn arrived(stand: &Stand, count: usize) -> PathBuf {
     panic!("it does not arrive: {}", stand.log());
 }
 
-/// The most memory, in KiB, that a process has held until now.
-fn peak_of(process: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status"));
-    let status = status.expect("Linux tells of processes");
-    let peak = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB"));
-    let peak = peak.expect("Linux tells the peak");
-    peak.trim().parse().expect("a number")
+fn peak(process: u32) -> u64 {
+    peak_of(process).expect("Linux tells of processes")
 }
 
 const LINE: &[u8] = b"R2F0ZXBvc3QgaXMgdGhlIGdhdGUgYmV0d2VlbiBzb2Z0d2FyZSBhbmQgbWFpbC4gIEhlbGxv\r\n";
@@ -160,5 +143,3 @@ const LINE: &[u8] = b"R2F0ZXBvc3QgaXMgdGhlIGdhdGUgYmV0d2VlbiBzb2Z0d2FyZSBhbmQgbW
 const SMALL: usize = 1024 * 1024;
 /// With its header 150 MB, also after Graph has written its own around the file.
 const LARGE: usize = 150_000_000 - 4096;
-/// In KiB.
-const MOST_MORE: u64 = 16 * 1024;

@@ -5,6 +5,8 @@ mod full_disk;
 mod memory;
 mod other_users;
 mod outbox;
+#[path = "../../../../crates/gatepost/tests/program/peak.rs"]
+mod peak;
 mod post_actions;
 mod reading;
 mod reloading;

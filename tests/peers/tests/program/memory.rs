@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use gatepost_peers::{Offer, Program, large_message};
 
 use crate::outbox::{BOB, Post, with_crlf};
+use crate::peak::{MOST_MORE, peak_of, told};
 use crate::stand::{ADA, Failure, Stand, TO_A_MAILDIR, message, until_it_holds};
 
 #[test]
@@ -208,27 +209,6 @@ fn assert_little_more(large: u64, small: u64) {
     );
 }
 
-/// How much more memory, in KiB, a large message took, which is also said.
-#[expect(clippy::print_stderr, reason = "a test is known by its figures")]
-fn told(large: u64, small: u64) -> u64 {
-    let more = large.saturating_sub(small);
-    eprintln!(
-        "peak {large} KiB with a large message, {small} KiB without: {more} KiB more, and \
-         {MOST_MORE} KiB may be"
-    );
-    more
-}
-
-/// The most memory, in KiB, that a process has held until now.
-fn peak_of(process: u32) -> Result<u64, Failure> {
-    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
-    let peak = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB"))
-        .ok_or("Linux tells the peak")?;
-    Ok(peak.trim().parse()?)
-}
-
 /// The most memory, in KiB, that a run of the program held, its standard output being a file.
 /// It is the one who waits for its end who is told, and Rust's own library keeps that to itself.
 fn peak_of_a_run(program: &Program, arguments: &[&str], output: File) -> Result<u64, Failure> {
@@ -311,5 +291,3 @@ const SENT: usize = 150_000_000;
 /// It grows when it is recoded.
 const RECODED: usize = 100_000_000;
 const REST: usize = 512 * 1024;
-/// In KiB.
-const MOST_MORE: u64 = 16 * 1024;
