@@ -5,6 +5,7 @@
 //! from their work. `config check` is strict and refuses both; only what is still to come is a
 //! mere warning there.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gatepost_fault::Fault as _;
@@ -15,8 +16,8 @@ use jiff::tz::TimeZone;
 
 use crate::compose;
 use crate::config::{
-    Config, ConfigError, DoorSettings, Place, Problem, ProofSource, RegistrationSettings,
-    SinkSettings, SinkTarget,
+    Config, ConfigError, DoorCertificate, DoorSettings, Place, Problem, ProofSource,
+    RegistrationSettings, SinkSettings, SinkTarget,
 };
 
 /// How much is looked into.
@@ -61,13 +62,7 @@ pub async fn examine(
             Err(problem) => problems.push(problem),
         }
     }
-    problems.extend(
-        config
-            .gateway
-            .doors
-            .iter()
-            .filter_map(|door| shown(door, clock)),
-    );
+    problems.extend(shown(&config.gateway.doors, clock));
     doubts.extend(config.sinks.iter().filter_map(program));
     problems.sort_by_key(|problem| problem.place.as_ref().map(|place| place.line));
     doubts.sort_by_key(|doubt| doubt.problem.place.as_ref().map(|place| place.line));
@@ -139,15 +134,28 @@ fn in_its_time(certificate: &Certificate, at: Place, clock: &Clock) -> Option<Do
     })
 }
 
-/// What is wrong with the certificate that a door shows.
-fn shown((name, door): (&String, &DoorSettings), clock: &Clock) -> Option<Problem> {
-    let certificate = door.certificate.as_ref()?;
-    let opened = compose::certificate_in_files(name, certificate, clock)?;
-    opened.err().map(|error| Problem {
-        code: error.code(),
-        sentence: error.to_string(),
-        place: Some(door.at.clone()),
-    })
+/// What is wrong with the certificates that doors show, each told once, however many show it.
+fn shown(doors: &BTreeMap<String, DoorSettings>, clock: &Clock) -> Vec<Problem> {
+    let mut seen: Vec<(&DoorCertificate, Vec<&str>, &DoorSettings)> = Vec::new();
+    for (name, door) in doors {
+        let Some(certificate) = &door.certificate else {
+            continue;
+        };
+        match seen.iter_mut().find(|(other, ..)| *other == certificate) {
+            Some((_, names, _)) => names.push(name),
+            None => seen.push((certificate, vec![name], door)),
+        }
+    }
+    let wrong = seen.into_iter().filter_map(|(certificate, names, door)| {
+        let opened = compose::certificate_in_files(&names.join(", "), certificate, clock)?;
+        let error = opened.err()?;
+        Some(Problem {
+            code: error.code(),
+            sentence: error.to_string(),
+            place: Some(door.at.clone()),
+        })
+    });
+    wrong.collect()
 }
 
 fn program((name, sink): (&String, &SinkSettings)) -> Option<Doubt> {

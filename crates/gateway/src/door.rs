@@ -16,7 +16,7 @@ mod socket;
 
 pub use accept::Door;
 pub use behind::Behind;
-pub use certificate::{Certificate, CertificateFiles};
+pub use certificate::{Certificate, CertificateFiles, is_certificate_alone};
 pub(crate) use devices::Devices;
 pub use error::DoorError;
 pub use settings::{DoorSettings, LeadsTo, Tls, WithoutLogin};

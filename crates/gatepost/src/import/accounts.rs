@@ -74,6 +74,8 @@ fn one(account: &Account, around: &Around<'_>, plan: &mut Plan) -> Result<Mailbo
             other.login
         ));
     }
+    // Whose sign-in it is matters more than what lacks in it.
+    origin(account, around)?;
     let grant = grant(account)?;
     let registration = app(account, grant, around, plan)?;
     let ways = ways::of(account, around);
@@ -99,8 +101,7 @@ fn app(
     around: &Around<'_>,
     plan: &mut Plan,
 ) -> Result<String, String> {
-    let mut origin = origin::of_token_url(&account.token_url, &around.hosts())
-        .map_err(|reason| format!("its `token_url` {reason}"))?;
+    let mut origin = origin(account, around)?;
     if account.resource.is_some() && account.scopes.is_empty() {
         origin.endpoints = EndpointVersion::V1;
     }
@@ -113,6 +114,11 @@ fn app(
         );
     }
     registration(account, (origin, proof), plan)
+}
+
+fn origin(account: &Account, around: &Around<'_>) -> Result<Origin, String> {
+    origin::of_token_url(&account.token_url, &around.hosts())
+        .map_err(|reason| format!("its `token_url` {reason}"))
 }
 
 /// The mailbox, and who signs in for it if that is somebody else: `owner@domain\shared` was how
@@ -148,6 +154,11 @@ fn grant(account: &Account) -> Result<&'static str, String> {
         Flow::ServiceAccount => Err(
             "service accounts are Google's, and Gatepost opens mailboxes \
                                      of Microsoft 365 only"
+                .to_owned(),
+        ),
+        Flow::Missing => Err(
+            "without `permission_url` it needs an `oauth2_flow`: email-oauth2-proxy refuses its \
+             logins"
                 .to_owned(),
         ),
         Flow::Other(_) => Err("its `oauth2_flow` is none that email-oauth2-proxy knows".to_owned()),

@@ -33,9 +33,14 @@ pub(super) fn of_token_url(text: &str, servers: &[&str]) -> Result<Origin, Strin
         ["oauth2", "v2.0", "token"] => EndpointVersion::V2,
         ["oauth2", "token"] => EndpointVersion::V1,
         _ => {
+            let whose = if is_googles(&host) {
+                "Google's and "
+            } else {
+                ""
+            };
             return Err(format!(
-                "is at {host}, which is not Microsoft's sign-in: Gatepost opens mailboxes of \
-                 Microsoft 365 only"
+                "is at {host}, which is {whose}not Microsoft's sign-in: Gatepost opens mailboxes \
+                 of Microsoft 365 only"
             ));
         }
     };
@@ -63,6 +68,14 @@ fn built_in(host: &str, servers: &[&str]) -> Option<&'static str> {
         return Some("usgov-dod");
     }
     Some(name)
+}
+
+fn is_googles(host: &str) -> bool {
+    let domains = ["googleapis.com", "google.com"];
+    domains.iter().any(|domain| {
+        let rest = host.strip_suffix(domain);
+        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    })
 }
 
 /// Whether a mail server is one of Microsoft's.
@@ -152,7 +165,10 @@ mod tests {
     fn other_providers_are_refused_by_name() {
         let google = of_token_url("https://oauth2.googleapis.com/token", &[]);
         let reason = google.expect_err("it is Google's");
-        assert!(reason.contains("oauth2.googleapis.com"), "{reason}");
+        let said = "oauth2.googleapis.com, which is Google's and not Microsoft's";
+        assert!(reason.contains(said), "{reason}");
+        let like = of_token_url("https://notgoogle.com/token", &[]);
+        assert!(!like.expect_err("nobody's").contains("Google's"));
         for wrong in ["", "token", "http://10.0.0.1/t/oauth2/v2.0/token"] {
             of_token_url(wrong, &[]).expect_err(wrong);
         }

@@ -11,15 +11,18 @@ pub(super) fn remaining(accounts: &[Account], mailboxes: &[MailboxPlan], report:
         let is_unused = matches!(mailbox.keepsake, Keepsake::Nothing);
         let address = &mailbox.address;
         let add = format!("gatepost password add {address}");
-        let sign_in = format!("a person must sign in once: gatepost login {address}");
+        let sign_in = format!("gatepost login {address}");
         let sentence = match (is_unused, sign_in_of(at, mailboxes)) {
             (false, SignIn::Needless | SignIn::There | SignIn::Of(_)) => continue,
-            (false, SignIn::Lacking) => sign_in,
+            (false, SignIn::Lacking) => format!("a person must sign in once: {sign_in}"),
             (true, SignIn::Needless | SignIn::There) => format!("{UNUSED}: {add}"),
             (true, SignIn::Of(other)) => {
                 format!("{UNUSED}: {add}; the sign-in of [{other}] opens it, too")
             }
-            (true, SignIn::Lacking) => format!("{UNUSED}: {sign_in}, and: {add}"),
+            (true, SignIn::Lacking) => format!(
+                "it was never used: run {sign_in}, where a person signs in, and {add}, which prints \
+                 the password for its clients"
+            ),
         };
         let mut accounts = accounts.iter();
         let account = accounts.find(|account| account.name == mailbox.login);

@@ -170,6 +170,15 @@ fn what_cannot_be_taken_over_is_named_with_its_reason() {
             "[a@gmail.com]\ntoken_url = https://oauth2.googleapis.com/token\noauth2_scope = s\nclient_id = x\npermission_url = p\n".to_owned(),
             "not Microsoft's sign-in",
         ),
+        // What lacks in it is not what it is about.
+        (
+            "[a@gmail.com]\ntoken_url = https://oauth2.googleapis.com/token\noauth2_scope = s\nclient_id = x\n".to_owned(),
+            "Google's and not Microsoft's sign-in",
+        ),
+        (
+            "[a@x.y]\ntoken_url = https://login.microsoftonline.com/x.y/oauth2/v2.0/token\noauth2_scope = s\nclient_id = x\n".to_owned(),
+            "it needs an `oauth2_flow`",
+        ),
         (
             format!("[a@x.y]\n{ENTRA}{APP}"),
             "neither a client secret nor a certificate",
@@ -309,8 +318,8 @@ fn nobody_is_asked_to_sign_in_whose_sign_in_is_there() {
         (
             &[][..],
             Some(
-                "never used, so no password of it is known: a person must sign in once: \
-                        gatepost login eve@x.y, and: gatepost password add eve@x.y",
+                "never used: run gatepost login eve@x.y, where a person signs in, and gatepost \
+                 password add eve@x.y, which prints the password for its clients",
             ),
         ),
         (
@@ -362,6 +371,23 @@ fn two_sections_at_one_port_are_told_with_their_lines() {
         at("SMTP-1993", "::1"),
     ];
     assert!(planned(&apart.concat(), &[]).conflicts.is_empty());
+}
+
+#[test]
+fn what_nobody_wrote_is_not_called_unsafe() {
+    let unsafe_in = |file: &str| sections(&planned(file, &[]), Heading::Unsafe);
+    assert_eq!(unsafe_in("[emailproxy]\n"), []);
+    let option = "delete_account_token_on_password_error";
+    let written = unsafe_in(&format!("[emailproxy]\n{option} = True\n"));
+    assert_eq!(
+        written,
+        [("emailproxy".to_owned(), Some(option.to_owned()))]
+    );
+    let plan = planned(&format!("[ada@x.y]\n{ENTRA}{PERSON}"), &[]);
+    let told = plan.report.text();
+    let next = "it was never used: run gatepost login ada@x.y, where a person signs in, and gatepost \
+                password add ada@x.y, which prints";
+    assert!(told.contains(next), "{told}");
 }
 
 #[test]

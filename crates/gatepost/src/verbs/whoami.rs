@@ -118,7 +118,8 @@ impl Known {
         if !self.readable {
             screen::note("The token says nothing of itself, as those of personal accounts do.");
         }
-        screen::field("for", &text(&self.audience))?;
+        // The claim is called `aud`: the service that takes the token.
+        screen::field("opens", &text(&self.audience))?;
         screen::field(
             "acts as",
             match self.acts_as {

@@ -64,6 +64,26 @@ fn a_door_whose_key_is_of_another_certificate() {
     assert!(said.contains("0 watches, 1 door, 1 login"), "{said}");
 }
 
+/// The mistake of three doors is told once, and that everybody may read a certificate is none.
+#[test]
+fn doors_that_show_a_certificate_for_its_key() {
+    let stand = Stand::new();
+    let (certificate, _) = valid();
+    stand.write("door.pem", &certificate);
+    let doors = ["imap", "pop3", "smtp"].map(|door| {
+        format!(
+            "[gateway.{door}]\nlisten = \"127.0.0.1:0\"\ntls = \"implicit\"\n\
+             certificate = {{ file = \"door.pem\", key = \"door.pem\" }}\n"
+        )
+    });
+    stand.configure(&doors.concat());
+    let ran = stand.run(&["config", "check", "--secrets"]);
+    let words = "the door imap, pop3, smtp cannot be used";
+    ran.assert_fails(CONFIGURATION, &[words, "no private key"]);
+    assert!(!ran.stderr.contains("chmod"), "{}", ran.stderr);
+    assert_eq!(ran.stderr.matches("no private key").count(), 1);
+}
+
 #[test]
 fn a_key_that_is_none() {
     let stand = Stand::new();

@@ -91,8 +91,13 @@ fn logged(stand: &Stand, words: &[&str]) -> String {
 
 #[test]
 fn each_session_that_ends_is_one_line_of_the_log() {
-    let doors = format!("{IMAP}{SCANNERS}");
-    let (stand, password) = stand(&doors);
+    let fax = format!(
+        "[gateway.fax]\nprotocol = \"smtp\"\nlisten = \"127.0.0.1:0\"\nupstream = \"spool\"\n\
+         rewrite_from = true\nwithout_login = [{{ networks = [\"127.0.0.0/8\"], mailbox = \"{SUPPORT}\" }}]\n"
+    );
+    // The mailbox must send before a device may send for it.
+    let (stand, password) = stand(&format!("{IMAP}{SCANNERS}"));
+    let doors = format!("{IMAP}{SCANNERS}{fax}");
     sending(&stand, &doors);
     let serve = stand.serve();
     let mut reader = Client::idles(place(&stand, "imap"), SUPPORT, &password);
@@ -137,10 +142,24 @@ fn each_session_that_ends_is_one_line_of_the_log() {
     logged(&stand, &[revoked, "door=\"imap\"", &whose]);
     let line = logged(&stand, &[revoked, "door=\"scanners\"", &whose]);
     assert!(line.contains(" accepted=1 "), "{line}");
+    // A device of its network is in without a login, and told of in the same words.
+    let signed_in = ["signed in without a login", "door=\"fax\"", "protocol=smtp"];
+    let mut fax = Client::knock(place(&stand, "fax"));
+    fax.line();
+    fax.say("HELO fax");
+    hand_in(&mut fax, "page 2");
+    fax.say("QUIT");
+    let of_fax = format!("login=\"127.0.0.1\" mailbox=\"{SUPPORT}\"");
+    logged(&stand, &[&signed_in[..], &[&of_fax]].concat());
+    logged(&stand, &["signed in ", "door=\"scanners\" protocol=smtp"]);
+    logged(
+        &stand,
+        &["the session ended: closed", "door=\"fax\"", &of_fax],
+    );
     // Whoever never was anybody ends without a line.
     drop(Client::knock(place(&stand, "imap")));
     assert_eq!(serve.stop(), 0, "{}", stand.log());
-    assert_eq!(stand.log().matches("the session ended").count(), 3);
+    assert_eq!(stand.log().matches("the session ended").count(), 4);
 }
 
 #[test]

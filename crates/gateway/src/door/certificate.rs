@@ -1,6 +1,6 @@
 //! The certificate of a door: read from files, and read again when they change.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -147,6 +147,14 @@ impl ResolvesServerCert for Shown {
     }
 }
 
+/// Whether a file has a certificate and no key: then its mode is not what is wrong with it.
+pub fn is_certificate_alone(file: &Path) -> bool {
+    files::read_public(file, MOST).is_ok_and(|pem| {
+        let holds = |mark: &[u8]| memchr::memmem::find(&pem, mark).is_some();
+        holds(b"-----BEGIN CERTIFICATE-----") && !holds(b"PRIVATE KEY-----")
+    })
+}
+
 fn stamps(files: &CertificateFiles) -> Stamps {
     [files::stamp(&files.chain), files::stamp(&files.key)]
 }
@@ -163,7 +171,13 @@ fn read(files: &CertificateFiles) -> Result<CertifiedKey, DoorError> {
     if chain.is_empty() {
         return Err(unusable(NO_CERTIFICATE.to_owned()));
     }
-    let pem = files::read_private(&files.key, MOST).map_err(unread)?;
+    let pem = match files::read_private(&files.key, MOST) {
+        Ok(pem) => pem,
+        Err(FileError::TooOpen { .. }) if is_certificate_alone(&files.key) => {
+            return Err(unusable(PUBLIC.to_owned()));
+        }
+        Err(error) => return Err(unread(error)),
+    };
     let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| unusable(no_key(&pem)))?;
     let key = sign::any_supported_type(&key).map_err(|_| unusable(OTHER_KIND.to_owned()))?;
     let certified = CertifiedKey::new(chain, key);
@@ -232,6 +246,8 @@ const NO_CERTIFICATE: &str = "there is no PEM certificate in the file of the cer
      there, and behind it those that lead to its authority";
 const NO_KEY: &str = "there is no PEM private key in the file of the key: put the one there that \
      the certificate was made for";
+const PUBLIC: &str = "the file of the key holds a certificate and no private key: name the file of \
+     the key that the certificate was made for";
 const LOCKED_KEY: &str = "the key is locked with a passphrase, which nobody types when a door is \
      opened: write it without one, `openssl pkey -in LOCKED -out KEY`, with the mode 0600";
 const OTHER_KIND: &str = "the key is of a kind that TLS does not know here: make a new key, RSA of \
@@ -242,9 +258,11 @@ const DAMAGED: &str = "the certificate cannot be read: write it anew";
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
-    fn files(folder: &std::path::Path) -> CertificateFiles {
+    fn files(folder: &Path) -> CertificateFiles {
         CertificateFiles {
             door: "imap".to_owned(),
             chain: folder.join("cert.pem"),
@@ -342,6 +360,20 @@ mod tests {
             files::write_private(&mixed.chain, chain.as_bytes()).expect("a writable folder");
             refused(words);
         }
+        // The certificate itself, which everybody may read.
+        let one = files(one.path());
+        std::fs::set_permissions(&one.chain, std::fs::Permissions::from_mode(0o644))
+            .expect("our own file");
+        let twice = CertificateFiles {
+            key: one.chain.clone(),
+            ..one
+        };
+        let error = Certificate::open(twice, clock.clone()).expect_err("there is no key");
+        let said = error.to_string();
+        assert!(
+            said.contains("holds a certificate and no private key") && !said.contains("chmod"),
+            "{said}"
+        );
         std::fs::remove_file(&mixed.chain).expect("our own file");
         let missing = Certificate::open(mixed, clock).expect_err("it is not there");
         assert_eq!(missing.code(), "file_missing");

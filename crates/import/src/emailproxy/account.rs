@@ -50,6 +50,8 @@ pub enum Flow {
     ServiceAccount,
     /// None that its program knows.
     Other(String),
+    /// None is written, and nobody can tell which is meant: its program refuses its logins.
+    Missing,
 }
 
 /// What the app shows to prove that it is the app.
@@ -98,13 +100,7 @@ impl Account {
             (false, Some("password")) => Flow::Password,
             (false, Some("service_account")) => Flow::ServiceAccount,
             (false, Some(other)) => Flow::Other(other.to_owned()),
-            (false, None) => {
-                let sentence = "without `permission_url` it needs an `oauth2_flow`: \
-                                email-oauth2-proxy refuses its logins"
-                    .to_owned();
-                remarks.push(options.remark(None, sentence));
-                return None;
-            }
+            (false, None) => Flow::Missing,
         };
         Some(Self {
             name: options.section.to_owned(),

@@ -14,7 +14,7 @@ pub struct Switches {
     /// `use_login_password_as_client_credentials_secret`: the password that a client shows is the
     /// client secret of the app.
     pub login_password_is_secret: bool,
-    /// `delete_account_token_on_password_error`, on if it is not set.
+    /// `delete_account_token_on_password_error`, where somebody wrote so: it is on if it is not set.
     pub wrong_password_deletes: bool,
     /// `encrypt_client_secret_on_first_use`.
     pub seals_secrets: bool,
@@ -27,7 +27,7 @@ impl Switches {
         Self {
             catch_alls: catch_alls.unwrap_or(false),
             login_password_is_secret: login.unwrap_or(false),
-            wrong_password_deletes: deletes.unwrap_or(true),
+            wrong_password_deletes: deletes.unwrap_or(false),
             seals_secrets: seals.unwrap_or(false),
         }
     }

@@ -110,7 +110,7 @@ fn flows_are_told_by_what_is_there() {
         flow("oauth2_flow = device\n"),
         Some(Flow::Other("device".into()))
     );
-    assert_eq!(flow(""), None);
+    assert_eq!(flow(""), Some(Flow::Missing));
 }
 
 #[test]

@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 use gatepost_fault::Fault as _;
 use gatepost_gateway::Protocol;
-use gatepost_host::{Network, files};
+use gatepost_gateway::door::is_certificate_alone;
+use gatepost_host::{FileError, Network, files};
 
 use super::Check;
 use crate::config::Purpose;
@@ -171,10 +173,8 @@ fn certificate(
     let certificate = check.path(&named.file);
     let key = named.key.as_ref().map(|key| check.path(key));
     let read = match &key {
-        None => files::read_private(&certificate, MOST).map(drop),
-        Some(key) => files::read_public(&certificate, MOST)
-            .map(drop)
-            .and_then(|()| files::read_private(key, MOST).map(drop)),
+        None => readable_key(&certificate),
+        Some(key) => files::read_public(&certificate, MOST).and_then(|_| readable_key(key)),
     };
     if let Err(error) = read
         && (check.purpose == Purpose::Work || error.code() != "file_missing")
@@ -185,6 +185,15 @@ fn certificate(
         key: key.unwrap_or_else(|| certificate.clone()),
         certificate,
     })
+}
+
+/// A certificate in the place of a key may be read by everybody. That it is no key is found out, and
+/// told once, by whoever looks into the certificates of all doors.
+fn readable_key(key: &Path) -> Result<(), FileError> {
+    match files::read_private(key, MOST) {
+        Err(FileError::TooOpen { .. }) if is_certificate_alone(key) => Ok(()),
+        read => read.map(drop),
+    }
 }
 
 fn clear_beyond_loopback(raw: &RawGateway, check: &mut Check<'_>) -> bool {

@@ -38,6 +38,8 @@ pub(super) fn check(raw: &RawConfig, check: &mut Check<'_>) -> Named {
                 **name
             );
             check.report(name, "config_wrong_value", sentence);
+            // What else is said of it would follow from that.
+            continue;
         }
         if let Some(domain) = lower.strip_prefix("*@") {
             if let Some(registration) = of_domain(name, login, raw, check) {
