@@ -44,7 +44,10 @@ fn sending(way: Way) -> anyhow::Result<()> {
     let message: &'static [u8] = from_ada(large_message(OCTETS)).leak();
     let by_curl = ByCurl::prepare(&sandbox, way, message)?;
     let (mut ours, mut theirs) = (Sample::default(), Sample::default());
-    for _ in 0..ROUNDS {
+    // The first of each finds a sandbox that has taken nothing yet, and counts for nothing.
+    submit(&sandbox, way, message)?;
+    by_curl.send(&sandbox)?;
+    for _ in 0..SENDINGS {
         ours.push(submit(&sandbox, way, message)?);
         theirs.push(by_curl.send(&sandbox)?);
     }
@@ -289,3 +292,5 @@ const LISTED: usize = 10_000;
 const SELECTED: &str = "id,parentFolderId,receivedDateTime,sentDateTime,isRead,isDraft,flag,\
     categories,from,sender,replyTo,toRecipients,ccRecipients,subject,internetMessageId";
 const ROUNDS: usize = 5;
+/// Each takes a tenth of a second, in which much else can happen.
+const SENDINGS: usize = 25;
