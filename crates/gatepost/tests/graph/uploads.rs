@@ -2,9 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use gatepost_fault::Fault as _;
 use gatepost_mail::contract::{Letter, Told, envelope};
 use gatepost_mail::graph::{Graph, GraphSettings, MailBody, NewAttachment, NewMail};
-use gatepost_mail::{Address, SubmitOpener as _, Trace};
+use gatepost_mail::{Address, Outgoing as _, SubmitOpener as _, Trace};
 
 use crate::stand::{ADA, JUN, Stand};
 
@@ -173,5 +174,25 @@ async fn a_large_message_is_sent_with_the_same_parts() {
     let names: Vec<_> = files.iter().map(|one| one.name.as_deref()).collect();
     assert_eq!(names, [Some("a.pdf"), Some("b.csv")]);
     assert!(files[0].octets == octets, "octet by octet");
+
+    // As if a person had sent it while its process was gone: it is compared, and not sent again.
+    let Some(Trace::Draft { id }) = told.begun else {
+        panic!("it was a draft: {told:?}")
+    };
+    for (to, code) in [
+        (&[JUN, "support@contoso.com"][..], None),
+        (&[JUN], Some("submission_draft_altered")),
+    ] {
+        let mut told = Told {
+            left_draft: Some(id.clone()),
+            ..Told::default()
+        };
+        letter.begin_again().await.expect("it is in memory");
+        let all = envelope(ADA, to);
+        let sent = session.submit(&all, &mut letter, &mut told);
+        let sent = sent.await.map_err(|error| error.code());
+        assert_eq!(sent.err(), code, "{to:?}");
+        assert_eq!(stand.folder(JUN, "Inbox").len(), 1);
+    }
     stand.sandbox.end().await;
 }
