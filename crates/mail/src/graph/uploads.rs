@@ -48,31 +48,52 @@ struct Range {
     size: u64,
 }
 
-/// Cuts a file into ranges.
+/// Cuts a file into ranges. There are two at most: the one on its way, and the next.
 struct Ranges<'a> {
     octets: &'a mut dyn Outgoing,
     /// How many octets are not handed out yet.
     left: u64,
-    /// What was read of them.
-    ahead: BytesMut,
+    /// What was read of the range behind the last that was handed out.
+    ahead: Bytes,
+    /// The memory of a range that is through: an allocator that takes and gives back millions of
+    /// octets for each keeps several of them.
+    spare: BytesMut,
 }
 
-impl Ranges<'_> {
+impl<'a> Ranges<'a> {
+    fn of(octets: &'a mut dyn Outgoing) -> Self {
+        Self {
+            left: octets.size(),
+            octets,
+            ahead: Bytes::new(),
+            spare: BytesMut::new(),
+        }
+    }
+
     /// The next range; `None` behind the last.
     async fn next(&mut self) -> Result<Option<Bytes>, OutgoingError> {
         if self.left == 0 {
             return Ok(None);
         }
         let wanted = usize::try_from(RANGE.min(self.left)).unwrap_or(usize::MAX);
-        self.ahead.reserve(wanted.saturating_sub(self.ahead.len()));
-        while self.ahead.len() < wanted {
-            let Some(piece) = self.octets.chunk().await? else {
-                return Err(super::submit::of_another_size());
-            };
-            self.ahead.extend_from_slice(&piece);
+        let mut range = std::mem::take(&mut self.spare);
+        range.clear();
+        range.reserve(wanted);
+        while range.len() < wanted {
+            if self.ahead.is_empty() {
+                let piece = self.octets.chunk().await?;
+                self.ahead = piece.ok_or_else(super::submit::of_another_size)?;
+            }
+            let some = self.ahead.len().min(wanted - range.len());
+            range.extend_from_slice(&self.ahead.split_to(some));
         }
         self.left -= wanted as u64;
-        Ok(Some(self.ahead.split_to(wanted).freeze()))
+        Ok(Some(range.freeze()))
+    }
+
+    /// A range is through; its memory is for the one after the next, if nobody else has it.
+    fn is_through(&mut self, range: Bytes) {
+        self.spare = range.try_into_mut().unwrap_or_default();
     }
 }
 
@@ -129,16 +150,13 @@ impl Graph {
     /// Puts all ranges one behind the other. While one is on its way, the next is made ready.
     async fn upload(&self, url: &Url, octets: &mut dyn Outgoing) -> Result<Upload, SubmitError> {
         let size = octets.size();
-        let mut ranges = Ranges {
-            octets,
-            left: size,
-            ahead: BytesMut::new(),
-        };
+        let mut ranges = Ranges::of(octets);
         let (mut sent, mut next) = (0, ranges.next().await?);
         while let Some(range) = next {
             let until = sent + range.len() as u64;
-            let put = self.put_all(url, range, Range { from: sent, size });
+            let put = self.put_all(url, &range, Range { from: sent, size });
             let (put, ready) = tokio::join!(put, ranges.next());
+            ranges.is_through(range);
             match put? {
                 Upload::Done => (sent, next) = (until, ready?),
                 ended @ (Upload::Unclear | Upload::Over) => return Ok(ended),
@@ -151,7 +169,7 @@ impl Graph {
     async fn put_all(
         &self,
         url: &Url,
-        octets: Bytes,
+        octets: &Bytes,
         Range { from, size }: Range,
     ) -> Result<Upload, MailError> {
         let until = from + octets.len() as u64;
