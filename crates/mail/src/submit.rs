@@ -82,6 +82,12 @@ pub trait Departure: Send {
         Ok(())
     }
 
+    /// The draft that was told of last, or that an earlier try left, was taken away unsent. An error
+    /// ends the try, with nothing sent.
+    async fn withdrawn(&mut self) -> Result<(), DepartureError> {
+        Ok(())
+    }
+
     /// The next octets may make the server send the message; `trace` says how to find out later
     /// whether it did. An error ends the try, with nothing sent.
     async fn begins(&mut self, trace: Trace) -> Result<(), DepartureError>;
@@ -104,6 +110,8 @@ pub enum Trace {
     Altered {
         /// The immutable id.
         id: String,
+        /// How what was sent differs from the message, as a clause.
+        lacks: String,
     },
 }
 

@@ -77,8 +77,12 @@ impl Outbox for Store {
         self.answer(departed.await)
     }
 
-    async fn note_draft(&self, lease: &SendLease, draft: &str) -> Result<bool, StorageError> {
-        let (lease, draft, key) = (lease.clone(), draft.to_owned(), self.key());
+    async fn note_draft(
+        &self,
+        lease: &SendLease,
+        draft: Option<&str>,
+    ) -> Result<bool, StorageError> {
+        let (lease, draft, key) = (lease.clone(), draft.map(str::to_owned), self.key());
         let noted = self.write(move |db| {
             Box::pin(async move { turn::note_draft(db, &key, &lease, draft).await })
         });

@@ -78,6 +78,8 @@ pub struct Told {
     pub left_draft: Option<String>,
     /// The drafts that were made.
     pub drafts: Vec<String>,
+    /// How many drafts were taken away.
+    pub withdrawn: usize,
     /// Whether it cannot be recorded.
     pub is_out_of_order: bool,
 }
@@ -90,6 +92,11 @@ impl Departure for Told {
 
     async fn drafted(&mut self, id: &str) -> Result<(), DepartureError> {
         self.drafts.push(id.to_owned());
+        Ok(())
+    }
+
+    async fn withdrawn(&mut self) -> Result<(), DepartureError> {
+        self.withdrawn += 1;
         Ok(())
     }
 

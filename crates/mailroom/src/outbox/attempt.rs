@@ -170,7 +170,7 @@ impl Handing<'_> {
             EVERYBODY
         };
         let recipients = next_turn(&self.due.recipients, most);
-        self.turn.set(recipients.clone());
+        self.turn.set(Some(recipients.clone()));
         let envelope = envelope(self.due, &recipients)?;
         let message = self.office.spool.message(self.due.message.clone());
         let mut message = Leaving::open(&message, self.due.letter.eight_bit).await?;
@@ -216,8 +216,8 @@ impl<T: Clone> Shared<T> {
             .clone()
     }
 
-    fn set(&self, known: T) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
+    fn set(&self, known: Option<T>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = known;
     }
 }
 
@@ -238,9 +238,16 @@ impl Departure for Departing<'_> {
     }
 
     async fn drafted(&mut self, id: &str) -> Result<(), DepartureError> {
-        let noted = self.office.outbox.note_draft(self.lease, id);
+        let noted = self.office.outbox.note_draft(self.lease, Some(id));
         departing(noted.await)?;
-        self.draft.set(id.to_owned());
+        self.draft.set(Some(id.to_owned()));
+        Ok(())
+    }
+
+    async fn withdrawn(&mut self) -> Result<(), DepartureError> {
+        let noted = self.office.outbox.note_draft(self.lease, None);
+        departing(noted.await)?;
+        self.draft.set(None);
         Ok(())
     }
 
@@ -259,7 +266,7 @@ impl Departure for Departing<'_> {
             .outbox
             .depart(self.lease, (&trace, &recipients), (now, until));
         departing(departed.await)?;
-        self.departed.set(recipients);
+        self.departed.set(Some(recipients));
         Ok(())
     }
 }

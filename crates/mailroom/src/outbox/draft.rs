@@ -142,12 +142,21 @@ impl Draft {
         for answered in &self.answers {
             clean("In-Reply-To", answered)?;
         }
-        for (name, value) in &self.fields {
+        for (place, (name, value)) in self.fields.iter().enumerate() {
             let sound = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-';
             if name.is_empty() || !name.bytes().all(sound) {
                 return Err(PrepareError::FieldName { name: name.clone() });
             }
             clean(name, value)?;
+            let name = name.clone();
+            if let Some(instead) = self.instead_of(&name) {
+                return Err(PrepareError::FieldOfOurs { name, instead });
+            }
+            let is_same = |other: &&str| other.eq_ignore_ascii_case(&name);
+            let mut before = self.fields[..place].iter();
+            if ONCE.iter().any(is_same) && before.any(|(one, _)| is_same(&one.as_str())) {
+                return Err(PrepareError::FieldTwice { name });
+            }
         }
         for attached in &self.attachments {
             let visible = attached.name.escape_debug();
@@ -157,6 +166,24 @@ impl Draft {
             )?;
         }
         Ok(())
+    }
+
+    /// What says best what a field is to hold that is written here anyway.
+    fn instead_of(&self, name: &str) -> Option<&'static str> {
+        let name = name.to_ascii_lowercase();
+        Some(match name.as_str() {
+            "from" => "say who sends the message, with --from",
+            "to" | "cc" | "bcc" => "say who gets the message, with --to, --cc and --bcc",
+            "subject" => "say what the message is about, with --subject",
+            "in-reply-to" | "references" if !self.answers.is_empty() => {
+                "the message that is answered says what is in it"
+            }
+            "mime-version" => "it is the same in every message",
+            _ if name.starts_with("content-") => {
+                "say what is in the message, with --text, --html, --body-file and --attach"
+            }
+            _ => return None,
+        })
     }
 
     fn header(&self) -> Vec<u8> {
@@ -281,6 +308,16 @@ fn media_type(name: &str) -> &'static str {
         .find(|(known, _)| *known == ending)
         .map_or("application/octet-stream", |(_, media_type)| media_type)
 }
+
+/// Of those that are not written here anyway, these may be there once (RFC 5322 §3.6).
+const ONCE: &[&str] = &[
+    "Date",
+    "In-Reply-To",
+    "Message-ID",
+    "References",
+    "Reply-To",
+    "Sender",
+];
 
 const MEDIA_TYPES: &[(&str, &str)] = &[
     ("csv", "text/csv"),

@@ -8,7 +8,7 @@ use super::attempt::{Attempt, CLAIM, LONGEST};
 use super::bounce;
 use super::judgement::{Judged, Moment, Tried, dropped, handed_over, judge};
 use super::lane::Lesson;
-use super::lookout::{Copies, LOOKS, LOOKS_IN_VAIN, LookError, Sighting};
+use super::lookout::{Copies, LOOKS, LOOKS_IN_VAIN, LookError, Sighting, UNKNOWN};
 use super::reports::{Report, damage_report};
 use super::{PostOffice, Sending};
 use crate::{
@@ -177,6 +177,7 @@ impl Sending {
         office: &PostOffice,
     ) -> (Judged, Option<NewEvent>) {
         let now = office.clock.now();
+        let mut code = UNKNOWN;
         let (fate, report) = match (sighting, next) {
             (Ok(Sighting::Sent), _) => return (self.found(due, office), None),
             // Right after it was sent it may seem to be a draft, as it may seem to be nowhere.
@@ -198,7 +199,7 @@ impl Sending {
                 } else {
                     "it is not among the sent messages"
                 };
-                self.decide(due, why, now)
+                self.decide(due, (why, UNKNOWN), now)
             }
             (Err(LookError::NotNow(reason)), _) if due.looks_in_vain < LOOKS_IN_VAIN => {
                 tracing::warn!(
@@ -209,17 +210,13 @@ impl Sending {
                 let at = later(now, wait + office.chance.up_to(wait / 4));
                 (look_again(due, due.looks_in_vain + 1, at), None)
             }
-            (
-                Err(
-                    LookError::NotNow(reason)
-                    | LookError::Never(reason)
-                    | LookError::Unclear(reason),
-                ),
-                _,
-            ) => self.decide(due, &reason, now),
+            (Err(error), _) => {
+                code = error.code();
+                self.decide(due, (&error.to_string(), code), now)
+            }
         };
         let judged = Judged {
-            code: matches!(fate, Fate::Unknown { .. }).then_some("submission_unknown"),
+            code: matches!(fate, Fate::Unknown { .. }).then_some(code),
             fate,
             lesson: Lesson::Nothing,
             refused: 0,
@@ -240,20 +237,23 @@ impl Sending {
     fn decide(
         &self,
         due: &mut DueSubmission,
-        why: &str,
+        (why, code): (&str, &'static str),
         now: Timestamp,
     ) -> (Fate, Option<NewEvent>) {
-        let lost = due
-            .reason
-            .as_deref()
-            .unwrap_or("its process ended while it was handed over");
+        let lost = due.reason.as_deref();
+        let lost = lost.unwrap_or("its process ended while it was handed over");
+        let known = if code == UNKNOWN {
+            format!("{lost}; {why}")
+        } else {
+            why.to_owned()
+        };
         let then = self.policy.on_unknown;
         let follows = match then {
             UnknownThen::Hold => "a person is to decide",
             UnknownThen::Resend => "it is sent again, and may arrive twice",
             UnknownThen::Drop => "it is not sent again",
         };
-        let mut reason = format!("{lost}; {why}; {follows}");
+        let mut reason = format!("{known}; {follows}");
         if then != UnknownThen::Hold {
             // Its state does not say so.
             reason.insert_str(0, "nobody knows whether it was sent: ");
@@ -264,7 +264,7 @@ impl Sending {
         );
         let report = Report::on(EventType::SendUnknown, due, Some(&reason));
         let report = Report {
-            code: Some("submission_unknown"),
+            code: Some(code),
             then: Some(then),
             ..report
         };

@@ -14,7 +14,7 @@ use gatepost_mail::{MailError, Receipt, RefusedRecipient, SubmitError};
 use jiff::{SignedDuration, Timestamp};
 
 use super::lane::Lesson;
-use super::lookout::FIRST_LOOK;
+use super::lookout::{FIRST_LOOK, UNKNOWN};
 use crate::{Addressee, DueSubmission, Fate, RecipientFate};
 
 /// How a try ended.
@@ -69,7 +69,7 @@ pub(super) fn judge(
                 again(due, (reason, None), moment)
             },
             lesson: Lesson::Trouble,
-            code: departed.then_some("submission_unknown"),
+            code: departed.then_some(UNKNOWN),
             refused: 0,
             taken: 0,
         },

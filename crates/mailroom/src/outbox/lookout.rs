@@ -50,6 +50,14 @@ pub enum LookError {
     /// What is there may be of it or of another of the same name. More may appear.
     #[error("{0}")]
     Unclear(String),
+    /// There is nothing to look for: a person sent a draft of it that was not all of it.
+    #[error("somebody sent its draft with the immutable id {draft}, and {lacks}")]
+    Altered {
+        /// The immutable id.
+        draft: String,
+        /// How what was sent differs from the message, as a clause.
+        lacks: String,
+    },
 }
 
 impl From<MailError> for LookError {
@@ -62,9 +70,12 @@ impl From<MailError> for LookError {
 }
 
 impl LookError {
-    /// There is nothing to look for: a person sent a draft of it that was not all of it.
-    pub fn of_altered() -> Self {
-        Self::Never("what somebody sent is not the whole message".to_owned())
+    /// What is said of a message for good that could not be looked up.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::NotNow(_) | Self::Never(_) | Self::Unclear(_) => UNKNOWN,
+            Self::Altered { .. } => "submission_draft_altered",
+        }
     }
 }
 
@@ -112,8 +123,13 @@ impl SentItems {
 #[async_trait]
 impl Lookout for SentItems {
     async fn look(&self, due: &DueSubmission) -> Result<Sighting, LookError> {
-        match due.trace {
-            Some(Trace::Altered { .. }) => return Err(LookError::of_altered()),
+        match &due.trace {
+            Some(Trace::Altered { id, lacks }) => {
+                return Err(LookError::Altered {
+                    draft: id.clone(),
+                    lacks: lacks.clone(),
+                });
+            }
             Some(Trace::Draft { .. }) => tracing::debug!(
                 submission = %due.lease.id, "the draft is looked for by its Message-ID"
             ),
@@ -126,6 +142,8 @@ impl Lookout for SentItems {
     }
 }
 
+/// The code of a message of which nobody knows whether it was sent.
+pub(super) const UNKNOWN: &str = "submission_unknown";
 /// When a message is first looked for after its answer was lost.
 pub(super) const FIRST_LOOK: Duration = Duration::from_secs(5);
 /// The waits between looks. After the last one, it is not going to be found.

@@ -75,8 +75,12 @@ pub trait Outbox: Send + Sync + std::fmt::Debug {
     ) -> Result<bool, StorageError>;
 
     /// Writes that a message that is claimed or being transmitted has a draft in the mailbox, which
-    /// is not to be sent. Answers false if the claim was lost meanwhile.
-    async fn note_draft(&self, lease: &SendLease, draft: &str) -> Result<bool, StorageError>;
+    /// is not to be sent, or none any more. Answers false if the claim was lost meanwhile.
+    async fn note_draft(
+        &self,
+        lease: &SendLease,
+        draft: Option<&str>,
+    ) -> Result<bool, StorageError>;
 
     /// Writes what became of messages that were claimed, are being transmitted or were unknown,
     /// each with its reports. One whose claim was lost meanwhile, or of which somebody else

@@ -208,7 +208,8 @@ async fn a_draft_that_cannot_be_taken_away_is_for_a_person_to_decide() {
     assert_eq!(kept.expect("it is there").next_attempt_at, None);
 }
 
-/// Makes a draft, breaks down at once, and is told of that draft at the next try.
+/// Makes a draft and breaks down at once. The next try is told of that draft, takes it away, and
+/// does not come to making another.
 #[derive(Debug, Clone, Default)]
 struct BreakingDown(Arc<Mutex<Vec<Option<String>>>>);
 
@@ -229,8 +230,18 @@ impl Submit for BreakingDown {
     ) -> Result<Receipt, SubmitError> {
         let left = departure.left_draft().map(str::to_owned);
         self.0.lock().expect("nobody panicked").push(left.clone());
-        departure.drafted("draft 0").await?;
-        assert!(left.is_some(), "it breaks down");
+        if left.is_some() {
+            departure.withdrawn().await?;
+            return Err(SubmitError::UploadExpired {
+                host: "graph.test".to_owned(),
+                mailbox: ADA.to_owned(),
+                uploads: 3,
+            });
+        }
+        if self.0.lock().expect("nobody panicked").len() == 1 {
+            departure.drafted("draft 0").await?;
+            panic!("it breaks down");
+        }
         departure.begins(Trace::MessageId).await?;
         Ok(Receipt {
             by: "graph",
@@ -261,12 +272,16 @@ async fn a_try_is_told_of_the_draft_that_the_one_before_it_left() {
     let seen = seen.expect("it is stored").expect("it is there");
     assert_eq!(seen.state, SubmissionState::Sent, "{seen:#?}");
     let told = server.0.lock().expect("nobody panicked").clone();
-    assert_eq!(told, [None, Some("draft 0".to_owned())]);
+    assert_eq!(told, [None, Some("draft 0".to_owned()), None]);
 }
 
 /// Somebody sent the draft of an earlier try, and not all files hung on it.
 #[derive(Debug, Clone, Default)]
-struct SentByAPerson(Arc<Mutex<u32>>);
+struct SentByAPerson {
+    tries: Arc<Mutex<u32>>,
+    /// Whether the process is gone when it has found that out.
+    breaks_down: bool,
+}
 
 #[async_trait]
 impl SubmitOpener for SentByAPerson {
@@ -283,7 +298,7 @@ impl Submit for SentByAPerson {
         _: &mut dyn Outgoing,
         departure: &mut dyn Departure,
     ) -> Result<Receipt, SubmitError> {
-        if departure.left_draft().is_none() && *self.0.lock().expect("nobody panicked") == 0 {
+        if departure.left_draft().is_none() && *self.tries.lock().expect("nobody panicked") == 0 {
             departure.drafted("draft 0").await?;
             return Err(SubmitError::DraftChanged {
                 host: "graph.test".to_owned(),
@@ -292,14 +307,20 @@ impl Submit for SentByAPerson {
             });
         }
         let draft = departure.left_draft().map(str::to_owned);
-        *self.0.lock().expect("nobody panicked") += 1;
+        *self.tries.lock().expect("nobody panicked") += 1;
         if let Some(id) = draft {
-            departure.begins(Trace::Altered { id: id.clone() }).await?;
+            let lacks = "it went without 1 of its 2 files";
+            let trace = Trace::Altered {
+                id: id.clone(),
+                lacks: lacks.to_owned(),
+            };
+            departure.begins(trace).await?;
+            assert!(!self.breaks_down, "it breaks down");
             return Err(SubmitError::DraftAltered {
                 host: "graph.test".to_owned(),
                 mailbox: ADA.to_owned(),
                 draft: id,
-                lacks: "it went without 1 of its 2 files".to_owned(),
+                lacks: lacks.to_owned(),
             });
         }
         departure.begins(Trace::MessageId).await?;
@@ -320,7 +341,16 @@ impl Submit for SentByAPerson {
 /// Nobody looks for it, since what would be found is not the message.
 #[tokio::test(start_paused = true)]
 async fn a_draft_that_a_person_sent_in_part_is_told_and_for_a_person_to_decide() {
-    let server = SentByAPerson::default();
+    for breaks_down in [false, true] {
+        sent_in_part(SentByAPerson {
+            breaks_down,
+            ..SentByAPerson::default()
+        })
+        .await;
+    }
+}
+
+async fn sent_in_part(server: SentByAPerson) {
     let stand = Stand::new(seed());
     let office = stand.office();
     let sending = Sending {
@@ -342,7 +372,10 @@ async fn a_draft_that_a_person_sent_in_part_is_told_and_for_a_person_to_decide()
     ] {
         assert!(reason.contains(words), "{reason}");
     }
-    assert_eq!(stand.told(&seen.id, EventType::SendUnknown).await.len(), 1);
+    assert_eq!(seen.code.as_deref(), Some("submission_draft_altered"));
+    let told = stand.told(&seen.id, EventType::SendUnknown).await;
+    let codes = told.iter().map(|told| told.code.as_deref());
+    assert_eq!(codes.collect::<Vec<_>>(), [seen.code.as_deref()]);
     assert!(stand.told(&seen.id, EventType::SendSent).await.is_empty());
 
     let now = (&office.chance, office.clock.now());
@@ -352,7 +385,7 @@ async fn a_draft_that_a_person_sent_in_part_is_told_and_for_a_person_to_decide()
     let seen = sending.send_now(&id, (&office, patience)).await;
     let seen = seen.expect("it is stored").expect("it is there");
     assert_eq!(seen.state, SubmissionState::Sent, "{seen:#?}");
-    assert_eq!(*server.0.lock().expect("nobody panicked"), 2);
+    assert_eq!(*server.tries.lock().expect("nobody panicked"), 2);
 }
 
 /// A mailbox that nobody is to look into.

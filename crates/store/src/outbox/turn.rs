@@ -35,7 +35,8 @@ pub(super) struct Departing<'a> {
 
 impl Store {
     /// Claims, and reads what belongs to the claims. What cannot be opened must not hold up the
-    /// rest: it is handed on as damaged, or, where not even its name can be read, left out.
+    /// rest: it is handed on as damaged, or, where not even its name can be read, left out of the
+    /// schedule until the program starts anew.
     pub(super) async fn claim_submissions(
         &self,
         whose: Whose,
@@ -78,6 +79,7 @@ impl Store {
         let opening = move || {
             let key = store.key();
             let (seal, mut opened) = (SubmissionSeal(&key), DueNow::default());
+            let mut without_name = Vec::new();
             for row in &rows {
                 match due(row, seal, now) {
                     Ok(due) => opened.whole.push(due),
@@ -85,19 +87,36 @@ impl Store {
                         let fault = store.fault(undone);
                         match damaged(row, seal, &fault) {
                             Ok(damaged) => opened.damaged.push(damaged),
-                            Err(nameless @ Undone::DamagedRow { .. }) => tracing::error!(
-                                "a message in the outbox is damaged and is left out: {}",
-                                store.fault(nameless)
-                            ),
+                            Err(nameless @ Undone::DamagedRow { .. }) => {
+                                tracing::error!(
+                                    "a message in the outbox is damaged and is left out: {}",
+                                    store.fault(nameless)
+                                );
+                                without_name.push(columns(row).get::<i64>("position")?);
+                            }
                             Err(other) => return Err(other),
                         }
                     }
                 }
             }
-            Ok(opened)
+            Ok((opened, without_name))
         };
-        sealed::away(octets, opening).await?
+        let (opened, without_name): (DueNow, Vec<i64>) = sealed::away(octets, opening).await??;
+        if !without_name.is_empty() {
+            let setting_aside =
+                self.write(move |db| Box::pin(async move { set_aside(db, &without_name).await }));
+            setting_aside.await?;
+        }
+        Ok(opened)
     }
+}
+
+/// Takes messages out of the schedule: each is due for ever, and nobody can settle it.
+async fn set_aside(db: &mut SqliteConnection, positions: &[i64]) -> Result<(), Undone> {
+    let mut sql = QueryBuilder::<Sqlite>::new("UPDATE submissions SET due_at = NULL");
+    push_positions(&mut sql, "position", positions);
+    sql.build().execute(db).await?;
+    Ok(())
 }
 
 async fn claim(
@@ -161,19 +180,19 @@ async fn found(
     Ok(row)
 }
 
-/// Writes that a message in hand has a draft.
+/// Writes that a message in hand has a draft, or none.
 pub(super) async fn note_draft(
     db: &mut SqliteConnection,
     key: &SealingKey,
     lease: &SendLease,
-    draft: String,
+    draft: Option<String>,
 ) -> Result<bool, Undone> {
     let Some(row) = found(db, (DRAFTED, lease)).await? else {
         return Ok(false);
     };
     let (seal, row) = (SubmissionSeal(key), columns(&row));
     let mut standing = seal.open_standing(&row)?;
-    standing.draft = Some(draft);
+    standing.draft = draft;
     sqlx::query("UPDATE submissions SET standing = $2 WHERE position = $1")
         .bind(row.get::<i64>("position")?)
         .bind(seal.standing(&lease.id, &standing)?)

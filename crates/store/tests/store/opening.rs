@@ -348,19 +348,28 @@ async fn a_message_without_a_name_is_left_out_and_keeps_no_other_back() {
         let accepted = store.accept(submission(id, at(0))).await;
         assert_eq!(accepted.expect("a store"), Accepted::New);
     }
-    let nameless = "UPDATE submissions SET id = 'nobody' WHERE id = '3333333333'";
+    // The oldest, so that it is looked for first.
+    let nameless = "UPDATE submissions SET id = 'nobody' WHERE id = '2222222222'";
     tamper(&fixture.folder, nameless).await;
     let claimed = store.claim_for("ada@contoso.com", term, 10).await;
     let claimed = claimed.expect("the others are claimed");
     let names = claimed.whole.iter().map(|due| due.lease.id.as_str());
-    assert_eq!(names.collect::<Vec<_>>(), ["2222222222", "4444444444"]);
+    assert_eq!(names.collect::<Vec<_>>(), ["3333333333", "4444444444"]);
     assert!(claimed.damaged.is_empty(), "{claimed:?}");
 
-    let unknown = "UPDATE submissions SET state = 'unknown', due_at = 0";
+    let unknown = "UPDATE submissions SET state = 'unknown', due_at = min(1, position - 1)";
     tamper(&fixture.folder, unknown).await;
-    let looked_for = store.unknown_due("ada@contoso.com", at(1), 10).await;
-    let looked_for = looked_for.expect("the others are looked for");
-    assert_eq!(looked_for.whole.len(), 2, "{looked_for:?}");
+    // One is looked for at a time. The nameless is seen once, and is due no more.
+    for found in [0, 1, 1] {
+        let looked_for = store.unknown_due("ada@contoso.com", at(60), 1).await;
+        let looked_for = looked_for.expect("the others are looked for");
+        assert_eq!(looked_for.whole.len(), found, "{looked_for:?}");
+        let next = store.next_due_of("ada@contoso.com").await;
+        assert!(
+            next.expect("a store")
+                .is_some_and(|at| at > jiff::Timestamp::UNIX_EPOCH)
+        );
+    }
 }
 
 #[tokio::test]

@@ -14,6 +14,8 @@ use crate::{Departure, MailError, Receipt, SubmitError, Trace};
 impl Graph {
     /// Takes away the draft `left` of a try that was killed before it could, or that was not let.
     /// Answers a receipt if the message need not be sent any more, since a person sent that draft.
+    /// Of one that is not there, and that was not known to be taken away, nobody knows whether it
+    /// was sent: its copy may be with a delegate, not be there yet, or be deleted.
     pub(super) async fn of_left(
         &self,
         left: String,
@@ -21,7 +23,22 @@ impl Graph {
         departure: &mut dyn Departure,
     ) -> Result<Option<Receipt>, SubmitError> {
         match self.withdraw_draft(&left).await {
-            Ok(Withdrawal::Withdrawn | Withdrawal::Gone) => Ok(None),
+            Ok(Withdrawal::Withdrawn) => {
+                departure.withdrawn().await?;
+                Ok(None)
+            }
+            Ok(Withdrawal::Gone) => {
+                let reason = format!(
+                    "an earlier try left a draft of it, with the immutable id {left}, which is not \
+                     there any more, so somebody sent or deleted it"
+                );
+                departure.begins(Trace::Draft { id: left }).await?;
+                Err(SubmitError::Unknown {
+                    host: self.host(),
+                    mailbox: self.mailbox().to_owned(),
+                    reason,
+                })
+            }
             Ok(Withdrawal::Sent) => {
                 let lacks = match self.lacks(&left, plan).await {
                     Ok(lacks) => lacks,
@@ -66,7 +83,11 @@ impl Graph {
                 refused: Vec::new(),
             });
         };
-        departure.begins(Trace::Altered { id: id.clone() }).await?;
+        let trace = Trace::Altered {
+            id: id.clone(),
+            lacks: lacks.clone(),
+        };
+        departure.begins(trace).await?;
         Err(SubmitError::DraftAltered {
             host: self.host(),
             mailbox: self.mailbox().to_owned(),

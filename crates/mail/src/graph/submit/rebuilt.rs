@@ -68,11 +68,15 @@ impl Graph {
             // It may have been sent, and then it is no draft any more.
             Err(error @ SubmitError::Unknown { .. }) => Err(error),
             Err(error) => {
-                if let Err(left) = self.discard_draft(&draft).await {
-                    self.warn_of_left(&draft, &left);
-                    // Whoever tries next takes it away. That it is not sent is known all the same.
-                    let _ = departure.drafted(&draft).await;
-                }
+                // That it is not sent is known, whatever can be noted of its draft.
+                let _ = match self.discard_draft(&draft).await {
+                    Ok(()) => departure.withdrawn().await,
+                    // Whoever tries next takes it away.
+                    Err(left) => {
+                        self.warn_of_left(&draft, &left);
+                        departure.drafted(&draft).await
+                    }
+                };
                 Err(error)
             }
         }

@@ -55,6 +55,10 @@ async fn a_draft_that_a_killed_process_left_is_taken_away_first() {
         ["D"],
         "it is noted before its files hang on it"
     );
+    assert_eq!(
+        told.withdrawn, 2,
+        "the old one, and the one that is too large"
+    );
     assert_eq!(told.begun, None);
 }
 
@@ -227,10 +231,39 @@ async fn a_left_draft_that_was_not_sent_whole_is_for_a_person_to_decide() {
         for part in [words, "immutable id OLD"] {
             assert!(error.to_string().contains(part), "{error}");
         }
-        assert_eq!(begun, Some(Trace::Altered { id: "OLD".into() }));
+        let Some(Trace::Altered { id, lacks }) = begun else {
+            panic!("{begun:?}")
+        };
+        assert_eq!(id, "OLD");
+        assert!(words.starts_with(lacks.split(':').next().unwrap_or_default()));
         let asked = server.questions();
         let changes = asked.iter().filter(|one| !one.starts_with("GET"));
         assert_eq!(changes.count(), 0, "{asked:?}");
+    }
+}
+
+/// Its copy may be with a delegate who sent it, not be there yet, or be deleted.
+#[tokio::test]
+async fn a_left_draft_that_is_gone_may_have_been_sent() {
+    let gone = || Answer::refusal(404, "ErrorItemNotFound");
+    let version = Answer::json(r#"{"id":"OLD","isDraft":true,"@odata.etag":"v1"}"#);
+    for script in [
+        vec![("GET /messages/OLD", gone())],
+        vec![
+            ("GET /messages/OLD", version),
+            ("DELETE /messages/OLD", gone()),
+        ],
+    ] {
+        let (sent, begun, server) = rebuilt(&script, left()).await;
+        let error = sent.expect_err("nobody knows");
+        assert!(error.is_unknown(), "{error}");
+        assert!(error.to_string().contains("immutable id OLD"), "{error}");
+        assert_eq!(begun, Some(Trace::Draft { id: "OLD".into() }));
+        let asked = server.questions();
+        assert!(
+            !asked.iter().any(|one| one.starts_with("POST")),
+            "{asked:?}"
+        );
     }
 }
 

@@ -38,6 +38,22 @@ pub enum PrepareError {
         /// The name.
         name: String,
     },
+    /// A field is written out of what it is made of.
+    #[error("the field {name} is written by Gatepost: {instead}")]
+    FieldOfOurs {
+        /// The field.
+        name: String,
+        /// How to say what is to be in it, as a clause.
+        instead: &'static str,
+    },
+    /// A field is given more often than it may be there.
+    #[error(
+        "the field {name} is there twice, and a message has one at most (RFC 5322 section 3.6)"
+    )]
+    FieldTwice {
+        /// The field.
+        name: String,
+    },
     /// The header does not end.
     #[error("the header of the message is longer than {limit} octets")]
     HeaderTooLong {
@@ -81,7 +97,10 @@ impl Fault for PrepareError {
             Self::NoRecipient => "recipient_missing",
             Self::NoFrom => "sender_missing",
             Self::Address { .. } => "address_invalid",
-            Self::Injection { .. } | Self::FieldName { .. } => "header_invalid",
+            Self::Injection { .. }
+            | Self::FieldName { .. }
+            | Self::FieldOfOurs { .. }
+            | Self::FieldTwice { .. } => "header_invalid",
             Self::HeaderTooLong { .. } | Self::TooLarge { .. } => "message_too_long",
             Self::Unread { .. } => "message_unreadable",
             Self::Spool(error) => error.code(),

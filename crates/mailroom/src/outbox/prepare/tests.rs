@@ -315,6 +315,70 @@ async fn no_part_of_a_draft_writes_a_field() {
     }
 }
 
+/// A second one makes a message that Exchange refuses, or that is read otherwise than it was meant.
+#[tokio::test]
+async fn no_field_of_a_draft_is_there_twice() {
+    let stand = stand();
+    let fields = |fields: &[(&str, &str)]| {
+        let fields = fields.iter();
+        let fields = fields.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Draft {
+            from: Correspondent::parse("ada@contoso.com"),
+            to: vec![Correspondent::parse("b@x.test")],
+            fields: fields.collect(),
+            ..Draft::default()
+        }
+    };
+    let answer = Draft {
+        answers: vec!["1@x.test".to_owned()],
+        ..fields(&[("references", "<2@x.test>")])
+    };
+    for (draft, words) in [
+        (
+            fields(&[("From", "evil@x.test")]),
+            "From is written by Gatepost: say who sends",
+        ),
+        (
+            fields(&[("BCC", "evil@x.test")]),
+            "BCC is written by Gatepost: say who gets",
+        ),
+        (fields(&[("Subject", "two")]), "with --subject"),
+        (
+            fields(&[("Content-Type", "text/html")]),
+            "with --text, --html",
+        ),
+        (fields(&[("content-language", "de")]), "with --text, --html"),
+        (
+            fields(&[("MIME-Version", "1.0")]),
+            "the same in every message",
+        ),
+        (answer, "references is written by Gatepost"),
+        (
+            fields(&[
+                ("Reply-To", "a@x.test"),
+                ("X-A", "1"),
+                ("reply-to", "b@x.test"),
+            ]),
+            "reply-to is there twice",
+        ),
+    ] {
+        let mut preparation = stand.begin(wishes());
+        let error = draft.write_to(&mut preparation).await;
+        let error = error.expect_err("it would be there twice");
+        assert_eq!(gatepost_fault::Fault::code(&error), "header_invalid");
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    let draft = fields(&[
+        ("X-Tag", "1"),
+        ("X-Tag", "2"),
+        ("Reply-To", "a@x.test"),
+        ("References", "<1@x.test>"),
+    ]);
+    let mut preparation = stand.begin(wishes());
+    let written = draft.write_to(&mut preparation).await;
+    written.expect("these may be there");
+}
+
 /// A name stays a name: neither a path nor what would end the parameter gets further.
 #[tokio::test]
 async fn an_odd_name_of_an_attachment_stays_one() {

@@ -361,12 +361,18 @@ impl Outbox for MemoryStorage {
         Ok(true)
     }
 
-    async fn note_draft(&self, lease: &SendLease, draft: &str) -> Result<bool, StorageError> {
+    async fn note_draft(
+        &self,
+        lease: &SendLease,
+        draft: Option<&str>,
+    ) -> Result<bool, StorageError> {
         let mut rows = self.rows();
         let row = rows.outbox.find_mut(&lease.id);
         let row = row.filter(|row| row.claim == lease.claim);
         let row = row.filter(|row| DRAFTED.contains(&row.state));
-        Ok(row.map(|row| row.draft = Some(draft.to_owned())).is_some())
+        Ok(row
+            .map(|row| row.draft = draft.map(str::to_owned))
+            .is_some())
     }
 
     async fn conclude(

@@ -81,7 +81,7 @@ pub(super) async fn time_in_which_nobody_was_there_is_no_time_of_tries(fresh: Fr
 pub(super) async fn a_draft_is_known_until_its_message_departs(fresh: Fresh) {
     fresh.accept(submission("2222222222", 0)).await;
     let notes = async |due: &DueSubmission, draft: &str| {
-        let noted = fresh.outbox.note_draft(&due.lease, draft).await;
+        let noted = fresh.outbox.note_draft(&due.lease, Some(draft)).await;
         noted.expect("it is stored")
     };
     let first = fresh.claim(term(0, 60), 1).await.remove(0);
@@ -103,4 +103,9 @@ pub(super) async fn a_draft_is_known_until_its_message_departs(fresh: Fresh) {
     assert!(fresh.settle(&third, retry_at(14)).await);
     let fourth = fresh.claim(term(14, 60), 1).await.remove(0);
     assert_eq!(fourth.draft.as_deref(), Some("third"));
+    let withdrawn = fresh.outbox.note_draft(&fourth.lease, None).await;
+    assert!(withdrawn.expect("it is stored"));
+    assert!(fresh.settle(&fourth, retry_at(16)).await);
+    let fifth = fresh.claim(term(16, 60), 1).await.remove(0);
+    assert_eq!(fifth.draft, None, "it was taken away");
 }
