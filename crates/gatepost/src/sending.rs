@@ -340,9 +340,11 @@ async fn served(
             && told.as_ref() != Some(reason)
         {
             let next = times::ahead_of(now, at);
-            screen::note(&format!(
-                "the message {id} waits, its next try {next}: {reason}"
-            ));
+            let waits = match seen.state {
+                SubmissionState::Unknown => "is looked for among those that were sent,",
+                _ => "waits, its next try",
+            };
+            screen::note(&format!("the message {id} {waits} {next}: {reason}"));
             told = Some(reason.clone());
         }
         clock.sleep(LOOK).await;

@@ -4,7 +4,7 @@ use gatepost_host::{Clock, time_zone};
 use gatepost_mail::graph::{CalendarEvent, ZonedTime};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, TimeZone};
-use jiff::{Span, Timestamp};
+use jiff::{SignedDuration, Span, Timestamp};
 
 use crate::cli::Settings;
 use crate::failure::Failure;
@@ -49,15 +49,17 @@ pub fn run(arguments: &Arguments, settings: &Settings) -> Result<(), Failure> {
             None => None,
             Some(wanted) => {
                 let calendars = graph.calendars().await?;
-                let found = calendars.into_iter().find(|one| one.name == *wanted);
+                let found = calendars.iter().find(|one| one.name == *wanted);
                 let found = found.ok_or_else(|| {
                     let address = graph.mailbox();
+                    let names = calendars.iter().map(|one| format!("`{}`", one.name));
+                    let names = names.collect::<Vec<_>>().join(", ");
                     wrong(
                         "--calendar",
-                        format!("{address} has no calendar `{wanted}`"),
+                        format!("{address} has no calendar `{wanted}`; it has {names}"),
                     )
                 })?;
-                Some(found.id)
+                Some(found.id.clone())
             }
         };
         let events = graph.calendar_view(id.as_deref(), range, &name).await;
@@ -124,6 +126,13 @@ fn range(
     };
     if to <= from {
         let reason = "it is not behind --from, so there is nothing between them".to_owned();
+        return Err(wrong("--to", reason));
+    }
+    if to.duration_since(from) > SignedDuration::from_hours(24 * MOST_DAYS) {
+        let reason = format!(
+            "it is more than {MOST_DAYS} days behind --from, and Microsoft Graph shows no more at \
+             once"
+        );
         return Err(wrong("--to", reason));
     }
     Ok((from, to))
@@ -240,6 +249,8 @@ fn organizer(event: &CalendarEvent) -> String {
 }
 
 const UTC: &str = "UTC";
+/// The longest calendar view; `ErrorCalendarViewRangeTooBig` answers a longer one.
+const MOST_DAYS: i64 = 1_825;
 
 #[cfg(test)]
 mod tests {

@@ -35,8 +35,8 @@ enum OutboxVerb {
         #[command(flatten)]
         form: Form,
     },
-    /// Try messages again at once, also those that gave up. Without a running serve they are sent
-    /// in the foreground.
+    /// Try messages again at once, also those that gave up, and scheduled ones that are named.
+    /// Without a running serve they are sent in the foreground.
     #[command(
         override_usage = "gatepost outbox retry <IDS>...\n       gatepost outbox retry --mailbox <MAILBOX>"
     )]
@@ -361,7 +361,7 @@ fn told((before, count): (&[Submission], usize), what: &str) -> Result<(), Failu
         let mut reason = format!("the message {} is {}", only.id, only.state.as_str());
         if only.state == SubmissionState::Unknown {
             let resolve = format!(
-                "; `gatepost outbox resolve {} resend` sends it again",
+                "; `gatepost outbox resolve {} sent`, `resend` or `drop` says what becomes of it",
                 only.id
             );
             reason.push_str(&resolve);

@@ -40,7 +40,7 @@ fn of_what_nobody_knows_a_person_decides() {
     let [arrived, again, given_up] = &unknown[..] else {
         panic!("three messages: {unknown:?}");
     };
-    let hint = format!("outbox resolve {arrived} resend");
+    let hint = format!("outbox resolve {arrived} sent`, `resend` or `drop`");
     let retried = stand.run(&["outbox", "retry", arrived]);
     retried.assert_fails(65, &["is unknown", &hint]);
     let shown = stand.printed(&["outbox", "show", arrived]);

@@ -368,8 +368,7 @@ impl Outbox for MemoryStorage {
     ) -> Result<bool, StorageError> {
         let mut rows = self.rows();
         let row = rows.outbox.find_mut(&lease.id);
-        let row = row.filter(|row| row.claim == lease.claim);
-        let row = row.filter(|row| DRAFTED.contains(&row.state));
+        let row = row.filter(|row| row.claim == lease.claim && DRAFTED.contains(&row.state));
         Ok(row
             .map(|row| row.draft = draft.map(str::to_owned))
             .is_some())
