@@ -48,7 +48,7 @@ pub enum PrepareError {
     },
     /// A field is given more often than it may be there.
     #[error(
-        "the field {name} is there twice, and a message has one at most (RFC 5322 section 3.6)"
+        "the field {name} is there twice, and a message has one at most (RFC 5322 §3.6)"
     )]
     FieldTwice {
         /// The field.
