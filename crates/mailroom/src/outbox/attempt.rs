@@ -267,7 +267,24 @@ impl Departure for Departing<'_> {
             .depart(self.lease, (&trace, &recipients), (now, until));
         departing(departed.await)?;
         self.departed.set(Some(recipients));
+        if let Some(left) = self.draft.get()
+            && !is_of(&trace, &left)
+        {
+            tracing::warn!(
+                submission = %self.lease.id, draft = left,
+                "a draft that an earlier try left stays in the mailbox, since the message goes by \
+                 another way now; whoever sends it sends the message twice, so delete it"
+            );
+        }
         Ok(())
+    }
+}
+
+/// Whether a trace leads to this draft.
+fn is_of(trace: &Trace, draft: &str) -> bool {
+    match trace {
+        Trace::MessageId => false,
+        Trace::Draft { id } | Trace::Altered { id, .. } => id == draft,
     }
 }
 

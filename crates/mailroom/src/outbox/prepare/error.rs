@@ -47,9 +47,7 @@ pub enum PrepareError {
         instead: &'static str,
     },
     /// A field is given more often than it may be there.
-    #[error(
-        "the field {name} is there twice, and a message has one at most (RFC 5322 §3.6)"
-    )]
+    #[error("the field {name} is there twice, and a message has one at most (RFC 5322 §3.6)")]
     FieldTwice {
         /// The field.
         name: String,
