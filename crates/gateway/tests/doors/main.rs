@@ -1,5 +1,6 @@
 //! Doors in front of the sandbox, and clients in every way in which they knock.
 
+mod ahead;
 mod changing;
 mod hostile;
 mod imap;

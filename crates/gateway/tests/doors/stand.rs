@@ -39,6 +39,9 @@ pub(crate) const PASSWORD: &str = "pass wörd";
 pub(crate) struct Stand {
     pub(crate) sandbox: Sandbox,
     pub(crate) gateway: Gateway,
+    /// What the gateway is made of.
+    pub(crate) admission: Arc<dyn Admission>,
+    pub(crate) upstream: Arc<dyn Upstream>,
     pub(crate) sessions: Tasks,
     /// What the sessions of the door are a part of.
     pub(crate) program: Tasks,
@@ -85,19 +88,22 @@ impl Stand {
             Some((port, tls)) => ([port; 3], tls),
             None => (ports, trust.client_config().expect("TLS can be set up")),
         };
-        let upstream = Sandboxed {
+        let upstream: Arc<dyn Upstream> = Arc::new(Sandboxed {
             ports,
             tls,
             tokens: Arc::clone(&tokens),
             limits,
             asked,
-        };
+        });
         let (revoked, program) = (CancellationToken::new(), tasks.child());
-        let admission = OnePassword {
+        let admission: Arc<dyn Admission> = Arc::new(OnePassword {
             revoked: revoked.clone(),
-        };
+        });
+        let made_of = (Arc::clone(&admission), Arc::clone(&upstream));
         Self {
-            gateway: Gateway::new(Arc::new(admission), Arc::new(upstream), Clock::system()),
+            gateway: Gateway::new(made_of.0, made_of.1, Clock::system()),
+            admission,
+            upstream,
             sessions: program.child(),
             program,
             accepting: tasks.child(),
