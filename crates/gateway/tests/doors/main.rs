@@ -4,6 +4,7 @@ mod ahead;
 mod changing;
 mod hostile;
 mod imap;
+mod patience;
 mod pop3;
 mod protection;
 mod smtp;

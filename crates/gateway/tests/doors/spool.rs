@@ -14,7 +14,7 @@ use crate::stand::{Client, Octets, PASSWORD, Stand, door};
 
 /// An outbox that lasts as long as the test.
 #[derive(Debug, Default)]
-struct Shelf(Arc<Mutex<Vec<(Parcel, String)>>>);
+pub(crate) struct Shelf(Arc<Mutex<Vec<(Parcel, String)>>>);
 
 impl Shelf {
     fn kept(&self) -> Vec<(Parcel, String)> {
@@ -71,7 +71,8 @@ impl Intake for Sheet {
     }
 }
 
-async fn stand() -> (Stand, Arc<Shelf>) {
+/// In front of a shelf as well.
+pub(crate) async fn stand() -> (Stand, Arc<Shelf>) {
     let mut stand = Stand::new().await;
     let shelf = Arc::new(Shelf::default());
     stand.gateway = stand.gateway.clone().with_acceptance(shelf.clone());

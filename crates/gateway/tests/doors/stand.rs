@@ -48,6 +48,8 @@ pub(crate) struct Stand {
     pub(crate) accepting: Tasks,
     pub(crate) revoked: CancellationToken,
     pub(crate) tokens: Arc<Minted>,
+    /// The gateway's: it goes as tokio's clock goes, and can be held with it.
+    pub(crate) clock: Clock,
     folder: TempDir,
     tasks: Tasks,
 }
@@ -100,8 +102,10 @@ impl Stand {
             revoked: revoked.clone(),
         });
         let made_of = (Arc::clone(&admission), Arc::clone(&upstream));
+        let clock = Clock::starting_at(Clock::system().now());
         Self {
-            gateway: Gateway::new(made_of.0, made_of.1, Clock::system()),
+            gateway: Gateway::new(made_of.0, made_of.1, clock.clone()),
+            clock,
             admission,
             upstream,
             sessions: program.child(),
@@ -202,6 +206,32 @@ pub(crate) fn door(protocol: Protocol, tls: Tls) -> DoorSettings {
         idle: Duration::from_mins(30),
         leads_to: LeadsTo::Server,
         without_login: Vec::new(),
+    }
+}
+
+/// A door of each kind that greets by itself, with room for one client.
+pub(crate) fn doors_for_one(tls: Tls) -> [DoorSettings; 4] {
+    let for_one = |protocol| DoorSettings {
+        connections: 1,
+        ..door(protocol, tls)
+    };
+    let spool = DoorSettings {
+        name: "spool".to_owned(),
+        leads_to: LeadsTo::Spool {
+            rewrite_from: false,
+        },
+        ..for_one(Protocol::Smtp)
+    };
+    let [imap, pop3, smtp] = Protocol::ALL.map(for_one);
+    [imap, pop3, smtp, spool]
+}
+
+/// How the gateway itself ends a connection with these words before the login.
+pub(crate) fn farewell(protocol: Protocol, words: &str) -> String {
+    match protocol {
+        Protocol::Imap => format!("* BYE {words}\r\n"),
+        Protocol::Pop3 => format!("-ERR [SYS/TEMP] {words}\r\n"),
+        Protocol::Smtp => format!("421 4.3.2 {words}\r\n"),
     }
 }
 
