@@ -46,6 +46,44 @@ fn curl_reads_over_imap_and_pop3_in_every_protection() -> Result<(), Failure> {
     Ok(())
 }
 
+/// What it shows as the token is the app password.
+#[test]
+fn curl_reads_by_xoauth2_over_imap_and_pop3() -> Result<(), Failure> {
+    let stand = with_mail(&[("curl", "curl")])?;
+    for url in [
+        "imap://localhost:PORT:imap:/INBOX\\;MAILINDEX=1",
+        "imaps://localhost:PORT:imaps:/INBOX\\;MAILINDEX=1",
+        "pop3://localhost:PORT:pop3:/1",
+        "pop3s://localhost:PORT:pop3s:/1",
+    ] {
+        let read = stand.run(&format!(
+            "curl --silent --show-error --user {ADA} --oauth2-bearer PASSWORD \
+             --login-options AUTH=XOAUTH2 {url}"
+        ))?;
+        assert_eq!(unix(&read), awkward()[0], "{url}");
+    }
+    Ok(())
+}
+
+/// Devices of old know nothing newer than TLS 1.2, and what is new may insist on 1.3.
+#[test]
+fn curl_reads_with_either_version_of_tls() -> Result<(), Failure> {
+    let stand = with_mail(&[("curl", "curl")])?;
+    for version in ["--tlsv1.2 --tls-max 1.2", "--tlsv1.3 --tls-max 1.3"] {
+        for url in [
+            "imaps://localhost:PORT:imaps:/INBOX\\;MAILINDEX=1",
+            "--ssl-reqd imap://localhost:PORT:imap-starttls:/INBOX\\;MAILINDEX=1",
+            "pop3s://localhost:PORT:pop3s:/1",
+        ] {
+            let line =
+                format!("curl --silent --show-error {version} --user '{ADA}:PASSWORD' {url}");
+            let read = stand.run(&line)?;
+            assert_eq!(unix(&read), awkward()[0], "{line}");
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn mbsync_synchronizes_both_ways() -> Result<(), Failure> {
     let stand = with_mail(&[("mbsync", "isync")])?;

@@ -59,29 +59,74 @@ fn msmtp_sends() -> Result<(), Failure> {
 }
 
 #[test]
-fn swaks_sends_with_every_mechanism() -> Result<(), Failure> {
+fn swaks_sends_by_login_and_plain_in_every_protection() -> Result<(), Failure> {
     let stand = Stand::new(&[("swaks", "swaks")])?;
     let line = format!(
         "swaks --server localhost --auth-user {ADA} --auth-password PASSWORD --from {ADA} --to {BOB} \
          --data @message.eml --silent 2"
     );
-    let commands = [
-        "--auth LOGIN",
-        "--auth PLAIN",
-        "--auth LOGIN --protocol ESMTPA",
-    ];
-    let commands = commands.map(|how| format!("{line} --port PORT:smtp: {how}"));
     fs::write(stand.file("message.eml"), &awkward()[0])?;
-    for (sent, command) in commands.iter().enumerate() {
-        stand.run(command)?;
-        let arrived = stand.arrived(sent + 1)?;
-        // It writes an empty line behind every message.
-        let found = arrived
-            .iter()
-            .all(|octets| without(TRACE, octets).trim_ascii_end() == awkward()[0].trim_ascii_end());
-        assert!(found, "{command}");
+    let mut sent = 0;
+    for protection in [
+        "--port PORT:smtp:",
+        "--port PORT:smtp-starttls: --tls --tls-verify --tls-ca-path CA",
+        "--port PORT:smtps: --tlsc --tls-verify --tls-ca-path CA",
+    ] {
+        for mechanism in ["LOGIN", "PLAIN"] {
+            let command = format!("{line} {protection} --auth {mechanism}");
+            stand.run(&command)?;
+            sent += 1;
+            let arrived = stand.arrived(sent)?;
+            // It writes an empty line behind every message.
+            let expected = awkward()[0].trim_ascii_end().to_vec();
+            let mut bodies = arrived.iter().map(|octets| without(TRACE, octets));
+            let is_whole = bodies.all(|octets| octets.trim_ascii_end() == expected);
+            assert!(is_whole, "{command}");
+        }
     }
     Ok(())
+}
+
+/// What it shows as the token is the app password.
+#[test]
+fn curl_sends_by_xoauth2_in_every_protection() -> Result<(), Failure> {
+    let stand = Stand::new(&[("curl", "curl")])?;
+    let commands = [
+        "smtp://localhost:PORT:smtp:",
+        "--ssl-reqd smtp://localhost:PORT:smtp-starttls:",
+        "smtps://localhost:PORT:smtps:",
+    ];
+    let commands = commands.map(|url| {
+        format!(
+            "curl --silent --show-error --user {ADA} --oauth2-bearer PASSWORD \
+             --login-options AUTH=XOAUTH2 --mail-from {ADA} --mail-rcpt {BOB} --crlf \
+             --upload-file message.eml {url}"
+        )
+    });
+    sends_unchanged(&stand, &commands)
+}
+
+/// Devices of old know nothing newer than TLS 1.2, and what is new may insist on 1.3.
+#[test]
+fn curl_sends_with_either_version_of_tls() -> Result<(), Failure> {
+    let stand = Stand::new(&[("curl", "curl")])?;
+    let versions = ["--tlsv1.2 --tls-max 1.2", "--tlsv1.3 --tls-max 1.3"];
+    let urls = [
+        "--ssl-reqd smtp://localhost:PORT:smtp-starttls:",
+        "smtps://localhost:PORT:smtps:",
+    ];
+    let ways = versions
+        .iter()
+        .flat_map(|version| urls.map(|url| format!("{version} {url}")));
+    let commands: Vec<_> = ways
+        .map(|way| {
+            format!(
+                "curl --silent --show-error --user '{ADA}:PASSWORD' --mail-from {ADA} \
+                 --mail-rcpt {BOB} --crlf --upload-file message.eml {way}"
+            )
+        })
+        .collect();
+    sends_unchanged(&stand, &commands)
 }
 
 #[test]
