@@ -109,9 +109,9 @@ where
                 let quiet = clock.within(STOPPING, self.until_quiet(clock)).await;
                 quiet.unwrap_or(false)
             }
-            // Whoever may not stay hears nothing more of the server.
-            Ended::Revoked => true,
-            Ended::Closed | Ended::Broken(_) | Ended::Idle => false,
+            // Whoever may not stay hears nothing more of the server; and nothing was under way.
+            Ended::Revoked | Ended::Idle => true,
+            Ended::Closed | Ended::Broken(_) => false,
         };
         let goodbye = goodbye(&ended);
         if is_quiet && !goodbye.is_empty() && self.is_between_answers() {
@@ -130,17 +130,25 @@ where
     }
 
     async fn until_idle(&mut self, clock: &Clock, idle: Duration) -> Ended {
+        let mut silent = 0;
         loop {
             let before = self.passed();
             // Whoever the server has left has a moment to read the rest.
             let limit = if self.down.is_over() { LINGERING } else { idle };
+            let limit = limit / PARTS_OF_IDLE;
             match clock.within(limit, self.pass()).await {
                 Ok(Ok(Passed::Everything)) => return Ended::Closed,
-                Ok(Ok(Passed::LastOfServer)) => {}
+                Ok(Ok(Passed::LastOfServer)) => silent = 0,
                 Ok(Err(error)) => return Ended::Broken(error),
-                Err(Elapsed) if self.passed() != before => {}
-                Err(Elapsed) if self.down.is_over() => return Ended::Closed,
-                Err(Elapsed) => return Ended::Idle,
+                Err(Elapsed) if self.passed() != before => silent = 0,
+                Err(Elapsed) => silent += 1,
+            }
+            if silent == PARTS_OF_IDLE {
+                return if self.down.is_over() {
+                    Ended::Closed
+                } else {
+                    Ended::Idle
+                };
             }
         }
     }
@@ -202,6 +210,9 @@ enum Passed {
 
 /// How long a client may go on whose server has closed.
 const LINGERING: Duration = Duration::from_secs(10);
+/// Whether something passed is looked at so often within the time in which nothing may: it ends by
+/// one of these parts late at most. To remember when it was would cost each session a clock.
+const PARTS_OF_IDLE: u32 = 4;
 /// A session in which nothing passes for so long is between two commands.
 const QUIET: Duration = Duration::from_secs(1);
 /// How long what is under way may take when the program stops.

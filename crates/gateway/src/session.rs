@@ -231,6 +231,7 @@ fn goodbye(protocol: Protocol, ended: &Ended) -> &'static [u8] {
         (Protocol::Imap, Ended::DoorGone) => {
             b"* BYE Gatepost does not listen here any more, ask whoever runs it\r\n"
         }
+        (Protocol::Imap, Ended::Idle) => b"* BYE Nothing was said for too long\r\n",
         (Protocol::Imap, Ended::Revoked) => b"* BYE Authentication is not valid any more\r\n",
         // The others say nothing that was not asked for.
         _ => b"",

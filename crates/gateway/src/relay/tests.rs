@@ -96,23 +96,27 @@ async fn nothing_for_too_long_ends_it_and_something_does_not() {
     let clock = far.clock.clone();
     let began = clock.now();
     let relaying = async {
-        let ended = relay.run(&clock, bounds(&revoked, &stop), says("")).await;
+        let ended = relay
+            .run(&clock, bounds(&revoked, &stop), says("* BYE x\r\n"))
+            .await;
         (ended, clock.now().duration_since(began))
     };
     let talking = async {
         far.clock.sleep(Duration::from_mins(29)).await;
-        far.server
-            .write_all(b"* 1 EXISTS\r\n")
-            .await
-            .expect("it is open");
+        let asked = far.client.write_all(b"a1 NOOP\r\n").await;
+        asked.expect("it is open");
+        let answered = far.server.write_all(b"a1 OK\r\n").await;
+        answered.expect("it is open");
         let mut heard = String::new();
         far.client.read_to_string(&mut heard).await.expect("text");
         heard
     };
     let ((ended, after), heard) = tokio::join!(relaying, talking);
     assert!(matches!(ended, Ended::Idle), "{ended:?}");
-    assert_eq!(heard, "* 1 EXISTS\r\n");
-    assert!(after >= jiff::SignedDuration::from_mins(59), "{after}");
+    assert_eq!(heard, "a1 OK\r\n* BYE x\r\n");
+    let (least, most) = (29 + 30, 29 + 30 + 30 / 4);
+    let bounds = [least, most].map(jiff::SignedDuration::from_mins);
+    assert!(bounds[0] <= after && after <= bounds[1], "{after}");
 }
 
 #[tokio::test(start_paused = true)]
