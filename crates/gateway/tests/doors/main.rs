@@ -7,6 +7,7 @@ mod imap;
 mod patience;
 mod pop3;
 mod protection;
+mod shared;
 mod smtp;
 mod spool;
 mod stand;

@@ -1,5 +1,6 @@
 //! A door in front of a sandbox, and clients that knock.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,6 +35,9 @@ use tokio_util::sync::CancellationToken;
 
 /// The password that is good.
 pub(crate) const PASSWORD: &str = "pass wörd";
+
+/// A mailbox that has no sign-in of its own: [`USER`] opens it with a token of hers.
+pub(crate) const SHARED: &str = "support@contoso.com";
 
 /// A sandbox with a gateway in front of it.
 pub(crate) struct Stand {
@@ -78,11 +82,15 @@ impl Stand {
         let config = SandboxConfig::default();
         let sandbox = Sandbox::start(config, Clock::system(), Chance::system(), &tasks).await;
         let sandbox = sandbox.expect("the sandbox starts");
-        let tokens = Arc::new(Minted {
-            tenant: sandbox.tenant().clone(),
-            refused: AtomicUsize::new(0),
-            stale: AtomicUsize::new(0),
-        });
+        let minted = |person| {
+            Arc::new(Minted {
+                tenant: sandbox.tenant().clone(),
+                person,
+                refused: AtomicUsize::new(0),
+                stale: AtomicUsize::new(0),
+            })
+        };
+        let (tokens, of_person) = (minted(None), minted(Some(USER)));
         let trust = Trust::with_authority(&sandbox.ca_file()).expect("the authority is readable");
         let addresses = sandbox.addresses();
         let ports = [addresses.imap, addresses.pop3, addresses.smtp].map(|address| address.port());
@@ -94,6 +102,7 @@ impl Stand {
             ports,
             tls,
             tokens: Arc::clone(&tokens),
+            of_person,
             limits,
             asked,
         });
@@ -327,10 +336,10 @@ impl Admission for OnePassword {
         if login.password.expose_secret() != PASSWORD {
             return Err(Turned::WrongPassword);
         }
-        let mailbox = if login.name == "nowhere" {
-            "nowhere@contoso.com"
-        } else {
-            USER
+        let mailbox = match login.name.as_str() {
+            "nowhere" => "nowhere@contoso.com",
+            SHARED => SHARED,
+            _ => USER,
         };
         Ok(Guest {
             password: None,
@@ -353,6 +362,8 @@ struct Sandboxed {
     ports: [u16; 3],
     tls: Arc<ClientConfig>,
     tokens: Arc<Minted>,
+    /// Those that open what is shared.
+    of_person: Arc<Minted>,
     limits: TimeLimits,
     /// Mailboxes whose servers are asked what they offer.
     asked: Vec<String>,
@@ -367,9 +378,13 @@ impl Upstream for Sandboxed {
 
     fn destination(&self, protocol: Protocol, mailbox: &str) -> Result<Destination, NoDestination> {
         let (host, security) = ("localhost".to_owned(), Security::ImplicitTls);
-        let tokens = Arc::<Minted>::clone(&self.tokens);
+        let tokens = if mailbox == SHARED {
+            Arc::<Minted>::clone(&self.of_person)
+        } else {
+            Arc::<Minted>::clone(&self.tokens)
+        };
         let (tls, clock) = (Arc::clone(&self.tls), Clock::system());
-        if mailbox != USER {
+        if ![USER, SHARED].contains(&mailbox) {
             return Err(NoDestination {
                 mailbox: mailbox.to_owned(),
                 protocol,
@@ -404,7 +419,7 @@ impl Upstream for Sandboxed {
             }),
             Protocol::Smtp => Destination::Smtp(SmtpSettings {
                 port: self.ports[2],
-                sign_in_as: mailbox.clone(),
+                sign_in_as: USER.to_owned(),
                 limits: SmtpTimeLimits {
                     command: self.limits.reply,
                     ..SmtpTimeLimits::default()
@@ -424,6 +439,8 @@ impl Upstream for Sandboxed {
 #[derive(Debug)]
 pub(crate) struct Minted {
     tenant: tenant::Tenant,
+    /// Whose they are, if not the app's own.
+    person: Option<&'static str>,
     /// How many were refused.
     pub(crate) refused: AtomicUsize,
     /// How many of the next are good for nothing.
@@ -437,13 +454,21 @@ impl TokenSource for Minted {
         if self.stale.load(Ordering::Relaxed) > self.refused.load(Ordering::Relaxed) {
             return Ok(AccessToken::new("stale".into(), audience, expires_at));
         }
-        let app = self.tenant.directory().app(CLIENT_ID).cloned();
+        let (app, person) = {
+            let directory = self.tenant.directory();
+            let person = self.person.and_then(|upn| directory.person(upn));
+            (directory.app(CLIENT_ID).cloned(), person.cloned())
+        };
+        let granted = ["IMAP.AccessAsUser.All", "POP.AccessAsUser.All", "SMTP.Send"];
+        let (granted, contexts) = (BTreeSet::from(granted), BTreeSet::new());
         let token = tenant::AccessToken {
             audience: "https://outlook.office365.com",
             resource: Resource::Exchange,
             app: &app.expect("it is in the directory"),
             strength: ClientStrength::Secret,
-            bearer: Bearer::App,
+            bearer: person.as_ref().map_or(Bearer::App, |person| {
+                Bearer::Person(person, &granted, &contexts)
+            }),
             asked: &tenant::AskedClaims::default(),
         };
         let minted = self.tenant.mint(&token, LIFETIME);
