@@ -295,9 +295,18 @@ fn tell(plan: &Plan, written: &Written, target: Option<&Path>) -> Result<(), Fai
         return tell_written(written, target);
     }
     screen::line(&format!(
-        "\nnothing was changed; with --write FILE this would be written:\n\n{}",
+        "\nnothing was changed; with --write FILE this would be written{}:\n\n{}",
+        kept_in(written, Path::new(USUAL))
+            .map(|folder| format!(", and tokens and app passwords into {folder}"))
+            .unwrap_or_default(),
         screen::clean(&written.text)
     ))
+}
+
+/// Where the tokens and app passwords are kept, as the written configuration or this machine says.
+fn kept_in(written: &Written, target: &Path) -> Option<String> {
+    let config = fit(Purpose::SetUp, written, target).ok()?;
+    Some(screen::clean_line(&config.state.path().display().to_string()))
 }
 
 fn tell_written(written: &Written, target: &Path) -> Result<(), Failure> {
@@ -305,6 +314,9 @@ fn tell_written(written: &Written, target: &Path) -> Result<(), Failure> {
     screen::line(&format!("\nwritten: {}", shown(target)))?;
     for (file, _) in &written.secrets {
         screen::line(&format!("written: {}", shown(file)))?;
+    }
+    if let Some(folder) = kept_in(written, target) {
+        screen::line(&format!("tokens and app passwords: in {folder}"))?;
     }
     screen::line(&format!(
         "next: gatepost config check --secrets --config {}",

@@ -286,3 +286,20 @@ fn what_the_imported_file_says_reaches_no_terminal_and_no_program_as_it_stands()
         }
     }
 }
+
+/// The written configuration does not say it: it is the machine's.
+#[test]
+fn where_passwords_and_tokens_go_is_said() {
+    let folder = folder();
+    let folder = folder.path();
+    let state = folder.join("state").display().to_string();
+    for (arguments, words) in [
+        (&IMPORT[..5], "tokens and app passwords into "),
+        (&IMPORT[..], "tokens and app passwords: in "),
+    ] {
+        let ran = run(folder, arguments);
+        assert_eq!(ran.exit, 0, "{}", ran.stderr);
+        let said = format!("{words}{state}");
+        assert!(ran.stdout.contains(&said), "{said}: {}", ran.stdout);
+    }
+}
