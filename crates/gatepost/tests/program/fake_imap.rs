@@ -1,12 +1,12 @@
 //! An IMAP server that does not behave, with a certificate that is trusted or not.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::{HandshakeKind, ServerConfig, ServerConnection, StreamOwned};
 
 /// A listener with a certificate for one name.
 pub(crate) struct FakeImap {
@@ -84,5 +84,24 @@ impl FakeImap {
                 let _ = stream.flush();
             }
         }
+    }
+
+    /// Lets whoever comes next in, whatever its token, and hangs up. Says how hands were shaken.
+    pub(crate) fn let_in(&self) -> Option<HandshakeKind> {
+        let (stream, _) = self.listener.accept().expect("somebody comes");
+        let connection =
+            ServerConnection::new(Arc::clone(&self.config)).expect("TLS can be set up");
+        let mut stream = BufReader::new(StreamOwned::new(connection, stream));
+        let greeting = b"* OK [CAPABILITY IMAP4rev1 AUTH=XOAUTH2 SASL-IR] ready\r\n";
+        stream.get_mut().write_all(greeting).expect("it is taken");
+        let mut line = String::new();
+        stream.read_line(&mut line).expect("it signs in");
+        let (tag, command) = line.split_once(' ').expect("a command");
+        assert!(command.starts_with("AUTHENTICATE XOAUTH2 "), "{command}");
+        let welcome = format!("{tag} OK [CAPABILITY IMAP4rev1] signed in\r\n");
+        let server = stream.get_mut();
+        server.write_all(welcome.as_bytes()).expect("it is taken");
+        server.flush().expect("it is taken");
+        server.conn.handshake_kind()
     }
 }

@@ -7,6 +7,9 @@ use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use rustls::HandshakeKind;
+
+use crate::fake_imap::FakeImap;
 use crate::stand::{Running, SUPPORT, Stand};
 
 pub(crate) const IMAP: &str =
@@ -149,6 +152,35 @@ fn a_program_that_knows_a_password_reads_and_sends() {
     assert!(!log.contains(&password), "a password is in no log");
     assert_eq!(serve.stop(), 0, "{}", stand.log());
     assert!(imap.until("* BYE").contains("Gatepost is being stopped"));
+}
+
+#[test]
+fn the_next_login_resumes_the_session_of_tls_with_the_server() {
+    let (stand, password) = stand(IMAP);
+    let imap = FakeImap::named("localhost");
+    let authority = std::fs::read_to_string(stand.variable("CA")).expect("a readable file");
+    stand.write("ca.pem", &format!("{authority}{}", imap.authority));
+    let there = format!("imap = \"localhost:{}\"", imap.port());
+    let configuration = configuration(&stand, IMAP)
+        .replace(&format!("imap = \"{}\"", stand.variable("IMAP")), &there)
+        .replace(stand.variable("CA"), "ca.pem");
+    stand.write("gatepost.toml", &configuration);
+    let serve = stand.serve();
+    let hands = || {
+        std::thread::scope(|scope| {
+            let server = scope.spawn(|| imap.let_in());
+            let mut client = Client::knock(place(&stand, "imap"));
+            client.line();
+            let said = client.say(&format!("a LOGIN {SUPPORT} {password}"));
+            assert!(said.starts_with("a OK"), "{said}");
+            server.join().expect("somebody was let in")
+        })
+    };
+    assert_eq!(hands(), Some(HandshakeKind::Full));
+    for _ in 0..2 {
+        assert_eq!(hands(), Some(HandshakeKind::Resumed));
+    }
+    assert_eq!(serve.stop(), 0);
 }
 
 /// Each bears 16 connections, as Exchange's do. Those of two are opened by their domain.
