@@ -13,7 +13,7 @@ use gatepost_host::{Chance, Clock, Tasks, Trust, http_client_direct};
 use gatepost_mail::contract::{Letter, SubmissionPoint, Told, envelope, submits};
 use gatepost_mail::graph::{Governor, GraphSettings, GraphSubmitter};
 use gatepost_mail::smtp::{Security, SmtpOpener, SmtpSettings, SmtpTimeLimits};
-use gatepost_mail::{Receipt, SubmitError, SubmitOpener, TRANSPORTS};
+use gatepost_mail::{Addresses, Receipt, SubmitError, SubmitOpener, TRANSPORTS};
 use gatepost_oauth::{AccessToken, Audience, TokenError, TokenSource};
 use gatepost_sandbox::mailboxes::Message;
 use gatepost_sandbox::tenant::{
@@ -321,6 +321,7 @@ impl Stand {
             port: address.port(),
             security,
             tls: trust.client_config().expect("TLS can be set up"),
+            addresses: Addresses::new(),
             mailbox: mailbox.to_owned(),
             sign_in_as: mailbox.to_owned(),
             tokens,

@@ -9,7 +9,7 @@ use gatepost_mail::contract::{Counterpart, View, obeys};
 use gatepost_mail::graph::{Governor, GraphOpener, GraphSettings};
 use gatepost_mail::imap::{ImapOpener, ImapSettings, Quirks, Security, TimeLimits};
 use gatepost_mail::pop3::{Pop3Opener, Pop3Settings};
-use gatepost_mail::{FolderName, Opener, TRANSPORTS};
+use gatepost_mail::{Addresses, FolderName, Opener, TRANSPORTS};
 use gatepost_oauth::{AccessToken, Audience, TokenError, TokenSource};
 use gatepost_sandbox::mailboxes::NewMessage;
 use gatepost_sandbox::tenant::{self, Bearer, CLIENT_ID, ClientStrength, Resource, USER};
@@ -45,6 +45,7 @@ fn imap(sandbox: &Sandbox) -> ImapOpener {
         port: sandbox.addresses().imap.port(),
         security: Security::ImplicitTls,
         tls: trust.client_config().expect("TLS can be set up"),
+        addresses: Addresses::new(),
         mailbox: USER.to_owned(),
         tokens: Arc::new(Minted(sandbox.tenant().clone())),
         clock: Clock::system(),
@@ -61,6 +62,7 @@ fn pop3(sandbox: &Sandbox) -> Pop3Opener {
         port: sandbox.addresses().pop3.port(),
         security: Security::ImplicitTls,
         tls: trust.client_config().expect("TLS can be set up"),
+        addresses: Addresses::new(),
         mailbox: USER.to_owned(),
         tokens: Arc::new(Minted(sandbox.tenant().clone())),
         clock: Clock::system(),

@@ -1,5 +1,6 @@
 //! From a host name to a protected connection, whatever is spoken over it.
 
+pub(crate) mod addresses;
 pub(crate) mod stream;
 
 use std::io;
@@ -13,10 +14,11 @@ use gatepost_host::{Clock, Elapsed, ReadAhead};
 use gatepost_oauth::UntimelyCertificate;
 use rustls::{CertificateError, ClientConfig};
 use rustls_pki_types::ServerName;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::MailError;
+use addresses::{Addresses, Found};
 use stream::Stream;
 
 /// How the connection is protected. Nothing is ever sent unprotected.
@@ -65,6 +67,7 @@ pub(crate) struct Site {
     pub(crate) port: u16,
     pub(crate) mailbox: String,
     pub(crate) tls: Arc<ClientConfig>,
+    pub(crate) addresses: Addresses,
     pub(crate) clock: Clock,
     pub(crate) limits: TimeLimits,
 }
@@ -78,16 +81,10 @@ pub(crate) async fn reach(site: &Site) -> Result<TcpStream, MailError> {
         reason,
     };
     let limit = site.limits.connect;
-    let resolving = lookup_host((site.host.as_str(), site.port));
-    let addresses: Vec<SocketAddr> = site
-        .clock
-        .within(limit, resolving)
-        .await
-        .map_err(|Elapsed| unreachable("the name is not resolved".to_owned()))?
-        .map_err(|error| unreachable(error.to_string()))?
-        .collect();
-    let connecting = first_of(in_turns(addresses), &site.clock);
-    match site.clock.within(limit, connecting).await {
+    let finding = site.addresses.find(&site.host, limit, &site.clock);
+    let found = finding.await.map_err(unreachable)?;
+    let tried = found.addresses.clone();
+    match site.clock.within(limit, connect(site, found)).await {
         Ok(Ok(tcp)) => {
             // Without this, every small command waits for a delayed acknowledgement.
             tcp.set_nodelay(true)
@@ -95,11 +92,42 @@ pub(crate) async fn reach(site: &Site) -> Result<TcpStream, MailError> {
             Ok(tcp)
         }
         Ok(Err(failure)) => Err(unreachable(failure)),
-        Err(Elapsed) => Err(unreachable(format!(
-            "no answer within {} seconds",
-            limit.as_secs()
-        ))),
+        Err(Elapsed) => {
+            site.addresses.doubt(&site.host, &tried, &site.clock);
+            Err(unreachable(format!(
+                "no answer within {} seconds",
+                limit.as_secs()
+            )))
+        }
     }
+}
+
+/// Connects to what was found, and where nobody answers there any more, to what is found now.
+async fn connect(site: &Site, found: Found) -> Result<TcpStream, String> {
+    let failure = match at_one_of(&found, site).await {
+        Ok(tcp) => return Ok(tcp),
+        Err(failure) => failure,
+    };
+    let Site { host, clock, .. } = site;
+    site.addresses.doubt(host, &found.addresses, clock);
+    if !found.is_kept {
+        return Err(failure);
+    }
+    match site.addresses.find(host, site.limits.connect, clock).await {
+        Ok(now) if !now.is_kept && now.addresses != found.addresses => {
+            let connected = at_one_of(&now, site).await;
+            connected.inspect_err(|_| site.addresses.doubt(host, &now.addresses, clock))
+        }
+        _ => Err(failure),
+    }
+}
+
+async fn at_one_of(found: &Found, site: &Site) -> Result<TcpStream, String> {
+    let mut addresses = in_turns(found.addresses.clone());
+    for address in &mut addresses {
+        address.set_port(site.port);
+    }
+    first_of(addresses, &site.clock).await
 }
 
 /// Connects to the first address that answers. Each is tried a moment after the one before, or at

@@ -29,6 +29,7 @@ mod submit;
 mod transports;
 
 pub use auto::{AutoOpener, AutoSubmitOpener, NoWay};
+pub use connection::addresses::Addresses;
 pub use cursor::{Cursor, CursorError};
 pub use error::MailError;
 pub use fingerprint::fingerprint;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gatepost_host::{Clock, Trust};
+use gatepost_mail::Addresses;
 use gatepost_mail::imap::{ImapOpener, ImapSettings, Quirks, Security, TimeLimits};
 use gatepost_mail::pop3::{Pop3Opener, Pop3Settings};
 use gatepost_mail::smtp::{SmtpOpener, SmtpSettings, SmtpTimeLimits};
@@ -40,6 +41,7 @@ impl Sessions<'_> {
             port: address.port(),
             security,
             tls: tls(self.identity)?,
+            addresses: Addresses::new(),
             mailbox: mailbox.to_owned(),
             tokens: Arc::new(HeldToken::new(token)),
             clock: Clock::system(),
@@ -67,6 +69,7 @@ impl Sessions<'_> {
             port: address.port(),
             security,
             tls: tls(self.identity)?,
+            addresses: Addresses::new(),
             mailbox: mailbox.to_owned(),
             tokens: Arc::new(HeldToken::new(token)),
             clock: Clock::system(),
@@ -103,6 +106,7 @@ impl Submissions<'_> {
             port: address.port(),
             security,
             tls: tls(self.identity)?,
+            addresses: Addresses::new(),
             mailbox: mailbox.to_owned(),
             sign_in_as: mailbox.to_owned(),
             tokens: Arc::new(HeldToken::new(token)),

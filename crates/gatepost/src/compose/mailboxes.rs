@@ -187,6 +187,7 @@ fn imap(
         // Port 143 is where IMAP begins in clear and changes to TLS (RFC 9051 §11.1).
         security: security(server, &[143]),
         tls: way.reach.tls()?,
+        addresses: way.reach.addresses(),
         mailbox: mailbox.address.clone(),
         tokens: Arc::new(way.keeper.clone()),
         clock: way.clock.clone(),
@@ -207,6 +208,7 @@ fn pop3(
         // Port 110 is where POP3 begins in clear and changes to TLS (RFC 2595 §4).
         security: security(server, &[110]),
         tls: way.reach.tls()?,
+        addresses: way.reach.addresses(),
         mailbox: mailbox.address.clone(),
         tokens: Arc::new(way.keeper.clone()),
         clock: way.clock.clone(),
@@ -229,6 +231,7 @@ fn smtp(
         // Submission begins in clear and changes to TLS on 587 (RFC 8314 §3.3), and on 25.
         security: security(server, &[587, 25]),
         tls: way.reach.tls()?,
+        addresses: way.reach.addresses(),
         mailbox: mailbox.address.clone(),
         sign_in_as: person.unwrap_or(&mailbox.address).to_owned(),
         tokens: Arc::new(way.keeper.clone()),

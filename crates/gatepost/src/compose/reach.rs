@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use gatepost_host::{Chance, Clock, HttpError, Trust, TrustError, files, http_client_apart};
+use gatepost_mail::Addresses;
 use gatepost_mail::graph::{Governor, GraphSettings};
 use gatepost_oauth::answers::Reply;
 use gatepost_oauth::{Endpoint, Form, HttpEndpoint, TokenError};
@@ -22,6 +23,7 @@ pub(super) struct Reach {
     chance: Chance,
     http: Mutex<Option<HttpEndpoint>>,
     tls: Mutex<Option<Arc<ClientConfig>>>,
+    addresses: Addresses,
     graph: Mutex<Option<reqwest::Client>>,
     /// By app and mailbox.
     governors: Mutex<BTreeMap<(String, String), Governor>>,
@@ -37,6 +39,7 @@ impl Reach {
             chance: chance.clone(),
             http: Mutex::default(),
             tls: Mutex::default(),
+            addresses: Addresses::new(),
             graph: Mutex::default(),
             governors: Mutex::default(),
         }
@@ -47,7 +50,12 @@ impl Reach {
         self.authority == read(self.ca_file.as_deref())
     }
 
-    /// How TLS is spoken with the mail servers.
+    /// Where the mail servers are.
+    pub(super) fn addresses(&self) -> Addresses {
+        self.addresses.clone()
+    }
+
+    /// How TLS is spoken with the mail servers: by one for all, which resumes sessions.
     pub(super) fn tls(&self) -> Result<Arc<ClientConfig>, TrustError> {
         let mut built = self.tls.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(tls) = &*built {

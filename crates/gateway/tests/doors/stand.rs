@@ -15,6 +15,7 @@ use gatepost_gateway::door::{
 use gatepost_gateway::upstream::{NoDestination, Upstream};
 use gatepost_gateway::{Gateway, Protocol};
 use gatepost_host::{Chance, Clock, Tasks, Trust};
+use gatepost_mail::Addresses;
 use gatepost_mail::imap::{ImapSettings, Quirks, Security, TimeLimits};
 use gatepost_mail::passage::Destination;
 use gatepost_mail::pop3::Pop3Settings;
@@ -101,6 +102,7 @@ impl Stand {
         let upstream: Arc<dyn Upstream> = Arc::new(Sandboxed {
             ports,
             tls,
+            addresses: Addresses::new(),
             tokens: Arc::clone(&tokens),
             of_person,
             limits,
@@ -361,6 +363,7 @@ impl Admission for OnePassword {
 struct Sandboxed {
     ports: [u16; 3],
     tls: Arc<ClientConfig>,
+    addresses: Addresses,
     tokens: Arc<Minted>,
     /// Those that open what is shared.
     of_person: Arc<Minted>,
@@ -384,6 +387,7 @@ impl Upstream for Sandboxed {
             Arc::<Minted>::clone(&self.tokens)
         };
         let (tls, clock) = (Arc::clone(&self.tls), Clock::system());
+        let addresses = self.addresses.clone();
         if ![USER, SHARED].contains(&mailbox) {
             return Err(NoDestination {
                 mailbox: mailbox.to_owned(),
@@ -401,6 +405,7 @@ impl Upstream for Sandboxed {
                 host,
                 security,
                 tls,
+                addresses,
                 mailbox,
                 tokens,
                 clock,
@@ -413,6 +418,7 @@ impl Upstream for Sandboxed {
                 host,
                 security,
                 tls,
+                addresses,
                 mailbox,
                 tokens,
                 clock,
@@ -427,6 +433,7 @@ impl Upstream for Sandboxed {
                 host,
                 security,
                 tls,
+                addresses,
                 mailbox,
                 tokens,
                 clock,

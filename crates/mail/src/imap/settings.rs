@@ -7,6 +7,7 @@ use gatepost_oauth::TokenSource;
 use rustls::ClientConfig;
 
 use super::quirks::Quirks;
+use crate::Addresses;
 use crate::connection::{Security, Site, TimeLimits};
 
 /// Everything that is needed to open one mailbox.
@@ -20,6 +21,8 @@ pub struct ImapSettings {
     pub security: Security,
     /// Whom to trust.
     pub tls: Arc<ClientConfig>,
+    /// Where hosts are found: one for all that is reached from here.
+    pub addresses: Addresses,
     /// The address of the mailbox: `user=` of XOAUTH2. A shared mailbox is opened with the
     /// token of a person who may: just another address here.
     pub mailbox: String,
@@ -46,6 +49,7 @@ impl ImapSettings {
             port: self.port,
             mailbox: self.mailbox.clone(),
             tls: Arc::clone(&self.tls),
+            addresses: self.addresses.clone(),
             clock: self.clock.clone(),
             limits: self.limits,
         }

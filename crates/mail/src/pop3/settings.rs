@@ -7,6 +7,7 @@ use gatepost_host::Clock;
 use gatepost_oauth::TokenSource;
 use rustls::ClientConfig;
 
+use crate::Addresses;
 use crate::connection::{Security, Site, TimeLimits};
 
 /// Everything that is needed to open one mailbox.
@@ -20,6 +21,8 @@ pub struct Pop3Settings {
     pub security: Security,
     /// Whom to trust.
     pub tls: Arc<ClientConfig>,
+    /// Where hosts are found: one for all that is reached from here.
+    pub addresses: Addresses,
     /// The address of the mailbox: `user=` of XOAUTH2.
     pub mailbox: String,
     /// Where tokens come from.
@@ -48,6 +51,7 @@ impl Pop3Settings {
             port: self.port,
             mailbox: self.mailbox.clone(),
             tls: Arc::clone(&self.tls),
+            addresses: self.addresses.clone(),
             clock: self.clock.clone(),
             limits: self.limits,
         }

@@ -21,7 +21,9 @@ use super::sign_in::sign_in;
 use super::{Pop3Settings, Security};
 use crate::connection::stream::Stream;
 use crate::scripted::{LIMITS, NoTokens, Told, follow, start, token, trusting_nobody};
-use crate::{Changes, Cursor, FolderName, MailError, Mailbox as _, MessageKey, Pull, Query};
+use crate::{
+    Addresses, Changes, Cursor, FolderName, MailError, Mailbox as _, MessageKey, Pull, Query,
+};
 
 const SECRET: &str = "dXNlcj1hZGFAY29udG9zby5jb20BYXV0aD1CZWFyZXIgc2VjcmV0AQE=";
 
@@ -31,6 +33,7 @@ fn settings(clock: &Clock) -> Pop3Settings {
         port: 995,
         security: Security::ImplicitTls,
         tls: trusting_nobody(),
+        addresses: Addresses::new(),
         mailbox: "ada@contoso.com".to_owned(),
         tokens: Arc::new(NoTokens),
         clock: clock.clone(),

@@ -7,6 +7,7 @@ use gatepost_host::Clock;
 use gatepost_oauth::TokenSource;
 use rustls::ClientConfig;
 
+use crate::Addresses;
 use crate::connection::{Security, Site, TimeLimits};
 
 /// Everything that is needed to submit messages for one mailbox.
@@ -21,6 +22,8 @@ pub struct SmtpSettings {
     pub security: Security,
     /// Whom to trust.
     pub tls: Arc<ClientConfig>,
+    /// Where hosts are found: one for all that is reached from here.
+    pub addresses: Addresses,
     /// The address of the mailbox that sends.
     pub mailbox: String,
     /// `user=` of XOAUTH2: the mailbox, or the person whose token it is. A shared mailbox has no
@@ -73,6 +76,7 @@ impl SmtpSettings {
             port: self.port,
             mailbox: self.mailbox.clone(),
             tls: Arc::clone(&self.tls),
+            addresses: self.addresses.clone(),
             clock: self.clock.clone(),
             limits: TimeLimits {
                 connect: self.limits.connect,

@@ -18,9 +18,9 @@ use super::link::Link;
 use super::session::Session;
 use super::sign_in::sign_in;
 use super::{Security, SmtpSettings, SmtpTimeLimits};
-use crate::SubmitError;
 use crate::connection::stream::Stream;
 use crate::scripted::{NoTokens, follow, start, token, trusting_nobody};
+use crate::{Addresses, SubmitError};
 
 fn settings(clock: &Clock) -> SmtpSettings {
     SmtpSettings {
@@ -28,6 +28,7 @@ fn settings(clock: &Clock) -> SmtpSettings {
         port: 465,
         security: Security::ImplicitTls,
         tls: trusting_nobody(),
+        addresses: Addresses::new(),
         mailbox: "ada@contoso.com".to_owned(),
         sign_in_as: "ada@contoso.com".to_owned(),
         tokens: Arc::new(NoTokens),

@@ -13,7 +13,7 @@ use super::super::{ImapSettings, Quirks, Security, TimeLimits};
 use crate::connection::stream::Stream;
 pub(super) use crate::scripted::{LIMITS, Told, start, token};
 use crate::scripted::{NoTokens, follow, trusting_nobody};
-use crate::{FolderName, MessageKey};
+use crate::{Addresses, FolderName, MessageKey};
 
 /// Runs `client` against a server that follows `script`: `S: ` it says, `C: ` it is asked,
 /// `.. 5` it waits for so many seconds, `!` it hangs up. At the end it falls silent.
@@ -77,6 +77,7 @@ fn link(limits: TimeLimits, width: usize) -> (Link, Clock, DuplexStream) {
         port: 993,
         security: Security::ImplicitTls,
         tls: trusting_nobody(),
+        addresses: Addresses::new(),
         mailbox: "ada@contoso.com".to_owned(),
         tokens: Arc::new(NoTokens),
         clock: clock.clone(),
