@@ -89,6 +89,9 @@ pub(crate) async fn reach(site: &Site) -> Result<TcpStream, MailError> {
             // Without this, every small command waits for a delayed acknowledgement.
             tcp.set_nodelay(true)
                 .map_err(|error| unreachable(error.to_string()))?;
+            // A server that is gone without a word is found out.
+            rustix::net::sockopt::set_socket_keepalive(&tcp, true)
+                .map_err(|error| unreachable(error.to_string()))?;
             Ok(tcp)
         }
         Ok(Err(failure)) => Err(unreachable(failure)),
@@ -262,6 +265,23 @@ mod tests {
 
     use super::*;
     use crate::SubmitError;
+
+    #[tokio::test]
+    async fn a_connection_says_things_at_once_and_is_watched() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let site = Site {
+            host: "127.0.0.1".to_owned(),
+            port: listener.local_addr().expect("it listens").port(),
+            mailbox: "ada@contoso.com".to_owned(),
+            tls: crate::scripted::trusting_nobody(),
+            clock: Clock::system(),
+            limits: TimeLimits::default(),
+        };
+        let tcp = reach(&site).await.expect("somebody listens");
+        assert!(tcp.nodelay().expect("it is open"));
+        let is_watched = rustix::net::sockopt::socket_keepalive(&tcp);
+        assert!(is_watched.expect("it is open"));
+    }
 
     #[test]
     fn families_of_addresses_take_turns() {

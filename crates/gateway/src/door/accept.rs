@@ -205,3 +205,77 @@ impl Door {
 
 const SESSION: &str = "gateway session";
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use gatepost_host::Clock;
+    use gatepost_mail::passage::Destination;
+    use gatepost_wire::InClear;
+    use tokio::net::TcpListener;
+
+    use super::super::LeadsTo;
+    use super::*;
+    use crate::admission::{Admission, Guest, Login, Turned};
+    use crate::upstream::{NoDestination, Upstream};
+
+    /// Nobody comes in, and nowhere.
+    #[derive(Debug)]
+    struct Nobody;
+
+    #[async_trait]
+    impl Admission for Nobody {
+        async fn admit(&self, _: &Login) -> Result<Guest, Turned> {
+            Err(Turned::UnknownLogin)
+        }
+
+        fn expected(&self, _: Protocol, _: &str, _: IpAddr) -> Option<String> {
+            None
+        }
+    }
+
+    impl Upstream for Nobody {
+        fn servers(&self, _: Protocol) -> Vec<Destination> {
+            Vec::new()
+        }
+
+        fn destination(&self, protocol: Protocol, _: &str) -> Result<Destination, NoDestination> {
+            Err(NoDestination {
+                mailbox: String::new(),
+                protocol,
+                reason: "there is none".to_owned(),
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_is_answered_at_once_and_watched() {
+        let settings = DoorSettings {
+            name: "imap".to_owned(),
+            protocol: Protocol::Imap,
+            tls: Tls::Off,
+            in_clear: InClear::Refused,
+            proxies: Vec::new(),
+            connections: 1,
+            connections_per_address: 1,
+            idle: Duration::from_mins(30),
+            leads_to: LeadsTo::Server,
+            without_login: Vec::new(),
+        };
+        let door = Door::new(settings, Vec::new(), None);
+        let gateway = Gateway::new(Arc::new(Nobody), Arc::new(Nobody), Clock::system());
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it listens");
+        let _client = TcpStream::connect(address).await.expect("it listens");
+        let (stream, peer) = listener.accept().await.expect("somebody is there");
+        let counted = door.behind.crowd.enter(1).expect("there is room");
+        let received = door.receive(stream, peer.ip(), (counted, &gateway)).await;
+        let (arrival, _counted) = received.expect("it is open").expect("it may come in");
+        let ClientStream::Clear(stream) = arrival.stream else {
+            panic!("nobody began TLS");
+        };
+        assert!(stream.nodelay().expect("it is open"));
+        let is_watched = rustix::net::sockopt::socket_keepalive(&stream);
+        assert!(is_watched.expect("it is open"));
+    }
+}
