@@ -274,6 +274,7 @@ mod tests {
             port: listener.local_addr().expect("it listens").port(),
             mailbox: "ada@contoso.com".to_owned(),
             tls: crate::scripted::trusting_nobody(),
+            addresses: Addresses::default(),
             clock: Clock::system(),
             limits: TimeLimits::default(),
         };

@@ -306,7 +306,9 @@ fn tell(plan: &Plan, written: &Written, target: Option<&Path>) -> Result<(), Fai
 /// Where the tokens and app passwords are kept, as the written configuration or this machine says.
 fn kept_in(written: &Written, target: &Path) -> Option<String> {
     let config = fit(Purpose::SetUp, written, target).ok()?;
-    Some(screen::clean_line(&config.state.path().display().to_string()))
+    Some(screen::clean_line(
+        &config.state.path().display().to_string(),
+    ))
 }
 
 fn tell_written(written: &Written, target: &Path) -> Result<(), Failure> {
