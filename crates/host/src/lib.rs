@@ -4,6 +4,7 @@
 //!
 //! Nothing of mail, OAuth or storage is known here.
 
+mod attention;
 mod buffer;
 mod chance;
 mod clock;
@@ -21,6 +22,7 @@ mod tasks;
 mod time_zone;
 mod tls;
 
+pub use attention::attend;
 pub use buffer::Buffer;
 pub use chance::Chance;
 pub use clock::{Clock, Elapsed};

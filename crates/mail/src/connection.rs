@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use futures_util::future::select_ok;
 use futures_util::stream::FuturesUnordered;
 use gatepost_host::{Clock, Elapsed, ReadAhead};
 use gatepost_oauth::UntimelyCertificate;
@@ -86,12 +87,8 @@ pub(crate) async fn reach(site: &Site) -> Result<TcpStream, MailError> {
     let tried = found.addresses.clone();
     match site.clock.within(limit, connect(site, found)).await {
         Ok(Ok(tcp)) => {
-            // Without this, every small command waits for a delayed acknowledgement.
-            tcp.set_nodelay(true)
-                .map_err(|error| unreachable(error.to_string()))?;
-            // A server that is gone without a word is found out.
-            rustix::net::sockopt::set_socket_keepalive(&tcp, true)
-                .map_err(|error| unreachable(error.to_string()))?;
+            let attended = gatepost_host::attend(&tcp);
+            attended.map_err(|error| unreachable(error.to_string()))?;
             Ok(tcp)
         }
         Ok(Err(failure)) => Err(unreachable(failure)),
@@ -105,28 +102,45 @@ pub(crate) async fn reach(site: &Site) -> Result<TcpStream, MailError> {
     }
 }
 
-/// Connects to what was found, and where nobody answers there any more, to what is found now.
+/// Connects to what was found. Where that was kept, and nobody answers there at once any more, the
+/// resolver is asked, and what it says now is tried beside it.
 async fn connect(site: &Site, found: Found) -> Result<TcpStream, String> {
-    let failure = match at_one_of(&found, site).await {
-        Ok(tcp) => return Ok(tcp),
-        Err(failure) => failure,
-    };
     let Site { host, clock, .. } = site;
+    let mut first = Box::pin(at_one_of(found.addresses.clone(), site));
+    let refused = match clock.within(ALONE, first.as_mut()).await {
+        Ok(Ok(tcp)) => return Ok(tcp),
+        Ok(Err(failure)) => Some(failure),
+        Err(Elapsed) => None,
+    };
     site.addresses.doubt(host, &found.addresses, clock);
-    if !found.is_kept {
-        return Err(failure);
-    }
-    match site.addresses.find(host, site.limits.connect, clock).await {
-        Ok(now) if !now.is_kept && now.addresses != found.addresses => {
-            let connected = at_one_of(&now, site).await;
-            connected.inspect_err(|_| site.addresses.doubt(host, &now.addresses, clock))
-        }
-        _ => Err(failure),
-    }
+    let Some(now) = elsewhere(&found, site).await else {
+        return match refused {
+            Some(failure) => Err(failure),
+            None => first.await,
+        };
+    };
+    let second = Box::pin(at_one_of(now.addresses.clone(), site));
+    let connected = match refused {
+        Some(_) => second.await,
+        None => select_ok([first, second]).await.map(|(tcp, _)| tcp),
+    };
+    connected.inspect_err(|_| site.addresses.doubt(host, &now.addresses, clock))
 }
 
-async fn at_one_of(found: &Found, site: &Site) -> Result<TcpStream, String> {
-    let mut addresses = in_turns(found.addresses.clone());
+/// What the resolver says now of a host whose addresses were kept, if that is something else.
+async fn elsewhere(found: &Found, site: &Site) -> Option<Found> {
+    if !found.is_kept {
+        return None;
+    }
+    let finding = site
+        .addresses
+        .find(&site.host, site.limits.connect, &site.clock);
+    let now = finding.await.ok()?;
+    (now.addresses != found.addresses).then_some(now)
+}
+
+async fn at_one_of(addresses: Vec<SocketAddr>, site: &Site) -> Result<TcpStream, String> {
+    let mut addresses = in_turns(addresses);
     for address in &mut addresses {
         address.set_port(site.port);
     }
@@ -177,6 +191,9 @@ fn in_turns(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
         }
     }
 }
+
+/// How long the addresses that are kept of a host are tried by themselves.
+const ALONE: Duration = Duration::from_secs(3);
 
 /// How much later the next address is tried (RFC 8305 §8).
 const HEAD_START: Duration = Duration::from_millis(250);
@@ -267,7 +284,7 @@ mod tests {
     use crate::SubmitError;
 
     #[tokio::test]
-    async fn a_connection_says_things_at_once_and_is_watched() {
+    async fn a_connection_is_attended() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let site = Site {
             host: "127.0.0.1".to_owned(),
@@ -280,8 +297,8 @@ mod tests {
         };
         let tcp = reach(&site).await.expect("somebody listens");
         assert!(tcp.nodelay().expect("it is open"));
-        let is_watched = rustix::net::sockopt::socket_keepalive(&tcp);
-        assert!(is_watched.expect("it is open"));
+        let asked_after = rustix::net::sockopt::tcp_keepidle(&tcp).expect("it is open");
+        assert_eq!(asked_after.as_secs(), 120);
     }
 
     #[test]
@@ -312,12 +329,8 @@ mod tests {
         let (_good, answers) = listener(8);
         let (gone, refuses) = listener(1);
         drop(gone);
-        // Once as many wait as it has room for, Linux answers nobody who comes.
-        let (_full, swallows) = listener(0);
-        let mut waiting = Vec::new();
-        while let Ok(Ok(connected)) = clock.within(HEAD_START, TcpStream::connect(swallows)).await {
-            waiting.push(connected);
-        }
+        let full = listener_that_swallows(Ipv4Addr::LOCALHOST, &clock).await;
+        let swallows = full.0.local_addr().expect("it listens");
         let soon = HEAD_START * 20;
         let connecting = first_of(vec![refuses, swallows, answers], &clock);
         let connected = clock.within(soon, connecting).await.expect("in time");
@@ -332,10 +345,27 @@ mod tests {
         assert_eq!(nowhere.expect_err("nowhere"), "the name has no address");
     }
 
+    /// Once as many wait as it has room for, Linux answers nobody who comes.
+    pub(super) async fn listener_that_swallows(
+        host: Ipv4Addr,
+        clock: &Clock,
+    ) -> (TcpListener, Vec<TcpStream>) {
+        let (listener, address) = listener_at(host, 0);
+        let mut waiting = Vec::new();
+        while let Ok(Ok(connected)) = clock.within(HEAD_START, TcpStream::connect(address)).await {
+            waiting.push(connected);
+        }
+        (listener, waiting)
+    }
+
     /// It listens, and lets about so many wait.
     fn listener(room: u32) -> (TcpListener, SocketAddr) {
+        listener_at(Ipv4Addr::LOCALHOST, room)
+    }
+
+    fn listener_at(host: Ipv4Addr, room: u32) -> (TcpListener, SocketAddr) {
         let socket = TcpSocket::new_v4().expect("a socket");
-        let anywhere = (Ipv4Addr::LOCALHOST, 0).into();
+        let anywhere = (host, 0).into();
         socket.bind(anywhere).expect("a free port");
         let listener = socket.listen(room).expect("it listens");
         let address = listener.local_addr().expect("it is bound");

@@ -127,10 +127,7 @@ impl Door {
         peer: IpAddr,
         (mut counted, gateway): (Counted, &Gateway),
     ) -> io::Result<Option<(session::Arrival, Counted)>> {
-        // Without this, every small answer waits for a delayed acknowledgement.
-        stream.set_nodelay(true)?;
-        // A peer that is gone without a word is found out.
-        rustix::net::sockopt::set_socket_keepalive(&stream, true)?;
+        gatepost_host::attend(&stream)?;
         let settings = &*self.settings;
         let clock = &gateway.clock;
         let identified = arrival::identify(&mut stream, peer, settings, clock).await;
@@ -275,7 +272,7 @@ mod tests {
             panic!("nobody began TLS");
         };
         assert!(stream.nodelay().expect("it is open"));
-        let is_watched = rustix::net::sockopt::socket_keepalive(&stream);
-        assert!(is_watched.expect("it is open"));
+        let asked_after = rustix::net::sockopt::tcp_keepidle(&stream).expect("it is open");
+        assert_eq!(asked_after.as_secs(), 120);
     }
 }

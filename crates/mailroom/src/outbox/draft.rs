@@ -179,7 +179,7 @@ impl Draft {
                 "the message that is answered says what is in it"
             }
             "mime-version" => "it is the same in every message",
-            _ if name.starts_with("content-") => {
+            "content-type" | "content-transfer-encoding" | "content-disposition" | "content-id" => {
                 "say what is in the message, with --text, --html, --body-file and --attach"
             }
             _ => return None,

@@ -35,8 +35,8 @@ pub(super) struct Departing<'a> {
 
 impl Store {
     /// Claims, and reads what belongs to the claims. What cannot be opened must not hold up the
-    /// rest: it is handed on as damaged, or, where not even its name can be read, left out of the
-    /// schedule until the program starts anew.
+    /// rest: it is handed on as damaged, or, where not even its name can be read, taken out of the
+    /// schedule. One that was not sent yet is seen, and told of, again when the program starts anew.
     pub(super) async fn claim_submissions(
         &self,
         whose: Whose,
@@ -105,7 +105,13 @@ impl Store {
         if !without_name.is_empty() {
             let setting_aside =
                 self.write(move |db| Box::pin(async move { set_aside(db, &without_name).await }));
-            setting_aside.await?;
+            // Whatever keeps that from being written, the others are claimed.
+            if let Err(undone) = setting_aside.await {
+                tracing::warn!(
+                    "a damaged message stays in the schedule: {}",
+                    self.fault(undone)
+                );
+            }
         }
         Ok(opened)
     }
@@ -398,11 +404,12 @@ pub(super) const DRAFTED: &str = "
     SELECT position, id, standing FROM submissions
     WHERE id = $1 AND claim = $2 AND state IN ('claimed', 'transmitting')";
 
-pub(super) const IN_HAND: &str =
-    "SELECT EXISTS (SELECT 1 FROM submissions WHERE state IN ('claimed', 'transmitting'))";
+pub(super) const IN_HAND: &str = "SELECT EXISTS (SELECT 1 FROM submissions
+        WHERE state IN ('claimed', 'transmitting') AND due_at IS NOT NULL)";
 
 pub(super) const RECOVER: &str = "
-    UPDATE submissions SET state = $2, due_at = $3, overdue = overdue + MAX(0, $3 - due_at)
+    UPDATE submissions SET state = $2, due_at = $3,
+        overdue = overdue + MAX(0, $3 - COALESCE(due_at, $3))
     WHERE state IN ('claimed', 'transmitting') AND state = $1
       AND (due_at <= $3 OR due_at > $4 OR ($5 AND beside = 0))";
 

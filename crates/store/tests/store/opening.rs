@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use gatepost_fault::{Exit, Fault as _};
 use gatepost_host::SecretSource;
 use gatepost_mailroom::{
-    Accepted, Cursors as _, Deliveries as _, DeliveryState, Fate, Holder, Outbox as _, Settlement,
-    SubmissionId, SubmissionState, Term,
+    Accepted, Cursors as _, Deliveries as _, DeliveryState, Fate, Holder, LeftBy, Outbox as _,
+    Settlement, SubmissionId, SubmissionState, Term,
 };
 use gatepost_oauth::{GrantStoreError, Grants};
 use gatepost_store::{Access, KeySource, StateFolder, Store, StoreError};
@@ -356,6 +356,17 @@ async fn a_message_without_a_name_is_left_out_and_keeps_no_other_back() {
     let names = claimed.whole.iter().map(|due| due.lease.id.as_str());
     assert_eq!(names.collect::<Vec<_>>(), ["3333333333", "4444444444"]);
     assert!(claimed.damaged.is_empty(), "{claimed:?}");
+
+    // The next program takes it over, and is told of it once more.
+    let recovered = store.recover(LeftBy::FormerServe, at(1)).await;
+    assert_eq!(recovered.expect("it starts").queued, 3);
+    let term = Term {
+        now: at(2),
+        until: at(62),
+        holder: Holder::Serve,
+    };
+    let again = store.claim_for("ada@contoso.com", term, 10).await;
+    assert_eq!(again.expect("the others are claimed").whole.len(), 2);
 
     let unknown = "UPDATE submissions SET state = 'unknown', due_at = min(1, position - 1)";
     tamper(&fixture.folder, unknown).await;

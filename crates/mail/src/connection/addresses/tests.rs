@@ -9,7 +9,8 @@ use tokio::net::TcpListener;
 use tracing::span;
 
 use super::*;
-use crate::connection::{Site, TimeLimits, reach};
+use crate::connection::tests::listener_that_swallows;
+use crate::connection::{ALONE, Site, TimeLimits, reach};
 use crate::scripted::trusting_nobody;
 
 const HOST: &str = "imap.example";
@@ -186,8 +187,11 @@ async fn a_server_that_moved_is_found_at_once() {
     let listening = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 8), port)).await;
     let now = listening.expect("a free port");
     resolver.now_answers(8, Duration::ZERO);
-    let connected = reach(&site).await.expect("it is found");
-    assert_eq!(connected.peer_addr().ok(), now.local_addr().ok());
+    // Several hold the old address.
+    for connected in join_all((0..3).map(|_| reach(&site))).await {
+        let connected = connected.expect("it is found");
+        assert_eq!(connected.peer_addr().ok(), now.local_addr().ok());
+    }
     assert_eq!(resolver.asked(), 2);
     // Where it is nowhere, it is asked for each time.
     drop(now);
@@ -195,6 +199,36 @@ async fn a_server_that_moved_is_found_at_once() {
         reach(&site).await.expect_err("nobody is there");
         assert_eq!(resolver.asked(), asked);
     }
+}
+
+/// What stands in front of a server that is gone often drops what comes for it.
+#[tokio::test]
+async fn a_server_that_moved_is_found_though_its_old_address_says_nothing() {
+    let clock = Clock::system();
+    let full = listener_that_swallows(Ipv4Addr::new(127, 0, 0, 7), &clock).await;
+    let port = full.0.local_addr().expect("it is bound").port();
+    let listening = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 8), port)).await;
+    let now = listening.expect("a free port");
+    let resolver = Counting::answers(7, Duration::ZERO);
+    let site = Site {
+        host: HOST.to_owned(),
+        port,
+        mailbox: "ada@contoso.com".to_owned(),
+        tls: trusting_nobody(),
+        addresses: Addresses::by(resolver.clone()),
+        clock: clock.clone(),
+        limits: TimeLimits::default(),
+    };
+    let found = site.addresses.find(HOST, LIMIT, &clock).await;
+    assert_eq!(found, Ok(asked_for(7)));
+    resolver.now_answers(8, Duration::ZERO);
+    let connecting = clock.within(site.limits.connect / 2, reach(&site));
+    let connected = connecting.await.expect("in time").expect("it is found");
+    assert_eq!(connected.peer_addr().ok(), now.local_addr().ok());
+    assert_eq!(resolver.asked(), 2);
+    // The next comes there at once.
+    let connecting = clock.within(ALONE, reach(&site)).await;
+    connecting.expect("in time").expect("it is known");
 }
 
 #[tokio::test(start_paused = true)]

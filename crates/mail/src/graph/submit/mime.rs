@@ -185,12 +185,20 @@ struct Encoder {
 }
 
 impl Encoder {
+    /// What is whole now, read where it lies.
     fn push(&mut self, octets: &[u8]) -> Bytes {
-        let mut all = std::mem::take(&mut self.left);
-        all.extend_from_slice(octets);
-        let whole = all.len() - all.len() % 3;
-        self.left = all.split_off(whole);
-        STANDARD.encode(all).into()
+        let mut text = String::with_capacity((self.left.len() + octets.len()) / 3 * 4);
+        let lacks = (3 - self.left.len()) % 3;
+        let (first, rest) = octets.split_at(lacks.min(octets.len()));
+        self.left.extend_from_slice(first);
+        if self.left.len() == 3 {
+            STANDARD.encode_string(&self.left, &mut text);
+            self.left.clear();
+        }
+        let (whole, end) = rest.split_at(rest.len() - rest.len() % 3);
+        STANDARD.encode_string(whole, &mut text);
+        self.left.extend_from_slice(end);
+        text.into()
     }
 
     fn finish(self) -> Bytes {

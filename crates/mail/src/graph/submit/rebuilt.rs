@@ -8,6 +8,7 @@ use super::plan::{Plan, Unplanned};
 use super::{Header, Session, not_sent};
 use crate::graph::TRANSPORT;
 use crate::graph::client::Graph;
+use crate::graph::drafts::Withdrawal;
 use crate::graph::refusal::GraphMeaning;
 use crate::{Departure, MailError, Outgoing, Receipt, SubmitError, Trace};
 
@@ -68,10 +69,14 @@ impl Graph {
             // It may have been sent, and then it is no draft any more.
             Err(error @ SubmitError::Unknown { .. }) => Err(error),
             Err(error) => {
-                // That it is not sent is known, whatever can be noted of its draft.
-                let _ = match self.discard_draft(&draft).await {
-                    Ok(()) => departure.withdrawn().await,
-                    // Whoever tries next takes it away.
+                // That this try did not send it is known, whatever can be noted of its draft. One
+                // that is not taken away, since somebody has sent or changed it meanwhile, is for
+                // the next try to look at.
+                let _ = match self.withdraw_draft(&draft).await {
+                    Ok(Withdrawal::Withdrawn) => departure.withdrawn().await,
+                    Ok(Withdrawal::Sent | Withdrawal::Gone | Withdrawal::Changed) => {
+                        departure.drafted(&draft).await
+                    }
                     Err(left) => {
                         self.warn_of_left(&draft, &left);
                         departure.drafted(&draft).await

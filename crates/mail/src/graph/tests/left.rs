@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::super::drafts::Withdrawal;
 use super::super::submit::GraphSubmitter;
-use super::sending::{BOB, large, rebuilt};
+use super::sending::{BOB, LOOK, draft, large, rebuilt};
 use super::server::{Answer, Server};
 use super::{ADA, INBOX, Tokens, asked, settings};
 use crate::contract::{Told, envelope};
@@ -31,6 +31,7 @@ async fn a_draft_that_a_killed_process_left_is_taken_away_first() {
     ];
     let server = Server::new(&script).await;
     server.knows("GET /mailFolders/inbox?", Answer::json(INBOX));
+    server.knows(LOOK, draft());
     server.knows("DELETE /messages/D", Answer::empty(204));
     let opener = GraphSubmitter::new(settings(&server, &Arc::new(Tokens::default())));
     let mut told = Told {
@@ -60,6 +61,36 @@ async fn a_draft_that_a_killed_process_left_is_taken_away_first() {
         "the old one, and the one that is too large"
     );
     assert_eq!(told.begun, None);
+}
+
+/// An upload takes minutes, in which the draft lies in Drafts for everybody to send. What is taken
+/// away behind a failure must not be the copy of that, and the next try has to know of it.
+#[tokio::test]
+async fn a_draft_that_somebody_sent_during_a_try_stays_noted() {
+    let sent = Answer::json(r#"{"id":"D","isDraft":false,"@odata.etag":"v2"}"#);
+    let gone = Answer::refusal(404, "ErrorItemNotFound");
+    for seen in [sent, gone] {
+        let lost = Answer::refusal(413, "ErrorMessageSizeExceeded");
+        let script = [
+            ("POST /messages", Answer::json(r#"{"id":"D"}"#)),
+            ("POST /messages/D/attachments", lost),
+            (LOOK, seen),
+        ];
+        let server = Server::new(&script).await;
+        server.knows("GET /mailFolders/inbox?", Answer::json(INBOX));
+        let opener = GraphSubmitter::new(settings(&server, &Arc::new(Tokens::default())));
+        let mut told = Told::default();
+        let talk = async {
+            let mut session = opener.open().await.expect("the token is taken");
+            let all = envelope(ADA, &[BOB]);
+            session.submit(&all, &mut large(), &mut told).await
+        };
+        server.serve(talk).await.expect_err("it is too large");
+        assert_eq!((told.withdrawn, told.drafts.last()), (0, Some(&"D".into())));
+        let asked = server.questions();
+        let deleted = asked.iter().any(|one| one.starts_with("DELETE"));
+        assert!(!deleted, "{asked:?}");
+    }
 }
 
 /// Between a look and the act behind it Exchange may send it, and what is taken away then is the

@@ -219,12 +219,20 @@ pub(super) fn large() -> Letter {
 }
 
 /// What became of a large message, answered in this way.
+/// What is asked of a draft before it is taken away.
+pub(super) const LOOK: &str = "GET /messages/D?$select=id";
+
+pub(super) fn draft() -> Answer {
+    Answer::json(r#"{"id":"D","isDraft":true,"@odata.etag":"v1"}"#)
+}
+
 pub(super) async fn rebuilt(
     script: &[(&str, Answer)],
     mut told: Told,
 ) -> (Result<Receipt, SubmitError>, Option<Trace>, Server) {
     let server = Server::new(script).await;
     server.knows("GET /mailFolders/inbox?", Answer::json(INBOX));
+    server.knows(LOOK, draft());
     server.knows("DELETE /messages/D", Answer::empty(204));
     let opener = GraphSubmitter::new(settings(&server, &Arc::new(Tokens::default())));
     let talk = async {
