@@ -143,10 +143,16 @@ impl Arrival {
     /// Whether it is known to have come before `time`. Where no server noted when it came, the
     /// sender's date has to do; what has none may always be newer.
     pub fn is_before(&self, time: Timestamp) -> bool {
-        self.received_at
-            .or(self.written_at)
-            .is_some_and(|at| at < time)
+        came_before((self.received_at, self.written_at), time)
     }
+}
+
+/// The same of when a server noted that a message came, and its sender that he wrote it.
+pub(crate) fn came_before(
+    (received_at, written_at): (Option<Timestamp>, Option<Timestamp>),
+    time: Timestamp,
+) -> bool {
+    received_at.or(written_at).is_some_and(|at| at < time)
 }
 
 /// A message flag (RFC 9051 §2.3.2).

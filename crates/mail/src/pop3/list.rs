@@ -3,6 +3,7 @@
 use super::headers::{arrival, headers};
 use super::maildrop::Letter;
 use super::session::{Open, Session};
+use crate::message::came_before;
 use crate::{FolderName, MailError, Query, Summary, content};
 
 impl Session {
@@ -58,11 +59,10 @@ fn summary(letter: &Letter, header: &[u8]) -> Summary {
 }
 
 /// Whether it is known to be older than what is wanted. What stands before a page of such
-/// messages came before them. Where no server noted when it came, the sender's date has to do.
+/// messages came before them.
 fn is_before(summary: &Summary, query: &Query) -> bool {
-    let at = summary.received_at.or(summary.envelope.date);
-    let both = at.zip(query.since);
-    both.is_some_and(|(at, since)| at < since)
+    let came = (summary.received_at, summary.envelope.date);
+    query.since.is_some_and(|since| came_before(came, since))
 }
 
 fn matches(summary: &Summary, query: &Query) -> bool {

@@ -198,6 +198,7 @@ fn left_behind(error: &SubmitError, link: &mut Link) -> Standing {
         SubmitError::TooLarge { .. }
         | SubmitError::DraftDenied { .. }
         | SubmitError::UploadExpired { .. }
+        | SubmitError::DraftGone { .. }
         | SubmitError::DraftAltered { .. }
         | SubmitError::DraftChanged { .. }
         | SubmitError::Unsendable { .. } => Standing::Ready,

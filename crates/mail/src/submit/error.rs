@@ -48,6 +48,18 @@ pub enum SubmitError {
         /// How the answer was lost.
         reason: String,
     },
+    /// The draft that an earlier try left is not there any more.
+    #[error(
+        "nobody knows whether this message was sent: an earlier try left a draft of it in {mailbox}, and {host} has that no more, so somebody sent or deleted it; it had the immutable id {draft}"
+    )]
+    DraftGone {
+        /// The server.
+        host: String,
+        /// The mailbox in whose name it was to be sent.
+        mailbox: String,
+        /// The immutable id of the draft.
+        draft: String,
+    },
     /// A person sent the draft that an earlier try left, and it was not all of the message.
     #[error(
         "somebody sent a draft of this message from {mailbox} that an earlier try had left in {host}, and {lacks}; the draft had the immutable id {draft}"
@@ -160,7 +172,10 @@ impl SubmitError {
 
     /// Whether the message may have been sent all the same.
     pub fn is_unknown(&self) -> bool {
-        matches!(self, Self::Unknown { .. } | Self::DraftAltered { .. })
+        matches!(
+            self,
+            Self::Unknown { .. } | Self::DraftGone { .. } | Self::DraftAltered { .. }
+        )
     }
 }
 
@@ -176,7 +191,7 @@ impl Fault for SubmitError {
                 (_, _) => "submission_refused",
             },
             Self::NoRecipient(_) => "recipients_refused",
-            Self::Unknown { .. } => "submission_unknown",
+            Self::Unknown { .. } | Self::DraftGone { .. } => "submission_unknown",
             Self::DraftAltered { .. } => "submission_draft_altered",
             Self::DraftChanged { .. } => "submission_draft_changed",
             Self::TooLarge { .. } => "submission_too_large",
@@ -198,6 +213,7 @@ impl Fault for SubmitError {
             Self::NoRecipient(_)
             | Self::TooLarge { .. }
             | Self::Unsendable { .. }
+            | Self::DraftGone { .. }
             | Self::DraftAltered { .. }
             | Self::DraftChanged { .. } => Owner::Person,
             Self::Outgoing(_) | Self::Departure(_) => Owner::Operator,
@@ -218,6 +234,7 @@ impl Fault for SubmitError {
             Self::Outgoing(_)
             | Self::Departure(_)
             | Self::Unknown { .. }
+            | Self::DraftGone { .. }
             | Self::DraftAltered { .. }
             | Self::DraftChanged { .. }
             | Self::UploadExpired { .. } => Next::Retry(gatepost_fault::After::Backoff),

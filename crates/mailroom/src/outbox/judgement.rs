@@ -175,6 +175,13 @@ fn failed(
             format!("the answer of {host} did not come: {reason}"),
             moment,
         ),
+        SubmitError::DraftGone { draft, .. } => unknown(
+            format!(
+                "an earlier try left a draft of it, which is not there any more, so somebody sent \
+                 or deleted it; it had the immutable id {draft}"
+            ),
+            moment,
+        ),
         // A person decides; what is kept of it says so to whoever looks.
         SubmitError::DraftAltered { .. } => unknown(reason, moment),
         SubmitError::NoRecipient(all) => {
@@ -404,6 +411,7 @@ fn is_about_mailbox(error: &SubmitError) -> bool {
         SubmitError::NoRecipient(_)
         | SubmitError::Unknown { .. }
         | SubmitError::TooLarge { .. }
+        | SubmitError::DraftGone { .. }
         | SubmitError::DraftAltered { .. }
         | SubmitError::DraftChanged { .. }
         | SubmitError::DraftDenied { .. }

@@ -28,15 +28,12 @@ impl Graph {
                 Ok(None)
             }
             Ok(Withdrawal::Gone) => {
-                let reason = format!(
-                    "an earlier try left a draft of it, with the immutable id {left}, which is not \
-                     there any more, so somebody sent or deleted it"
-                );
-                departure.begins(Trace::Draft { id: left }).await?;
-                Err(SubmitError::Unknown {
+                let id = left.clone();
+                departure.begins(Trace::Draft { id }).await?;
+                Err(SubmitError::DraftGone {
                     host: self.host(),
                     mailbox: self.mailbox().to_owned(),
-                    reason,
+                    draft: left,
                 })
             }
             Ok(Withdrawal::Sent) => {

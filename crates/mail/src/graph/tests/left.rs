@@ -287,6 +287,7 @@ async fn a_left_draft_that_is_gone_may_have_been_sent() {
     ] {
         let (sent, begun, server) = rebuilt(&script, left()).await;
         let error = sent.expect_err("nobody knows");
+        assert!(error.to_string().contains("sent or deleted"), "{error}");
         assert!(error.is_unknown(), "{error}");
         assert!(error.to_string().contains("immutable id OLD"), "{error}");
         assert_eq!(begun, Some(Trace::Draft { id: "OLD".into() }));
