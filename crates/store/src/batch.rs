@@ -3,13 +3,13 @@
 //! A connection is a thread of its own, and each statement that is awaited costs two hand-overs
 //! between threads, which is more than most statements take themselves.
 
-use sqlx::sqlite::{SqliteArguments, SqliteConnection};
+use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments as _, AssertSqlSafe, Encode, Sqlite, Type};
 
 use crate::undone::Undone;
 
-/// Statements whose rows nobody reads, with what is bound in them. Their placeholders are `?`,
-/// filled in the order of what is bound.
+/// Statements with what is bound in them. Their placeholders are `?`, filled in the order of what
+/// is bound.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     sql: String,
@@ -40,10 +40,20 @@ impl Batch {
         self
     }
 
-    /// Runs all of them. What was done before one that fails is for the transaction to undo.
-    pub(crate) async fn run(self, db: &mut SqliteConnection) -> Result<(), Undone> {
+    /// Runs these statements, in which nothing is bound, in front of the others.
+    pub(crate) fn behind(mut self, first: &'static str) -> Self {
+        if !self.sql.is_empty() {
+            self.sql.insert(0, ';');
+        }
+        self.sql.insert_str(0, first);
+        self
+    }
+
+    /// Runs all of them and answers their rows. What was done before one that fails is for the
+    /// transaction to undo.
+    pub(crate) async fn run(self, db: &mut SqliteConnection) -> Result<Vec<SqliteRow>, Undone> {
         if self.sql.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let arguments = match self.fault {
             Some(fault) => return Err(sqlx::Error::Encode(fault).into()),
@@ -52,8 +62,7 @@ impl Batch {
         // Made of statements of this program alone.
         let all = sqlx::query_with(AssertSqlSafe(self.sql), arguments);
         let all = all.persistent(self.statements <= MOST_KEPT);
-        all.execute(db).await?;
-        Ok(())
+        Ok(all.fetch_all(db).await?)
     }
 }
 

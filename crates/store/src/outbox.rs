@@ -11,8 +11,8 @@ use async_trait::async_trait;
 pub use damaged::DamagedSubmission;
 use gatepost_mail::Trace;
 use gatepost_mailroom::{
-    Accepted, Addressee, Decision, DueNow, LeftBy, NewSubmission, Outbox, Recovered, SendLease,
-    Settlement, StorageError, Submission, SubmissionFilter, SubmissionId, Term, Traffic,
+    Accepted, Addressee, Decision, DueNow, DueSubmission, LeftBy, NewSubmission, Outbox, Recovered,
+    SendLease, Settlement, StorageError, Submission, SubmissionFilter, SubmissionId, Term, Traffic,
 };
 use jiff::Timestamp;
 
@@ -26,7 +26,9 @@ impl Outbox for Store {
     async fn accept(&self, new: NewSubmission) -> Result<Accepted, StorageError> {
         let sealed = Sealed::seal(self.key(), new).await;
         let sealed = self.answer(sealed)?;
-        let accepted = self.write(move |db| Box::pin(accept::accept(db, sealed)));
+        let accepted = self.write_behind(Haste::AtOnce, sealed.first(), move |db, rows| {
+            Box::pin(accept::accept_behind(db, rows, sealed))
+        });
         self.answer(accepted.await)
     }
 
@@ -56,23 +58,13 @@ impl Outbox for Store {
 
     async fn depart(
         &self,
-        lease: &SendLease,
-        (trace, recipients): (&Trace, &[Addressee]),
-        (now, until): (Timestamp, Timestamp),
+        due: &DueSubmission,
+        how: (&Trace, &[Addressee]),
+        when: (Timestamp, Timestamp),
     ) -> Result<bool, StorageError> {
-        let (lease, trace, key) = (lease.clone(), trace.clone(), self.key());
-        let recipients = recipients.to_vec();
-        let departed = self.write(move |db| {
-            Box::pin(async move {
-                let departing = turn::Departing {
-                    lease: &lease,
-                    trace,
-                    recipients,
-                    now,
-                    until,
-                };
-                turn::depart(db, &key, departing).await
-            })
+        let departing = self.answer(turn::departure(&self.key(), due, how, when))?;
+        let departed = self.write_behind(Haste::AtOnce, departing, |_, rows| {
+            Box::pin(async move { Ok(!rows.is_empty()) })
         });
         self.answer(departed.await)
     }
@@ -99,10 +91,10 @@ impl Outbox for Store {
             let one = settle::Prepared::seal(self.key(), settlement).await;
             prepared.push(self.answer(one)?);
         }
-        let key = self.key();
+        let (groups, key) = (settle::Groups::of(prepared), self.key());
         // What is sent next departs right behind this.
-        let settled = self.write_in(Haste::InCompany, move |db| {
-            Box::pin(async move { settle::settle_all(db, &key, prepared, now).await })
+        let settled = self.write_behind(Haste::InCompany, groups.first(), move |db, rows| {
+            Box::pin(async move { groups.settle(db, rows, (&key, now)).await })
         });
         self.answer(settled.await)
     }
@@ -195,27 +187,23 @@ pub(crate) const STATEMENTS: &[&str] = &[
     turn::IN_TURN,
     turn::UNKNOWN,
     turn::ONE_DUE,
-    turn::CLAIMED,
+    turn::DEPART,
+    turn::COUNT_DEPARTURE,
     turn::DRAFTED,
     turn::IN_HAND,
     turn::RECOVER,
     turn::NEXT_DUE,
     turn::WAITING,
     turn::TRAFFIC,
+    settle::AMONG_IN_HAND,
     settle::DROP_OCTETS,
     settle::FORGET_FILE,
     look::RETRIABLE,
     look::CANCEL,
     look::RESOLVABLE,
     look::FORGET,
-    look::FORGET_DEPARTURES,
+    look::FORGET_TRAFFIC,
 ];
-/// Statements that are written for the number of things they are about.
-#[cfg(test)]
-pub(crate) fn built() -> String {
-    settle::in_hand_among(["a", "b"].into_iter()).into_string()
-}
-
 /// Those that run for each claim and for each round of a dispatcher.
 #[cfg(test)]
 pub(crate) const OF_EACH_ROUND: [&str; 3] = [turn::IN_TURN, turn::UNKNOWN, turn::NEXT_DUE];

@@ -130,6 +130,60 @@ pub(crate) const MIGRATIONS: &[(i64, &str)] = &[
         include_str!("../migrations/sqlite/0006_app_passwords.sql"),
     ),
     (7, include_str!("../migrations/sqlite/0007_legacies.sql")),
+    (8, include_str!("../migrations/sqlite/0008_traffic.sql")),
 ];
 const STEP: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, Row as _};
+
+    use super::*;
+
+    /// A database as it was when `version` was the newest.
+    async fn of_version(version: i64) -> SqliteConnection {
+        let mut db = SqliteConnection::connect("sqlite::memory:")
+            .await
+            .expect("a database in memory");
+        for (_, statements) in MIGRATIONS.iter().filter(|(of, _)| *of <= version) {
+            db.execute(*statements).await.expect("the schema");
+        }
+        db
+    }
+
+    #[tokio::test]
+    async fn what_was_transmitted_is_counted_on_by_the_minute() {
+        let mut db = of_version(7).await;
+        let departures = [
+            ("a", 59_999_999, 1),
+            ("a", 60_000_000, 2),
+            ("b", 60_000_001, 4),
+            ("a", 119_000_000, 8),
+        ];
+        for (mailbox, at, recipients) in departures {
+            let departure = format!(
+                "INSERT INTO departures (mailbox, at, recipients) \
+                 VALUES ('{mailbox}', {at}, {recipients})"
+            );
+            let written = db.execute(AssertSqlSafe(departure)).await;
+            written.expect("the table is there");
+        }
+        let (_, eighth) = MIGRATIONS[7];
+        db.execute(eighth).await.expect("it applies");
+        let minutes = db
+            .fetch_all("SELECT * FROM traffic ORDER BY mailbox, minute")
+            .await;
+        let minutes = minutes.expect("the table is there");
+        let minutes: Vec<(&str, i64, i64, i64, i64)> = minutes
+            .iter()
+            .map(|row| (row.get(0), row.get(1), row.get(2), row.get(3), row.get(4)))
+            .collect();
+        let expected = [
+            ("a", 0, 59_999_999, 1, 1),
+            ("a", 1, 119_000_000, 2, 10),
+            ("b", 1, 60_000_001, 1, 4),
+        ];
+        assert_eq!(minutes, expected);
+    }
+}

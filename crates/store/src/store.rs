@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use gatepost_host::{Chance, Clock, SealingKey, Tasks};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
 };
 use sqlx::{ConnectOptions as _, Connection as _};
 
+use crate::batch::Batch;
 use crate::fresh::Fresh;
 use crate::key::Sealed;
 use crate::outage::Outage;
@@ -130,24 +132,32 @@ impl Store {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
     {
-        self.write_in(Haste::AtOnce, work).await
+        self.write_behind(Haste::AtOnce, Batch::default(), |db, _| work(db))
+            .await
     }
 
-    /// Runs one transaction, for which others wait or nobody does.
-    pub(crate) async fn write_in<T, F>(&self, haste: Haste, work: F) -> Result<T, Undone>
+    /// Runs one transaction, for which others wait or nobody does, whose first statements are known
+    /// beforehand.
+    pub(crate) async fn write_behind<T, F>(
+        &self,
+        haste: Haste,
+        first: Batch,
+        work: F,
+    ) -> Result<T, Undone>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection, Vec<SqliteRow>) -> Work<'c, T> + Send + 'static,
     {
         let written = if self.0.lock.is_some() {
-            self.0.writer.run(haste, work).await
+            self.0.writer.run_behind(haste, first, work).await
         } else {
             // Beside nobody who holds the lock, the key may be changed between two transactions.
             let key = self.key();
             let guarded = self.0.writer.run(haste, move |db| {
                 Box::pin(async move {
                     is_in_force(&key, db).await?;
-                    work(db).await
+                    let rows = first.run(&mut *db).await?;
+                    work(db, rows).await
                 })
             });
             guarded.await

@@ -10,6 +10,7 @@
 
 use std::future::Future;
 use std::io;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::thread;
@@ -18,12 +19,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use gatepost_host::{Stop, Tasks};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::batch::Batch;
 use crate::undone::Undone;
 
 /// What a transaction does with the connection.
@@ -62,8 +64,26 @@ impl Writer {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
     {
+        self.run_behind(haste, Batch::default(), |db, _| work(db))
+            .await
+    }
+
+    /// Runs `first` and then `work`, which is given the rows of `first`, as one transaction. It
+    /// costs no more hand-overs between threads than `work` alone: `first` runs in one go with what
+    /// begins a transaction. It is durable when this returns `Ok`.
+    pub(crate) async fn run_behind<T, F>(
+        &self,
+        haste: Haste,
+        first: Batch,
+        work: F,
+    ) -> Result<T, Undone>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection, Vec<SqliteRow>) -> Work<'c, T> + Send + 'static,
+    {
         let (answer, answered) = oneshot::channel();
         let transaction = Waiting {
+            first,
             work: Some(work),
             outcome: None,
             haste,
@@ -80,8 +100,12 @@ impl Writer {
 /// A transaction without its types.
 #[async_trait]
 trait Transaction: Send {
-    /// Does the work; says whether it is to be kept.
-    async fn work(&mut self, db: &mut SqliteConnection) -> Result<(), Undone>;
+    /// Does the work, after the statements that begin it; says whether it is to be kept.
+    async fn work(
+        &mut self,
+        beginning: &'static str,
+        db: &mut SqliteConnection,
+    ) -> Result<(), Undone>;
 
     fn haste(&self) -> Haste;
 
@@ -90,6 +114,7 @@ trait Transaction: Send {
 }
 
 struct Waiting<T, F> {
+    first: Batch,
     work: Option<F>,
     outcome: Option<Result<T, Undone>>,
     haste: Haste,
@@ -100,11 +125,20 @@ struct Waiting<T, F> {
 impl<T, F> Transaction for Waiting<T, F>
 where
     T: Send + 'static,
-    F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
+    F: for<'c> FnOnce(&'c mut SqliteConnection, Vec<SqliteRow>) -> Work<'c, T> + Send + 'static,
 {
-    async fn work(&mut self, db: &mut SqliteConnection) -> Result<(), Undone> {
+    async fn work(
+        &mut self,
+        beginning: &'static str,
+        db: &mut SqliteConnection,
+    ) -> Result<(), Undone> {
+        let first = mem::take(&mut self.first).behind(beginning);
         let work = self.work.take().expect("a transaction is run once");
-        let caught = AssertUnwindSafe(async { work(db).await }).catch_unwind();
+        let all = async {
+            let rows = first.run(&mut *db).await?;
+            work(db, rows).await
+        };
+        let caught = AssertUnwindSafe(all).catch_unwind();
         let outcome = caught.await.unwrap_or(Err(Undone::Panicked));
         let kept = outcome.as_ref().map(|_| ()).map_err(Undone::clone);
         self.outcome = Some(outcome);
@@ -217,44 +251,70 @@ async fn run_group(
         Some(db) => db,
         None => options.connect().await?,
     };
-    if let [only] = group {
-        db.execute("BEGIN IMMEDIATE").await?;
-        let worked = only.work(&mut db).await;
-        let panicked = matches!(worked, Err(Undone::Panicked));
-        let end = match worked {
-            Ok(()) => db.execute("COMMIT").await.map_err(Undone::from),
-            Err(undone) => db.execute("ROLLBACK").await.map_err(|_| undone),
-        };
-        end?;
-        if !panicked {
-            *connection = Some(db);
-        }
-        return Ok(1);
-    }
-    // Each statement that is awaited costs two hand-overs between threads.
-    let mut next = "BEGIN IMMEDIATE; SAVEPOINT one";
+    let alone = group.len() == 1;
+    let mut mark = if alone { Mark::ALONE } else { Mark::FIRST };
     let mut ran = 0;
-    let mut panicked = false;
+    let (mut panicked, mut is_kept) = (false, false);
     for transaction in group {
-        db.execute(next).await?;
-        next = "RELEASE one; SAVEPOINT one";
-        let worked = transaction.work(&mut db).await;
+        let worked = transaction.work(mark.set, &mut db).await;
         panicked = matches!(worked, Err(Undone::Panicked));
-        if let Err(undone) = worked {
-            // This fails if SQLite had to undo the whole transaction, as it does when the disk
+        match worked {
+            Ok(()) => is_kept = true,
+            // This fails if it was not begun, or if SQLite had to undo all, as it does when the disk
             // is full (https://www.sqlite.org/lang_transaction.html, "Response To Errors").
-            db.execute("ROLLBACK TO one").await.map_err(|_| undone)?;
+            Err(undone) => {
+                db.execute(mark.undo).await.map_err(|_| undone)?;
+            }
         }
         ran += 1;
         if panicked {
             break;
         }
+        mark = mark.next();
     }
-    db.execute("RELEASE one; COMMIT").await?;
+    if is_kept || !alone {
+        db.execute("COMMIT").await?;
+    }
     if !panicked {
         *connection = Some(db);
     }
     Ok(ran)
+}
+
+/// Where a transaction of a group begins, and to where it is undone. The names of savepoints
+/// alternate: where the one before could not be released, going back to the next finds none, and
+/// what was done before it is not undone in its place.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    set: &'static str,
+    undo: &'static str,
+}
+
+impl Mark {
+    const ALONE: Self = Self {
+        set: "BEGIN IMMEDIATE",
+        undo: "ROLLBACK",
+    };
+    const FIRST: Self = Self {
+        set: "BEGIN IMMEDIATE; SAVEPOINT odd",
+        undo: "ROLLBACK TO odd",
+    };
+    const EVEN: Self = Self {
+        set: "RELEASE odd; SAVEPOINT even",
+        undo: "ROLLBACK TO even",
+    };
+    const ODD: Self = Self {
+        set: "RELEASE even; SAVEPOINT odd",
+        undo: Self::FIRST.undo,
+    };
+
+    fn next(self) -> Self {
+        if self.undo == Self::EVEN.undo {
+            Self::ODD
+        } else {
+            Self::EVEN
+        }
+    }
 }
 
 const THREAD: &str = "store writer";
@@ -332,6 +392,45 @@ mod tests {
         ended.1.expect_err("there is an a");
         ended.2.expect("the first of its name");
         assert_eq!(notes(&writer).await, ["a", "c"]);
+    }
+
+    #[tokio::test]
+    async fn first_statements_stand_or_fall_with_the_work_behind_them() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (writer, _tasks) = started(options(folder.path())).await;
+        let named = |names: &[&'static str], work: &'static str| {
+            let mut first = Batch::default();
+            for name in names {
+                first
+                    .push("INSERT INTO notes VALUES (?) RETURNING text")
+                    .bind(*name);
+            }
+            writer.run_behind(Haste::AtOnce, first, move |db, rows| {
+                Box::pin(async move {
+                    db.execute(work).await?;
+                    Ok(rows.len())
+                })
+            })
+        };
+        let nothing = "SELECT 1";
+        let alone = named(&["a", "b"], nothing).await;
+        assert_eq!(alone.expect("the first of their names"), 2);
+        let ended = tokio::join!(
+            named(&["c"], "INSERT INTO notes VALUES ('d')"),
+            named(&["e", "a"], "INSERT INTO notes VALUES ('f')"),
+            named(&["g"], "INSERT INTO notes VALUES ('a')"),
+            named(&["h"], nothing),
+        );
+        assert_eq!(ended.0.expect("the first of their names"), 1);
+        ended.1.expect_err("there is an a before its work");
+        ended
+            .2
+            .expect_err("there is an a behind its first statement");
+        assert_eq!(ended.3.expect("the first of its name"), 1);
+        assert_eq!(notes(&writer).await, ["a", "b", "c", "d", "h"]);
+        let lonely = named(&["i", "a"], nothing).await;
+        lonely.expect_err("there is an a");
+        assert_eq!(notes(&writer).await, ["a", "b", "c", "d", "h"]);
     }
 
     #[tokio::test]

@@ -18,9 +18,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::PostOffice;
 use super::judgement::{Tried, note_refusals};
 use super::turn::{EVERYBODY, envelope, next_turn};
-use crate::{
-    Addressee, DueSubmission, RecipientFate, SendLease, Spooled as _, SpooledMessage, StorageError,
-};
+use crate::{Addressee, DueSubmission, RecipientFate, Spooled as _, SpooledMessage, StorageError};
 
 /// A session, and its place among all that may be open.
 pub(super) struct Held {
@@ -176,7 +174,7 @@ impl Handing<'_> {
         let mut message = Leaving::open(&message, self.due.letter.eight_bit).await?;
         let mut departing = Departing {
             office: self.office,
-            lease: &self.due.lease,
+            due: self.due,
             left_draft: self.draft.get(),
             draft: self.draft.clone(),
             recipients,
@@ -191,7 +189,7 @@ impl Handing<'_> {
 /// Writes that the message departs, before it does.
 struct Departing<'a> {
     office: &'a PostOffice,
-    lease: &'a SendLease,
+    due: &'a DueSubmission,
     left_draft: Option<String>,
     draft: Shared<String>,
     recipients: Vec<Addressee>,
@@ -238,14 +236,14 @@ impl Departure for Departing<'_> {
     }
 
     async fn drafted(&mut self, id: &str) -> Result<(), DepartureError> {
-        let noted = self.office.outbox.note_draft(self.lease, Some(id));
+        let noted = self.office.outbox.note_draft(&self.due.lease, Some(id));
         departing(noted.await)?;
         self.draft.set(Some(id.to_owned()));
         Ok(())
     }
 
     async fn withdrawn(&mut self) -> Result<(), DepartureError> {
-        let noted = self.office.outbox.note_draft(self.lease, None);
+        let noted = self.office.outbox.note_draft(&self.due.lease, None);
         departing(noted.await)?;
         self.draft.set(None);
         Ok(())
@@ -264,14 +262,14 @@ impl Departure for Departing<'_> {
         let departed = self
             .office
             .outbox
-            .depart(self.lease, (&trace, &recipients), (now, until));
+            .depart(self.due, (&trace, &recipients), (now, until));
         departing(departed.await)?;
         self.departed.set(Some(recipients));
         if let Some(left) = self.draft.get()
             && !is_of(&trace, &left)
         {
             tracing::warn!(
-                submission = %self.lease.id, draft = left,
+                submission = %self.due.lease.id, draft = left,
                 "a draft that an earlier try left stays in the mailbox, since the message goes by \
                  another way now; whoever sends it sends the message twice, so delete it"
             );

@@ -64,12 +64,13 @@ pub trait Outbox: Send + Sync + std::fmt::Debug {
         limit: usize,
     ) -> Result<DueNow, StorageError>;
 
-    /// Writes that a claimed message is about to be transmitted to those of `recipients` who are
-    /// [`RecipientFate::Open`], and how to find out later whether it was. The claim holds until
-    /// `until` from now on. Answers false if it was lost meanwhile: then not an octet may be sent.
+    /// Writes that a message, which is as it was claimed, is about to be transmitted to those of
+    /// `recipients` who are [`RecipientFate::Open`], and how to find out later whether it was. The
+    /// claim holds until `until` from now on. Answers false if it was lost meanwhile: then not an
+    /// octet may be sent.
     async fn depart(
         &self,
-        lease: &SendLease,
+        due: &DueSubmission,
         (trace, recipients): (&Trace, &[Addressee]),
         (now, until): (Timestamp, Timestamp),
     ) -> Result<bool, StorageError>;
@@ -106,7 +107,8 @@ pub trait Outbox: Send + Sync + std::fmt::Debug {
     /// How many messages of `mailbox` are queued or scheduled.
     async fn waiting_of(&self, mailbox: &str) -> Result<usize, StorageError>;
 
-    /// What was transmitted in the name of `mailbox` since `since`, minute by minute.
+    /// What was transmitted in the name of `mailbox`, minute by minute, from the minute of `since`
+    /// on.
     async fn traffic(&self, mailbox: &str, since: Timestamp) -> Result<Vec<Traffic>, StorageError>;
 
     /// Messages, newest first.
@@ -308,6 +310,8 @@ pub struct DueSubmission {
     pub untold: usize,
     /// Why it stands where it does, in words.
     pub reason: Option<String>,
+    /// Tries before a person had it tried as if for the first time, the oldest first.
+    pub former: Vec<FormerTries>,
 }
 
 /// What became of a message that was claimed or unknown.
@@ -554,6 +558,13 @@ pub struct Traffic {
     pub messages: u64,
     /// Recipients of all of them.
     pub recipients: u64,
+}
+
+impl Traffic {
+    /// In which minute something counts that was transmitted at `at`.
+    pub fn minute(at: Timestamp) -> i64 {
+        at.as_second().div_euclid(60)
+    }
 }
 
 #[cfg(test)]

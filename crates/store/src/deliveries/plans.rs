@@ -39,7 +39,7 @@ fn built() -> Vec<String> {
         cursors::fingerprints_among(&watch, &[[0; 32], [1; 32]]),
     ];
     let built = built.into_iter().map(QueryBuilder::into_string);
-    built.chain([outbox::built()]).collect()
+    built.collect()
 }
 
 const ROWS: [i64; 2] = [1, 2];
@@ -77,7 +77,7 @@ async fn every_statement_finds_its_rows_by_an_index() {
 }
 
 /// There are few watches; a partial index of dead letters is as short as their list,
-/// that of what is being sent as short as what is.
+/// that of what is being sent as short as what is; a bound list is as long as what is asked for.
 fn is_full_scan(step: &str) -> bool {
     let harmless = [
         "SCAN w ",
@@ -85,6 +85,7 @@ fn is_full_scan(step: &str) -> bool {
         "SCAN d USING INDEX deliveries_given_up",
         "SCAN submissions USING COVERING INDEX submissions_in_hand",
         "SCAN CONSTANT ROW",
+        "SCAN json_each VIRTUAL TABLE",
     ];
     step.starts_with("SCAN ") && !harmless.iter().any(|start| step.starts_with(start))
 }

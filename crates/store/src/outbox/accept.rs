@@ -8,6 +8,7 @@ use gatepost_mailroom::{
 };
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
 
 use super::row::{Standing, SubmissionSeal, columns, id};
 use crate::batch::Batch;
@@ -71,18 +72,61 @@ impl Sealed {
             message,
         })
     }
+
+    /// What is asked of the database first, or done there where nothing is to be asked.
+    pub(super) fn first(&self) -> Batch {
+        let Some(key) = &self.idempotency_key else {
+            return self.insertion();
+        };
+        let mut batch = Batch::default();
+        batch.push(BY_KEY).bind(&self.mailbox).bind(&key[..]);
+        batch
+    }
+
+    fn insertion(&self) -> Batch {
+        let due_at = self.not_before.unwrap_or(self.accepted_at);
+        let state = if due_at > self.accepted_at {
+            SubmissionState::Scheduled
+        } else {
+            SubmissionState::Queued
+        };
+        let mut batch = Batch::default();
+        batch
+            .push(INSERT)
+            .bind(self.id.as_str())
+            .bind(&self.mailbox)
+            .bind(state.as_str())
+            .bind(rank(self.priority))
+            .bind(due_at.max(self.accepted_at).as_microsecond())
+            .bind(self.not_before.map(Timestamp::as_microsecond))
+            .bind(self.idempotency_key.as_ref().map(|key| &key[..]))
+            .bind(&self.digest[..])
+            .bind(self.octets)
+            .bind(&self.spool_file)
+            .bind(&self.letter)
+            .bind(&self.standing);
+        if let Some(message) = &self.message {
+            batch.push(INSERT_OCTETS).bind(message);
+        }
+        batch
+    }
 }
 
 /// Stores a message with its reports, unless its idempotency key is known.
 pub(super) async fn accept(db: &mut SqliteConnection, new: Sealed) -> Result<Accepted, Undone> {
-    if let Some(key) = &new.idempotency_key {
-        let before = sqlx::query(BY_KEY)
-            .bind(&new.mailbox)
-            .bind(&key[..])
-            .fetch_optional(&mut *db)
-            .await?;
-        if let Some(row) = before {
-            let row = columns(&row);
+    let rows = new.first().run(&mut *db).await?;
+    accept_behind(db, rows, new).await
+}
+
+/// The same behind [`Sealed::first`], which answered these rows.
+pub(super) async fn accept_behind(
+    db: &mut SqliteConnection,
+    rows: Vec<SqliteRow>,
+    new: Sealed,
+) -> Result<Accepted, Undone> {
+    if new.idempotency_key.is_some() {
+        if let Some(row) = rows.first() {
+            let row = columns(row);
             let same = row.get::<&[u8]>("digest")? == new.digest;
             let id = id(&row)?;
             return Ok(if same {
@@ -91,32 +135,8 @@ pub(super) async fn accept(db: &mut SqliteConnection, new: Sealed) -> Result<Acc
                 Accepted::Other(id)
             });
         }
+        new.insertion().run(&mut *db).await?;
     }
-    let due_at = new.not_before.unwrap_or(new.accepted_at);
-    let state = if due_at > new.accepted_at {
-        SubmissionState::Scheduled
-    } else {
-        SubmissionState::Queued
-    };
-    let mut batch = Batch::default();
-    batch
-        .push(INSERT)
-        .bind(new.id.as_str())
-        .bind(&new.mailbox)
-        .bind(state.as_str())
-        .bind(rank(new.priority))
-        .bind(due_at.max(new.accepted_at).as_microsecond())
-        .bind(new.not_before.map(Timestamp::as_microsecond))
-        .bind(new.idempotency_key.as_ref().map(|key| &key[..]))
-        .bind(&new.digest[..])
-        .bind(new.octets)
-        .bind(&new.spool_file)
-        .bind(&new.letter)
-        .bind(&new.standing);
-    if let Some(message) = &new.message {
-        batch.push(INSERT_OCTETS).bind(message);
-    }
-    batch.run(db).await?;
     events::insert(db, new.reports, Numbers::None, new.accepted_at).await?;
     Ok(Accepted::New)
 }
@@ -130,7 +150,7 @@ fn rank(priority: Priority) -> i64 {
 }
 
 pub(super) const BY_KEY: &str =
-    "SELECT id, digest FROM submissions WHERE mailbox = $1 AND idempotency_key = $2";
+    "SELECT id, digest FROM submissions WHERE mailbox = ? AND idempotency_key = ?";
 
 const INSERT: &str = "
     INSERT INTO submissions (id, mailbox, state, priority, due_at, not_before, idempotency_key,

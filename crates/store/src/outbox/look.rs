@@ -7,7 +7,7 @@ use gatepost_fault::Fault as _;
 use gatepost_host::SealingKey;
 use gatepost_mailroom::{
     Addressee, Decision, Fate, StorageError, Submission, SubmissionFilter, SubmissionId,
-    SubmissionState,
+    SubmissionState, Traffic,
 };
 use jiff::{SignedDuration, Timestamp};
 use sqlx::sqlite::SqliteRow;
@@ -235,7 +235,7 @@ pub(super) async fn resolve(
     Ok(true)
 }
 
-/// Forgets messages settled before `before`, the oldest first, and departures that are a day older:
+/// Forgets messages settled before `before`, the oldest first, and what was transmitted a day before:
 /// the limits of a mailbox look a day back, however soon messages are forgotten.
 pub(super) async fn forget(
     db: &mut SqliteConnection,
@@ -243,8 +243,8 @@ pub(super) async fn forget(
     limit: usize,
 ) -> Result<usize, Undone> {
     let counted = before.checked_sub(DAY).unwrap_or(Timestamp::MIN);
-    sqlx::query(FORGET_DEPARTURES)
-        .bind(counted.as_microsecond())
+    sqlx::query(FORGET_TRAFFIC)
+        .bind(Traffic::minute(counted))
         .execute(&mut *db)
         .await?;
     let forgotten = sqlx::query(FORGET)
@@ -283,4 +283,4 @@ pub(super) const FORGET: &str = "
         WHERE settled_at < $1 AND state IN ('sent', 'cancelled')
         ORDER BY settled_at, position LIMIT $2)";
 
-pub(super) const FORGET_DEPARTURES: &str = "DELETE FROM departures WHERE at < $1";
+pub(super) const FORGET_TRAFFIC: &str = "DELETE FROM traffic WHERE minute < $1";

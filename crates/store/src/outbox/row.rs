@@ -162,6 +162,7 @@ pub(super) fn due(
         looks_in_vain: standing.looks_in_vain,
         untold: standing.untold,
         reason: standing.reason,
+        former: standing.former,
     })
 }
 

@@ -1,13 +1,14 @@
 //! Writes what became of messages.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use gatepost_host::SealingKey;
 use gatepost_mailroom::{Accepted, Addressee, Fate, SendLease, Settlement};
 use jiff::Timestamp;
+use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::types::Json;
 
 use super::accept::{Sealed, accept};
 use super::row::{SubmissionSeal, columns};
@@ -43,38 +44,62 @@ impl Prepared {
     }
 }
 
-/// Writes settlements; answers which of them still counted.
-pub(super) async fn settle_all(
-    db: &mut SqliteConnection,
-    key: &SealingKey,
-    settlements: Vec<Prepared>,
-    now: Timestamp,
-) -> Result<Vec<bool>, Undone> {
-    let mut counted = Vec::with_capacity(settlements.len());
-    let mut group = Vec::<Prepared>::with_capacity(settlements.len().min(TOGETHER));
-    for settlement in settlements {
-        let id = &settlement.lease.id;
-        // Whether the second of a message counts depends on what the first left.
-        let is_again = group.iter().any(|one| one.lease.id == *id);
-        if is_again || group.len() == TOGETHER {
-            counted.extend(settle(db, key, std::mem::take(&mut group), now).await?);
+/// Settlements in groups of different messages, each of which is written at once: whether the second
+/// of a message counts depends on what the first left.
+pub(super) struct Groups(VecDeque<Vec<Prepared>>);
+
+impl Groups {
+    pub(super) fn of(settlements: Vec<Prepared>) -> Self {
+        let mut groups = VecDeque::<Vec<Prepared>>::new();
+        for settlement in settlements {
+            let id = &settlement.lease.id;
+            match groups.back_mut() {
+                Some(group)
+                    if group.len() < TOGETHER && group.iter().all(|one| one.lease.id != *id) =>
+                {
+                    group.push(settlement);
+                }
+                _ => groups.push_back(vec![settlement]),
+            }
         }
-        group.push(settlement);
+        Self(groups)
     }
-    if !group.is_empty() {
-        counted.extend(settle(db, key, group, now).await?);
+
+    /// Asks for the rows that the first group is about.
+    pub(super) fn first(&self) -> Batch {
+        self.0
+            .front()
+            .map(|group| in_hand(group))
+            .unwrap_or_default()
     }
-    Ok(counted)
+
+    /// Writes them all behind [`Groups::first`], which answered these rows; answers which of them
+    /// still counted.
+    pub(super) async fn settle(
+        self,
+        db: &mut SqliteConnection,
+        rows: Vec<SqliteRow>,
+        (key, now): (&SealingKey, Timestamp),
+    ) -> Result<Vec<bool>, Undone> {
+        let mut counted = Vec::new();
+        let mut of_first = Some(rows);
+        for group in self.0 {
+            let rows = match of_first.take() {
+                Some(rows) => rows,
+                None => in_hand(&group).run(&mut *db).await?,
+            };
+            counted.extend(settle(db, (&rows, group), (key, now)).await?);
+        }
+        Ok(counted)
+    }
 }
 
-/// Writes settlements of different messages at once.
+/// Writes settlements of different messages at once, whose rows these are.
 async fn settle(
     db: &mut SqliteConnection,
-    key: &SealingKey,
-    settlements: Vec<Prepared>,
-    now: Timestamp,
+    (rows, settlements): (&[SqliteRow], Vec<Prepared>),
+    (key, now): (&SealingKey, Timestamp),
 ) -> Result<Vec<bool>, Undone> {
-    let rows = in_hand(db, &settlements).await?;
     let mut rows: BTreeMap<&str, Columns<'_>> = rows
         .iter()
         .map(|row| Ok((columns(row).get("id")?, columns(row))))
@@ -105,26 +130,14 @@ async fn settle(
     Ok(counted)
 }
 
-/// The rows of those messages that are in somebody's hand, or of which nobody knows.
-async fn in_hand(
-    db: &mut SqliteConnection,
-    settlements: &[Prepared],
-) -> Result<Vec<SqliteRow>, Undone> {
+/// Asks for the rows of those messages that are in somebody's hand, or of which nobody knows.
+fn in_hand(settlements: &[Prepared]) -> Batch {
     let ids = settlements.iter().map(|one| one.lease.id.as_str());
-    Ok(in_hand_among(ids).build().fetch_all(db).await?)
-}
-
-pub(super) fn in_hand_among<'a>(ids: impl Iterator<Item = &'a str>) -> QueryBuilder<Sqlite> {
-    let mut sql = QueryBuilder::new(
-        "SELECT position, id, claim, standing FROM submissions
-         WHERE state IN ('claimed', 'transmitting', 'unknown') AND id IN (",
-    );
-    let mut list = sql.separated(", ");
-    for id in ids {
-        list.push_bind(id.to_owned());
-    }
-    sql.push(")");
-    sql
+    let mut batch = Batch::default();
+    batch
+        .push(AMONG_IN_HAND)
+        .bind(Json(ids.collect::<Vec<_>>()));
+    batch
 }
 
 impl Prepared {
@@ -170,6 +183,11 @@ pub(super) fn drop_if_done(batch: &mut Batch, position: i64) {
     batch.push(DROP_OCTETS).bind(position);
     batch.push(FORGET_FILE).bind(position);
 }
+
+/// One text for however many ids there are.
+pub(super) const AMONG_IN_HAND: &str = "
+    SELECT position, id, claim, standing FROM submissions
+    WHERE state IN ('claimed', 'transmitting', 'unknown') AND id IN (SELECT value FROM json_each(?))";
 
 const SETTLE: &str = "
     UPDATE submissions SET state = ?, due_at = ?, settled_at = ?,

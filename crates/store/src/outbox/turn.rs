@@ -3,18 +3,19 @@
 use gatepost_host::SealingKey;
 use gatepost_mail::Trace;
 use gatepost_mailroom::{
-    Addressee, DueNow, Holder, LeftBy, RecipientFate, Recovered, SendLease, SubmissionId, Term,
-    Traffic,
+    Addressee, DueNow, DueSubmission, Holder, LeftBy, RecipientFate, Recovered, SendLease,
+    SubmissionId, Term, Traffic,
 };
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection, SqlitePool};
 
-use super::row::{SubmissionSeal, WITH_MESSAGE, columns, damaged, due};
+use super::row::{Standing, SubmissionSeal, WITH_MESSAGE, columns, damaged, due};
 use crate::Store;
 use crate::batch::Batch;
 use crate::sealed;
 use crate::undone::{Columns, Undone};
+use crate::writer::Haste;
 
 /// Which messages a claim is about.
 pub(super) enum Whose {
@@ -22,15 +23,6 @@ pub(super) enum Whose {
     Mailbox(String, usize),
     /// This one.
     One(SubmissionId),
-}
-
-/// A message that is about to be transmitted.
-pub(super) struct Departing<'a> {
-    pub(super) lease: &'a SendLease,
-    pub(super) trace: Trace,
-    pub(super) recipients: Vec<Addressee>,
-    pub(super) now: Timestamp,
-    pub(super) until: Timestamp,
 }
 
 impl Store {
@@ -51,7 +43,10 @@ impl Store {
         {
             return Ok(DueNow::default());
         }
-        let rows = self.write(move |db| Box::pin(async move { claim(db, whose, term).await }));
+        let due = whose.due(term.now);
+        let rows = self.write_behind(Haste::AtOnce, due, move |db, rows| {
+            Box::pin(async move { claim(db, &rows, term).await })
+        });
         self.opened(rows.await?, term.now).await
     }
 
@@ -125,23 +120,33 @@ async fn set_aside(db: &mut SqliteConnection, positions: &[i64]) -> Result<(), U
     Ok(())
 }
 
+impl Whose {
+    /// Asks where those stand that are due.
+    fn due(&self, now: Timestamp) -> Batch {
+        let mut batch = Batch::default();
+        let now = now.as_microsecond();
+        match self {
+            Self::Mailbox(mailbox, limit) => {
+                let limit = i64::try_from(*limit).unwrap_or(i64::MAX);
+                batch.push(IN_TURN).bind(mailbox).bind(now).bind(limit);
+            }
+            Self::One(id) => {
+                batch.push(ONE_DUE).bind(id.as_str()).bind(now);
+            }
+        }
+        batch
+    }
+}
+
+/// Claims what is due.
 async fn claim(
     db: &mut SqliteConnection,
-    whose: Whose,
+    due: &[SqliteRow],
     term: Term,
 ) -> Result<Vec<SqliteRow>, Undone> {
     let now = term.now.as_microsecond();
-    let positions: Vec<i64> = match whose {
-        Whose::Mailbox(mailbox, limit) => {
-            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            let due = sqlx::query_scalar(IN_TURN).bind(mailbox).bind(now);
-            due.bind(limit).fetch_all(&mut *db).await?
-        }
-        Whose::One(id) => {
-            let due = sqlx::query_scalar(ONE_DUE).bind(id.as_str().to_owned());
-            due.bind(now).fetch_all(&mut *db).await?
-        }
-    };
+    let positions = due.iter().map(|row| columns(row).get("position"));
+    let positions = positions.collect::<Result<Vec<i64>, _>>()?;
     if positions.is_empty() {
         return Ok(Vec::new());
     }
@@ -174,18 +179,6 @@ fn push_positions(sql: &mut QueryBuilder<Sqlite>, column: &str, positions: &[i64
     sql.push(")");
 }
 
-async fn found(
-    db: &mut SqliteConnection,
-    (query, lease): (&'static str, &SendLease),
-) -> Result<Option<SqliteRow>, Undone> {
-    let row = sqlx::query(query)
-        .bind(lease.id.as_str())
-        .bind(lease.claim)
-        .fetch_optional(db)
-        .await?;
-    Ok(row)
-}
-
 /// Writes that a message in hand has a draft, or none.
 pub(super) async fn note_draft(
     db: &mut SqliteConnection,
@@ -193,7 +186,12 @@ pub(super) async fn note_draft(
     lease: &SendLease,
     draft: Option<String>,
 ) -> Result<bool, Undone> {
-    let Some(row) = found(db, (DRAFTED, lease)).await? else {
+    let row = sqlx::query(DRAFTED)
+        .bind(lease.id.as_str())
+        .bind(lease.claim)
+        .fetch_optional(&mut *db)
+        .await?;
+    let Some(row) = row else {
         return Ok(false);
     };
     let (seal, row) = (SubmissionSeal(key), columns(&row));
@@ -207,51 +205,41 @@ pub(super) async fn note_draft(
     Ok(true)
 }
 
-/// Writes that a claimed message is about to be transmitted.
-pub(super) async fn depart(
-    db: &mut SqliteConnection,
+/// Writes that a claimed message is about to be transmitted, and answers a row; or changes nothing
+/// and answers none if the claim was lost. Since it was claimed nothing but its draft has changed, so its row need not be read.
+pub(super) fn departure(
     key: &SealingKey,
-    departing: Departing<'_>,
-) -> Result<bool, Undone> {
-    let Departing {
-        lease,
-        trace,
-        recipients,
-        now,
-        until,
-    } = departing;
-    let Some(row) = found(db, (CLAIMED, lease)).await? else {
-        return Ok(false);
+    due: &DueSubmission,
+    (trace, recipients): (&Trace, &[Addressee]),
+    (now, until): (Timestamp, Timestamp),
+) -> Result<Batch, Undone> {
+    let standing = Standing {
+        recipients: recipients.to_vec(),
+        trace: Some(trace.clone()),
+        untold: Addressee::newly_refused(&due.recipients, recipients),
+        former: due.former.clone(),
+        ..Standing::default()
     };
-    let seal = SubmissionSeal(key);
-    let row = columns(&row);
-    let mut standing = seal.open_standing(&row)?;
-    standing.trace = Some(trace);
-    standing.draft = None;
-    standing.looks_in_vain = 0;
-    standing.untold = Addressee::newly_refused(&standing.recipients, &recipients);
-    standing.reason = None;
-    standing.code = None;
-    standing.mailbox_waits_until = None;
     let open = recipients
         .iter()
         .filter(|one| one.fate == RecipientFate::Open);
     let open = i64::try_from(open.count()).unwrap_or(i64::MAX);
-    standing.recipients = recipients;
+    let lease = &due.lease;
     let mut batch = Batch::default();
     batch
         .push(DEPART)
         .bind(now.as_microsecond())
-        .bind(seal.standing(&lease.id, &standing)?)
+        .bind(SubmissionSeal(key).standing(&lease.id, &standing)?)
         .bind(until.as_microsecond())
-        .bind(row.get::<i64>("position")?);
+        .bind(lease.id.as_str())
+        .bind(lease.claim);
     batch
-        .push("INSERT INTO departures (mailbox, at, recipients) VALUES (?, ?, ?)")
-        .bind(row.get::<&str>("mailbox")?)
+        .push(COUNT_DEPARTURE)
+        .bind(&due.letter.mailbox)
+        .bind(Traffic::minute(now))
         .bind(now.as_microsecond())
         .bind(open);
-    batch.run(db).await?;
-    Ok(true)
+    Ok(batch)
 }
 
 /// Whether anything is claimed or being transmitted.
@@ -341,7 +329,7 @@ pub(super) async fn waiting(readers: &SqlitePool, mailbox: &str) -> Result<usize
     Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }
 
-/// What was transmitted since `since`, minute by minute.
+/// What was transmitted, minute by minute, from the minute of `since` on.
 pub(super) async fn traffic(
     readers: &SqlitePool,
     mailbox: &str,
@@ -349,11 +337,11 @@ pub(super) async fn traffic(
 ) -> Result<Vec<Traffic>, Undone> {
     let rows = sqlx::query(TRAFFIC)
         .bind(mailbox)
-        .bind(since.as_microsecond())
+        .bind(Traffic::minute(since))
         .fetch_all(readers)
         .await?;
     let minutes = rows.iter().map(|row| {
-        let row = Columns::new(row, "departures", "at");
+        let row = Columns::new(row, "traffic", "at");
         let at = row.time("at")?;
         Ok(Traffic {
             at: at.ok_or_else(|| row.damaged("at", "it is missing"))?,
@@ -377,8 +365,8 @@ fn sealed_octets(row: &SqliteRow) -> usize {
 /// walking by time, which would sort the whole backlog at every claim.
 pub(super) const IN_TURN: &str = "
     SELECT position FROM submissions
-    WHERE mailbox = $1 AND state IN ('queued', 'scheduled') AND +due_at <= $2
-    ORDER BY priority, position LIMIT $3";
+    WHERE mailbox = ? AND state IN ('queued', 'scheduled') AND +due_at <= ?
+    ORDER BY priority, position LIMIT ?";
 
 /// What is unknown of a mailbox and to be looked for, the oldest first. The plus is there for the
 /// same reason: every round of a dispatcher asks this, however long the backlog is.
@@ -390,15 +378,18 @@ pub(super) const UNKNOWN: &str = "
 
 pub(super) const ONE_DUE: &str = "
     SELECT position FROM submissions
-    WHERE id = $1 AND state IN ('queued', 'scheduled') AND due_at <= $2";
+    WHERE id = ? AND state IN ('queued', 'scheduled') AND due_at <= ?";
 
-pub(super) const CLAIMED: &str = "
-    SELECT position, id, mailbox, standing FROM submissions
-    WHERE id = $1 AND claim = $2 AND state = 'claimed'";
-
-const DEPART: &str = "
+pub(super) const DEPART: &str = "
     UPDATE submissions SET state = 'transmitting', departed_at = ?, standing = ?, due_at = ?
-    WHERE position = ?";
+    WHERE id = ? AND claim = ? AND state = 'claimed' RETURNING position";
+
+/// Runs right behind [`DEPART`].
+pub(super) const COUNT_DEPARTURE: &str = "
+    INSERT INTO traffic (mailbox, minute, at, messages, recipients)
+    SELECT ?, ?, ?, 1, ? WHERE changes() > 0
+    ON CONFLICT (mailbox, minute) DO UPDATE SET at = MAX(at, excluded.at),
+        messages = messages + 1, recipients = recipients + excluded.recipients";
 
 pub(super) const DRAFTED: &str = "
     SELECT position, id, standing FROM submissions
@@ -420,5 +411,5 @@ pub(super) const NEXT_DUE: &str =
     "SELECT MIN(due_at) AS due_at FROM submissions WHERE mailbox = $1 AND due_at IS NOT NULL";
 
 pub(super) const TRAFFIC: &str = "
-    SELECT MAX(at) AS at, COUNT(*) AS messages, SUM(recipients) AS recipients FROM departures
-    WHERE mailbox = $1 AND at >= $2 GROUP BY at / 60000000 ORDER BY at / 60000000";
+    SELECT at, messages, recipients FROM traffic WHERE mailbox = $1 AND minute >= $2
+    ORDER BY minute";

@@ -187,7 +187,7 @@ async fn send(store: &Store) {
         let mut due = store.claim_one(&id, term).await.expect("a store");
         let due = due.whole.pop().expect("nobody else claims it");
         let whom = (&Trace::MessageId, &due.recipients[..]);
-        let departed = store.depart(&due.lease, whom, (at(1), at(60))).await;
+        let departed = store.depart(&due, whom, (at(1), at(60))).await;
         assert!(departed.expect("a store"), "the claim holds");
         say("departed", &id);
         let mut recipients = due.recipients.clone();

@@ -119,7 +119,7 @@ impl Twins {
             let mut recipients = due.recipients.clone();
             recipients[1].fate = self.fate();
             let until = at(self.now + 1 + self.number(60));
-            both!(self.depart(&due.lease, (&trace, &recipients), (now, until)));
+            both!(self.depart(&due, (&trace, &recipients), (now, until)));
         }
     }
 

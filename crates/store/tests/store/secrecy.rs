@@ -64,7 +64,7 @@ async fn send(store: &Store) {
         id: "CANARY".to_owned(),
     };
     let departed = store
-        .depart(&due.lease, (&trace, &due.recipients), (at(1), at(60)))
+        .depart(&due, (&trace, &due.recipients), (at(1), at(60)))
         .await;
     assert!(departed.expect("a store"));
     let settlement = Settlement {

@@ -36,6 +36,7 @@ fn due(recipients: &[&str]) -> DueSubmission {
         looks_in_vain: 0,
         untold: 0,
         reason: None,
+        former: Vec::new(),
     }
 }
 

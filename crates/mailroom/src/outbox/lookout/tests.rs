@@ -134,6 +134,7 @@ fn lost(recipients: Vec<Addressee>) -> DueSubmission {
         looks_in_vain: 0,
         untold: 0,
         reason: None,
+        former: Vec::new(),
     }
 }
 

@@ -125,7 +125,7 @@ async fn it_departs_once_and_only_while_its_claim_holds(fresh: Fresh) {
     let due = fresh.claim(term(0, 60), 1).await.remove(0);
     let departs = async |due: &DueSubmission, seconds| {
         let departed = fresh.outbox.depart(
-            &due.lease,
+            due,
             (&Trace::MessageId, &due.recipients),
             (at(seconds), at(60)),
         );
@@ -141,6 +141,13 @@ async fn it_departs_once_and_only_while_its_claim_holds(fresh: Fresh) {
     assert!(!departs(&due, 8).await, "the claim is an old one");
     assert!(!fresh.settle(&due, sent()).await, "so it decides nothing");
     assert!(departs(&again, 8).await);
+    let traffic = fresh.outbox.traffic(MAILBOX, at(0)).await;
+    let messages = traffic
+        .expect("it reads")
+        .iter()
+        .map(|one| one.messages)
+        .sum::<u64>();
+    assert_eq!(messages, 2, "what did not depart counts nowhere");
     assert_eq!(again.trace, Some(Trace::MessageId));
     assert_eq!(again.attempt, 2);
     assert!(fresh.settle(&again, sent()).await);
@@ -315,7 +322,7 @@ async fn what_was_given_up_can_be_retried_and_cancelled(fresh: Fresh) {
         let cancelled = fresh.outbox.cancel(&ids, at(31)).await;
         assert_eq!(cancelled.expect("it is stored"), 1);
         let departed = fresh.outbox.depart(
-            &again.lease,
+            &again,
             (&Trace::MessageId, &again.recipients),
             (at(32), at(60)),
         );
@@ -337,8 +344,9 @@ async fn traffic_is_counted_by_departures(fresh: Fresh) {
         counted.collect::<Vec<_>>()
     };
     assert_eq!(traffic(0).await, [(2, 4), (1, 2)]);
-    assert_eq!(traffic(11).await, [(1, 2), (1, 2)]);
-    assert_eq!(traffic(301).await, []);
+    assert_eq!(traffic(11).await, [(2, 4), (1, 2)], "whole minutes");
+    assert_eq!(traffic(60).await, [(1, 2)]);
+    assert_eq!(traffic(360).await, []);
     let of_others = fresh.outbox.traffic(ANOTHER, at(0)).await;
     assert!(of_others.expect("it reads").is_empty());
 }
@@ -441,7 +449,7 @@ impl Fresh {
         (now, until): (i64, i64),
     ) {
         let term = (at(now), at(until));
-        let departed = self.outbox.depart(&due.lease, how, term).await;
+        let departed = self.outbox.depart(due, how, term).await;
         assert!(departed.expect("it is stored"));
     }
 

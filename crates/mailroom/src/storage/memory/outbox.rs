@@ -20,8 +20,8 @@ pub(super) struct OutboxRows {
     /// In the order in which they were accepted.
     rows: BTreeMap<i64, Row>,
     last: i64,
-    /// Mailbox, time and number of recipients of all that was transmitted.
-    departures: Vec<(String, Timestamp, u64)>,
+    /// What was transmitted, by mailbox and minute.
+    traffic: BTreeMap<(String, i64), Traffic>,
 }
 
 #[derive(Debug)]
@@ -193,6 +193,7 @@ impl Row {
             looks_in_vain: self.looks_in_vain,
             untold: self.untold,
             reason: self.reason.clone(),
+            former: self.former.clone(),
         }
     }
 
@@ -331,10 +332,11 @@ impl Outbox for MemoryStorage {
 
     async fn depart(
         &self,
-        lease: &SendLease,
+        due: &DueSubmission,
         (trace, recipients): (&Trace, &[Addressee]),
         (now, until): (Timestamp, Timestamp),
     ) -> Result<bool, StorageError> {
+        let lease = &due.lease;
         let mut rows = self.rows();
         let Some(row) = rows.outbox.find_mut(&lease.id) else {
             return Ok(false);
@@ -356,8 +358,16 @@ impl Outbox for MemoryStorage {
         let open = recipients
             .iter()
             .filter(|one| one.fate == RecipientFate::Open);
-        let departure = (row.letter.mailbox.clone(), now, open.count() as u64);
-        rows.outbox.departures.push(departure);
+        let (mailbox, open) = (row.letter.mailbox.clone(), open.count() as u64);
+        let minute = rows.outbox.traffic.entry((mailbox, Traffic::minute(now)));
+        let minute = minute.or_insert(Traffic {
+            at: now,
+            messages: 0,
+            recipients: 0,
+        });
+        minute.at = minute.at.max(now);
+        minute.messages += 1;
+        minute.recipients += open;
         Ok(true)
     }
 
@@ -452,22 +462,11 @@ impl Outbox for MemoryStorage {
     }
 
     async fn traffic(&self, mailbox: &str, since: Timestamp) -> Result<Vec<Traffic>, StorageError> {
-        let mut minutes: BTreeMap<i64, Traffic> = BTreeMap::new();
-        for (of, at, recipients) in &self.rows().outbox.departures {
-            if of != mailbox || *at < since {
-                continue;
-            }
-            let minute = minutes.entry(at.as_second().div_euclid(60));
-            let minute = minute.or_insert(Traffic {
-                at: *at,
-                messages: 0,
-                recipients: 0,
-            });
-            minute.at = minute.at.max(*at);
-            minute.messages += 1;
-            minute.recipients += recipients;
-        }
-        Ok(minutes.into_values().collect())
+        let rows = self.rows();
+        let minutes = rows.outbox.traffic.iter();
+        let minutes =
+            minutes.filter(|((of, minute), _)| of == mailbox && *minute >= Traffic::minute(since));
+        Ok(minutes.map(|(_, minute)| *minute).collect())
     }
 
     async fn submissions(
@@ -557,7 +556,8 @@ impl Outbox for MemoryStorage {
             rows.outbox.rows.remove(place);
         }
         let counted = before.checked_sub(DAY).unwrap_or(Timestamp::MIN);
-        rows.outbox.departures.retain(|(_, at, _)| *at >= counted);
+        let traffic = &mut rows.outbox.traffic;
+        traffic.retain(|(_, minute), _| *minute >= Traffic::minute(counted));
         Ok(old.len())
     }
 }
