@@ -4,7 +4,7 @@
 //! between threads, which is more than most statements take themselves.
 
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
-use sqlx::{Arguments as _, AssertSqlSafe, Encode, Sqlite, Type};
+use sqlx::{Arguments as _, AssertSqlSafe, Encode, Executor as _, Sqlite, Type};
 
 use crate::undone::Undone;
 
@@ -40,27 +40,29 @@ impl Batch {
         self
     }
 
-    /// Runs these statements, in which nothing is bound, in front of the others.
-    pub(crate) fn behind(mut self, first: &'static str) -> Self {
-        if !self.sql.is_empty() {
-            self.sql.insert(0, ';');
-        }
-        self.sql.insert_str(0, first);
-        self
-    }
-
     /// Runs all of them and answers their rows. What was done before one that fails is for the
     /// transaction to undo.
     pub(crate) async fn run(self, db: &mut SqliteConnection) -> Result<Vec<SqliteRow>, Undone> {
-        if self.sql.is_empty() {
-            return Ok(Vec::new());
+        self.run_behind("", db).await
+    }
+
+    /// The same behind other statements, in which nothing is bound. Those run in any case.
+    pub(crate) async fn run_behind(
+        self,
+        first: &'static str,
+        db: &mut SqliteConnection,
+    ) -> Result<Vec<SqliteRow>, Undone> {
+        if let Some(fault) = self.fault {
+            db.execute(first).await?;
+            return Err(sqlx::Error::Encode(fault).into());
         }
-        let arguments = match self.fault {
-            Some(fault) => return Err(sqlx::Error::Encode(fault).into()),
-            None => self.arguments,
+        let sql = match (first, self.sql) {
+            ("", sql) if sql.is_empty() => return Ok(Vec::new()),
+            ("", sql) => sql,
+            (first, sql) => format!("{first};{sql}"),
         };
         // Made of statements of this program alone.
-        let all = sqlx::query_with(AssertSqlSafe(self.sql), arguments);
+        let all = sqlx::query_with(AssertSqlSafe(sql), self.arguments);
         let all = all.persistent(self.statements <= MOST_KEPT);
         Ok(all.fetch_all(db).await?)
     }
@@ -72,9 +74,7 @@ const MOST_KEPT: usize = 24;
 
 #[cfg(test)]
 mod tests {
-    use sqlx::{
-        ConnectOptions as _, Connection as _, Executor as _, Row as _, sqlite::SqliteConnectOptions,
-    };
+    use sqlx::{ConnectOptions as _, Connection as _, Row as _, sqlite::SqliteConnectOptions};
 
     use super::*;
     use crate::undone::DatabaseFault;

@@ -25,7 +25,7 @@ use crate::writer::Haste;
 impl Outbox for Store {
     async fn accept(&self, new: NewSubmission) -> Result<Accepted, StorageError> {
         let sealed = Sealed::seal(self.key(), new).await;
-        let sealed = self.answer(sealed)?;
+        let mut sealed = self.answer(sealed)?;
         let accepted = self.write_behind(Haste::AtOnce, sealed.first(), move |db, rows| {
             Box::pin(accept::accept_behind(db, rows, sealed))
         });
@@ -62,7 +62,8 @@ impl Outbox for Store {
         how: (&Trace, &[Addressee]),
         when: (Timestamp, Timestamp),
     ) -> Result<bool, StorageError> {
-        let departing = self.answer(turn::departure(&self.key(), due, how, when))?;
+        let departing = turn::departure(self.key(), due, how, when).await;
+        let departing = self.answer(departing)?;
         let departed = self.write_behind(Haste::AtOnce, departing, |_, rows| {
             Box::pin(async move { Ok(!rows.is_empty()) })
         });
@@ -204,6 +205,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     look::FORGET,
     look::FORGET_TRAFFIC,
 ];
+
 /// Those that run for each claim and for each round of a dispatcher.
 #[cfg(test)]
 pub(crate) const OF_EACH_ROUND: [&str; 3] = [turn::IN_TURN, turn::UNKNOWN, turn::NEXT_DUE];

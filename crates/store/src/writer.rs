@@ -132,10 +132,10 @@ where
         beginning: &'static str,
         db: &mut SqliteConnection,
     ) -> Result<(), Undone> {
-        let first = mem::take(&mut self.first).behind(beginning);
+        let first = mem::take(&mut self.first);
         let work = self.work.take().expect("a transaction is run once");
         let all = async {
-            let rows = first.run(&mut *db).await?;
+            let rows = first.run_behind(beginning, &mut *db).await?;
             work(db, rows).await
         };
         let caught = AssertUnwindSafe(all).catch_unwind();
@@ -260,8 +260,8 @@ async fn run_group(
         panicked = matches!(worked, Err(Undone::Panicked));
         match worked {
             Ok(()) => is_kept = true,
-            // This fails if it was not begun, or if SQLite had to undo all, as it does when the disk
-            // is full (https://www.sqlite.org/lang_transaction.html, "Response To Errors").
+            // This fails if it was not begun, or if SQLite had to undo all, as it does when the
+            // disk is full (https://www.sqlite.org/lang_transaction.html, "Response To Errors").
             Err(undone) => {
                 db.execute(mark.undo).await.map_err(|_| undone)?;
             }
@@ -398,20 +398,28 @@ mod tests {
     async fn first_statements_stand_or_fall_with_the_work_behind_them() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (writer, _tasks) = started(options(folder.path())).await;
-        let named = |names: &[&'static str], work: &'static str| {
-            let mut first = Batch::default();
-            for name in names {
-                first
-                    .push("INSERT INTO notes VALUES (?) RETURNING text")
-                    .bind(*name);
-            }
-            writer.run_behind(Haste::AtOnce, first, move |db, rows| {
+        // None of them is in haste, so those that are asked for together are one group.
+        let all = |first: Batch, work: &'static str| {
+            writer.run_behind(Haste::InCompany, first, move |db, rows| {
                 Box::pin(async move {
                     db.execute(work).await?;
                     Ok(rows.len())
                 })
             })
         };
+        let named = |names: &[&'static str], work| {
+            let mut first = Batch::default();
+            for name in names {
+                first
+                    .push("INSERT INTO notes VALUES (?) RETURNING text")
+                    .bind(*name);
+            }
+            all(first, work)
+        };
+        let mut unwritable = Batch::default();
+        unwritable
+            .push("INSERT INTO notes VALUES (?)")
+            .bind(Unwritable);
         let nothing = "SELECT 1";
         let alone = named(&["a", "b"], nothing).await;
         assert_eq!(alone.expect("the first of their names"), 2);
@@ -419,6 +427,7 @@ mod tests {
             named(&["c"], "INSERT INTO notes VALUES ('d')"),
             named(&["e", "a"], "INSERT INTO notes VALUES ('f')"),
             named(&["g"], "INSERT INTO notes VALUES ('a')"),
+            all(unwritable, nothing),
             named(&["h"], nothing),
         );
         assert_eq!(ended.0.expect("the first of their names"), 1);
@@ -426,11 +435,47 @@ mod tests {
         ended
             .2
             .expect_err("there is an a behind its first statement");
-        assert_eq!(ended.3.expect("the first of its name"), 1);
+        ended.3.expect_err("nobody can write it");
+        assert_eq!(ended.4.expect("the first of its name"), 1);
         assert_eq!(notes(&writer).await, ["a", "b", "c", "d", "h"]);
         let lonely = named(&["i", "a"], nothing).await;
         lonely.expect_err("there is an a");
         assert_eq!(notes(&writer).await, ["a", "b", "c", "d", "h"]);
+    }
+
+    struct Unwritable;
+
+    impl sqlx::Type<sqlx::Sqlite> for Unwritable {
+        fn type_info() -> sqlx::sqlite::SqliteTypeInfo {
+            <str as sqlx::Type<sqlx::Sqlite>>::type_info()
+        }
+    }
+
+    impl sqlx::Encode<'_, sqlx::Sqlite> for Unwritable {
+        fn encode_by_ref(
+            &self,
+            _: &mut sqlx::sqlite::SqliteArgumentsBuffer,
+        ) -> Result<sqlx::encode::IsNull, sqlx::error::BoxDynError> {
+            Err("on purpose".into())
+        }
+    }
+
+    #[tokio::test]
+    async fn going_back_does_not_undo_the_transaction_before() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let db = options(folder.path()).connect().await;
+        let mut db = db.expect("a new database");
+        let mut mark = Mark::FIRST;
+        db.execute(mark.set).await.expect("nobody writes");
+        for _ in 0..3 {
+            let next = mark.next();
+            let back = db.execute(next.undo).await;
+            back.expect_err("what comes next was not begun");
+            db.execute(next.set).await.expect("the one before is open");
+            mark = next;
+        }
+        db.execute(mark.undo).await.expect("it was begun");
+        db.execute("COMMIT").await.expect("all of them");
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! Messages on their way into the outbox.
 
+use std::mem;
 use std::sync::Arc;
 
 use gatepost_host::SealingKey;
@@ -74,7 +75,7 @@ impl Sealed {
     }
 
     /// What is asked of the database first, or done there where nothing is to be asked.
-    pub(super) fn first(&self) -> Batch {
+    pub(super) fn first(&mut self) -> Batch {
         let Some(key) = &self.idempotency_key else {
             return self.insertion();
         };
@@ -83,7 +84,8 @@ impl Sealed {
         batch
     }
 
-    fn insertion(&self) -> Batch {
+    /// Takes what is sealed with it: there is one insertion at most.
+    fn insertion(&mut self) -> Batch {
         let due_at = self.not_before.unwrap_or(self.accepted_at);
         let state = if due_at > self.accepted_at {
             SubmissionState::Scheduled
@@ -103,9 +105,9 @@ impl Sealed {
             .bind(&self.digest[..])
             .bind(self.octets)
             .bind(&self.spool_file)
-            .bind(&self.letter)
-            .bind(&self.standing);
-        if let Some(message) = &self.message {
+            .bind(mem::take(&mut self.letter))
+            .bind(mem::take(&mut self.standing));
+        if let Some(message) = self.message.take() {
             batch.push(INSERT_OCTETS).bind(message);
         }
         batch
@@ -113,7 +115,7 @@ impl Sealed {
 }
 
 /// Stores a message with its reports, unless its idempotency key is known.
-pub(super) async fn accept(db: &mut SqliteConnection, new: Sealed) -> Result<Accepted, Undone> {
+pub(super) async fn accept(db: &mut SqliteConnection, mut new: Sealed) -> Result<Accepted, Undone> {
     let rows = new.first().run(&mut *db).await?;
     accept_behind(db, rows, new).await
 }
@@ -122,7 +124,7 @@ pub(super) async fn accept(db: &mut SqliteConnection, new: Sealed) -> Result<Acc
 pub(super) async fn accept_behind(
     db: &mut SqliteConnection,
     rows: Vec<SqliteRow>,
-    new: Sealed,
+    mut new: Sealed,
 ) -> Result<Accepted, Undone> {
     if new.idempotency_key.is_some() {
         if let Some(row) = rows.first() {

@@ -235,8 +235,8 @@ pub(super) async fn resolve(
     Ok(true)
 }
 
-/// Forgets messages settled before `before`, the oldest first, and what was transmitted a day before:
-/// the limits of a mailbox look a day back, however soon messages are forgotten.
+/// Forgets messages settled before `before`, the oldest first, and what was transmitted a day
+/// before: the limits of a mailbox look a day back, however soon messages are forgotten.
 pub(super) async fn forget(
     db: &mut SqliteConnection,
     before: Timestamp,

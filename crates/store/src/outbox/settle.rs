@@ -1,6 +1,6 @@
 //! Writes what became of messages.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gatepost_host::SealingKey;
@@ -44,22 +44,22 @@ impl Prepared {
     }
 }
 
-/// Settlements in groups of different messages, each of which is written at once: whether the second
-/// of a message counts depends on what the first left.
-pub(super) struct Groups(VecDeque<Vec<Prepared>>);
+/// Settlements in groups of different messages, each of which is written at once: whether the
+/// second of a message counts depends on what the first left.
+pub(super) struct Groups(Vec<Vec<Prepared>>);
 
 impl Groups {
     pub(super) fn of(settlements: Vec<Prepared>) -> Self {
-        let mut groups = VecDeque::<Vec<Prepared>>::new();
+        let mut groups = Vec::<Vec<Prepared>>::new();
         for settlement in settlements {
             let id = &settlement.lease.id;
-            match groups.back_mut() {
+            match groups.last_mut() {
                 Some(group)
                     if group.len() < TOGETHER && group.iter().all(|one| one.lease.id != *id) =>
                 {
                     group.push(settlement);
                 }
-                _ => groups.push_back(vec![settlement]),
+                _ => groups.push(vec![settlement]),
             }
         }
         Self(groups)
@@ -68,7 +68,7 @@ impl Groups {
     /// Asks for the rows that the first group is about.
     pub(super) fn first(&self) -> Batch {
         self.0
-            .front()
+            .first()
             .map(|group| in_hand(group))
             .unwrap_or_default()
     }
@@ -187,7 +187,8 @@ pub(super) fn drop_if_done(batch: &mut Batch, position: i64) {
 /// One text for however many ids there are.
 pub(super) const AMONG_IN_HAND: &str = "
     SELECT position, id, claim, standing FROM submissions
-    WHERE state IN ('claimed', 'transmitting', 'unknown') AND id IN (SELECT value FROM json_each(?))";
+    WHERE state IN ('claimed', 'transmitting', 'unknown')
+      AND id IN (SELECT value FROM json_each(?))";
 
 const SETTLE: &str = "
     UPDATE submissions SET state = ?, due_at = ?, settled_at = ?,

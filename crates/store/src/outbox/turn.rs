@@ -1,5 +1,7 @@
 //! Whose turn it is: claims, departures, and what a process that is gone left behind.
 
+use std::sync::Arc;
+
 use gatepost_host::SealingKey;
 use gatepost_mail::Trace;
 use gatepost_mailroom::{
@@ -28,7 +30,8 @@ pub(super) enum Whose {
 impl Store {
     /// Claims, and reads what belongs to the claims. What cannot be opened must not hold up the
     /// rest: it is handed on as damaged, or, where not even its name can be read, taken out of the
-    /// schedule. One that was not sent yet is seen, and told of, again when the program starts anew.
+    /// schedule. One that was not sent yet is seen, and told of, again when the program starts
+    /// anew.
     pub(super) async fn claim_submissions(
         &self,
         whose: Whose,
@@ -205,10 +208,11 @@ pub(super) async fn note_draft(
     Ok(true)
 }
 
-/// Writes that a claimed message is about to be transmitted, and answers a row; or changes nothing
-/// and answers none if the claim was lost. Since it was claimed nothing but its draft has changed, so its row need not be read.
-pub(super) fn departure(
-    key: &SealingKey,
+/// Makes the statements that write that a claimed message is about to be transmitted. They answer a
+/// row; or none, and change nothing, if the claim was lost. Since it was claimed nothing but its
+/// draft can have changed, so its row need not be read.
+pub(super) async fn departure(
+    key: Arc<SealingKey>,
     due: &DueSubmission,
     (trace, recipients): (&Trace, &[Addressee]),
     (now, until): (Timestamp, Timestamp),
@@ -216,20 +220,30 @@ pub(super) fn departure(
     let standing = Standing {
         recipients: recipients.to_vec(),
         trace: Some(trace.clone()),
+        draft: None,
+        looks_in_vain: 0,
         untold: Addressee::newly_refused(&due.recipients, recipients),
+        reason: None,
+        code: None,
+        mailbox_waits_until: None,
         former: due.former.clone(),
-        ..Standing::default()
     };
+    let octets = recipients
+        .iter()
+        .map(|one| one.address.len() + OF_A_TIME * one.departures.len())
+        .sum();
+    let (lease, id) = (&due.lease, due.lease.id.clone());
+    let sealing = move || SubmissionSeal(&key).standing(&id, &standing);
+    let standing = sealed::away(octets, sealing).await??;
     let open = recipients
         .iter()
         .filter(|one| one.fate == RecipientFate::Open);
     let open = i64::try_from(open.count()).unwrap_or(i64::MAX);
-    let lease = &due.lease;
     let mut batch = Batch::default();
     batch
         .push(DEPART)
         .bind(now.as_microsecond())
-        .bind(SubmissionSeal(key).standing(&lease.id, &standing)?)
+        .bind(standing)
         .bind(until.as_microsecond())
         .bind(lease.id.as_str())
         .bind(lease.claim);
@@ -351,6 +365,9 @@ pub(super) async fn traffic(
     });
     minutes.collect()
 }
+
+/// About how many octets a time takes in what is sealed.
+const OF_A_TIME: usize = 32;
 
 /// How many octets are sealed in a row.
 fn sealed_octets(row: &SqliteRow) -> usize {

@@ -46,7 +46,11 @@ pub(super) async fn a_person_decides_of_what_is_unknown(fresh: Fresh) {
     assert_eq!((again.attempt, again.first_attempt_at), (1, at(50)));
     // What is decided of one transmission is not decided of the next.
     let of_the_first = decision(&fresh, "4444444444", Resolution::Sent).await;
+    let before = fresh.seen("4444444444").await.former;
+    assert!(!before.is_empty(), "it was tried before");
     fresh.depart(again, 51).await;
+    let seen = fresh.seen("4444444444").await;
+    assert_eq!(seen.former, before, "that stays known");
     let recovered = fresh.outbox.recover(LeftBy::FormerServe, at(52)).await;
     assert_eq!(recovered.expect("it is stored").unknown, 1);
     let resolved = fresh
