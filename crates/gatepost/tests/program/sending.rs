@@ -341,3 +341,39 @@ pub(crate) fn fed(stand: &Stand, words: &[&str], message: &str) -> Ran {
     let output: Output = child.wait_with_output().expect("it ends");
     ran(&output)
 }
+
+/// Graph answers before it has all of a message, when its departure is being written.
+#[test]
+fn what_graph_refuses_for_now_says_why_and_is_sent_later() {
+    let stand = sending(Stand::new(), "send = \"graph\"", "");
+    let graph = format!("graph = \"{}\"\nca_file", stand.variable("GRAPH"));
+    let written = std::fs::read_to_string(stand.path("gatepost.toml")).expect("it is there");
+    stand.write("gatepost.toml", &written.replacen("ca_file", &graph, 1));
+    let serve = stand.serve();
+    let send = |subject: &str| {
+        let wait = [
+            "send",
+            "--to",
+            SUPPORT,
+            "--text",
+            "x",
+            "--wait",
+            "--timeout",
+            "20s",
+            "--subject",
+        ];
+        stand.run(&[&wait[..], &[subject]].concat())
+    };
+    for (fault, code) in [("server-error", "503"), ("throttle", "429")] {
+        // Over a session that was used before.
+        let before = send("before");
+        assert_eq!(before.exit, 0, "{}", before.stderr);
+        stand.fault(&format!("{fault},mailbox={SUPPORT},times=1"));
+        let after = send(fault);
+        assert!(after.stderr.contains(code), "{fault}: {}", after.stderr);
+        let listed = stand.listed(&["outbox", "list"]);
+        let reason = listed[0]["reason"].as_str().unwrap_or_default();
+        assert!(!reason.contains("cancelled"), "{fault}: {reason}");
+    }
+    assert_eq!(serve.stop(), 0, "{}", stand.log());
+}

@@ -259,12 +259,17 @@ impl Departure for Departing<'_> {
                 recipient.departs(now);
             }
         }
+        // Whoever is answered in the meantime drops this, and the departure may be written all the
+        // same.
+        self.departed.set(Some(recipients.clone()));
         let departed = self
             .office
             .outbox
             .depart(self.due, (&trace, &recipients), (now, until));
-        departing(departed.await)?;
-        self.departed.set(Some(recipients));
+        if let Err(error) = departing(departed.await) {
+            self.departed.set(None);
+            return Err(error);
+        }
         if let Some(left) = self.draft.get()
             && !is_of(&trace, &left)
         {
