@@ -29,6 +29,11 @@ pub enum PathError {
     /// It holds something that cannot stand in an address.
     #[error("the address holds a blank, a bracket or a control character that is not quoted")]
     Character,
+    /// A dot or a hyphen stands where none may (RFC 5321 §4.1.2).
+    #[error(
+        "the address has a dot at the beginning or end of one of its parts, or two together, or a hyphen at the beginning or end of a name between dots of its domain; a part before the @ that has such dots is put in quotation marks"
+    )]
+    Dots,
 }
 
 impl Path {
@@ -60,6 +65,13 @@ impl Path {
         let bad_local = |c: char| c.is_control() || (!quoted && is_special(c));
         if local.contains(bad_local) || domain.contains(|c: char| c.is_control() || is_special(c)) {
             return Err(PathError::Character);
+        }
+        let is_name = |label: &str| !(label.starts_with('-') || label.ends_with('-'));
+        let is_dotted = |text: &str| text.split('.').all(|label| !label.is_empty());
+        let is_literal = domain.starts_with('[') && domain.ends_with(']');
+        let is_domain = is_literal || (is_dotted(domain) && domain.split('.').all(is_name));
+        if !is_domain || !(quoted || is_dotted(local)) {
+            return Err(PathError::Dots);
         }
         Ok(Self(text.to_owned()))
     }
@@ -165,6 +177,7 @@ mod tests {
             "\"a b>\\\"@\"@x.test",
             "Postmaster",
             "a@[192.0.2.1]",
+            "\".a..b\"@x-y.test",
             "größe@x.test",
         ] {
             let path = Path::parse(text).expect(text);
@@ -194,6 +207,13 @@ mod tests {
             ("@x.test", PathError::Incomplete),
             ("a@", PathError::Incomplete),
             ("", PathError::Incomplete),
+            ("a@b..c", PathError::Dots),
+            ("a@x.test.", PathError::Dots),
+            ("a@-x.test", PathError::Dots),
+            ("a@x-.test", PathError::Dots),
+            (".a@x.test", PathError::Dots),
+            ("a.@x.test", PathError::Dots),
+            ("a..b@x.test", PathError::Dots),
         ] {
             assert_eq!(Path::parse(text), Err(why), "{text:?}");
         }

@@ -49,13 +49,13 @@ pub const KNOWN: &[KnownReply] = &[
     .code(454),
     told(
         Meaning::NotSignedIn,
-        MAIL,
+        SENDING,
         "530 5.7.57 Client not authenticated to send mail.",
     )
     .status(5, 7, 57),
     told(
         Meaning::NotSignedIn,
-        MAIL,
+        SENDING,
         "530 5.7.1 SMTP; Client was not authenticated to send anonymous mail during MAIL FROM",
     )
     .presumed()
@@ -222,7 +222,6 @@ pub const KNOWN: &[KnownReply] = &[
 ];
 
 const AUTH: &[Phase] = &[Phase::Auth];
-const MAIL: &[Phase] = &[Phase::Mail, Phase::Recipient(0), Phase::BeforeData];
 const RECIPIENT: &[Phase] = &[Phase::Recipient(0)];
 /// Once the message is there.
 const MESSAGE: &[Phase] = &[Phase::Chunk, Phase::EndOfData];
