@@ -144,6 +144,9 @@ impl Preparation {
         for octets in octets.chunks(CHUNK) {
             let mut lines = Vec::with_capacity(octets.len() + octets.len() / 32);
             let more = self.lines.feed(octets, &mut lines);
+            if self.lines.is_mixed() {
+                return Err(PrepareError::MixedLines);
+            }
             self.take(&lines).await?;
             if !more {
                 return Ok(false);
@@ -156,6 +159,9 @@ impl Preparation {
     pub async fn finish(mut self) -> Result<Prepared, PrepareError> {
         let mut rest = Vec::new();
         self.lines.finish(&mut rest);
+        if self.lines.is_mixed() {
+            return Err(PrepareError::MixedLines);
+        }
         self.take(&rest).await?;
         if let Some(header) = self.header.take() {
             self.end_header(header).await?;

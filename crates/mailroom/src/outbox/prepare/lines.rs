@@ -1,4 +1,9 @@
 //! Line endings: whatever they were, they become CRLF.
+//!
+//! A CR alone ends a line only where none of the lines before ended with LF, as in files of a Mac
+//! of old. In a header of other lines it would begin a field that nobody wrote, such as a Bcc in the
+//! subject that a form was filled in with: it becomes a blank there, as it does at Postfix
+//! (<https://www.postfix.org/postconf.5.html#cleanup_replace_stray_cr_lf>).
 
 /// What ends a message besides its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +21,19 @@ pub(super) struct Lines {
     /// A CR came, of which it is not known yet whether a LF follows.
     cr: bool,
     at: At,
+    /// What ends the lines of the header; `None` behind the header.
+    header: Option<Ends>,
+}
+
+/// What the lines of a header end with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ends {
+    /// None has ended yet.
+    Open,
+    Lf,
+    Cr,
+    /// First it was CR, and then LF.
+    Mixed,
 }
 
 /// Where in a line the next octet stands.
@@ -35,15 +53,25 @@ impl Lines {
             ending,
             cr: false,
             at: At::Beginning,
+            header: Some(Ends::Open),
         }
+    }
+
+    /// Whether the header has lines of which nobody knows where they end.
+    pub(super) fn is_mixed(&self) -> bool {
+        self.header == Some(Ends::Mixed)
     }
 
     /// Takes octets; writes lines to `out`. Answers whether more are wanted.
     pub(super) fn feed(&mut self, mut octets: &[u8], out: &mut Vec<u8>) -> bool {
         while self.at != At::Over && !octets.is_empty() {
             if std::mem::take(&mut self.cr) {
-                octets = octets.strip_prefix(b"\n").unwrap_or(octets);
-                self.end_line(out);
+                if let Some(rest) = octets.strip_prefix(b"\n") {
+                    octets = rest;
+                    self.end_by_lf(out);
+                } else {
+                    self.lone_cr(out);
+                }
                 continue;
             }
             let end = memchr::memchr2(b'\r', b'\n', octets).unwrap_or(octets.len());
@@ -55,7 +83,7 @@ impl Lines {
                     rest
                 }
                 Some((_, rest)) => {
-                    self.end_line(out);
+                    self.end_by_lf(out);
                     rest
                 }
                 None => rest,
@@ -87,10 +115,30 @@ impl Lines {
         out.extend_from_slice(line);
     }
 
+    fn end_by_lf(&mut self, out: &mut Vec<u8>) {
+        self.header = self.header.map(|ends| match ends {
+            Ends::Open | Ends::Lf => Ends::Lf,
+            Ends::Cr | Ends::Mixed => Ends::Mixed,
+        });
+        self.end_line(out);
+    }
+
+    fn lone_cr(&mut self, out: &mut Vec<u8>) {
+        match self.header {
+            Some(Ends::Lf) => return self.within(b" ", out),
+            Some(Ends::Open) => self.header = Some(Ends::Cr),
+            Some(Ends::Cr | Ends::Mixed) | None => {}
+        }
+        self.end_line(out);
+    }
+
     fn end_line(&mut self, out: &mut Vec<u8>) {
         if self.at == At::Dot {
             self.at = At::Over;
             return;
+        }
+        if self.at == At::Beginning && !self.is_mixed() {
+            self.header = None;
         }
         out.extend_from_slice(b"\r\n");
         self.at = At::Beginning;
@@ -119,7 +167,10 @@ mod tests {
             ("a\nb\n", "a\r\nb\r\n"),
             ("a\r\nb\r\n", "a\r\nb\r\n"),
             ("a\rb", "a\r\nb\r\n"),
-            ("a\r\r\n\n", "a\r\n\r\n\r\n"),
+            ("a\rb\r\rc\r", "a\r\nb\r\n\r\nc\r\n"),
+            ("a\nb\rc\n\nd\re\n", "a\r\nb c\r\n\r\nd\r\ne\r\n"),
+            ("a\r\n\rc: d\r\n\r\n", "a\r\n c: d\r\n\r\n"),
+            ("a\n\n\r\r\n", "a\r\n\r\n\r\n\r\n"),
             ("", ""),
             ("\n", "\r\n"),
             ("\r", "\r\n"),
@@ -128,6 +179,27 @@ mod tests {
             for chunk in 1..=text.len().max(1) {
                 let found = lines(Ending::End, text.as_bytes(), chunk);
                 assert_eq!(found, expected, "{text:?} by {chunk}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_header_that_ends_its_lines_by_cr_and_by_lf_is_noticed_wherever_it_is_cut() {
+        for (text, expected) in [
+            ("a: b\rc: d\ne: f\n\nx", true),
+            ("a: b\rc: d\r\ne: f\r\n\r\nx", true),
+            ("a: b\rc: d\r\rx\ny", false),
+            ("a: b\nc: d\re\n\nx\ry", false),
+            ("a: b\r\n\r\nx\ry\n", false),
+        ] {
+            for chunk in 1..=text.len() {
+                let mut lines = Lines::new(Ending::End);
+                let mut out = Vec::new();
+                for octets in text.as_bytes().chunks(chunk) {
+                    lines.feed(octets, &mut out);
+                }
+                lines.finish(&mut out);
+                assert_eq!(lines.is_mixed(), expected, "{text:?} by {chunk}");
             }
         }
     }
