@@ -37,7 +37,29 @@ impl SendLimits {
         });
         waits
             .chain(self.used_up(lately, now))
+            .chain(self.too_fast(lately, now))
             .max_by_key(|pause| pause.until)
+    }
+
+    /// The messages of a minute.
+    fn too_fast(&self, lately: &[Traffic], now: Timestamp) -> Option<Pause> {
+        let later = |at: Timestamp| at.checked_add(MINUTE).unwrap_or(Timestamp::MAX);
+        let mut lately: Vec<&Traffic> = lately.iter().filter(|one| later(one.at) > now).collect();
+        lately.sort_by_key(|one| std::cmp::Reverse(one.at));
+        let mut count: u64 = 0;
+        // When the oldest of as many as may be sent is a minute old.
+        let oldest = lately.iter().find(|one| {
+            count += one.messages;
+            count >= u64::from(self.messages_per_minute)
+        })?;
+        Some(Pause {
+            until: later(oldest.at),
+            reason: format!(
+                "the mailbox has sent {count} messages within a minute, and may send {}",
+                self.messages_per_minute
+            ),
+            code: None,
+        })
     }
 
     /// The recipients of a day.
@@ -61,6 +83,7 @@ impl SendLimits {
 }
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 #[cfg(test)]
 mod tests {
@@ -68,6 +91,23 @@ mod tests {
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + seconds).expect("a time in this century")
+    }
+
+    #[test]
+    fn the_messages_of_a_minute_are_told_when_they_are_used_up() {
+        let limits = SendLimits::default();
+        let minute = |seconds, messages| Traffic {
+            at: at(seconds),
+            messages,
+            recipients: messages,
+        };
+        let pause = |lately: &[Traffic], now| limits.pause((&[], lately), at(now));
+        assert_eq!(pause(&[minute(-60, 30), minute(-2, 29)], 0), None);
+        let busy = [minute(-30, 10), minute(-2, 20)];
+        let told = pause(&busy, 0).expect("it is a minute full");
+        assert_eq!(told.until, at(30), "then ten of them are a minute old");
+        assert!(told.reason.contains("30 messages"), "{}", told.reason);
+        assert_eq!(pause(&busy, 30), None);
     }
 
     #[test]
