@@ -68,6 +68,7 @@ impl Attempt {
             most,
             turn: turn.clone(),
             departed: departed.clone(),
+            is_written: Shared::default(),
             draft: Shared::of(due.draft.clone()),
         };
         let work = AssertUnwindSafe(handing.over(held)).catch_unwind();
@@ -120,6 +121,8 @@ struct Handing<'a> {
     /// Everybody at the beginning of the try.
     turn: Recipients,
     departed: Recipients,
+    /// Set where its departure is written, or may be.
+    is_written: Shared<()>,
     /// The draft that was noted last, by an earlier try or by this one.
     draft: Shared<String>,
 }
@@ -137,7 +140,7 @@ impl Handing<'_> {
         let outcome = self.submit(held.session.as_mut()).await;
         let is_stale = matches!(&outcome, Err(SubmitError::Session(_)))
             && used
-            && self.departed.get().is_none();
+            && self.is_written.get().is_none();
         if !is_stale {
             return (outcome, Some(held));
         }
@@ -179,6 +182,7 @@ impl Handing<'_> {
             draft: self.draft.clone(),
             recipients,
             departed: self.departed.clone(),
+            is_written: self.is_written.clone(),
         };
         session
             .submit(&envelope, &mut message, &mut departing)
@@ -194,6 +198,7 @@ struct Departing<'a> {
     draft: Shared<String>,
     recipients: Vec<Addressee>,
     departed: Recipients,
+    is_written: Shared<()>,
 }
 
 type Recipients = Shared<Vec<Addressee>>;
@@ -259,17 +264,14 @@ impl Departure for Departing<'_> {
                 recipient.departs(now);
             }
         }
-        // Whoever is answered in the meantime drops this, and the departure may be written all the
-        // same.
-        self.departed.set(Some(recipients.clone()));
+        // Whoever is answered in the meantime drops this, and it may be written all the same.
+        self.is_written.set(Some(()));
         let departed = self
             .office
             .outbox
             .depart(self.due, (&trace, &recipients), (now, until));
-        if let Err(error) = departing(departed.await) {
-            self.departed.set(None);
-            return Err(error);
-        }
+        departing(departed.await)?;
+        self.departed.set(Some(recipients));
         if let Some(left) = self.draft.get()
             && !is_of(&trace, &left)
         {

@@ -301,12 +301,7 @@ impl Sending {
                 until: later(now, CLAIM),
                 holder: Holder::Beside,
             };
-            let open = self.opens(office, now).await?;
-            let mut claimed = if open <= now {
-                office.outbox.claim_one(id, term).await?
-            } else {
-                DueNow::default()
-            };
+            let mut claimed = office.outbox.claim_one(id, term).await?;
             let mut lost = if claimed.is_empty() {
                 unknown(id, office).await?
             } else {
@@ -342,21 +337,13 @@ impl Sending {
             let Some(seen) = office.outbox.submission(id).await? else {
                 return Ok(None);
             };
-            match seen.next_attempt_at.map(|at| at.max(open)) {
+            match seen.next_attempt_at {
                 Some(at) if !seen.state.is_settled() && at <= until => {
                     office.clock.sleep_until(at).await;
                 }
                 _ => return Ok(Some(seen)),
             }
         }
-    }
-
-    /// From when on the limits of the mailbox let it send another message.
-    async fn opens(&self, office: &PostOffice, now: Timestamp) -> Result<Timestamp, StorageError> {
-        let since = now.checked_sub(DAY).unwrap_or(Timestamp::MIN);
-        let lately = office.outbox.traffic(&self.mailbox, since).await?;
-        let pause = self.policy.limits.pause((&[], &lately), now);
-        Ok(pause.map_or(now, |pause| pause.until))
     }
 
     async fn settle(
@@ -493,4 +480,3 @@ fn later(at: Timestamp, time: Duration) -> Timestamp {
 
 /// Unknown messages among which one is found.
 const MANY: usize = 1_000;
-const DAY: SignedDuration = SignedDuration::from_hours(24);

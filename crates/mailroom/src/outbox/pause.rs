@@ -44,8 +44,8 @@ impl SendLimits {
     /// The messages of a minute.
     fn too_fast(&self, lately: &[Traffic], now: Timestamp) -> Option<Pause> {
         let later = |at: Timestamp| at.checked_add(MINUTE).unwrap_or(Timestamp::MAX);
-        let mut lately: Vec<&Traffic> = lately.iter().filter(|one| later(one.at) > now).collect();
-        lately.sort_by_key(|one| std::cmp::Reverse(one.at));
+        let mut lately = within(lately, later, now);
+        lately.reverse();
         let mut count: u64 = 0;
         // When the oldest of as many as may be sent is a minute old.
         let oldest = lately.iter().find(|one| {
@@ -65,8 +65,7 @@ impl SendLimits {
     /// The recipients of a day.
     fn used_up(&self, lately: &[Traffic], now: Timestamp) -> Option<Pause> {
         let later = |at: Timestamp| at.checked_add(DAY).unwrap_or(Timestamp::MAX);
-        let mut lately: Vec<&Traffic> = lately.iter().filter(|one| later(one.at) > now).collect();
-        lately.sort_by_key(|one| one.at);
+        let lately = within(lately, later, now);
         let count: u64 = lately.iter().map(|one| one.recipients).sum();
         let oldest = lately
             .first()
@@ -80,6 +79,19 @@ impl SendLimits {
             code: None,
         })
     }
+}
+
+/// What counts still at `now`, the oldest first, without what a clock wrote that was ahead.
+fn within(
+    lately: &[Traffic],
+    ends: impl Fn(Timestamp) -> Timestamp,
+    now: Timestamp,
+) -> Vec<&Traffic> {
+    let ahead = now.checked_add(MINUTE).unwrap_or(Timestamp::MAX);
+    let counts = |one: &&Traffic| ends(one.at) > now && one.at <= ahead;
+    let mut lately: Vec<&Traffic> = lately.iter().filter(counts).collect();
+    lately.sort_by_key(|one| one.at);
+    lately
 }
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -108,6 +120,8 @@ mod tests {
         assert_eq!(told.until, at(30), "then ten of them are a minute old");
         assert!(told.reason.contains("30 messages"), "{}", told.reason);
         assert_eq!(pause(&busy, 30), None);
+        let ahead = [minute(3_600, 30)];
+        assert_eq!(pause(&ahead, 0), None, "the clock was ahead");
     }
 
     #[test]

@@ -394,33 +394,6 @@ async fn a_person_can_decide_that_what_is_unknown_is_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_sends_without_a_serve_keeps_to_the_limits_of_the_mailbox() {
-    let mut stand = Stand::new(seed());
-    stand.policy.limits.messages_per_minute = 2;
-    let office = stand.office();
-    let sending = stand.sending(MAILBOXES[0]);
-    let patience = Duration::from_secs(30);
-    for _ in 0..2 {
-        let id = stand.accept(&office, MAILBOXES[0]).await;
-        let sent = sending.send_now(&id, (&office, patience)).await;
-        let sent = sent.expect("it is stored").expect("it is there");
-        assert_eq!(sent.state, SubmissionState::Sent);
-    }
-    let id = stand.accept(&office, MAILBOXES[0]).await;
-    let seen = sending.send_now(&id, (&office, patience)).await;
-    let seen = seen.expect("it is stored").expect("it is there");
-    assert_eq!((seen.state, seen.attempts), (SubmissionState::Queued, 0));
-    assert_eq!(stand.server.begun().len(), 2);
-    let patience = Duration::from_mins(2);
-    let sent = sending.send_now(&id, (&office, patience)).await;
-    let sent = sent.expect("it is stored").expect("it is there");
-    assert_eq!(sent.state, SubmissionState::Sent);
-    let begun = stand.server.begun();
-    let apart = begun[2].duration_since(begun[1]);
-    assert!(apart.as_secs() >= 58, "{apart:?}");
-}
-
-#[tokio::test(start_paused = true)]
 async fn whoever_waits_for_one_message_is_told_what_became_of_it() {
     let stand = Stand::new(seed());
     let office = stand.office();
