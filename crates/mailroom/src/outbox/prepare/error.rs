@@ -52,11 +52,11 @@ pub enum PrepareError {
         /// The field.
         name: String,
     },
-    /// Where a line of the header ends is not known.
+    /// No line ends with LF.
     #[error(
-        "the header of the message has lines that end with CR and others that end with LF, so that a field may be there that nobody wrote; end all of them alike"
+        "the lines of the message end with CR alone, which ends none in a header; end them with LF"
     )]
-    MixedLines,
+    EndedByCr,
     /// The header does not end.
     #[error("the header of the message is longer than {limit} octets")]
     HeaderTooLong {
@@ -101,7 +101,7 @@ impl Fault for PrepareError {
             Self::NoFrom => "sender_missing",
             Self::Address { .. } => "address_invalid",
             Self::Injection { .. }
-            | Self::MixedLines
+            | Self::EndedByCr
             | Self::FieldName { .. }
             | Self::FieldOfOurs { .. }
             | Self::FieldTwice { .. } => "header_invalid",

@@ -43,7 +43,8 @@ pub(super) fn end(octets: &[u8], scanned: &mut Scanned) -> Option<usize> {
             return Some(start + line.len());
         }
         let may_begin = start == 0 && line.starts_with(b"From ");
-        let goes_on = start > 0 && matches!(line[0], b' ' | b'\t');
+        // A CR that is alone becomes a blank.
+        let goes_on = start > 0 && matches!(line[0], b' ' | b'\t' | b'\r');
         let belongs = may_begin || goes_on || is_field(line);
         if !belongs {
             return Some(start);

@@ -1,9 +1,8 @@
 //! Line endings: whatever they were, they become CRLF.
 //!
-//! A CR alone ends a line only where none of the lines before ended with LF, as in files of a Mac
-//! of old. In a header of other lines it would begin a field that nobody wrote, such as a Bcc in the
-//! subject that a form was filled in with: it becomes a blank there, as it does at Postfix
-//! (<https://www.postfix.org/postconf.5.html#cleanup_replace_stray_cr_lf>).
+//! A CR alone ends a line of a body, and none of a header, where it would begin a field that nobody
+//! wrote, such as a Bcc in the subject that a form was filled in with. There it becomes a blank, as at
+//! Postfix (<https://www.postfix.org/postconf.5.html#cleanup_replace_stray_cr_lf>).
 
 /// What ends a message besides its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,20 +19,9 @@ pub(super) struct Lines {
     ending: Ending,
     /// A CR came, of which it is not known yet whether a LF follows.
     cr: bool,
+    /// Whether one that is alone stays as it is.
+    keeps_cr: bool,
     at: At,
-    /// What ends the lines of the header; `None` behind the header.
-    header: Option<Ends>,
-}
-
-/// What the lines of a header end with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ends {
-    /// None has ended yet.
-    Open,
-    Lf,
-    Cr,
-    /// First it was CR, and then LF.
-    Mixed,
 }
 
 /// Where in a line the next octet stands.
@@ -52,25 +40,28 @@ impl Lines {
         Self {
             ending,
             cr: false,
+            keeps_cr: true,
             at: At::Beginning,
-            header: Some(Ends::Open),
         }
     }
 
-    /// Whether the header has lines of which nobody knows where they end.
-    pub(super) fn is_mixed(&self) -> bool {
-        self.header == Some(Ends::Mixed)
+    /// The header is over: a CR alone ends a line from now on. Until then it stays, for whoever knows
+    /// where the header ends ([`blank`], [`end_at_cr`]).
+    pub(super) fn begin_body(&mut self) {
+        self.keeps_cr = false;
     }
 
     /// Takes octets; writes lines to `out`. Answers whether more are wanted.
     pub(super) fn feed(&mut self, mut octets: &[u8], out: &mut Vec<u8>) -> bool {
         while self.at != At::Over && !octets.is_empty() {
             if std::mem::take(&mut self.cr) {
-                if let Some(rest) = octets.strip_prefix(b"\n") {
-                    octets = rest;
-                    self.end_by_lf(out);
-                } else {
-                    self.lone_cr(out);
+                match octets.strip_prefix(b"\n") {
+                    Some(rest) => {
+                        octets = rest;
+                        self.end_line(out);
+                    }
+                    None if self.keeps_cr => self.within(b"\r", out),
+                    None => self.end_line(out),
                 }
                 continue;
             }
@@ -83,7 +74,7 @@ impl Lines {
                     rest
                 }
                 Some((_, rest)) => {
-                    self.end_by_lf(out);
+                    self.end_line(out);
                     rest
                 }
                 None => rest,
@@ -115,34 +106,47 @@ impl Lines {
         out.extend_from_slice(line);
     }
 
-    fn end_by_lf(&mut self, out: &mut Vec<u8>) {
-        self.header = self.header.map(|ends| match ends {
-            Ends::Open | Ends::Lf => Ends::Lf,
-            Ends::Cr | Ends::Mixed => Ends::Mixed,
-        });
-        self.end_line(out);
-    }
-
-    fn lone_cr(&mut self, out: &mut Vec<u8>) {
-        match self.header {
-            Some(Ends::Lf) => return self.within(b" ", out),
-            Some(Ends::Open) => self.header = Some(Ends::Cr),
-            Some(Ends::Cr | Ends::Mixed) | None => {}
-        }
-        self.end_line(out);
-    }
-
     fn end_line(&mut self, out: &mut Vec<u8>) {
         if self.at == At::Dot {
             self.at = At::Over;
             return;
         }
-        if self.at == At::Beginning && !self.is_mixed() {
-            self.header = None;
-        }
         out.extend_from_slice(b"\r\n");
         self.at = At::Beginning;
     }
+}
+
+/// Where CR stand alone in whole lines.
+fn alone(lines: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    memchr::memchr_iter(b'\r', lines).filter(|at| lines.get(at + 1) != Some(&b'\n'))
+}
+
+/// Whether lines hold a CR that is alone.
+pub(super) fn has_lone_cr(lines: &[u8]) -> bool {
+    alone(lines).next().is_some()
+}
+
+/// Makes each CR that is alone in a header a blank.
+pub(super) fn blank(header: &mut [u8]) {
+    for at in alone(header).collect::<Vec<_>>() {
+        header[at] = b' ';
+    }
+}
+
+/// Ends a line at each CR that is alone in a body.
+pub(super) fn end_at_cr(body: Vec<u8>) -> Vec<u8> {
+    let mut ended = Vec::with_capacity(body.len());
+    let mut from = 0;
+    for at in alone(&body) {
+        ended.extend_from_slice(&body[from..at]);
+        ended.extend_from_slice(b"\r\n");
+        from = at + 1;
+    }
+    if from == 0 {
+        return body;
+    }
+    ended.extend_from_slice(&body[from..]);
+    ended
 }
 
 #[cfg(test)]
@@ -151,6 +155,7 @@ mod tests {
 
     fn lines(ending: Ending, octets: &[u8], chunk: usize) -> String {
         let mut lines = Lines::new(ending);
+        lines.begin_body();
         let mut out = Vec::new();
         for octets in octets.chunks(chunk) {
             if !lines.feed(octets, &mut out) {
@@ -167,10 +172,7 @@ mod tests {
             ("a\nb\n", "a\r\nb\r\n"),
             ("a\r\nb\r\n", "a\r\nb\r\n"),
             ("a\rb", "a\r\nb\r\n"),
-            ("a\rb\r\rc\r", "a\r\nb\r\n\r\nc\r\n"),
-            ("a\nb\rc\n\nd\re\n", "a\r\nb c\r\n\r\nd\r\ne\r\n"),
-            ("a\r\n\rc: d\r\n\r\n", "a\r\n c: d\r\n\r\n"),
-            ("a\n\n\r\r\n", "a\r\n\r\n\r\n\r\n"),
+            ("a\r\r\n\n", "a\r\n\r\n\r\n"),
             ("", ""),
             ("\n", "\r\n"),
             ("\r", "\r\n"),
@@ -184,24 +186,24 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_ends_its_lines_by_cr_and_by_lf_is_noticed_wherever_it_is_cut() {
-        for (text, expected) in [
-            ("a: b\rc: d\ne: f\n\nx", true),
-            ("a: b\rc: d\r\ne: f\r\n\r\nx", true),
-            ("a: b\rc: d\r\rx\ny", false),
-            ("a: b\nc: d\re\n\nx\ry", false),
-            ("a: b\r\n\r\nx\ry\n", false),
-        ] {
-            for chunk in 1..=text.len() {
-                let mut lines = Lines::new(Ending::End);
-                let mut out = Vec::new();
-                for octets in text.as_bytes().chunks(chunk) {
-                    lines.feed(octets, &mut out);
-                }
-                lines.finish(&mut out);
-                assert_eq!(lines.is_mixed(), expected, "{text:?} by {chunk}");
+    fn a_cr_alone_is_a_blank_in_a_header_and_an_end_in_a_body() {
+        let text = "a\r\nb\rc\r\r\nd\n\re\n";
+        for chunk in 1..=text.len() {
+            let mut lines = Lines::new(Ending::End);
+            let mut out = Vec::new();
+            for octets in text.as_bytes().chunks(chunk) {
+                lines.feed(octets, &mut out);
             }
+            assert!(has_lone_cr(&out));
+            let mut header = out.clone();
+            blank(&mut header);
+            let header = String::from_utf8(header).expect("ASCII");
+            assert_eq!(header, "a\r\nb c \r\nd\r\n e\r\n", "by {chunk}");
+            let body = String::from_utf8(end_at_cr(out)).expect("ASCII");
+            assert_eq!(body, "a\r\nb\r\nc\r\n\r\nd\r\n\r\ne\r\n", "by {chunk}");
         }
+        assert!(!has_lone_cr(b"a\r\n"));
+        assert_eq!(end_at_cr(b"\ra\r\n".to_vec()), b"\r\na\r\n");
     }
 
     #[test]

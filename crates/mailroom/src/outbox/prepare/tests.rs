@@ -118,6 +118,73 @@ async fn everybody_gets_it_once_and_bcc_stays_secret() {
     assert!(!stand.text(&prepared).await.contains("s@x.test"));
 }
 
+/// A form fills in a subject; whoever fills in the form has put CR into it.
+#[tokio::test]
+async fn a_cr_in_a_header_writes_no_field() {
+    let stand = stand();
+    for text in [
+        "To: b@x.test\nSubject: hi\rBcc: evil@y.test\nFrom: a@x.test\n\nx\ry\n",
+        "Subject: hi\rTo: evil@y.test\rFrom: e@y.test\r\rbuy\nFrom: a@x.test\nTo: b@x.test\n\nx\ry\n",
+        "Subject: hi\n\rTo: evil@y.test\nFrom: a@x.test\r\nTo: b@x.test\r\n\r\nx\ry\r\n",
+    ] {
+        let whole = async |size: usize| {
+            let mut preparation = stand.begin(wishes());
+            for octets in text.as_bytes().chunks(size) {
+                preparation.write(octets).await.expect(text);
+            }
+            preparation.finish().await.expect(text)
+        };
+        let prepared = whole(1).await;
+        let recipients = &prepared.submission.recipients;
+        assert_eq!(*recipients, ["b@x.test"], "{text:?}");
+        assert_eq!(
+            prepared.submission.letter.sender.as_deref(),
+            Some("a@x.test")
+        );
+        let sent = stand.text(&prepared).await;
+        let (header, body) = sent.split_once("\r\n\r\n").expect("it has a header");
+        assert_eq!(header.matches('\r').count(), header.matches("\r\n").count());
+        assert_eq!(body, "x\r\ny\r\n");
+        for size in [2, 3, text.len()] {
+            let again = whole(size).await;
+            assert_eq!(again.submission.digest, prepared.submission.digest);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cr_in_text_without_a_header_ends_a_line() {
+    let stand = stand();
+    let wishes = || Wishes {
+        recipients: vec!["b@x.test".to_owned()],
+        sender: ReturnTo::Address("a@x.test".to_owned()),
+        from: Some("a@x.test".to_owned()),
+        recipients_in_header: false,
+        ..wishes()
+    };
+    for (text, body) in [
+        ("10%\r20%\nDone\n", "10%\r\n20%\r\nDone\r\n"),
+        (
+            "Start\n10%\r20%\n\nDone\n",
+            "Start\r\n10%\r\n20%\r\n\r\nDone\r\n",
+        ),
+        ("10%\r20%", "10%\r\n20%\r\n"),
+    ] {
+        let prepared = stand.prepare(wishes(), text.as_bytes()).await.expect(text);
+        let sent = stand.text(&prepared).await;
+        assert!(
+            sent.ends_with(&format!("\r\n\r\n{body}")),
+            "{text:?}: {sent:?}"
+        );
+    }
+    let of_a_mac = "From: a@x.test\rTo: b@x.test\r\rHello\r";
+    let refused = stand.prepare(wishes(), of_a_mac.as_bytes()).await;
+    assert!(
+        matches!(refused, Err(PrepareError::EndedByCr)),
+        "{refused:?}"
+    );
+}
+
 #[tokio::test]
 async fn what_cannot_be_sent_is_refused_in_words() {
     let stand = stand();
