@@ -158,9 +158,6 @@ impl Preparation {
         self.lines.finish(&mut rest);
         self.take(&rest).await?;
         if let Some(header) = self.header.take() {
-            if lines::has_lone_cr(&header) && memchr::memchr_iter(b'\n', &header).count() == 1 {
-                return Err(PrepareError::EndedByCr);
-            }
             self.end_header(header).await?;
         }
         let sender = match self.wishes.sender.clone() {
@@ -196,8 +193,8 @@ impl Preparation {
     }
 
     async fn take(&mut self, lines: &[u8]) -> Result<(), PrepareError> {
+        self.digest.update(lines);
         let Some(header) = &mut self.header else {
-            self.digest.update(lines);
             return self.pass(lines).await;
         };
         header.extend_from_slice(lines);
@@ -205,9 +202,6 @@ impl Preparation {
             let body = header.split_off(end);
             let header = self.header.take().unwrap_or_default();
             self.end_header(header).await?;
-            self.lines.begin_body();
-            let body = lines::end_at_cr(body);
-            self.digest.update(&body);
             return self.pass(&body).await;
         }
         if header.len() > LONGEST_HEADER {
@@ -218,9 +212,7 @@ impl Preparation {
         Ok(())
     }
 
-    async fn end_header(&mut self, mut header: Vec<u8>) -> Result<(), PrepareError> {
-        lines::blank(&mut header);
-        self.digest.update(&header);
+    async fn end_header(&mut self, header: Vec<u8>) -> Result<(), PrepareError> {
         let domain = self.wishes.mailbox.rsplit_once('@');
         let domain = domain.map_or("localhost", |(_, domain)| domain);
         let additions = header::Additions {
@@ -287,8 +279,8 @@ fn somewhere(address: &str, local: Option<&str>) -> String {
 }
 
 pub(super) fn check(field: &str, address: &str) -> Result<(), PrepareError> {
-    match Path::parse(address).and_then(|path| path.check_dots()) {
-        Ok(()) => Ok(()),
+    match Path::parse(address) {
+        Ok(_) => Ok(()),
         Err(source) => Err(PrepareError::Address {
             field: field.to_owned(),
             address: address.to_owned(),

@@ -52,11 +52,6 @@ pub enum PrepareError {
         /// The field.
         name: String,
     },
-    /// No line ends with LF.
-    #[error(
-        "the lines of the message end with CR alone, which ends none in a header; end them with LF"
-    )]
-    EndedByCr,
     /// The header does not end.
     #[error("the header of the message is longer than {limit} octets")]
     HeaderTooLong {
@@ -101,7 +96,6 @@ impl Fault for PrepareError {
             Self::NoFrom => "sender_missing",
             Self::Address { .. } => "address_invalid",
             Self::Injection { .. }
-            | Self::EndedByCr
             | Self::FieldName { .. }
             | Self::FieldOfOurs { .. }
             | Self::FieldTwice { .. } => "header_invalid",

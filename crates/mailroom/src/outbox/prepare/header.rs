@@ -43,8 +43,7 @@ pub(super) fn end(octets: &[u8], scanned: &mut Scanned) -> Option<usize> {
             return Some(start + line.len());
         }
         let may_begin = start == 0 && line.starts_with(b"From ");
-        // A CR that is alone becomes a blank.
-        let goes_on = start > 0 && matches!(line[0], b' ' | b'\t' | b'\r');
+        let goes_on = start > 0 && matches!(line[0], b' ' | b'\t');
         let belongs = may_begin || goes_on || is_field(line);
         if !belongs {
             return Some(start);
